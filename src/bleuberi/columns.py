@@ -1,0 +1,67 @@
+"""The names of columns, reference models and files. Knows words; knows no data.
+
+The pool's columns are those of the Hugging Face data set `yapeichang/BLEUBERI-Tulu3-50k`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+ID: Final = "id"
+SOURCE: Final = "source"
+MESSAGES: Final = "messages"
+PROMPT: Final = "prompt"
+GROUND_TRUTH: Final = "ground_truth"
+REFERENCES: Final = "references"
+REFERENCE_PREFIX: Final = "ref_output_"
+GOLD: Final = "gold"
+
+SHORT_REFERENCE_NAMES: Final = {
+    "gold": "gold",
+    "claude-3-7-sonnet@20250219": "claude",
+    "deepseek-chat-v3": "deepseek",
+    "gemini-2.5-pro-exp-03-25": "gemini",
+    "o4-mini-2025-04-16": "o4mini",
+    "Llama-3.1-8B-Instruct": "llama",
+}
+"""Reference models of the published pool -> their short names in file names."""
+
+RESERVED_BY_TRL: Final = frozenset(
+    {
+        "completion", "completions", "prompts", "completion_ids", "image", "images", "trainer_state",
+        "log_extra", "log_metric", "environments",
+    }
+)  # fmt: skip
+"""GRPOTrainer passes these keywords to reward functions itself; a column of that name would clash."""
+
+
+def score_column(metric: str) -> str:
+    """The column that carries a metric's score, e.g. `bleu_score`."""
+    return f"{metric}_score"
+
+
+def reference_column(ref_model: str) -> str:
+    """The pool's column with the answers of a reference model, e.g. `ref_output_gold`."""
+    return REFERENCE_PREFIX + ref_model
+
+
+def short_reference_name(ref_model: str) -> str:
+    """A reference model's part in generated names; unknown models keep their own name in lower case."""
+    return SHORT_REFERENCE_NAMES.get(ref_model, safe_name(ref_model).lower())
+
+
+def reference_label(ref_models: Sequence[str]) -> str:
+    """E.g. `2ref-gold-claude`: how many references, and whose."""
+    return f"{len(ref_models)}ref-" + "-".join(short_reference_name(model) for model in ref_models)
+
+
+def safe_name(text: str) -> str:
+    """`text` as one harmless path component: separators and odd characters become `_`, 100 bytes at the most."""
+    kept = "".join(char if char.isalnum() or char in "._-+@" else "_" for char in text).lstrip(".")
+    return kept.encode()[:100].decode(errors="ignore") or "unnamed"
+
+
+def model_short_name(model: str) -> str:
+    """A model's part in file names: the last component of a hub id or a path, e.g. `Qwen2.5-7B`."""
+    return safe_name(model.rstrip("/").rsplit("/", 1)[-1])

@@ -1,0 +1,37 @@
+"""Expected trouble, said in two lines. Knows how a user's mistake reads; knows nothing of its causes.
+
+A `UserError` reaches the shell as two lines and exit code 2 (`cli.main`). Anything else is a bug and keeps
+its traceback.
+"""
+
+from __future__ import annotations
+
+
+class UserError(Exception):
+    """Something the user can mend: what happened, and what to type or change.
+
+    Both parts are one line each, so that a terminal, a log and a job's mail show them whole.
+    """
+
+    def __init__(self, what: str, cure: str) -> None:
+        self.what = " ".join(what.split())
+        self.cure = " ".join(cure.split())
+        super().__init__(f"{self.what}\n{self.cure}")
+
+    def __reduce__(self) -> tuple[type[UserError], tuple[str, str]]:
+        # The default would hand the joined text to __init__ as one argument when a worker process raises it.
+        return type(self), (self.what, self.cure)
+
+
+class MissingExtraError(UserError):
+    """A library of an optional extra is not installed."""
+
+    def __init__(self, package: str, extra: str, needed_for: str) -> None:
+        self.package, self.extra, self.needed_for = package, extra, needed_for
+        super().__init__(
+            f"{needed_for} needs the package {package}, which is not installed.",
+            f'Install it with: pip install "bleuberi[{extra}]"',
+        )
+
+    def __reduce__(self) -> tuple[type[UserError], tuple[str, str, str]]:  # type: ignore[override]
+        return type(self), (self.package, self.extra, self.needed_for)

@@ -1,0 +1,104 @@
+"""What a reward is. Knows texts and numbers; knows no files, models or trainers.
+
+One call scores a batch and serves two callers: our own keyword contract (`prompts`, `responses`, `references`)
+and TRL's reward functions (`prompts`, `completions`, every column of the data set, further keywords), so a reward
+goes into `GRPOTrainer(reward_funcs=...)` as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from bleuberi.errors import UserError
+from bleuberi.records import Message
+
+Completion = str | Sequence[Message]
+
+
+class Reward(Protocol):
+    """Scores responses against references; higher is better. Small, picklable, without state between calls."""
+
+    name: str  # log key and file-name part
+
+    def __call__(
+        self,
+        *,
+        prompts: Sequence[str],  # N, the user's text
+        responses: Sequence[str],  # N
+        references: Sequence[Sequence[str]],  # N, each 1..K, ragged
+    ) -> list[float | None]:  # N; None = cannot be scored
+        ...
+
+    def signature(self) -> str:
+        """Every setting that decides the number, e.g. `bleu|tok:13a|order:4|smooth:add1-all|ref:shortest|v:1`."""
+        ...
+
+
+class TextReward:
+    """Base of the rewards that need the texts alone. A subclass says `name`, `signature` and `score_batch`."""
+
+    name: str
+
+    @property
+    def __name__(self) -> str:
+        """TRL logs a reward function under its `__name__`."""
+        return self.name
+
+    def signature(self) -> str:
+        raise UserError(f"The reward {type(self).__name__} has no signature.", "Define signature() in its class.")
+
+    def score_batch(
+        self,
+        responses: Sequence[str],  # N
+        references: Sequence[Sequence[str]],  # N, each 1..K
+    ) -> list[float | None]:  # N
+        """The scores, one a response; None where no number can be given."""
+        raise UserError(f"The reward {type(self).__name__} scores nothing.", "Define score_batch() in its class.")
+
+    def __call__(
+        self,
+        prompts: Sequence[object] | None = None,  # N; a text reward does not read them
+        responses: Sequence[str] | None = None,  # N
+        references: Sequence[Sequence[str]] | None = None,  # N, each 1..K
+        *,
+        completions: Sequence[Completion] | None = None,  # N; TRL's word for responses
+        **_: object,  # TRL hands over every column of the data set and its trainer's state
+    ) -> list[float | None]:
+        """Score a batch. Errors: `UserError` where responses or references are missing or differ in number."""
+        if responses is None and completions is not None:
+            responses = [completion_text(completion) for completion in completions]
+        if responses is None:
+            raise UserError(f"The reward {self.name} got no responses.", "Pass responses=[...] or completions=[...].")
+        if references is None:
+            raise UserError(
+                f"The reward {self.name} got no references.",
+                "Give the data set a column `references`: for every row a list of reference answers.",
+            )
+        if len(references) != len(responses):
+            raise UserError(
+                f"The reward {self.name} got {len(responses)} responses and {len(references)} lists of references.",
+                "Pass one list of references for every response.",
+            )
+        check_references(references)
+        return self.score_batch(["" if text is None else text for text in responses], references)
+
+
+def completion_text(completion: Completion) -> str:
+    """The text of a TRL completion, plain or conversational (the last turn's content)."""
+    if isinstance(completion, str):
+        return completion
+    if not completion:
+        return ""
+    content = completion[-1].get("content")
+    return content if isinstance(content, str) else ""
+
+
+def check_references(references: Sequence[Sequence[str]]) -> None:
+    """Refuse what silently scores wrong: a bare string in place of a list is read letter by letter."""
+    for row, texts in enumerate(references):
+        if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
+            raise UserError(
+                f"The references of row {row} are not a list of texts: {texts!r:.80}",
+                "Give every row a list of strings, also where there is only one reference.",
+            )

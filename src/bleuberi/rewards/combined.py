@@ -1,0 +1,40 @@
+"""Rewards made of other rewards. Knows how numbers mix; knows nothing of how they came about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bleuberi.rewards.base import TextReward
+from bleuberi.rewards.bleu import Bleu
+from bleuberi.rewards.rouge import RougeL
+
+
+class BleuRougeF1(TextReward):
+    """The harmonic mean of BLEU and ROUGE-L; 0.0 where either is 0, None where either cannot be given."""
+
+    name = "bleu_rouge_f1"
+
+    def __init__(self) -> None:
+        self._bleu = Bleu()
+        self._rouge = RougeL()
+
+    def signature(self) -> str:
+        return f"bleu_rouge_f1|mean:harmonic|of:[{self._bleu.signature()}]+[{self._rouge.signature()}]|v:1"
+
+    def score_batch(self, responses: Sequence[str], references: Sequence[Sequence[str]]) -> list[float | None]:
+        return [
+            harmonic_mean(first, second)
+            for first, second in zip(
+                self._bleu.score_batch(responses, references),
+                self._rouge.score_batch(responses, references),
+                strict=True,
+            )
+        ]
+
+
+def harmonic_mean(first: float | None, second: float | None) -> float | None:
+    """2ab / (a + b), 0.0 where both are 0, None where one is missing."""
+    if first is None or second is None:
+        return None
+    total = first + second
+    return 2 * first * second / total if total else 0.0
