@@ -1,0 +1,212 @@
+"""Folders and files that are whole or absent. Knows disk, hashes and manifests; knows nothing of what they hold.
+
+A folder is written beside its place and renamed into it; `manifest.json` is written last, so a folder without one
+is unfinished. Shards carry their own checksum: one that was cut short is set aside and made again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Final
+
+from bleuberi import __version__
+from bleuberi.errors import UserError
+
+SCHEMA_VERSION: Final = 1
+MANIFEST: Final = "manifest.json"
+_REPORTED_PACKAGES = ("torch", "transformers", "trl", "datasets", "vllm", "deepspeed", "numpy")
+
+Json = Mapping[str, Any]
+
+
+def content_hash(*parts: bytes | str) -> str:
+    """SHA-256 in hex over the parts, each with its length, so that no two lists of parts run together."""
+    digest = hashlib.sha256()
+    for part in parts:
+        data = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
+        digest.update(len(data).to_bytes(8, "big"))
+        digest.update(data)
+    return digest.hexdigest()
+
+
+def json_hash(value: object) -> str:
+    """The content hash of a JSON value, independent of key order."""
+    return content_hash(json.dumps(value, sort_keys=True, ensure_ascii=True))
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 in hex of a file's bytes."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of this package, Python and the libraries that decide numbers, as far as installed."""
+    found = {"bleuberi": __version__, "python": sys.version.split()[0]}
+    for package in _REPORTED_PACKAGES:
+        with contextlib.suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
+
+
+def make_manifest(kind: str, config: Json, **facts: object) -> dict[str, Any]:
+    """A manifest's content: what it is of, the settings that made it, and whatever `facts` the maker knows."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "kind": kind,
+        "config": dict(config),
+        **facts,
+        "command": sys.argv,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": library_versions(),
+    }
+
+
+def read_manifest(folder: Path) -> dict[str, Any] | None:
+    """The manifest of a finished folder; None where there is none. Errors: a newer schema, damaged JSON."""
+    path = folder / MANIFEST
+    if not path.is_file():
+        return None
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        schema = int(manifest["schema_version"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"The manifest {path} cannot be read: {error}", "Move the folder away and run again."
+        ) from error
+    if schema > SCHEMA_VERSION:
+        raise UserError(
+            f"{folder} was written by a newer bleuberi (manifest schema {schema}, this one reads {SCHEMA_VERSION}).",
+            "Upgrade with: pip install -U bleuberi, or choose another output folder.",
+        )
+    return dict(manifest)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    with fresh_file(path) as partial:
+        partial.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write JSON whole or not at all, readable by people."""
+    write_text(path, json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+
+@contextlib.contextmanager
+def fresh_file(path: Path) -> Iterator[Path]:
+    """A temporary file beside `path` that takes its place when the block ends well, and goes when it does not."""
+    with _as_user_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:80]}.", suffix=f".partial{path.suffix}")
+        os.close(handle)
+        partial = Path(name)
+        try:
+            yield partial
+            _sync(partial)
+            partial.chmod(0o666 & ~_umask())  # mkstemp makes private files; results are as open as others
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def fresh_folder(path: Path) -> Iterator[Path]:
+    """A temporary folder beside `path` that takes its place when the block ends well, and goes when it does not.
+
+    An older folder at `path` stays until the new one is whole. Folders that killed runs left are cleared away.
+    """
+    with _as_user_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for orphan in path.parent.glob(f".{path.name}.*.partial"):
+            shutil.rmtree(orphan)
+        partial = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial"))
+        try:
+            yield partial
+            partial.chmod(0o777 & ~_umask())
+            for file in partial.rglob("*"):
+                if file.is_file():
+                    _sync(file)
+            if path.exists():
+                retired = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial"))
+                path.replace(retired / "old")
+                partial.replace(path)
+                shutil.rmtree(retired)
+            else:
+                partial.replace(path)
+        finally:
+            if partial.exists():
+                shutil.rmtree(partial)
+
+
+@contextlib.contextmanager
+def folder_lock(folder: Path) -> Iterator[None]:
+    """Hold a folder for this process. Errors: `UserError` where another process holds it."""
+    with _as_user_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        stream = (folder / ".lock").open("w")
+    with stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UserError(
+                f"Another run is writing to {folder} right now.", "Wait until it has finished, then run again."
+            ) from error
+        yield
+
+
+def write_shard(path: Path, rows: Iterable[Json]) -> None:
+    """Write rows as JSON lines, closed by a line with their count and checksum; whole or not at all."""
+    lines = [json.dumps(row, ensure_ascii=True) for row in rows]
+    body = "".join(line + "\n" for line in lines)
+    footer = json.dumps({"rows": len(lines), "sha256": content_hash(body)})
+    write_text(path, f"{body}{footer}\n")
+
+
+def read_shard(path: Path) -> list[dict[str, Any]] | None:
+    """The rows of a shard. None where its checksum fails: the file is then set aside under `….damaged`."""
+    text = path.read_text(encoding="utf-8", errors="replace")
+    body, _, footer = text.rstrip("\n").rpartition("\n")
+    body += "\n" if body else ""
+    try:
+        good = json.loads(footer).get("sha256") == content_hash(body)
+    except (ValueError, AttributeError):
+        good = False
+    if not good:
+        path.replace(path.with_name(path.name + ".damaged"))
+        return None
+    return [json.loads(line) for line in body.splitlines()]
+
+
+@contextlib.contextmanager
+def _as_user_errors(path: Path) -> Iterator[None]:
+    """Say trouble with the disk in two lines; errors about other places are somebody else's."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"{path} could not be written: {error.strerror or error}",
+            "Check free space and permissions; what was finished before is kept, so the same command goes on.",
+        ) from error
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as stream:
+        os.fsync(stream.fileno())
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current

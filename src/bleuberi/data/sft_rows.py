@@ -1,0 +1,50 @@
+"""What a row of an SFT data set looks like, on disk and before a trainer. Knows columns; knows no trainer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from bleuberi import columns
+from bleuberi.data.grpo_rows import prompt_messages
+from bleuberi.data.tables import read_rows
+from bleuberi.errors import UserError
+from bleuberi.records import Message
+
+
+def to_sft_rows(grpo_row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """One row for each reference of a GRPO row; `id` is `{id}_{j}`, j counting `references` from 0."""
+    asked = prompt_messages(grpo_row)
+    for position, reference in enumerate(grpo_row[columns.REFERENCES]):
+        yield {
+            columns.ID: f"{grpo_row[columns.ID]}_{position}",
+            columns.SOURCE: grpo_row.get(columns.SOURCE),
+            columns.MESSAGES: [*asked, Message(role="assistant", content=reference)],
+        }
+
+
+def to_prompt_and_completion(messages: list[Message]) -> dict[str, list[Message]]:
+    """A conversational prompt and completion: trainers compute the loss on the completion alone.
+
+    Rows of `messages` would train on every token, the user's included, without a word of warning.
+    """
+    if not messages or messages[-1]["role"] != "assistant" or len(messages) == 1:
+        raise UserError("An SFT row does not end with an answer to a prompt.", "End `messages` with an assistant turn.")
+    return {"prompt": list(messages[:-1]), "completion": [messages[-1]]}
+
+
+def read_sft_rows(folder: Path) -> list[dict[str, Any]]:
+    """The rows of an SFT data set folder. Errors: `UserError` where it is none, e.g. a GRPO data set."""
+    if not folder.is_dir():
+        raise UserError(
+            f"There is no data set folder {folder}.",
+            "Make one with: python training/create_training_data.py sft --input_data_path ... --output_dir ...",
+        )
+    rows = [dict(raw.values) for raw in read_rows(str(folder))]
+    if not rows or columns.MESSAGES not in rows[0] or columns.REFERENCES in rows[0]:
+        raise UserError(
+            f"{folder} is no SFT data set.",
+            "Make one with: python training/create_training_data.py sft --input_data_path GRPO_DATA_SET ...",
+        )
+    return rows

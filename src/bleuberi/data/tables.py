@@ -1,0 +1,145 @@
+"""Read rows from any file or folder that a table can lie in. Knows file formats; knows no columns.
+
+JSON lines are read here and not with `datasets`, which names no line in its errors and fails on columns that begin
+with many nulls.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any, NamedTuple, cast
+
+from bleuberi.errors import MissingExtraError, UserError
+
+TABLE_FORMATS = (".jsonl", ".json", ".parquet")
+
+
+class RawRow(NamedTuple):
+    """A row as it was read, and where it stood, for error messages."""
+
+    place: str  # e.g. `pool.jsonl, line 12`
+    values: Mapping[str, Any]
+
+
+def read_rows(source: str) -> Iterator[RawRow]:
+    """The rows of any table that a pool can lie in, one after the other."""
+    path = Path(source).expanduser()
+    if path.is_dir():
+        return _rows_of_dataset_folder(path)
+    if path.is_file():
+        kind = path.name.removesuffix(".gz")
+        if kind.endswith(".parquet"):
+            return _rows_of_parquet(path)
+        if kind.endswith((".jsonl", ".json")):
+            return _rows_of_json(path)
+        raise UserError(
+            f"{source} is of a kind that is not read here.", f"Give one of: {', '.join(TABLE_FORMATS)} (or .gz)."
+        )
+    if source.endswith((*TABLE_FORMATS, ".gz")) or source.startswith((".", "/", "~")) or source.count("/") != 1:
+        raise UserError(f"There is no file or folder {source}.", "Check the path given with --hf_dataset_path.")
+    return _rows_of_hub(source)
+
+
+def _rows_of_json(path: Path) -> Iterator[RawRow]:
+    opener = gzip.open if path.suffix == ".gz" else open
+    try:
+        with cast("IO[bytes]", opener(path, "rb")) as stream:
+            first = _first_visible_byte(stream)
+            stream.seek(0)
+            for place, value in (_array_items if first == b"[" else _line_items)(path, stream):
+                if not isinstance(value, dict):
+                    raise UserError(f"{place} is not a JSON object.", "Every row has to be an object: {...}.")
+                yield RawRow(place, value)
+    except (gzip.BadGzipFile, EOFError) as error:
+        raise UserError(f"{path} is not a whole gzip file: {error}", "Fetch or compress the file again.") from error
+
+
+def _first_visible_byte(stream: IO[bytes]) -> bytes:
+    for line in stream:
+        if stripped := line.removeprefix(b"\xef\xbb\xbf").strip():
+            return stripped[:1]
+    return b""
+
+
+def _array_items(path: Path, stream: IO[bytes]) -> Iterator[tuple[str, Any]]:
+    try:
+        values = json.loads(stream.read().decode("utf-8-sig"))
+    except ValueError as error:  # UnicodeDecodeError is one
+        raise UserError(f"{path} is not valid JSON: {error}", "Mend the file, or write one object a line.") from error
+    for number, value in enumerate(values, 1):
+        yield f"{path.name}, item {number}", value
+
+
+def _line_items(path: Path, stream: IO[bytes]) -> Iterator[tuple[str, Any]]:
+    for number, line in enumerate(stream, 1):
+        if not line.strip():
+            continue
+        place = f"{path.name}, line {number}"
+        try:
+            yield place, json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
+        except ValueError as error:
+            raise UserError(
+                f"{place} is not valid JSON: {error}", "Mend or remove that line, then run again."
+            ) from error
+
+
+def _rows_of_parquet(path: Path) -> Iterator[RawRow]:
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        raise MissingExtraError("pyarrow", "report", "Reading Parquet") from error
+    try:
+        number = 0
+        for batch in pq.ParquetFile(path).iter_batches():
+            for values in batch.to_pylist():
+                number += 1
+                yield RawRow(f"{path.name}, row {number}", values)
+    except pa.ArrowInvalid as error:
+        raise UserError(f"{path} is not a readable Parquet file: {error}", "Write the file again.") from error
+
+
+def _rows_of_dataset_folder(path: Path) -> Iterator[RawRow]:
+    datasets = _datasets("Reading a data set folder")
+    try:
+        loaded = datasets.load_from_disk(str(path))
+    except (FileNotFoundError, ValueError) as error:
+        raise UserError(
+            f"{path} is a folder, but no data set that `save_to_disk` wrote.",
+            "Give the data set's own folder, or a .jsonl, .json or .parquet file.",
+        ) from error
+    yield from _rows_of_dataset(loaded, path.name)
+
+
+def _rows_of_hub(source: str) -> Iterator[RawRow]:
+    datasets = _datasets("Loading a data set from the Hugging Face hub")
+    try:
+        loaded = datasets.load_dataset(source)
+    except (OSError, ValueError, RuntimeError) as error:
+        # Whatever way the hub, its cache or the network fails, it is one of these three.
+        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        raise UserError(
+            f"The data set {source} is neither a local file nor could it be loaded from the Hugging Face hub: {reason}",
+            "Check the name and the network, or give a local file with --hf_dataset_path.",
+        ) from error
+    yield from _rows_of_dataset(loaded, source)
+
+
+def _rows_of_dataset(loaded: Any, name: str) -> Iterator[RawRow]:  # noqa: ANN401 - a Dataset or a DatasetDict
+    if isinstance(loaded, dict):
+        if "train" not in loaded:
+            raise UserError(f"The data set {name} has no split train, only: {', '.join(loaded)}.", "Add a train split.")
+        loaded = loaded["train"]
+    for number, values in enumerate(loaded, 1):
+        yield RawRow(f"{name}, row {number}", values)
+
+
+def _datasets(needed_for: str) -> Any:  # noqa: ANN401 - the module, which carries no types
+    try:
+        import datasets
+    except ImportError as error:
+        raise MissingExtraError("datasets", "train", needed_for) from error
+    return datasets
