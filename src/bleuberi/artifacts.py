@@ -137,6 +137,7 @@ def fresh_folder(path: Path) -> Iterator[Path]:
             partial.chmod(0o777 & ~_umask())
             for file in partial.rglob("*"):
                 if file.is_file():
+                    file.chmod(0o666 & ~_umask())  # some writers make private files
                     _sync(file)
             if path.exists():
                 retired = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial"))

@@ -5,6 +5,7 @@ The pool's columns are those of the Hugging Face data set `yapeichang/BLEUBERI-T
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import Final
 
@@ -16,6 +17,8 @@ GROUND_TRUTH: Final = "ground_truth"
 REFERENCES: Final = "references"
 REFERENCE_PREFIX: Final = "ref_output_"
 GOLD: Final = "gold"
+MAX_NAME_BYTES: Final = 100
+MAX_LABEL_BYTES: Final = 200  # a generated name; endings are added to it, and file systems take 255
 
 SHORT_REFERENCE_NAMES: Final = {
     "gold": "gold",
@@ -57,11 +60,24 @@ def reference_label(ref_models: Sequence[str]) -> str:
 
 
 def safe_name(text: str) -> str:
-    """`text` as one harmless path component: separators and odd characters become `_`, 100 bytes at the most."""
-    kept = "".join(char if char.isalnum() or char in "._-+@" else "_" for char in text).lstrip(".")
-    return kept.encode()[:100].decode(errors="ignore") or "unnamed"
+    """`text` as one harmless path component: odd characters become `_`, and it is kept short."""
+    kept = "".join(char if char.isalnum() or char in "._-+@" else "_" for char in text).lstrip(".") or "unnamed"
+    return _shortened(kept, MAX_NAME_BYTES)
 
 
 def model_short_name(model: str) -> str:
     """A model's part in file names: the last component of a hub id or a path, e.g. `Qwen2.5-7B`."""
     return safe_name(model.rstrip("/").rsplit("/", 1)[-1])
+
+
+def pool_label(parts: Sequence[str]) -> str:
+    """Parts of a generated name joined by `_`, kept short enough for any file system."""
+    return _shortened("_".join(parts), MAX_LABEL_BYTES)
+
+
+def _shortened(name: str, max_bytes: int) -> str:
+    """The name cut to size; what was cut is told apart by a hash."""
+    if len(name.encode()) <= max_bytes:
+        return name
+    mark = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return name.encode()[: max_bytes - 9].decode(errors="ignore") + "-" + mark

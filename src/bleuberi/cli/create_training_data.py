@@ -1,0 +1,107 @@
+"""`create_training_data.py grpo|sft`: flags -> config -> one pipeline -> where the result lies. No logic."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from bleuberi.cli.parser import Parser, run
+from bleuberi.columns import SHORT_REFERENCE_NAMES
+
+_POOL = "yapeichang/BLEUBERI-Tulu3-50k"
+
+
+def grpo_parser(prog: str) -> Parser:
+    """The flags of `grpo`."""
+    parser = Parser(prog, "From a pool of instructions to a GRPO data set: references, outputs, scores, selection.")
+    add = parser.add_argument
+    add(
+        "--hf_dataset_path",
+        default=_POOL,
+        metavar="POOL",
+        help="hub id, save_to_disk folder, .jsonl/.json/.parquet (.gz)",
+    )
+    add("--ref_models", nargs="+", default=["gold"], metavar="NAME",
+        help="whose answers are the references: any column ref_output_NAME; known: " + ", ".join(SHORT_REFERENCE_NAMES))  # fmt: skip
+    add(
+        "--selection_mode", choices=("random", "easy", "medium", "hard"), default="hard", help="hard: the lowest scores"
+    )
+    add("--num_examples", type=int, help="how many examples to keep; without it all, sorted")
+    add("--metric", help="bleu, rouge, bleu_rouge_f1, or package.module:Class")
+    add("--model", help="whose outputs are scored: hub id or model folder; answers what is not cached")
+    add("--output_dir", type=Path, default=Path("../data"), help="where data sets and caches go")
+    add("--output_dataset_name", help="folder name in OUTPUT_DIR/data_grpo; generated where not given")
+    add("--inference_max_new_tokens", type=int, default=512, help="the most tokens an output may have")
+    add("--seed", type=int, default=42, help="of outputs and of random selection")
+    add(
+        "--engine",
+        choices=("auto", "vllm", "transformers"),
+        default="auto",
+        help="what answers; auto: vLLM where it runs",
+    )
+    add(
+        "--outputs",
+        type=Path,
+        metavar="FILE",
+        help="outputs made elsewhere: JSONL, Parquet or CSV with id and response",
+    )
+    add("--overwrite", action="store_true", help="replace a data set of that name that was made otherwise")
+    return parser
+
+
+def sft_parser(prog: str) -> Parser:
+    """The flags of `sft`."""
+    parser = Parser(prog, "From a GRPO data set to prompt-response pairs, one for each reference.")
+    parser.add_argument("--input_data_path", type=Path, required=True, help="folder of a GRPO data set")
+    parser.add_argument("--output_dir", type=Path, default=Path("../data"), help="the pairs go to OUTPUT_DIR/data_sft")
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace a data set of that name that was made otherwise"
+    )
+    return parser
+
+
+def grpo(argv: Sequence[str], prog: str = "bleuberi data grpo") -> int:
+    """Make a GRPO data set."""
+    arguments = vars(grpo_parser(prog).parse_args(argv))
+    from bleuberi.pipelines.create_grpo_data import GrpoDataConfig, create_grpo_data
+    from bleuberi.report.score_histogram import draw_score_histogram
+
+    arguments["ref_models"] = tuple(arguments["ref_models"])
+    config = GrpoDataConfig(**arguments)
+    made = create_grpo_data(config)
+    if made.scores_path is not None and config.metric and made.signature:
+        for path in (
+            made.folder / f"{config.metric}_distribution.png",
+            made.scores_path.with_name(made.scores_path.stem + "_distribution.png"),
+        ):
+            draw_score_histogram(
+                path, config.metric, made.signature, list(made.pool_scores.values()), made.picked_scores
+            )
+    print(f"{made.rows} examples in {made.folder}")
+    return 0
+
+
+def sft(argv: Sequence[str], prog: str = "bleuberi data sft") -> int:
+    """Make an SFT data set."""
+    arguments = vars(sft_parser(prog).parse_args(argv))
+    from bleuberi.pipelines.create_sft_data import SftDataConfig, create_sft_data
+
+    made = create_sft_data(SftDataConfig(**arguments))
+    print(f"{made.rows} prompt-response pairs in {made.folder}")
+    return 0
+
+
+def front_door(argv: Sequence[str]) -> int:
+    """`training/create_training_data.py`: its two commands."""
+    prog = "create_training_data.py"
+    parser = Parser(prog, "Create training data from a pool of instructions with reference answers.")
+    parser.add_argument("command", choices=("grpo", "sft"), help="what to make; `COMMAND --help` tells its flags")
+    chosen = parser.parse_args(list(argv[:1])).command
+    command = grpo if chosen == "grpo" else sft
+    return command(argv[1:], f"{prog} {chosen}")
+
+
+def main() -> None:
+    """Entry of the front door."""
+    sys.exit(run(front_door, sys.argv[1:]))

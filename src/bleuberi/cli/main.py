@@ -1,0 +1,86 @@
+"""`bleuberi COMMAND ...`: finds the command and runs it. Knows the table of commands; loads one at a time."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Final, NamedTuple
+
+from bleuberi import __version__
+from bleuberi.cli.parser import Command, run
+from bleuberi.errors import UserError
+
+
+class Entry(NamedTuple):
+    """Where a command lives, and what it does in one line."""
+
+    target: str
+    summary: str
+
+
+COMMANDS: Final = {
+    "data grpo": Entry(
+        "bleuberi.cli.create_training_data:grpo", "pool -> outputs -> scores -> selection: a GRPO data set"
+    ),
+    "data sft": Entry("bleuberi.cli.create_training_data:sft", "GRPO data set -> prompt-response pairs for SFT"),
+    "train grpo": Entry("bleuberi.cli.train:grpo", "train with a reference-based reward (TRL's GRPO)"),
+    "train sft": Entry("bleuberi.cli.train:sft", "train on prompt-response pairs (TRL's SFT)"),
+    "evaluate": Entry("bleuberi.cli.evaluate:main", "answers of several models, scored, with paired differences"),
+    "demo": Entry("bleuberi.cli.demo:main", "the whole method on this machine, in minutes"),
+}
+
+
+def usage() -> str:
+    """The help text: the chain of commands in the order in which they are used."""
+    width = max(map(len, COMMANDS)) + 2
+    lines = [f"  {name:<{width}}{entry.summary}" for name, entry in COMMANDS.items()]
+    return "\n".join(
+        [
+            "Align a language model with a reference-based reward (BLEU by default).",
+            "",
+            "usage: bleuberi COMMAND [flags]      bleuberi COMMAND --help      bleuberi --version",
+            "",
+            *lines,
+            "",
+            "New here? Type: bleuberi demo",
+        ]
+    )
+
+
+def find_command(argv: Sequence[str]) -> tuple[Command, Sequence[str]]:
+    """The command that the words name, and its own words. Errors: `UserError` that suggests the nearest."""
+    for words in (2, 1):
+        name = " ".join(argv[:words])
+        if name in COMMANDS:
+            module, _, function = COMMANDS[name].target.partition(":")
+            command: Command = getattr(import_module(module), function)
+            return command, argv[words:]
+    typed = " ".join(word for word in argv[:2] if not word.startswith("-"))
+    near = difflib.get_close_matches(typed, COMMANDS, n=1, cutoff=0.4)
+    raise UserError(
+        f"There is no command {typed!r}.",
+        (f"Did you mean: bleuberi {near[0]}? " if near else "") + "See bleuberi --help.",
+    )
+
+
+def main() -> None:
+    """Entry of the `bleuberi` command."""
+    argv = sys.argv[1:]
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        print(usage())
+        sys.exit(0)
+    if argv[0] in ("-V", "--version"):
+        print(f"bleuberi {__version__}")
+        sys.exit(0)
+
+    def command(words: Sequence[str]) -> int:
+        found, rest = find_command(words)
+        return found(rest)
+
+    sys.exit(run(command, argv))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""What an engine is: conversations in, texts out. Knows sampling settings; knows no engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, NamedTuple, Protocol
+
+from bleuberi.records import Conversation
+
+FinishReason = Literal["stop", "length", "prompt_too_long"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How tokens are drawn; the same in every engine. Nothing else is in force, whatever a model's files suggest.
+
+    `temperature` 0 is greedy; `top_p` 1 and `top_k` 0 switch those limits off. The method's defaults.
+    """
+
+    max_new_tokens: int = 512
+    temperature: float = 0.7
+    top_p: float = 0.9
+    top_k: int = 0
+    seed: int = 42
+
+    def settings(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def signature(self) -> str:
+        """E.g. `temp:0.7|top_p:0.9|top_k:0|max:512|seed:42`; greedy decoding depends on `max` alone."""
+        if self.temperature == 0:
+            return f"greedy|max:{self.max_new_tokens}"
+        return (
+            f"temp:{self.temperature}|top_p:{self.top_p}|top_k:{self.top_k}|max:{self.max_new_tokens}|seed:{self.seed}"
+        )
+
+
+class Output(NamedTuple):
+    """One answer. `tokens` counts what was generated, the end token included."""
+
+    text: str
+    finish_reason: FinishReason
+    tokens: int
+
+
+OnOutput = Callable[[Output], None]
+
+
+class Engine(Protocol):
+    """Answers conversations with one model that it has loaded."""
+
+    shard_rows: int  # so many rows are asked in one call, and are kept or lost together
+
+    def generate(
+        self,
+        conversations: Sequence[Conversation],  # N
+        sampling: Sampling,
+        seed: int,  # of this call, derived from its rows
+        on_output: OnOutput,  # told of each answer as it comes, for progress
+    ) -> list[Output]:  # N
+        """Answer all. A prompt too long for the model gets the finish reason `prompt_too_long` and no text."""
+        ...

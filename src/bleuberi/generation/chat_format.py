@@ -1,0 +1,99 @@
+"""Chat templates and the tokens that end a turn. Knows tokenizers; knows no models, torch or engines.
+
+Base models often have no template, or one whose end of turn their own end-of-text token does not match. Their family's
+format is told by the special tokens in the vocabulary.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, Final, NamedTuple
+
+from bleuberi.errors import UserError
+from bleuberi.records import Message
+
+
+class Family(NamedTuple):
+    """A chat format: its name, the tokens that a vocabulary of that family has, its template and end of turn."""
+
+    name: str
+    tokens: tuple[str, ...]
+    template: str
+    end_of_turn: str
+
+
+_CHATML: Final = (
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+_LLAMA_3: Final = (
+    "{{ bos_token }}{% for message in messages %}<|start_header_id|>{{ message['role'] }}<|end_header_id|>\n\n"
+    "{{ message['content'] | trim }}<|eot_id|>{% endfor %}"
+    "{% if add_generation_prompt %}<|start_header_id|>assistant<|end_header_id|>\n\n{% endif %}"
+)
+_OLMO: Final = (
+    "{{ bos_token or '' }}{% for message in messages %}<|{{ message['role'] }}|>\n{{ message['content'] }}"
+    "{% if message['role'] == 'assistant' %}{{ eos_token }}{% endif %}"
+    "{% if not loop.last %}\n{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}\n<|assistant|>\n{% endif %}"
+)
+FAMILIES: Final = (
+    # First, since newer OLMo vocabularies carry ChatML's tokens too, though the models were never shown them.
+    # OLMo writes its roles in plain text; what tells its vocabulary is the placeholder its data set put for numbers.
+    Family("OLMo (Tulu format)", ("<|endoftext|>", "|||PHONE_NUMBER|||"), _OLMO, "<|endoftext|>"),
+    Family("ChatML (Qwen, SmolLM)", ("<|im_start|>", "<|im_end|>"), _CHATML, "<|im_end|>"),
+    Family("Llama 3", ("<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"), _LLAMA_3, "<|eot_id|>"),
+)
+_PROBE: Final = "qzx"
+"""A harmless answer whose end is found again in a rendered conversation."""
+
+
+def with_chat_template(tokenizer: Any) -> Any:  # noqa: ANN401 - any transformers tokenizer
+    """The tokenizer, with its family's template where it has none.
+
+    Errors: `UserError` where it has none and its family is not known.
+    """
+    if tokenizer.chat_template:
+        return tokenizer
+    vocabulary = tokenizer.get_vocab()
+    for family in FAMILIES:
+        if all(token in vocabulary for token in family.tokens):
+            tokenizer = copy.copy(tokenizer)
+            tokenizer.chat_template = family.template
+            return tokenizer
+    raise UserError(
+        f"The tokenizer of {tokenizer.name_or_path} has no chat template, and its family is not known.",
+        "Use the model's instruct version, or save a `chat_template.jinja` into a local copy of the model folder.",
+    )
+
+
+def end_of_turn_token(tokenizer: Any) -> str | None:  # noqa: ANN401
+    """The special token that closes an assistant's turn in the tokenizer's template; None where none does."""
+    turns = [Message(role="user", content="a"), Message(role="assistant", content=_PROBE)]
+    rendered = tokenizer.apply_chat_template(turns, tokenize=False)
+    ids = tokenizer(rendered.rpartition(_PROBE)[2], add_special_tokens=False)["input_ids"]
+    special = set(tokenizer.all_special_ids) | set(getattr(tokenizer, "added_tokens_decoder", {}))
+    return next((str(tokenizer.convert_ids_to_tokens(token)) for token in ids if token in special), None)
+
+
+def stop_token_ids(tokenizer: Any, model_eos: int | list[int] | None = None) -> list[int]:  # noqa: ANN401
+    """Every token at which an answer ends: the template's end of turn, the tokenizer's and the model's own."""
+    ids = [] if model_eos is None else [model_eos] if isinstance(model_eos, int) else list(model_eos)
+    if tokenizer.eos_token_id is not None:
+        ids.append(tokenizer.eos_token_id)
+    if (token := end_of_turn_token(tokenizer)) is not None:
+        ids.append(tokenizer.convert_tokens_to_ids(token))
+    if not ids:
+        raise UserError(
+            f"The tokenizer of {tokenizer.name_or_path} has no end token: answers would never stop.",
+            "Set `eos_token` in the model folder's tokenizer_config.json.",
+        )
+    return sorted(set(ids))
+
+
+def prompt_ids(tokenizer: Any, messages: list[Message]) -> list[int]:  # noqa: ANN401
+    """The token ids of a conversation, up to where the assistant is to begin."""
+    text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    # The template writes the special tokens itself; adding them again would double the first one.
+    ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
+    return ids

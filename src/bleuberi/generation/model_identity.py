@@ -1,0 +1,88 @@
+"""Which model it is, said so that two different ones are never taken for each other. Loads no weights."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from bleuberi.artifacts import content_hash, file_hash, json_hash
+from bleuberi.errors import MissingExtraError, UserError
+from bleuberi.generation.chat_format import with_chat_template
+
+_WEIGHTS = ("*.safetensors", "*.bin", "*.gguf")
+_DECIDING = (*_WEIGHTS, "*.json", "*.jinja", "*.model", "*.txt")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelIdentity:
+    """A model as cache keys name it: hub revision or hash of the folder's files, and the chat template."""
+
+    model: str
+    revision: str
+    chat_template_sha256: str
+
+    def settings(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def key(self) -> str:
+        """The part that decides outputs. A local folder keeps its key when it is moved; a hub model has its name."""
+        name = "" if self.revision.startswith("files:") else self.model
+        return json_hash([name, self.revision, self.chat_template_sha256])
+
+
+def is_model_folder(model: str) -> bool:
+    """Whether the name means a local folder. Errors: `UserError` where it does, and the folder holds no model."""
+    path = Path(model).expanduser()
+    if not path.is_dir():
+        if model.startswith((".", "/", "~")) or model.count("/") > 1:
+            raise UserError(f"There is no model folder {model}.", "Check the path given with --model.")
+        return False
+    if not (path / "config.json").is_file() or not any(any(path.glob(pattern)) for pattern in _WEIGHTS):
+        raise UserError(
+            f"The folder {model} holds no model: config.json or the weights (*.safetensors) are missing.",
+            "Give a folder that `save_pretrained` wrote, or a Hugging Face hub id.",
+        )
+    return True
+
+
+def folder_revision(folder: Path) -> str:
+    """`files:` and a hash over the files that decide a model folder's answers."""
+    files = sorted({path for pattern in _DECIDING for path in folder.glob(pattern)} - {folder / "manifest.json"})
+    return "files:" + content_hash(*(part for path in files for part in (path.name, file_hash(path))))
+
+
+def identify_model(model: str) -> ModelIdentity:
+    """Read configuration and tokenizer, no weights. Errors: `UserError` for a model that cannot be had."""
+    tokenizer = load_tokenizer(model)
+    template = content_hash(str(tokenizer.chat_template))
+    if is_model_folder(model):
+        return ModelIdentity(model, folder_revision(Path(model).expanduser()), template)
+    from transformers import AutoConfig
+
+    # A hub model's config names the commit that its files came from.
+    commit = getattr(AutoConfig.from_pretrained(model), "_commit_hash", None)
+    return ModelIdentity(model, f"commit:{commit or 'unknown'}", template)
+
+
+def load_tokenizer(model: str) -> Any:  # noqa: ANN401 - any transformers tokenizer
+    """The model's tokenizer with a chat template, padding on the left. Errors: `UserError` where there is none."""
+    is_model_folder(model)
+    try:
+        from transformers import AutoTokenizer
+    except ImportError as error:
+        raise MissingExtraError("transformers", "train", "Answering with a language model") from error
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(model, padding_side="left")
+    except (OSError, ValueError, KeyError) as error:
+        raise model_unavailable(model, error) from error
+    return with_chat_template(tokenizer)
+
+
+def model_unavailable(model: str, error: Exception) -> UserError:
+    """The error for a model that neither the disk nor the hub gives."""
+    reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+    return UserError(
+        f"The model {model} could not be loaded: {reason}",
+        "Check the name and the network, or give a local model folder with --model.",
+    )

@@ -1,0 +1,101 @@
+"""Answer with transformers, where vLLM cannot run. Knows torch and batches; knows no caches or pools."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from bleuberi.errors import MissingExtraError
+from bleuberi.generation.base import OnOutput, Output, Sampling
+from bleuberi.generation.chat_format import prompt_ids, stop_token_ids
+from bleuberi.generation.model_identity import load_tokenizer, model_unavailable
+from bleuberi.records import Conversation
+
+
+class TransformersEngine:
+    """Batches sorted by length, so that little is spent on padding."""
+
+    def __init__(self, model: str, batch_rows: int = 32) -> None:
+        """Load the model: bfloat16 on a GPU, float32 on a CPU. Errors: `UserError` where it cannot be had."""
+        try:
+            import torch
+            from transformers import AutoModelForCausalLM
+        except ImportError as error:
+            raise MissingExtraError("transformers", "train", "Answering with a language model") from error
+        self.batch_rows = batch_rows
+        self.shard_rows = 2 * batch_rows
+        self._tokenizer = load_tokenizer(model)
+        self._device = "cuda" if torch.cuda.is_available() else "cpu"
+        dtype = torch.bfloat16 if self._device == "cuda" else torch.float32
+        try:
+            self._model: Any = AutoModelForCausalLM.from_pretrained(model, dtype=dtype).to(self._device).eval()
+        except (OSError, ValueError, KeyError) as error:
+            raise model_unavailable(model, error) from error
+        self._stop_ids = stop_token_ids(self._tokenizer, self._model.generation_config.eos_token_id)
+        if self._tokenizer.pad_token_id is None:
+            self._tokenizer.pad_token_id = self._stop_ids[0]
+        self._context = getattr(self._model.config, "max_position_embeddings", None)
+
+    def generation_config(self, sampling: Sampling) -> Any:  # noqa: ANN401 - transformers.GenerationConfig
+        """The sampling in transformers' words, every limit that it could add on its own switched off."""
+        from transformers import GenerationConfig
+
+        drawn: dict[str, Any] = {"do_sample": False}
+        if sampling.temperature > 0:
+            drawn = {
+                "do_sample": True,
+                "temperature": sampling.temperature,
+                "top_p": sampling.top_p,
+                "top_k": sampling.top_k,
+            }
+        return GenerationConfig(
+            **drawn,
+            num_beams=1,
+            repetition_penalty=1.0,
+            max_new_tokens=sampling.max_new_tokens,
+            eos_token_id=self._stop_ids,
+            pad_token_id=self._tokenizer.pad_token_id,
+        )
+
+    def generate(
+        self,
+        conversations: Sequence[Conversation],  # N
+        sampling: Sampling,
+        seed: int,
+        on_output: OnOutput,
+    ) -> list[Output]:  # N
+        import torch
+
+        torch.manual_seed(seed)
+        config = self.generation_config(sampling)
+        # What the model's own file suggests (a top_k, a penalty) would fill the gaps of ours.
+        self._model.generation_config = config
+        ids = [prompt_ids(self._tokenizer, conversation.messages) for conversation in conversations]
+        outputs: dict[int, Output] = {}
+        fitting = []
+        for row in sorted(range(len(ids)), key=lambda position: len(ids[position]), reverse=True):
+            if self._context and len(ids[row]) + sampling.max_new_tokens > self._context:
+                outputs[row] = Output("", "prompt_too_long", 0)
+                on_output(outputs[row])
+            else:
+                fitting.append(row)
+        for start in range(0, len(fitting), self.batch_rows):
+            batch = fitting[start : start + self.batch_rows]
+            for row, output in zip(batch, self._answer([ids[row] for row in batch], config), strict=True):
+                outputs[row] = output
+                on_output(output)
+        return [outputs[row] for row in range(len(ids))]
+
+    def _answer(self, ids: list[list[int]], config: Any) -> list[Output]:  # noqa: ANN401
+        import torch
+
+        padded = self._tokenizer.pad({"input_ids": ids}, return_tensors="pt").to(self._device)
+        with torch.inference_mode():
+            sequences = self._model.generate(**padded, generation_config=config)
+        return [self._output(new.tolist()) for new in sequences[:, padded["input_ids"].shape[1] :]]
+
+    def _output(self, new_ids: list[int]) -> Output:
+        end = next((position for position, token in enumerate(new_ids) if token in self._stop_ids), None)
+        kept = new_ids if end is None else new_ids[:end]
+        text = self._tokenizer.decode(kept, skip_special_tokens=True)
+        return Output(text, "length" if end is None else "stop", len(kept) + (end is not None))

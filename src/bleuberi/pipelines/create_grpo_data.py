@@ -1,0 +1,222 @@
+"""From a pool to a GRPO data set: references, outputs, scores, selection. Knows the order; each step has its room."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from bleuberi.artifacts import file_hash
+from bleuberi.columns import model_short_name, pool_label, reference_label
+from bleuberi.data.grpo_rows import to_row
+from bleuberi.data.pool import Pool, read_pool
+from bleuberi.data.references import join_references, order_references
+from bleuberi.data.selection import SELECTION_MODES, SelectionMode, select, select_random
+from bleuberi.errors import UserError
+from bleuberi.generation import ENGINES
+from bleuberi.generation.base import Sampling
+from bleuberi.generation.model_identity import folder_revision, is_model_folder
+from bleuberi.pipelines.answer_pool import Answers, answers_from_file, answers_from_model
+from bleuberi.pipelines.dataset_folder import check_dataset_name, find_made, refuse_other, save_dataset
+from bleuberi.pipelines.score_pool import Scores, imported_scores, score_pool
+from bleuberi.records import Example, Tally
+from bleuberi.rewards import load_reward
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class GrpoDataConfig:
+    """Everything that decides a GRPO data set, and where it goes."""
+
+    hf_dataset_path: str = "yapeichang/BLEUBERI-Tulu3-50k"
+    ref_models: tuple[str, ...] = ("gold",)
+    selection_mode: SelectionMode = "hard"
+    num_examples: int | None = None
+    metric: str | None = None
+    model: str | None = None
+    output_dir: Path = Path("../data")
+    output_dataset_name: str | None = None
+    inference_max_new_tokens: int = 512
+    seed: int = 42
+    engine: str = "auto"
+    outputs: Path | None = None
+    overwrite: bool = False
+
+    @property
+    def scores_needed(self) -> bool:
+        return self.metric is not None and (self.model is not None or self.outputs is not None)
+
+    @property
+    def sampling(self) -> Sampling:
+        return Sampling(max_new_tokens=self.inference_max_new_tokens, seed=self.seed)
+
+    def check(self) -> None:
+        """Refuse what cannot work, before anything is read. Errors: `UserError`."""
+        if self.selection_mode not in SELECTION_MODES:
+            raise UserError(
+                f"There is no selection mode {self.selection_mode!r}.", f"Choose one of {', '.join(SELECTION_MODES)}."
+            )
+        if self.num_examples is not None and self.num_examples < 1:
+            raise UserError(f"--num_examples is {self.num_examples}.", "Ask for at least one example.")
+        if self.selection_mode == "random":
+            if self.num_examples is None:
+                raise UserError("--selection_mode random needs a number.", "Add --num_examples N.")
+        elif self.metric is None or (self.model is None and self.outputs is None):
+            missing = "--metric" if self.metric is None else "--model (or --outputs)"
+            raise UserError(
+                f"--selection_mode {self.selection_mode} needs scores, and {missing} is not given.",
+                "Add --metric bleu --model MODEL, or choose --selection_mode random.",
+            )
+        if self.inference_max_new_tokens < 1:
+            raise UserError(
+                "--inference_max_new_tokens is below 1.", "Give the most tokens an output may have, e.g. 512."
+            )
+        if not 0 <= self.seed < 2**32:
+            raise UserError(f"--seed {self.seed} is out of range.", "Give a whole number from 0 to 4294967295.")
+        if self.engine not in ENGINES:
+            raise UserError(f"There is no engine {self.engine!r}.", f"Choose one with --engine: {', '.join(ENGINES)}.")
+        if self.metric is not None:
+            load_reward(self.metric)
+        if self.output_dataset_name is not None:
+            check_dataset_name(self.output_dataset_name)
+        if self.model is not None and self.scores_needed and self.outputs is None:
+            is_model_folder(self.model)
+
+
+@dataclass(frozen=True, slots=True)
+class GrpoData:
+    """Where a GRPO data set lies, and what the making of it found."""
+
+    folder: Path
+    rows: int
+    reused: bool
+    generated_now: int
+    pool_scores: dict[str, float]  # of all scored rows; empty where the data set was reused or not scored
+    picked_scores: list[float]
+    scores_path: Path | None
+    signature: str | None
+
+
+def create_grpo_data(config: GrpoDataConfig) -> GrpoData:
+    """Make the data set, or find it made. Errors: `UserError`; nothing half-written is left."""
+    config.check()
+    pool = read_pool(config.hf_dataset_path, config.ref_models)
+    request = _request(config, pool)
+    parent = config.output_dir / "data_grpo"
+    made = None if config.overwrite else find_made(parent, request, config.output_dataset_name)
+    if made is not None:
+        log.info("The data set %s was made by the same command and is used as it is", made.folder)
+        return GrpoData(made.folder, made.rows, True, 0, {}, [], None, made.reward_signature)
+    if config.output_dataset_name is not None and not config.overwrite:
+        refuse_other(parent / config.output_dataset_name, request)
+
+    examples, joined = join_references(pool, config.ref_models)
+    log.info("Pool %s: %s", pool.name, joined.sentence())
+    if config.metric is not None and not config.scores_needed:
+        log.warning("Nothing to score without --model or --outputs: the data set is saved without scores")
+    label = _label(config, pool)
+    scores_path = config.output_dir / "scored_outputs" / f"{label}.json" if config.scores_needed else None
+    if config.selection_mode == "random":
+        drawn = _draw(examples, config)  # before scoring: only what was drawn is answered and scored
+        answers, scores = _score(drawn, config, scores_path)
+        chosen = drawn if scores is None else [row for row in drawn if row.id in scores.by_id]
+        unselected = len(examples) - len(drawn)
+    else:
+        answers, scores = _score(examples, config, scores_path)
+        by_id = {row.id: row for row in examples}
+        chosen = (
+            [by_id[row] for row in select(scores.by_id, config.selection_mode, config.num_examples)] if scores else []
+        )
+        unselected = (len(scores.by_id) if scores else 0) - len(chosen)
+    reasons = Counter(joined.dropped)
+    reasons.update({**answers.dropped, **(scores.dropped if scores else {}), "not selected": unselected})
+    tally = Tally(len(pool.rows), len(chosen), dict(reasons))
+    _tell(config, tally)
+    metric = config.metric if scores else None
+    folder = save_dataset(
+        parent / (config.output_dataset_name or f"{label}_{config.selection_mode}_{len(chosen)}"),
+        [to_row(row, {metric: scores.by_id[row.id]} if metric and scores else {}) for row in chosen],
+        request,
+        overwrite=config.overwrite,
+        rows_in=tally.rows_in,
+        rows_out=tally.kept,
+        dropped=dict(tally.dropped),
+        outputs=answers.provenance,
+        reward_signature=scores.signature if scores else None,
+    )
+    if scores is None:
+        return GrpoData(folder, len(chosen), False, 0, {}, [], None, None)
+    picked = [scores.by_id[row.id] for row in chosen]
+    return GrpoData(
+        folder, len(chosen), False, answers.generated_now, scores.by_id, picked, scores_path, scores.signature
+    )
+
+
+def _tell(config: GrpoDataConfig, tally: Tally) -> None:
+    if not tally.kept:
+        raise UserError("No example is left.", f"Of the pool's rows: {tally.sentence()}.")
+    if config.num_examples is not None and tally.kept < config.num_examples:
+        log.warning("Asked for %d examples, but only %d are there: all are kept", config.num_examples, tally.kept)
+    log.info("Selection %s: %s", config.selection_mode, tally.sentence())
+
+
+def _score(examples: Sequence[Example], config: GrpoDataConfig, path: Path | None) -> tuple[Answers, Scores | None]:
+    if path is None or config.metric is None:
+        return Answers({}), None
+    if config.outputs is not None:
+        answers = answers_from_file(examples, config.outputs, config.model)
+    else:
+        imported = imported_scores(examples, config.metric, path)
+        if imported is not None:
+            return Answers({}, provenance={"scores_imported_from": path.name}), imported
+        if config.model is None:
+            raise ValueError("outputs were asked for without a model")
+        cache = config.output_dir / "inference_outputs"
+        answers = answers_from_model(examples, config.model, config.sampling, config.engine, cache)
+    return answers, score_pool(examples, answers.text_by_id, load_reward(config.metric), path)
+
+
+def _draw(examples: Sequence[Example], config: GrpoDataConfig) -> list[Example]:
+    by_id = {row.id: row for row in examples}
+    return [by_id[row] for row in select_random(list(by_id), config.num_examples or len(by_id), config.seed)]
+
+
+def _label(config: GrpoDataConfig, pool: Pool) -> str:
+    """`{pool}_{metric}_{model}_{n}ref-{names}`, or `{pool}_{n}ref-{names}` where nothing is scored."""
+    model = config.model or (config.outputs.name.split(".")[0] if config.outputs else "")
+    scored = [config.metric, model_short_name(model)] if config.scores_needed and config.metric else []
+    return pool_label([pool.name, *scored, reference_label(order_references(config.ref_models))])
+
+
+def _request(config: GrpoDataConfig, pool: Pool) -> dict[str, Any]:
+    """What makes two commands the same: settings that decide rows, and the content behind the paths."""
+    plain = replace(config, overwrite=False)
+    request: dict[str, Any] = {
+        "pool": pool.name,
+        "pool_sha256": pool.content_sha256,
+        "ref_models": order_references(plain.ref_models),
+        "selection_mode": plain.selection_mode,
+        "num_examples": plain.num_examples,
+        "metric": plain.metric if plain.scores_needed else None,
+        "model": plain.model if plain.scores_needed else None,
+        "inference_max_new_tokens": None,
+        "seed": plain.seed,
+        "outputs_sha256": None,
+        "model_revision": None,
+        "output_dataset_name": plain.output_dataset_name,
+    }
+    if plain.scores_needed and plain.metric:
+        request["metric"] = load_reward(plain.metric).signature()
+        if plain.outputs is not None:
+            if plain.outputs.is_file():
+                request["outputs_sha256"] = file_hash(plain.outputs)
+        elif plain.model is not None:
+            request["inference_max_new_tokens"] = plain.inference_max_new_tokens
+            if is_model_folder(plain.model):
+                request["model"] = model_short_name(plain.model)
+                request["model_revision"] = folder_revision(Path(plain.model).expanduser())
+    return request

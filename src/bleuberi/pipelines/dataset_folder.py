@@ -1,0 +1,74 @@
+"""Data set folders: found again, refused, saved. Knows manifests and `save_to_disk`; knows nothing of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from bleuberi.artifacts import MANIFEST, file_hash, fresh_folder, make_manifest, read_manifest, write_json
+from bleuberi.errors import MissingExtraError, UserError
+
+
+class MadeDataset(NamedTuple):
+    """A finished data set that lies on disk."""
+
+    folder: Path
+    rows: int
+    reward_signature: str | None
+
+
+def check_dataset_name(name: str) -> None:
+    """Refuse a name that is a path, or climbs out of its folder."""
+    if not name or name in (".", "..") or any(char in name for char in "/\\\0") or len(name.encode()) > 255:
+        raise UserError(
+            f"The data set name {name!r:.80} is not a plain folder name.",
+            "Give a name without slashes; the place is chosen with --output_dir.",
+        )
+
+
+def find_made(parent: Path, request: Mapping[str, Any], name: str | None) -> MadeDataset | None:
+    """The data set that the same request made: the one of that name, or, with a generated name, any."""
+    folders = [parent / name] if name is not None else sorted(parent.glob("*/"))
+    for folder in folders:
+        manifest = read_manifest(folder)
+        if manifest is not None and manifest.get("config") == dict(request):
+            return MadeDataset(folder, int(manifest["rows_out"]), manifest.get("reward_signature"))
+    return None
+
+
+def refuse_other(folder: Path, request: Mapping[str, Any]) -> None:
+    """Refuse to replace a folder that another request made, and say what differs."""
+    if not folder.exists():
+        return
+    manifest = read_manifest(folder)
+    if manifest is None:
+        difference = "it has no manifest, so this tool did not make it"
+    else:
+        before = manifest.get("config", {})
+        names = [name for name in {**before, **request} if before.get(name) != request.get(name)]
+        difference = "; ".join(
+            f"{name}: {before.get(name)!s:.40} there, {request.get(name)!s:.40} asked" for name in names
+        )
+    raise UserError(
+        f"The data set {folder} is there already, made otherwise ({difference}).",
+        "Choose another --output_dataset_name, or replace it with --overwrite.",
+    )
+
+
+def save_dataset(
+    folder: Path, rows: Sequence[Mapping[str, Any]], request: Mapping[str, Any], *, overwrite: bool, **facts: object
+) -> Path:
+    """Save rows as a `DatasetDict` with `train`, its manifest last; whole or not at all."""
+    try:
+        from datasets import Dataset, DatasetDict, disable_progress_bars
+    except ImportError as error:
+        raise MissingExtraError("datasets", "train", "Saving a data set") from error
+    if not overwrite:
+        refuse_other(folder, request)
+    disable_progress_bars()  # saving takes less time than reading its bar
+    with fresh_folder(folder) as partial:
+        DatasetDict({"train": Dataset.from_list([dict(row) for row in rows])}).save_to_disk(str(partial))
+        hashes = {str(path.relative_to(partial)): file_hash(path) for path in sorted(partial.rglob("*.arrow"))}
+        write_json(partial / MANIFEST, make_manifest("dataset", request, rows=len(rows), files_sha256=hashes, **facts))
+    return folder

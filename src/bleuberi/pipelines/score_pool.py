@@ -1,0 +1,133 @@
+"""Score the responses of a pool. Knows rewards, and the files their scores are kept in; knows no engines."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeGuard
+
+from bleuberi.artifacts import file_hash, json_hash, make_manifest, write_json, write_text
+from bleuberi.columns import score_column
+from bleuberi.errors import UserError
+from bleuberi.records import Example
+from bleuberi.rewards import Reward
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Scores by example id in the pool's order, how many could not be scored, and how the scores were made."""
+
+    by_id: dict[str, float]
+    dropped: dict[str, int]
+    signature: str
+
+
+def score_pool(examples: Sequence[Example], response_by_id: Mapping[str, str], reward: Reward, path: Path) -> Scores:
+    """Score every response against its example's references, and keep the scores at `path` (JSON).
+
+    Scores that lie there already are taken where their manifest says that they are of the same texts and the same
+    reward. Where a reward gives no number (None, NaN), the row is left out and counted.
+    """
+    scored = [row for row in examples if row.id in response_by_id]
+    inputs = json_hash([[row.id, response_by_id[row.id], row.references] for row in scored])
+    key = {"inputs_sha256": inputs, "reward_signature": reward.signature()}
+    values = _kept_scores(path, score_column(reward.name), key)
+    if values is None:
+        log.info("Scoring %d responses with %s", len(scored), reward.signature())
+        values = reward(
+            prompts=[row.prompt for row in scored],
+            responses=[response_by_id[row.id] for row in scored],
+            references=[row.references for row in scored],
+        )
+        _keep_scores(path, score_column(reward.name), key, response_by_id, scored, values)
+    else:
+        log.info("All %d scores come from %s", len(scored), path)
+    by_id = {row.id: value for row, value in zip(scored, values, strict=True) if _is_number(value)}
+    return Scores(by_id, {"not scorable": len(scored) - len(by_id)}, reward.signature())
+
+
+def imported_scores(examples: Sequence[Example], metric: str, path: Path) -> Scores | None:
+    """Scores that the original tool left at `path`; None where there is no such file, or this tool wrote it.
+
+    Read are a list of rows with `id` and a score, or an object of id -> score (or of id -> row). Examples without a
+    score in the file are counted. Errors: `UserError` where the file is of another shape.
+    """
+    if not path.is_file() or _sidecar(path).is_file():
+        return None
+    content = _read_json(path)
+    if isinstance(content, dict):
+        content = [{**value, "id": key} if isinstance(value, dict) else {"id": key, metric: value}
+                   for key, value in content.items()]  # fmt: skip
+    found: dict[str, float] = {}
+    for row in content if isinstance(content, list) else [None]:
+        value = (
+            next((row[name] for name in _score_names(metric) if name in row), None) if isinstance(row, dict) else None
+        )
+        if not isinstance(row, dict) or "id" not in row or not (value is None or isinstance(value, int | float)):
+            raise UserError(
+                f"{path} is not a file of scores: a row has no `id` or no `{score_column(metric)}`.",
+                "Move the file away; the scores are then computed.",
+            )
+        if _is_number(value):
+            found.setdefault(str(row["id"]), float(value))
+    by_id = {row.id: found[row.id] for row in examples if row.id in found}
+    log.info("Imported %d scores from %s (made elsewhere: their signature is not known)", len(by_id), path)
+    signature = f"{metric}|imported:{file_hash(path)[:16]}"
+    return Scores(by_id, {"without an imported score": len(examples) - len(by_id)}, signature)
+
+
+def _kept_scores(path: Path, column: str, key: Mapping[str, str]) -> list[float | None] | None:
+    """The scores at `path` where their manifest vouches for this key and for the file as it is; else None."""
+    sidecar = _sidecar(path)
+    if not (path.is_file() and sidecar.is_file()):
+        return None
+    manifest = _read_json(sidecar)
+    if manifest.get("config") != dict(key) or manifest.get("sha256") != file_hash(path):
+        return None
+    return [row[column] for row in _read_json(path)]
+
+
+def _keep_scores(
+    path: Path,
+    column: str,
+    key: Mapping[str, str],
+    response_by_id: Mapping[str, str],
+    scored: Sequence[Example],  # N
+    values: Sequence[float | None],  # N
+) -> None:
+    """Write the scores, and before them the manifest with their hash: a kill between the two vouches for nothing."""
+    if path.is_file() and not _sidecar(path).is_file():
+        path.replace(path.with_name(path.stem + ".imported.json"))  # the user's own file is never overwritten
+    rows = [
+        {"id": row.id, column: value, "response": response_by_id[row.id]}
+        for row, value in zip(scored, values, strict=True)
+    ]
+    text = json.dumps(rows, ensure_ascii=True, indent=1) + "\n"
+    write_json(_sidecar(path), make_manifest("scores", key, sha256=hashlib.sha256(text.encode()).hexdigest()))
+    write_text(path, text)
+
+
+def _score_names(metric: str) -> tuple[str, ...]:
+    return (score_column(metric), metric, "score")
+
+
+def _sidecar(path: Path) -> Path:
+    return path.with_name(path.stem + ".manifest.json")
+
+
+def _read_json(path: Path) -> Any:  # noqa: ANN401
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{path} is not valid JSON: {error}", "Move the file away; it is then made again.") from error
+
+
+def _is_number(value: float | None) -> TypeGuard[float]:
+    return value is not None and not math.isnan(value)
