@@ -22,8 +22,14 @@ def grpo_parser(prog: str) -> Parser:
         metavar="POOL",
         help="hub id, save_to_disk folder, .jsonl/.json/.parquet (.gz)",
     )
-    add("--ref_models", nargs="+", default=["gold"], metavar="NAME",
-        help="whose answers are the references: any column ref_output_NAME; known: " + ", ".join(SHORT_REFERENCE_NAMES))  # fmt: skip
+    known = ", ".join(SHORT_REFERENCE_NAMES)
+    add(
+        "--ref_models",
+        nargs="+",
+        default=["gold"],
+        metavar="NAME",
+        help=f"references: columns ref_output_NAME ({known})",
+    )
     add(
         "--selection_mode", choices=("random", "easy", "medium", "hard"), default="hard", help="hard: the lowest scores"
     )

@@ -1,0 +1,60 @@
+"""`bleuberi train grpo|sft`: flags -> checked settings -> one run -> where the model lies. No logic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+_HELP = """usage: bleuberi train {method} --config FILE.yaml [--field value ...]
+
+Train {what}. A killed run goes on from its last checkpoint when the same command is typed again.
+
+  --config FILE           settings in YAML; the presets are in training/configs/
+  --dataset_path FOLDER   the {kind} data set
+  --model_name_or_path M  hub id or model folder
+  --output_dir FOLDER     checkpoints, metrics.jsonl and the finished model{extra}
+
+Every field of TRL's {config} and ModelConfig is a flag too, e.g. --max_steps 10 --learning_rate 1e-6
+--use_peft true --report_to tensorboard. Flags win over the file.
+"""
+
+
+def grpo(argv: Sequence[str]) -> int:
+    """Train with GRPO."""
+    if _help_wanted(argv, "grpo"):
+        return 0
+    from bleuberi.training.grpo import train_grpo
+    from bleuberi.training.run_config import read_settings
+
+    print(train_grpo(read_settings("grpo", argv)))
+    return 0
+
+
+def sft(argv: Sequence[str]) -> int:
+    """Train with SFT."""
+    if _help_wanted(argv, "sft"):
+        return 0
+    from bleuberi.training.run_config import read_settings
+    from bleuberi.training.sft import train_sft
+
+    print(train_sft(read_settings("sft", argv)))
+    return 0
+
+
+def _help_wanted(argv: Sequence[str], method: str) -> bool:
+    # Answered here: TRL's own parser takes ten seconds to load, and prints some 250 flags.
+    if "-h" not in argv and "--help" not in argv:
+        return False
+    rewards = "\n  --reward_funcs NAME...  bleu, rouge, bleu_rouge_f1, or package.module:Class"
+    prompts = "\n  --max_prompt_tokens N   rows with longer prompts are dropped and counted (512)"
+    is_grpo = method == "grpo"
+    print(
+        _HELP.format(
+            method=method,
+            what="with a reference-based reward (TRL's GRPOTrainer)" if is_grpo else "on pairs (TRL's SFTTrainer)",
+            kind=method.upper(),
+            config="GRPOConfig" if is_grpo else "SFTConfig",
+            extra=rewards + prompts if is_grpo else "",
+        ),
+        end="",
+    )
+    return True

@@ -1,0 +1,48 @@
+"""The policy and its tokenizer, with a template and end tokens that are right. Knows transformers; trains nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bleuberi.generation.chat_format import end_of_turn_token, stop_token_ids
+from bleuberi.generation.model_identity import load_tokenizer, model_unavailable
+
+
+def load_policy_tokenizer(model: str) -> Any:  # noqa: ANN401 - any transformers tokenizer
+    """The tokenizer, its end token being the one that closes an assistant's turn.
+
+    Base models end texts with one token and turns with another; a policy has to learn to end its turn. Where no
+    padding token is set, one that is not the end token is taken, so that the end token keeps its place in the loss.
+    """
+    tokenizer = load_tokenizer(model)
+    text_end = tokenizer.eos_token
+    if (token := end_of_turn_token(tokenizer)) is not None:
+        tokenizer.eos_token = token
+    if tokenizer.pad_token is None:
+        spare = text_end if text_end not in (None, tokenizer.eos_token) else tokenizer.unk_token
+        tokenizer.pad_token = spare or tokenizer.eos_token
+    return tokenizer
+
+
+def load_policy(settings: Any, tokenizer: Any) -> Any:  # noqa: ANN401 - trl.ModelConfig; transformers objects
+    """The model to train, ending its answers at every end token its template and its own files name.
+
+    Call it after the training arguments were made: ZeRO-3 then splits the weights while they are read.
+    Errors: `UserError` where the model cannot be had.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    name = settings.model_name_or_path
+    dtype = settings.dtype if settings.dtype in ("auto", None) else getattr(torch, settings.dtype)
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            name, revision=settings.model_revision, dtype=dtype, attn_implementation=settings.attn_implementation
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise model_unavailable(name, error) from error
+    model.generation_config.eos_token_id = stop_token_ids(tokenizer, model.generation_config.eos_token_id)
+    model.config.eos_token_id = tokenizer.eos_token_id
+    for config in (model.config, model.generation_config):
+        config.pad_token_id = tokenizer.pad_token_id
+    return model

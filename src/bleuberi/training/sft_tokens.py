@@ -1,0 +1,39 @@
+"""Turn an SFT row into token ids and a loss mask. Knows chat templates; knows no trainer.
+
+The mask covers the answer and the token that ends its turn, and nothing else: not the prompt, and not the line break
+that many templates write behind the end token, which a model never gets to generate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from bleuberi.errors import UserError
+from bleuberi.generation.chat_format import prompt_ids
+from bleuberi.records import Message
+
+
+class SftTokens(NamedTuple):
+    """Token ids of prompt and answer, and 1 where the loss is computed."""
+
+    input_ids: list[int]  # T
+    completion_mask: list[int]  # T, 0 or 1
+
+
+def to_sft_tokens(tokenizer: Any, prompt: Sequence[Message], completion: Sequence[Message]) -> SftTokens:  # noqa: ANN401
+    """Render and mask one row; `tokenizer.eos_token` is the end of a turn (`load_policy_tokenizer` sees to it).
+
+    Errors: `UserError` where the template renders the prompt differently once an answer follows.
+    """
+    asked = prompt_ids(tokenizer, list(prompt))
+    text = tokenizer.apply_chat_template([*prompt, *completion], tokenize=False)
+    ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
+    if ids[: len(asked)] != asked:
+        raise UserError(
+            "The chat template renders the prompt differently once an answer follows, so the loss cannot be masked.",
+            "Use a template that renders a turn the same way wherever it stands.",
+        )
+    ends = [place for place in range(len(asked), len(ids)) if ids[place] == tokenizer.eos_token_id]
+    ids = ids[: ends[-1] + 1] if ends else [*ids, tokenizer.eos_token_id]
+    return SftTokens(ids, [0] * len(asked) + [1] * (len(ids) - len(asked)))

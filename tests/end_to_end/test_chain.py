@@ -1,0 +1,76 @@
+"""The whole chain with a tiny real model: data, GRPO, SFT, each through its command."""
+
+import json
+
+import pytest
+
+from bleuberi.cli import create_training_data, train
+from tests.conftest import ROOT
+
+SMALL = ["--num_generations", "2", "--per_device_train_batch_size", "4", "--max_completion_length", "8"]
+
+
+@pytest.fixture(scope="module")
+def chain(tiny_model, tmp_path_factory):
+    """A GRPO data set and an SFT data set made from 24 rows of the demo pool by the tiny model."""
+    work = tmp_path_factory.mktemp("chain")
+    pool = work / "pool.jsonl"
+    lines = (ROOT / "src/bleuberi/demo/pool.jsonl").read_text(encoding="utf-8").splitlines()[:24]
+    pool.write_text("\n".join(lines), encoding="utf-8")
+    words = [
+        "--hf_dataset_path",
+        str(pool),
+        "--ref_models",
+        "gold",
+        "second",
+        "--metric",
+        "bleu",
+        "--num_examples",
+        "8",
+    ]
+    words += ["--model", str(tiny_model), "--inference_max_new_tokens", "8", "--output_dir", str(work / "data")]
+    assert create_training_data.front_door(["grpo", *words, "--output_dataset_name", "small"]) == 0
+    grpo = work / "data/data_grpo/small"
+    assert (
+        create_training_data.front_door(["sft", "--input_data_path", str(grpo), "--output_dir", str(work / "data")])
+        == 0
+    )
+    return work, grpo, work / "data/data_sft/small_SFT"
+
+
+def test_grpo_leaves_a_plain_model_folder_and_does_not_train_twice(chain, tiny_model, capsys):
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    work, grpo, _ = chain
+    words = ["--config", str(ROOT / "training/configs/grpo_cpu.yaml"), "--dataset_path", str(grpo), *SMALL]
+    words += ["--model_name_or_path", str(tiny_model), "--output_dir", str(work / "grpo"), "--max_steps", "2"]
+    assert train.grpo(words) == 0
+    model = AutoModelForCausalLM.from_pretrained(work / "grpo")
+    start = AutoModelForCausalLM.from_pretrained(tiny_model)
+    changed = [
+        name
+        for name, weight in model.named_parameters()
+        if not weight.equal(start.get_parameter(name)) and "proj" in name
+    ]
+    assert changed, "LoRA was not merged into the weights"
+    assert model.get_input_embeddings().weight.equal(start.get_input_embeddings().weight)
+    assert AutoTokenizer.from_pretrained(work / "grpo").chat_template
+    metrics = [json.loads(line) for line in (work / "grpo/metrics.jsonl").open()]
+    assert [entry["step"] for entry in metrics if "rewards/bleu/mean" in entry] == [1, 2]
+    manifest = json.loads((work / "grpo/manifest.json").read_text())
+    assert manifest["parents"]["reward_signatures"] == ["bleu|tok:13a|order:4|smooth:add1-all|ref:shortest|v:1"]
+    assert train.grpo(words) == 0
+    assert len((work / "grpo/metrics.jsonl").read_text().splitlines()) == len(metrics)
+
+
+def test_sft_leaves_a_plain_model_folder(chain, tiny_model):
+    from transformers import AutoModelForCausalLM
+
+    work, _, sft = chain
+    words = ["--config", str(ROOT / "training/configs/sft_cpu.yaml"), "--dataset_path", str(sft), "--max_steps", "2"]
+    words += ["--model_name_or_path", str(tiny_model), "--output_dir", str(work / "sft"), "--use_peft", "false"]
+    assert train.sft(words) == 0
+    model = AutoModelForCausalLM.from_pretrained(work / "sft")
+    assert model.lm_head.weight.data_ptr() == model.get_input_embeddings().weight.data_ptr()
+    losses = [json.loads(line).get("loss") for line in (work / "sft/metrics.jsonl").open()]
+    assert losses[0] is not None
