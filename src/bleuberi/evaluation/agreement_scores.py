@@ -1,0 +1,129 @@
+"""Score pairs, with all references and with subsets of them. Knows rewards' contract; knows nothing of people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bleuberi.errors import UserError
+from bleuberi.evaluation.preferences import PreferencePair
+from bleuberi.rewards import Reward
+
+FloatArray = NDArray[np.float64]
+
+TIE_TOLERANCE = 1e-12  # scores closer than this differ by rounding alone
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What one reward, baseline, column or mix gave to both responses of every pair; NaN where it gave nothing."""
+
+    name: str
+    kind: str  # reward | baseline | column | mix
+    signature: str
+    scores: FloatArray  # N x 2
+    details: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def margins(self) -> FloatArray:  # N
+        """Score of response a minus that of b; exactly 0 where the two tie."""
+        margin = self.scores[:, 0] - self.scores[:, 1]
+        scale = np.maximum(1.0, np.abs(self.scores).max(axis=1, initial=0.0))
+        return np.where(np.abs(margin) <= TIE_TOLERANCE * scale, 0.0, margin)
+
+
+def score_pairs(
+    reward: Reward,
+    pairs: Sequence[PreferencePair],  # N
+    references: Sequence[Sequence[str]],  # N, each 1..K
+    kind: str = "reward",
+) -> Scored:
+    """Both responses of every pair in one call."""
+    return Scored(reward.name, kind, reward.signature(), _call(reward, pairs, references))
+
+
+def column_scores(name: str, pairs: Sequence[PreferencePair]) -> Scored:
+    """Scores that the rows brought with them."""
+    rows = [[np.nan if score is None else score for score in pair.scores[name]] for pair in pairs]
+    scores = np.asarray(rows, dtype=np.float64).reshape(len(pairs), 2)
+    return Scored(name, "column", f"column|{name}_a,{name}_b|made-elsewhere", scores)
+
+
+def agreement_of_margins(margins: FloatArray, people: FloatArray) -> FloatArray:  # N, N in {1, 0, -1} -> N
+    """1 where the metric prefers what people prefer, 0 where the other, 0.5 where it ties; NaN where people tie."""
+    outcome = 0.5 + 0.5 * np.sign(margins) * people
+    return np.where((people == 0) | np.isnan(margins), np.nan, outcome)
+
+
+def reference_orders(
+    pairs: Sequence[PreferencePair], references: Sequence[Sequence[str]], orders: int, seed: int
+) -> Iterator[list[list[str]]]:
+    """Every pair's references in `orders` sampled orders; pairs of one prompt share theirs.
+
+    An order is a rotation of a random one, so that in K successive orders each of K references comes first once.
+    """
+    generator = np.random.default_rng(seed)
+    shuffled: dict[str, NDArray[np.float64]] = {}
+    for order in range(orders):
+        current = []
+        for pair, texts in zip(pairs, references, strict=True):
+            if order % len(texts) == 0 and f"{order}\n{pair.prompt}" not in shuffled:
+                shuffled[f"{order}\n{pair.prompt}"] = generator.random(64)
+            keys = shuffled[f"{order - order % len(texts)}\n{pair.prompt}"]
+            ranked = [texts[index] for index in np.argsort(keys[: len(texts)], kind="stable")]
+            turn = order % len(texts)
+            current.append(ranked[turn:] + ranked[:turn])
+        yield current
+
+
+def reference_curve(
+    reward: Reward,
+    pairs: Sequence[PreferencePair],  # N
+    references: Sequence[Sequence[str]],  # N
+    people: FloatArray,  # N
+    *,
+    longest: int,
+    orders: int = 5,
+    seed: int = 0,
+) -> FloatArray:  # N x longest
+    """Agreement of every pair at 1..`longest` references, the mean over sampled orders of its references.
+
+    Only pairs with `longest` references count, the same ones at every number; the others are NaN.
+    """
+    enough = np.array([len(texts) >= longest for texts in references])
+    inside = np.flatnonzero(enough)
+    curve = np.full((len(pairs), longest), np.nan)
+    few_pairs = [pairs[row] for row in inside]
+    few_references = [references[row][:longest] for row in inside]
+    total = np.zeros((len(inside), longest))
+    for ordered in reference_orders(few_pairs, few_references, orders, seed):
+        for count in range(1, longest):
+            scores = _call(reward, few_pairs, [texts[:count] for texts in ordered])
+            margins = Scored(reward.name, "reward", "", scores).margins
+            total[:, count - 1] += agreement_of_margins(margins, people[inside])
+    total /= orders
+    margins = Scored(reward.name, "reward", "", _call(reward, few_pairs, few_references)).margins
+    total[:, longest - 1] = agreement_of_margins(margins, people[inside])  # every order ends in the same set
+    curve[inside] = total
+    return curve
+
+
+def _call(reward: Reward, pairs: Sequence[PreferencePair], references: Sequence[Sequence[str]]) -> FloatArray:
+    prompts = [pair.prompt for pair in pairs]
+    given = reward(
+        prompts=prompts + prompts,
+        responses=[pair.response_a for pair in pairs] + [pair.response_b for pair in pairs],
+        references=[*references, *references],
+    )
+    if len(given) != 2 * len(pairs):
+        raise UserError(
+            f"The reward {reward.name} gave {len(given)} scores for {2 * len(pairs)} responses.",
+            "A reward returns one number or None for every response.",
+        )
+    scores = np.asarray([np.nan if score is None else score for score in given], dtype=np.float64)
+    if np.isinf(scores).any():
+        raise UserError(f"The reward {reward.name} gave an infinite score.", "Return None where there is no number.")
+    return scores.reshape(2, len(pairs)).T

@@ -1,0 +1,177 @@
+"""The paired, clustered bootstrap of means. Knows values and cluster labels; knows nothing of what they measure.
+
+Clusters are drawn with replacement, whole (Davison and Hinkley 1997, section 3.8): values that share a prompt are not
+independent, and an interval over single values would be too short. Every column of a matrix sees the same draws, so
+that the difference of two columns is a paired one. Interval: the percentile interval, widened for few clusters by the
+t quantile and the factor sqrt(n / (n - 1)) (Hesterberg 2015, "expanded percentile"); a plain one is too short there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bleuberi.statistics.estimate import Estimate
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+DRAWS_AT_A_TIME = 1 << 21  # bounds the memory of one block of resamples to about 50 MB
+
+
+def cluster_codes(clusters: Sequence[object] | None, size: int) -> tuple[IntArray, int]:
+    """The cluster of every value as 0..G-1 in order of first appearance, and G. Without clusters: one each."""
+    if clusters is None:
+        return np.arange(size, dtype=np.int64), size
+    if len(clusters) != size:
+        raise ValueError(f"{size} values, but {len(clusters)} cluster labels")
+    seen: dict[object, int] = {}
+    codes = np.fromiter((seen.setdefault(label, len(seen)) for label in clusters), dtype=np.int64, count=size)
+    return codes, len(seen)
+
+
+def cluster_draws(n_clusters: int, resamples: int, seed: int) -> Iterator[FloatArray]:
+    """Blocks of resamples, each row telling how often every cluster was drawn. The same seed draws the same."""
+    generator = np.random.default_rng(seed)
+    block = max(1, DRAWS_AT_A_TIME // n_clusters)
+    for start in range(0, resamples, block):
+        rows = min(block, resamples - start)
+        drawn = generator.integers(0, n_clusters, size=(rows, n_clusters))
+        drawn += np.arange(rows)[:, None] * n_clusters
+        counts = np.bincount(drawn.ravel(), minlength=rows * n_clusters)
+        yield counts.reshape(rows, n_clusters).astype(np.float64)
+
+
+def expanded_tail(confidence: float, n_clusters: int) -> float:
+    """The share cut off at either end of the replicates, so that few clusters get the width of a t interval."""
+    if not 0.0 < confidence < 1.0:
+        raise ValueError(f"confidence must lie between 0 and 1, not {confidence}")
+    from scipy.special import stdtrit  # scipy is heavy, and only intervals need it
+
+    quantile = float(stdtrit(n_clusters - 1, 0.5 + confidence / 2.0))
+    return NormalDist().cdf(-math.sqrt(n_clusters / (n_clusters - 1)) * quantile)
+
+
+def replicate_interval(replicates: ArrayLike, confidence: float, n_clusters: int) -> tuple[float, float]:
+    """The expanded percentile interval of bootstrap replicates; the whole line where there is but one cluster."""
+    finite = np.asarray(replicates, dtype=np.float64)
+    finite = finite[np.isfinite(finite)]
+    if n_clusters < 2 or not len(finite):
+        return -math.inf, math.inf
+    tail = expanded_tail(confidence, n_clusters)
+    low, high = np.quantile(finite, [tail, 1.0 - tail])
+    return float(low), float(high)
+
+
+@dataclass(frozen=True, slots=True)
+class Replicates:
+    """Means of the columns of a matrix, observed and in every resample. NaN values count as missing."""
+
+    values: FloatArray  # C, the observed means
+    replicates: FloatArray  # B x C
+    counts: IntArray  # C, values behind each mean
+    clusters: IntArray  # C, clusters behind each mean
+    seed: int
+
+    def method(self, *, paired: bool = False) -> str:
+        """How these intervals were made, in a few words."""
+        kind = "paired difference of means" if paired else "mean"
+        return (
+            f"{kind}; bootstrap over clusters, {len(self.replicates):,} resamples, seed {self.seed}, "
+            "expanded percentile interval"
+        )
+
+    def estimate(self, column: int, confidence: float = 0.95) -> Estimate:
+        """The mean of one column."""
+        n_clusters = int(self.clusters[column])
+        low, high = replicate_interval(self.replicates[:, column], confidence, n_clusters)
+        return Estimate(
+            float(self.values[column]), low, high, int(self.counts[column]), n_clusters,
+            f"{self.method()}, {confidence:.0%}",
+        )  # fmt: skip
+
+    def difference(self, base: int, other: int, confidence: float = 0.95) -> Estimate:
+        """Column `other` minus column `base`, on the same resamples."""
+        n_clusters = int(min(self.clusters[base], self.clusters[other]))
+        replicates = self.replicates[:, other] - self.replicates[:, base]
+        low, high = replicate_interval(replicates, confidence, n_clusters)
+        return Estimate(
+            float(self.values[other] - self.values[base]), low, high,
+            int(min(self.counts[base], self.counts[other])), n_clusters,
+            f"{self.method(paired=True)}, {confidence:.0%}",
+        )  # fmt: skip
+
+
+def resampled_means(
+    values: ArrayLike,  # N or N x C; NaN = missing
+    clusters: Sequence[object] | None = None,  # N
+    *,
+    resamples: int = 10_000,
+    seed: int = 0,
+) -> Replicates:
+    """The means of every column over resamples of clusters that all columns share."""
+    matrix = np.asarray(values, dtype=np.float64)
+    matrix = matrix[:, None] if matrix.ndim == 1 else matrix
+    if matrix.ndim != 2 or not len(matrix):
+        raise ValueError("values must be a list of numbers, or a matrix of rows, and not empty")
+    if resamples < 1:
+        raise ValueError(f"resamples must be 1 or more, not {resamples}")
+    if np.isinf(matrix).any():
+        raise ValueError("values must be finite (NaN marks a missing one)")
+    codes, n_clusters = cluster_codes(clusters, len(matrix))
+    present = ~np.isnan(matrix)
+    sums = np.zeros((n_clusters, matrix.shape[1]))
+    sizes = np.zeros_like(sums)
+    np.add.at(sums, codes, np.where(present, matrix, 0.0))
+    np.add.at(sizes, codes, present.astype(np.float64))
+    replicates = np.empty((resamples, matrix.shape[1]))
+    start = 0
+    with np.errstate(invalid="ignore", divide="ignore"):  # a resample may hold no value of a sparse column: NaN
+        for draws in cluster_draws(n_clusters, resamples, seed):
+            replicates[start : start + len(draws)] = (draws @ sums) / (draws @ sizes)
+            start += len(draws)
+        observed = sums.sum(axis=0) / sizes.sum(axis=0)
+    return Replicates(
+        observed, replicates, sizes.sum(axis=0).astype(np.int64), (sizes > 0).sum(axis=0).astype(np.int64), seed
+    )
+
+
+def mean_estimate(
+    values: Sequence[float],
+    clusters: Sequence[str] | None = None,
+    *,
+    resamples: int = 10_000,
+    seed: int = 0,
+    confidence: float = 0.95,
+) -> Estimate:
+    """The mean of `values` with an interval that resamples clusters (by default every value is its own)."""
+    return resampled_means(_finite(values), clusters, resamples=resamples, seed=seed).estimate(0, confidence)
+
+
+def paired_difference(
+    base: Sequence[float],  # N
+    other: Sequence[float],  # N, other[i] measured on the same item as base[i]
+    clusters: Sequence[str] | None = None,  # N
+    *,
+    resamples: int = 10_000,
+    seed: int = 0,
+    confidence: float = 0.95,
+) -> Estimate:
+    """The mean of `other - base` with an interval that resamples clusters (by default every item is its own)."""
+    first, second = _finite(base), _finite(other)
+    if len(first) != len(second):
+        raise ValueError(f"a paired difference needs equally many values: {len(first)} and {len(second)}")
+    columns = resampled_means(np.column_stack([first, second]), clusters, resamples=resamples, seed=seed)
+    return columns.difference(0, 1, confidence)
+
+
+def _finite(values: Sequence[float]) -> FloatArray:
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim != 1 or not np.isfinite(array).all():
+        raise ValueError("values must be a list of finite numbers")
+    return array

@@ -1,0 +1,56 @@
+"""Rank correlations, many at a time. Knows rows of numbers; knows nothing of systems or labels.
+
+Every row of a matrix is correlated with the same row of another (or with one vector): what a bootstrap needs.
+Ties: average ranks for Spearman, tau-b for Kendall (Kendall 1945). A row without any order gives NaN.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+FloatArray = NDArray[np.float64]
+
+PAIRS_AT_A_TIME = 1 << 22  # bounds the memory of Kendall's pairs
+
+
+def spearman(first: ArrayLike, second: ArrayLike) -> FloatArray:  # S or B x S, twice -> B
+    """Spearman's rho of every row."""
+    from scipy.stats import rankdata  # scipy is heavy, and only this needs it
+
+    left, right = _rows(first, second)
+    return _pearson(rankdata(left, axis=1), rankdata(right, axis=1))
+
+
+def kendall(first: ArrayLike, second: ArrayLike) -> FloatArray:  # S or B x S, twice -> B
+    """Kendall's tau-b of every row."""
+    left, right = _rows(first, second)
+    earlier, later = np.triu_indices(left.shape[1], k=1)
+    result = np.empty(len(left))
+    block = max(1, PAIRS_AT_A_TIME // max(1, len(earlier)))
+    for start in range(0, len(left), block):
+        rows = slice(start, start + block)
+        one = np.sign(left[rows][:, earlier] - left[rows][:, later])
+        two = np.sign(right[rows][:, earlier] - right[rows][:, later])
+        ordered = np.sqrt((one * one).sum(axis=1) * (two * two).sum(axis=1))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            result[rows] = (one * two).sum(axis=1) / ordered
+    return result
+
+
+def _pearson(left: FloatArray, right: FloatArray) -> FloatArray:
+    left = left - left.mean(axis=1, keepdims=True)
+    right = right - right.mean(axis=1, keepdims=True)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray((left * right).sum(axis=1) / np.sqrt((left**2).sum(axis=1) * (right**2).sum(axis=1)))
+
+
+def _rows(first: ArrayLike, second: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    left = np.atleast_2d(np.asarray(first, dtype=np.float64))
+    right = np.atleast_2d(np.asarray(second, dtype=np.float64))
+    if left.shape[1] != right.shape[1]:
+        raise ValueError(f"rows of {left.shape[1]} and of {right.shape[1]} numbers cannot be correlated")
+    if np.isnan(left).any() or np.isnan(right).any():
+        raise ValueError("a rank correlation takes no missing values")
+    rows = max(len(left), len(right))
+    return np.broadcast_to(left, (rows, left.shape[1])), np.broadcast_to(right, (rows, right.shape[1]))

@@ -1,0 +1,25 @@
+"""A number with its interval and how both were made. Knows nothing of where the data came from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """An estimate from `n` values in `n_clusters` clusters; `low` and `high` bound its confidence interval.
+
+    With one cluster nothing is known of the spread between clusters: the interval is then the whole line.
+    """
+
+    value: float
+    low: float
+    high: float
+    n: int
+    n_clusters: int
+    method: str
+
+    @property
+    def excludes_zero(self) -> bool:
+        """True where the interval lies wholly on one side of 0."""
+        return self.low > 0.0 or self.high < 0.0
