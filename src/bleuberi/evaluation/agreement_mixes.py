@@ -44,7 +44,7 @@ def logistic_mix(
     prompts: Sequence[str],  # N
     seed: int = 0,
 ) -> Scored:
-    """Scores weighted as a logistic model of people's choices would; no pair is scored with weights that saw its prompt.
+    """Scores weighted as a logistic model of choices would; no pair is scored by weights that saw its prompt.
 
     The model has no intercept: which response stands first says nothing.
     """

@@ -11,7 +11,7 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from bleuberi.errors import MissingExtraError, UserError
 
@@ -90,11 +90,18 @@ def read_settings(method: Method, argv: Sequence[str]) -> RunSettings:
     return RunSettings(method, run, args, model)
 
 
+PRESETS: Final = Path(__file__).parent / "presets"
+
+
 def _split_config_flag(argv: Sequence[str]) -> list[str]:
-    """`--config=FILE` as two words: TRL's parser knows no other form."""
+    """`--config=FILE` as two words, since TRL's parser knows no other form; a preset's bare name as its path."""
     words: list[str] = []
     for word in argv:
         words += ["--config", word.removeprefix("--config=")] if word.startswith("--config=") else [word]
+    for place, word in enumerate(words[1:], 1):
+        preset = PRESETS / f"{word}.yaml"
+        if words[place - 1] == "--config" and word == preset.stem and preset.is_file():
+            words[place] = str(preset)
     return words
 
 
@@ -107,7 +114,8 @@ def check_config_file(words: Sequence[str], names: set[str]) -> None:
         raise UserError("--config has no file.", "Give it a YAML file, e.g. --config training/configs/grpo_paper.yaml.")
     path = Path(words[position + 1])
     if not path.is_file():
-        raise UserError(f"There is no config file {path}.", "The presets are in training/configs/.")
+        known = ", ".join(sorted(preset.stem for preset in PRESETS.glob("*.yaml")))
+        raise UserError(f"There is no config file {path}.", f"Give a YAML file, or a preset: {known}.")
     import yaml
 
     try:

@@ -49,21 +49,6 @@ def metrics_callback(folder: Path) -> TrainerCallback:
     return MetricsLog()
 
 
-def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """The log entries by step; of a step that was run twice, after a crash, the later one."""
-    path = folder / METRICS
-    if not path.is_file():
-        return []
-    by_step: dict[tuple[int, bool], dict[str, Any]] = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            entry = json.loads(line)
-        except ValueError:
-            continue  # the last line of a killed run
-        by_step[(entry["step"], "train_runtime" in entry)] = entry
-    return [by_step[key] for key in sorted(by_step)]
-
-
 def last_checkpoint(folder: Path) -> str | None:
     """The newest checkpoint to go on from; None for a fresh start."""
     from transformers.trainer_utils import get_last_checkpoint

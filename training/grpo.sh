@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# GRPO training job: data, DeepSpeed config, training. Every setting can be set from outside, e.g.
+#   MODEL=Qwen/Qwen2.5-3B NUM_EXAMPLES=1000 bash training/grpo.sh
+# Further words go to the trainer: bash training/grpo.sh --max_steps 100 --report_to wandb
+set -euo pipefail
+
+ROOT="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)"
+source "$ROOT/training/job_settings.sh"
+
+MODEL="${MODEL:-Qwen/Qwen2.5-7B}"
+POOL="${POOL:-yapeichang/BLEUBERI-Tulu3-50k}"
+NUM_EXAMPLES="${NUM_EXAMPLES:-5000}"
+SELECTION_MODE="${SELECTION_MODE:-hard}"
+REF_MODELS="${REF_MODELS:-gold}"          # several: "gold claude-3-7-sonnet@20250219"
+REWARD_FUNCS="${REWARD_FUNCS:-bleu}"      # several: "bleu rouge"
+METRIC="${METRIC:-bleu}"                  # by which the hard examples are found
+MAX_NEW_TOKENS="${MAX_NEW_TOKENS:-512}"   # of the outputs that are scored for selection
+DATA_DIR="${DATA_DIR:-$ROOT/data}"
+CKPT_DIR="${CKPT_DIR:-$ROOT/checkpoints}"
+RUN_NAME="${RUN_NAME:-grpo_$(basename "$MODEL")_${SELECTION_MODE}_${NUM_EXAMPLES}}"
+DATASET_NAME="${DATASET_NAME:-${RUN_NAME}_data}"
+CONFIG="${CONFIG:-$DEFAULT_GRPO_CONFIG}"
+
+# 1. Data: the same command again uses what is there.
+# REF_MODELS and REWARD_FUNCS are lists of words, so they stand unquoted.
+"$PYTHON" "$ROOT/training/create_training_data.py" grpo \
+    --hf_dataset_path "$POOL" \
+    --ref_models $REF_MODELS \
+    --selection_mode "$SELECTION_MODE" \
+    --num_examples "$NUM_EXAMPLES" \
+    --metric "$METRIC" \
+    --model "$MODEL" \
+    --inference_max_new_tokens "$MAX_NEW_TOKENS" \
+    --output_dir "$DATA_DIR" \
+    --output_dataset_name "$DATASET_NAME"
+
+# 2. DeepSpeed: ZeRO-3, optimizer and parameters offloaded to the CPU.
+write_deepspeed_config "$CKPT_DIR/$RUN_NAME/deepspeed_zero3_offload.json"
+
+# 3. Training. It leaves a plain Hugging Face model folder in CKPT_DIR/RUN_NAME.
+launch train grpo \
+    --config "$CONFIG" \
+    --dataset_path "$DATA_DIR/data_grpo/$DATASET_NAME" \
+    --model_name_or_path "$MODEL" \
+    --reward_funcs $REWARD_FUNCS \
+    --output_dir "$CKPT_DIR/$RUN_NAME" \
+    --run_name "$RUN_NAME" \
+    "$@"

@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# SFT training job: data, DeepSpeed config, training. Every setting can be set from outside, e.g.
+#   MODEL=Qwen/Qwen2.5-3B GRPO_DATA=data/data_grpo/my_grpo_dataset bash training/sft.sh
+# Further words go to the trainer: bash training/sft.sh --max_steps 100 --report_to wandb
+set -euo pipefail
+
+ROOT="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)"
+source "$ROOT/training/job_settings.sh"
+
+MODEL="${MODEL:-Qwen/Qwen2.5-7B}"
+POOL="${POOL:-yapeichang/BLEUBERI-Tulu3-50k}"
+NUM_EXAMPLES="${NUM_EXAMPLES:-5000}"
+SELECTION_MODE="${SELECTION_MODE:-hard}"
+REF_MODELS="${REF_MODELS:-gold}"          # several: "gold claude-3-7-sonnet@20250219"
+METRIC="${METRIC:-bleu}"
+MAX_NEW_TOKENS="${MAX_NEW_TOKENS:-512}"
+DATA_DIR="${DATA_DIR:-$ROOT/data}"
+CKPT_DIR="${CKPT_DIR:-$ROOT/checkpoints}"
+RUN_NAME="${RUN_NAME:-sft_$(basename "$MODEL")_${SELECTION_MODE}_${NUM_EXAMPLES}}"
+GRPO_DATA="${GRPO_DATA:-$DATA_DIR/data_grpo/${RUN_NAME}_data}"
+CONFIG="${CONFIG:-$DEFAULT_SFT_CONFIG}"
+
+# 1. Data: the pairs come from a GRPO data set, which is made first where it is missing.
+if [[ ! -f "$GRPO_DATA/dataset_dict.json" ]]; then
+    "$PYTHON" "$ROOT/training/create_training_data.py" grpo \
+        --hf_dataset_path "$POOL" \
+        --ref_models $REF_MODELS \
+        --selection_mode "$SELECTION_MODE" \
+        --num_examples "$NUM_EXAMPLES" \
+        --metric "$METRIC" \
+        --model "$MODEL" \
+        --inference_max_new_tokens "$MAX_NEW_TOKENS" \
+        --output_dir "$(dirname "$(dirname "$GRPO_DATA")")" \
+        --output_dataset_name "$(basename "$GRPO_DATA")"
+fi
+"$PYTHON" "$ROOT/training/create_training_data.py" sft --input_data_path "$GRPO_DATA" --output_dir "$DATA_DIR"
+
+# 2. DeepSpeed: ZeRO-3, optimizer and parameters offloaded to the CPU.
+write_deepspeed_config "$CKPT_DIR/$RUN_NAME/deepspeed_zero3_offload.json"
+
+# 3. Training. It leaves a plain Hugging Face model folder in CKPT_DIR/RUN_NAME.
+launch train sft \
+    --config "$CONFIG" \
+    --dataset_path "$DATA_DIR/data_sft/$(basename "$GRPO_DATA")_SFT" \
+    --model_name_or_path "$MODEL" \
+    --output_dir "$CKPT_DIR/$RUN_NAME" \
+    --run_name "$RUN_NAME" \
+    "$@"
