@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bleuberi.errors import MissingExtraError
@@ -13,19 +13,24 @@ from bleuberi.records import Conversation
 
 
 class TransformersEngine:
-    """Batches sorted by length, so that little is spent on padding."""
+    """Batches sorted by length and bounded in tokens, so that little is spent on padding."""
 
-    def __init__(self, model: str, batch_rows: int = 32) -> None:
-        """Load the model: bfloat16 on a GPU, float32 on a CPU. Errors: `UserError` where it cannot be had."""
+    def __init__(self, model: str, batch_rows: int = 32, batch_tokens: int | None = None) -> None:
+        """Load the model: bfloat16 on a GPU, float32 on a CPU. Errors: `UserError` where it cannot be had.
+
+        A batch has at most `batch_rows` rows, and at most `batch_tokens` prompt tokens with its padding (a single
+        longer prompt goes alone).
+        """
         try:
             import torch
             from transformers import AutoModelForCausalLM
         except ImportError as error:
             raise MissingExtraError("transformers", "train", "Answering with a language model") from error
         self.batch_rows = batch_rows
-        self.shard_rows = 2 * batch_rows
+        self.shard_rows = 2 * batch_rows  # few enough to lose, enough to sort
         self._tokenizer = load_tokenizer(model)
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.batch_tokens = batch_tokens or (32_768 if self._device == "cuda" else 2_048)
         dtype = torch.bfloat16 if self._device == "cuda" else torch.float32
         try:
             self._model: Any = AutoModelForCausalLM.from_pretrained(model, dtype=dtype).to(self._device).eval()
@@ -79,12 +84,20 @@ class TransformersEngine:
                 on_output(outputs[row])
             else:
                 fitting.append(row)
-        for start in range(0, len(fitting), self.batch_rows):
-            batch = fitting[start : start + self.batch_rows]
+        for batch in self._batches(fitting, ids):
             for row, output in zip(batch, self._answer([ids[row] for row in batch], config), strict=True):
                 outputs[row] = output
                 on_output(output)
         return [outputs[row] for row in range(len(ids))]
+
+    def _batches(self, rows: Sequence[int], ids: Sequence[list[int]]) -> Iterator[list[int]]:
+        """Rows, longest first, in batches; one long prompt would otherwise pad a batch of short ones to its length."""
+        start = 0
+        while start < len(rows):
+            fit = max(1, self.batch_tokens // len(ids[rows[start]]))
+            batch = list(rows[start : start + min(self.batch_rows, fit)])
+            start += len(batch)
+            yield batch
 
     def _answer(self, ids: list[list[int]], config: Any) -> list[Output]:  # noqa: ANN401
         import torch
