@@ -66,7 +66,7 @@ def run_pairs(config: PairsConfig, command: Sequence[str], log: Log) -> dict[str
     result = analyse(pairs, scored, curves, config.sureness)
     dropped = {**read.dropped, **chosen.dropped}
     headline = [one.name for one in scored if one.kind in ("reward", "column", "mix")]
-    sentences = verdicts(result, headline, LENGTH_BASELINE)
+    sentences = verdicts({**result, "sureness": asdict(config.sureness)}, headline, LENGTH_BASELINE)
     document = {
         "schema": SCHEMA,
         "kind": "pairs",

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bleuberi.evaluation.agreement import Sureness
-from bleuberi.evaluation.agreement_scores import FloatArray
+from bleuberi.evaluation.agreement_scores import TIE_TOLERANCE, FloatArray
 from bleuberi.statistics import (
     Estimate,
     cluster_draws,
@@ -138,21 +138,36 @@ def compare(
 
 
 def answer_pairs(
-    scores: Sequence[SystemScores], answer_labels: FloatArray, prompt_ids: Sequence[str], sureness: Sureness
-) -> dict[str, Estimate]:
-    """Agreement on pairs of answers to one prompt that the judge scored differently; a metric's ties count half."""
+    scores: Sequence[SystemScores],
+    answer_labels: FloatArray,  # P x S, NaN where the judge gave none
+    prompt_ids: Sequence[str],  # P
+    length_baseline: str,
+    sureness: Sureness,
+) -> dict[str, tuple[Estimate, Estimate]]:
+    """Agreement on pairs of answers to one prompt that the judge scored differently, and its lead over length.
+
+    A metric's ties count half. Pairs of one prompt are resampled together.
+    """
     outcomes: list[FloatArray] = []
     clusters: list[str] = []
     for first, second in combinations(range(answer_labels.shape[1]), 2):
-        people = np.sign(answer_labels[:, first] - answer_labels[:, second])
+        judged = np.sign(answer_labels[:, first] - answer_labels[:, second])
         margins = np.column_stack([one.matrix[:, first] - one.matrix[:, second] for one in scores])
-        usable = np.isfinite(people) & (people != 0) & np.isfinite(margins).all(axis=1)
-        outcomes.append(0.5 + 0.5 * np.sign(margins[usable]) * people[usable, None])
+        margins = np.where(np.abs(margins) <= TIE_TOLERANCE, 0.0, margins)
+        usable = np.isfinite(judged) & (judged != 0) & np.isfinite(margins).all(axis=1)
+        outcomes.append(0.5 + 0.5 * np.sign(margins[usable]) * judged[usable, None])
         clusters += [prompt_ids[row] for row in np.flatnonzero(usable)]
     if not clusters:
         return {}
     means = resampled_means(np.concatenate(outcomes), clusters, resamples=sureness.resamples, seed=sureness.seed)
-    return {one.name: means.estimate(column, sureness.confidence) for column, one in enumerate(scores)}
+    length = [one.name for one in scores].index(length_baseline)
+    return {
+        one.name: (
+            means.estimate(column, sureness.confidence),
+            means.difference(length, column, sureness.confidence),
+        )
+        for column, one in enumerate(scores)
+    }
 
 
 def check_order(

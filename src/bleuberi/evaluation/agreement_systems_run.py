@@ -84,13 +84,13 @@ def run_systems(config: SystemsConfig, command: Sequence[str], log: Log) -> dict
     excluded |= dict.fromkeys(config.exclude_systems, "left out by --exclude_systems")
     labels = labels_of(read_labels(config.labels), config.label_column) if config.labels else _mean_labels(answers)
     present = list(dict.fromkeys(answer.model for answer in answers))
-    excluded |= {
-        name: f"has no {config.label_column}" for name in present if name not in labels and name not in excluded
-    }
-    systems = sorted((name for name in present if name not in excluded), key=lambda name: -labels[name])
+    unlabelled = [name for name in present if name not in labels and name not in excluded]
+    ranked = [name for name in present if name in labels and name not in excluded]
+    systems = sorted(ranked, key=lambda name: -labels[name])
     if len(systems) < FEWEST_SYSTEMS:
         raise UserError(
-            f"{len(systems)} models are left to rank: {', '.join(systems) or 'none'} (left out: {excluded}).",
+            f"{len(systems)} models are left to rank: {', '.join(systems) or 'none'} (left out: "
+            f"{', '.join([*excluded, *unlabelled])}).",
             f"Give {FEWEST_SYSTEMS} or more models with a label in {config.label_column} that are no references.",
         )
     kept = [answer for answer in answers if answer.model in set(systems)]
@@ -110,6 +110,7 @@ def run_systems(config: SystemsConfig, command: Sequence[str], log: Log) -> dict
             "labels": fingerprint(config.labels) if config.labels else "mean of the answers' own labels",
             "answers": {"in": tally.rows_in, "kept": len(kept), "dropped": dict(tally.dropped)},
             "excluded_systems": {name: excluded[name] for name in excluded if name in present},
+            "systems_without_label": unlabelled,
             "references_mean": float(np.mean([len(answer.reference_by_model) for answer in kept])),
         },
         "sureness": asdict(config.sureness),
@@ -135,13 +136,18 @@ def analyse_systems(
     )
     lead = {one["other"]: one["difference"] for one in comparisons if one["base"] == LENGTH_BASELINE}
     judged = grid.matrix([answer.label for answer in grid.answers])
-    couples = answer_pairs(scores, judged, grid.prompt_ids, config.sureness)
+    couples = answer_pairs(scores, judged, grid.prompt_ids, LENGTH_BASELINE, config.sureness)
     means = {
         one.name: resampled_means(one.matrix, resamples=config.sureness.resamples, seed=config.sureness.seed)
         for one in scores
     }
     return {
-        "counts": {"systems": len(grid.systems), "prompts": len(grid.prompt_ids), "answers": len(grid.answers)},
+        "counts": {
+            "systems": len(grid.systems),
+            "prompts": len(grid.prompt_ids),
+            "prompts_all_answered": int(np.isfinite(scores[0].matrix).all(axis=1).sum()),
+            "answers": len(grid.answers),
+        },
         "rewards": [
             {
                 "name": one.name,
@@ -152,7 +158,8 @@ def analyse_systems(
                     for statistic in ("spearman", "kendall")
                 },
                 "spearman_minus_length": lead.get(one.name),
-                "answer_pairs": asdict(couples[one.name]) if one.name in couples else None,
+                "answer_pairs": asdict(couples[one.name][0]) if couples else None,
+                "answer_pairs_minus_length": asdict(couples[one.name][1]) if couples else None,
             }
             for one in scores
         ],

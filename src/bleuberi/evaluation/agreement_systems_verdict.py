@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bleuberi.evaluation.agreement_verdict import FEW_PROMPTS
+from bleuberi.evaluation.agreement_verdict import FEW_PROMPTS, p_value, percent
 from bleuberi.statistics import clusters_needed
 
 FEW_SYSTEMS = 10
@@ -28,7 +28,7 @@ def systems_verdict(result: Mapping[str, Any], reward: str) -> str:
     difference = f"{value:+.2f} [{low:+.2f}, {high:+.2f}]"
     if low > 0 or high < 0:
         word = "beats it" if value > 0 else "is worse"
-        found = f": {reward} {word} by {difference}, p = {lead['p_value']:.2g} corrected for all comparisons."
+        found = f": {reward} {word} by {difference}, {p_value(lead, result['sureness']['confidence'])}."
     else:
         needed = clusters_needed(value, lead["standard_error"], counts["systems"])
         found = f": the difference of {difference} is not settled, either may be better."
@@ -41,7 +41,19 @@ def systems_verdict(result: Mapping[str, Any], reward: str) -> str:
             )
     if mine["low"] <= 0:
         found += f" The data do not show that {reward} follows the label at all."
-    return head + found
+    return head + found + answer_pairs_sentence(entry, reward, baseline)
+
+
+def answer_pairs_sentence(entry: Mapping[str, Any], reward: str, baseline: str) -> str:
+    """What pairs of answers to one prompt say, where single answers are judged."""
+    pairs, lead = entry[reward]["answer_pairs"], entry[reward]["answer_pairs_minus_length"]
+    if not pairs:
+        return ""
+    points = f"{100 * lead['value']:+.1f} points [{100 * lead['low']:+.1f}, {100 * lead['high']:+.1f}]"
+    return (
+        f" On {pairs['n']:,} pairs of answers to one prompt that were judged differently, {reward} agrees with the "
+        f"judge in {percent(pairs)} and {baseline} in {percent(entry[baseline]['answer_pairs'])}: {points}."
+    )
 
 
 def systems_warnings(result: Mapping[str, Any]) -> list[str]:
@@ -51,6 +63,14 @@ def systems_warnings(result: Mapping[str, Any]) -> list[str]:
         f"{count:,} answers were dropped: {reason}." for reason, count in inputs["answers"]["dropped"].items() if count
     ]
     found += [f"{name} is left out: it {reason}." for name, reason in inputs["excluded_systems"].items()]
+    if inputs["systems_without_label"]:
+        missing = inputs["systems_without_label"]
+        found.append(f"{len(missing)} models have no {result['label']} and are left out.")
+    if counts["prompts_all_answered"] < counts["prompts"] / 2:
+        found.append(
+            f"Only {counts['prompts_all_answered']} of {counts['prompts']} prompts were answered by all models: their "
+            "means are over different prompts, so trust the pairs of answers rather than the ranking."
+        )
     if counts["systems"] < FEW_SYSTEMS:
         found.append(f"{counts['systems']} models are few: a correlation over them says little of other models.")
     if counts["prompts"] < FEW_PROMPTS:

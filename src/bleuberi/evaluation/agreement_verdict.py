@@ -39,8 +39,9 @@ def verdict(result: Mapping[str, Any], reward: str, baseline: str) -> str:
     if difference["low"] > 0 or difference["high"] < 0:
         beats = "beats it" if points > 0 else "is worse"
         return head + (
-            f": {reward} {beats} by {abs(points):.1f} points {interval}, p = {comparison['p_value']:.2g} corrected for "
-            "all comparisons; no more prompts are needed to settle the direction."
+            f": {reward} {beats} by {abs(points):.1f} points {interval}, "
+            f"{p_value(comparison, result['sureness']['confidence'])}; no more prompts are needed to settle the "
+            "direction."
         )
     return head + (
         f": the difference of {points:+.1f} points {interval} is not settled, either may be better."
@@ -58,6 +59,14 @@ def more_prompts(comparison: Mapping[str, Any], prompts: int) -> str:
     if more <= 0:  # the plan is for 80% power, and these data were unlucky
         return " If the true difference is as large as seen, as many prompts again would most likely settle it."
     return f" If the true difference is as large as seen, about {more:,} more such prompts would settle it (80% power)."
+
+
+def p_value(comparison: Mapping[str, Any], confidence: float) -> str:
+    """The corrected p value, and what it means where it is less sure than the interval alone."""
+    text = f"p = {comparison['p_value']:.2g} corrected for all comparisons"
+    if comparison["p_value"] > 1.0 - confidence:
+        text += ", so sure only if this was the one question asked"
+    return text
 
 
 def warnings_of(result: Mapping[str, Any], dropped: Mapping[str, int]) -> list[str]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bleuberi.report.figure_style import COLORS, INK, KIND_COLORS, QUIET, new_figure, plain, save, spread, titled
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 Entry = Mapping[str, Any]
 
@@ -64,15 +67,7 @@ def _draw_scatter(result: Entry, directory: Path) -> list[Path]:
         color = KIND_COLORS[one["kind"]]
         axes.errorbar(x, y, yerr=[low, high], fmt="o", markersize=5, color=color, ecolor=color, elinewidth=1, alpha=0.8)
         if len(systems) <= MOST_LABELS:
-            bottom, top = axes.get_ylim()
-            left, right = axes.get_xlim()
-            axes.set_xlim(left, right + 0.33 * (right - left))
-            for system, at, value, height in zip(systems, x, y, spread(y, 0.026 * (top - bottom)), strict=True):
-                axes.annotate(
-                    system["name"][:28], (at, value), (right + 0.03 * (right - left), height), textcoords="data",
-                    fontsize=7, color=INK, va="center",
-                    arrowprops={"arrowstyle": "-", "color": QUIET, "linewidth": 0.4, "alpha": 0.6},
-                )  # fmt: skip
+            _label_points(axes, [system["name"] for system in systems], x, y)
         axes.set_xlabel(str(result["label"]), fontsize=9, color=INK)
         axes.set_ylabel(f"mean {one['name']}", fontsize=9, color=INK)
         both = one["spearman"]["both"]
@@ -80,3 +75,19 @@ def _draw_scatter(result: Entry, directory: Path) -> list[Path]:
         titled(axes, one["name"], f"Spearman {rho}; bars: intervals over prompts")
     panels[0].title.set_color(COLORS[0])
     return save(figure, directory, "systems_scatter")
+
+
+def _label_points(axes: Axes, names: Sequence[str], x: Sequence[float], y: Sequence[float]) -> None:
+    """Names in a column right of the points, each joined to its point."""
+    bottom, top = axes.get_ylim()
+    left, right = axes.get_xlim()
+    ticks = [tick for tick in axes.get_xticks() if left <= tick <= right]
+    axes.set_xlim(left, right + 0.36 * (right - left))
+    axes.set_xticks(ticks)
+    gap = 0.026 * (top - bottom)
+    for name, at, value, height in zip(names, x, y, spread(y, gap, bottom + gap), strict=True):
+        axes.annotate(
+            name if len(name) <= 30 else f"{name[:29]}…", (at, value), (right + 0.03 * (right - left), height),
+            textcoords="data", fontsize=7, color=INK, va="center",
+            arrowprops={"arrowstyle": "-", "color": QUIET, "linewidth": 0.4, "alpha": 0.6, "relpos": (0, 0.5)},
+        )  # fmt: skip

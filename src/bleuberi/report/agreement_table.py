@@ -87,7 +87,16 @@ def systems_table(result: Mapping[str, Any]) -> Table:
         caption=f"intervals: {result['sureness']['confidence']:.0%} over prompts | over models | over both",
     )
     table.add_column("score")
-    for header in ("Spearman", "prompts", "models", "both", "Kendall", "both", "vs length (Spearman, both)", "pairs"):
+    for header in (
+        "Spearman",
+        "prompts",
+        "models",
+        "both",
+        "Kendall",
+        "both",
+        "vs length (Spearman, both)",
+        "answer pairs",
+    ):
         table.add_column(header, justify="right")
     for one in result["rewards"]:
         spearman, kendall, lead = one["spearman"], one["kendall"], one["spearman_minus_length"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -49,20 +50,21 @@ def titled(axes: Axes, title: str, below: str = "") -> None:
         )
 
 
-def spread(values: Sequence[float], gap: float) -> list[float]:
-    """Heights for labels at `values`: moved apart to `gap` where they would overlap, kept near otherwise."""
+def spread(values: Sequence[float], gap: float, bottom: float = -math.inf) -> list[float]:
+    """Heights for labels at `values`: moved apart to `gap` where they would overlap, kept near and above `bottom`."""
     order = sorted(range(len(values)), key=lambda index: values[index])
     groups: list[list[int]] = []
     centers: list[float] = []
     for index in order:
         groups.append([index])
-        centers.append(values[index])
+        centers.append(max(values[index], bottom))
         # Neighbours that would overlap become one group around their mean.
         while len(groups) > 1 and centers[-1] - centers[-2] < gap * (len(groups[-1]) + len(groups[-2])) / 2:
             last = groups.pop()
             centers.pop()
             groups[-1] += last
-            centers[-1] = sum(values[one] for one in groups[-1]) / len(groups[-1])
+            mean = sum(values[one] for one in groups[-1]) / len(groups[-1])
+            centers[-1] = max(mean, bottom + gap * (len(groups[-1]) - 1) / 2)
     placed = [0.0] * len(values)
     for center, group in zip(centers, groups, strict=True):
         for place, index in enumerate(group):
