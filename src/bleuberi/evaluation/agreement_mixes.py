@@ -44,7 +44,7 @@ def logistic_mix(
     prompts: Sequence[str],  # N
     seed: int = 0,
 ) -> Scored:
-    """Scores weighted as a logistic model of choices would; no pair is scored by weights that saw its prompt.
+    """Scores weighted by a logistic model of people's choices, made on other prompts than those it scores.
 
     The model has no intercept: which response stands first says nothing.
     """

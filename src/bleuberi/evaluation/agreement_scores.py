@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from bleuberi.errors import UserError
 from bleuberi.evaluation.preferences import PreferencePair
 from bleuberi.rewards import Reward
+from bleuberi.statistics import cluster_codes
 
 FloatArray = NDArray[np.float64]
 
@@ -59,24 +60,26 @@ def agreement_of_margins(margins: FloatArray, people: FloatArray) -> FloatArray:
 
 
 def reference_orders(
-    pairs: Sequence[PreferencePair], references: Sequence[Sequence[str]], orders: int, seed: int
+    prompts: Sequence[str],  # N
+    references: Sequence[Sequence[str]],  # N, all equally many
+    orders: int,
+    seed: int,
 ) -> Iterator[list[list[str]]]:
     """Every pair's references in `orders` sampled orders; pairs of one prompt share theirs.
 
     An order is a rotation of a random one, so that in K successive orders each of K references comes first once.
     """
+    if not references:
+        return
     generator = np.random.default_rng(seed)
-    shuffled: dict[str, NDArray[np.float64]] = {}
+    codes, n_prompts = cluster_codes(prompts, len(prompts))
+    count = len(references[0])
+    shuffled = np.zeros((n_prompts, count), dtype=np.int64)
     for order in range(orders):
-        current = []
-        for pair, texts in zip(pairs, references, strict=True):
-            if order % len(texts) == 0 and f"{order}\n{pair.prompt}" not in shuffled:
-                shuffled[f"{order}\n{pair.prompt}"] = generator.random(64)
-            keys = shuffled[f"{order - order % len(texts)}\n{pair.prompt}"]
-            ranked = [texts[index] for index in np.argsort(keys[: len(texts)], kind="stable")]
-            turn = order % len(texts)
-            current.append(ranked[turn:] + ranked[:turn])
-        yield current
+        if order % count == 0:
+            shuffled = generator.random((n_prompts, count)).argsort(axis=1)
+        turned = np.roll(shuffled, -(order % count), axis=1)[codes]
+        yield [[texts[index] for index in row] for texts, row in zip(references, turned.tolist(), strict=True)]
 
 
 def reference_curve(
@@ -99,7 +102,8 @@ def reference_curve(
     few_pairs = [pairs[row] for row in inside]
     few_references = [references[row][:longest] for row in inside]
     total = np.zeros((len(inside), longest))
-    for ordered in reference_orders(few_pairs, few_references, orders, seed):
+    prompts = [pair.prompt for pair in few_pairs]
+    for ordered in reference_orders(prompts, few_references, orders, seed):
         for count in range(1, longest):
             scores = _call(reward, few_pairs, [texts[:count] for texts in ordered])
             margins = Scored(reward.name, "reward", "", scores).margins

@@ -1,0 +1,180 @@
+"""`bleuberi agreement`: flags in, one call, where the result lies. Knows flags; measures nothing itself."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bleuberi.errors import MissingExtraError, UserError
+
+if TYPE_CHECKING:
+    from bleuberi.evaluation.agreement import Sureness
+
+DESCRIPTION = """\
+Is this reward any good for my data? Compares rewards with people's preferences between two responses to a prompt
+(--preferences), or with labels of whole models such as win rates (--outputs), always beside length and other baselines.
+Intervals resample prompts. Writes agreement.json and figures, and ends in one plain sentence. Needs no torch for the
+text rewards."""
+
+EXAMPLES = """\
+examples:
+  bleuberi agreement --preferences pairs.jsonl --rewards bleu rouge --output_dir runs/agreement
+  bleuberi agreement --preferences pairs.jsonl --pool pool.jsonl.gz --score_columns rm --combine bleu+rm \\
+      --output_dir runs/agreement
+  bleuberi agreement --outputs outputs.jsonl --pool pool.jsonl.gz --labels systems.csv --label_column win_rate \\
+      --output_dir runs/systems
+
+preferences: one row a pair with prompt, response_a, response_b, winner (model_a, model_b, tie, or the model's name), or
+prompt, chosen, rejected; where known also votes (a list of winners), source, model_a, model_b, ref_output_<model>."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The flags of the command."""
+    flags = argparse.ArgumentParser(
+        prog="bleuberi agreement",
+        description=DESCRIPTION,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    what = flags.add_mutually_exclusive_group(required=True)
+    what.add_argument(
+        "--preferences", metavar="FILE", help="pairs: .jsonl, .jsonl.gz, .parquet, or a hub id owner/name"
+    )
+    what.add_argument("--outputs", metavar="FILE", help="answers: rows with model, output, and prompt_id or prompt")
+    flags.add_argument(
+        "--output_dir", type=Path, required=True, metavar="DIR", help="where agreement.json and figures go"
+    )
+    flags.add_argument(
+        "--rewards", nargs="*", default=["bleu", "rouge", "bleu_rouge_f1"], metavar="NAME",
+        help="names or package.module:Class; the verdict is about the first (default: bleu rouge bleu_rouge_f1)",
+    )  # fmt: skip
+    references = flags.add_argument_group("references")
+    references.add_argument(
+        "--ref_models", nargs="+", default=[], metavar="MODEL",
+        help="reference models in the order they are taken (default: all ref_output_ columns in their order)",
+    )  # fmt: skip
+    references.add_argument("--max_references", type=_positive, default=5, metavar="K", help="at most K a prompt (5)")
+    references.add_argument("--pool", metavar="FILE", help="take references from this pool, joined by prompt")
+    flags.add_argument("--split", default="train", help="split of hub data sets (train)")
+    pairs = flags.add_argument_group("with --preferences")
+    pairs.add_argument("--sources", nargs="+", default=[], metavar="NAME", help="rows of these sources only")
+    pairs.add_argument(
+        "--score_columns", nargs="+", default=[], metavar="NAME",
+        help="scores made elsewhere, columns NAME_a and NAME_b (with chosen, rejected: NAME_chosen, NAME_rejected)",
+    )  # fmt: skip
+    pairs.add_argument(
+        "--combine", nargs="+", default=[], metavar="A+B",
+        help="mixes, each as z-scored mean and as cross-validated logistic mix "
+        "(default: the first reward with every score column, and with longer_words)",
+    )  # fmt: skip
+    pairs.add_argument(
+        "--curve_orders", type=_count, default=5, metavar="N",
+        help="orders of references sampled for the curve over 1..K references; 0 leaves it out (5)",
+    )  # fmt: skip
+    systems = flags.add_argument_group("with --outputs")
+    systems.add_argument(
+        "--labels", metavar="FILE", help=".csv or .jsonl with model and the label (default: --outputs)"
+    )
+    systems.add_argument("--label_column", metavar="NAME", help="win rate, Elo, judge's score ...; higher is better")
+    systems.add_argument(
+        "--id_column", default="prompt_id", metavar="NAME", help="prompt's id in --outputs (prompt_id)"
+    )
+    systems.add_argument("--pool_id_column", default="id", metavar="NAME", help="the same in --pool (id)")
+    systems.add_argument(
+        "--exclude_systems", nargs="+", default=[], metavar="MODEL",
+        help="leave these out besides models that serve as references",
+    )  # fmt: skip
+    systems.add_argument(
+        "--expect_order", nargs="+", default=[], metavar="A<B<C",
+        help="orders of models to check by mean score, e.g. 'base<sft<bleu'",
+    )  # fmt: skip
+    sureness = flags.add_argument_group("sureness")
+    sureness.add_argument(
+        "--resamples", type=_positive, default=10_000, metavar="N", help="bootstrap resamples (10000)"
+    )
+    sureness.add_argument("--confidence", type=_share, default=0.95, metavar="P", help="of the intervals (0.95)")
+    sureness.add_argument("--seed", type=_count, default=0, help="of resamples, orders and folds (0)")
+    flags.add_argument("--no_figures", action="store_true", help="write agreement.json only")
+    return flags
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command. Errors: `UserError` for what the user can mend."""
+    given = parser().parse_args(list(argv))
+    command = ["bleuberi", "agreement", *argv]
+    from rich.console import Console
+
+    for package in ("scipy",) if given.no_figures else ("scipy", "matplotlib"):
+        if find_spec(package) is None:
+            raise MissingExtraError(package, "report", "bleuberi agreement")
+    console, progress = Console(), Console(stderr=True, style="dim")
+    from bleuberi.evaluation.agreement import Sureness
+    from bleuberi.report.agreement_table import print_agreement
+
+    sureness = Sureness(given.resamples, given.seed, given.confidence)
+    run = _run_pairs if given.preferences else _run_systems
+    result = run(given, command, sureness, lambda line: progress.print(line, highlight=False))
+    print_agreement(result, console)
+    written = ["agreement.json"]
+    if not given.no_figures:
+        from bleuberi.report.agreement_figures import draw_agreement
+
+        written += [path.name for path in draw_agreement(given.output_dir / "agreement.json")]
+    console.print(f"{given.output_dir}: {', '.join(written)}", style="dim", highlight=False)
+    return 0
+
+
+def _run_pairs(
+    given: argparse.Namespace, command: list[str], sureness: Sureness, log: Callable[[str], None]
+) -> dict[str, Any]:
+    from bleuberi.evaluation.agreement_run import PairsConfig, run_pairs
+
+    if not given.rewards and not given.score_columns:
+        raise UserError("There is nothing to compare.", "Give --rewards, --score_columns, or both.")
+    config = PairsConfig(
+        preferences=given.preferences, output_dir=given.output_dir, rewards=tuple(given.rewards),
+        score_columns=tuple(given.score_columns), combine=tuple(given.combine), ref_models=tuple(given.ref_models),
+        max_references=given.max_references, pool=given.pool, sources=tuple(given.sources), split=given.split,
+        curve_orders=given.curve_orders, sureness=sureness,
+    )  # fmt: skip
+    return run_pairs(config, command, log)
+
+
+def _run_systems(
+    given: argparse.Namespace, command: list[str], sureness: Sureness, log: Callable[[str], None]
+) -> dict[str, Any]:
+    from bleuberi.evaluation.agreement_systems_run import SystemsConfig, run_systems
+
+    if not given.label_column:
+        raise UserError("--outputs needs --label_column.", "Name the column of --labels to compare the models by.")
+    config = SystemsConfig(
+        outputs=given.outputs, output_dir=given.output_dir, label_column=given.label_column, labels=given.labels,
+        rewards=tuple(given.rewards), ref_models=tuple(given.ref_models), max_references=given.max_references,
+        pool=given.pool, id_column=given.id_column, pool_id_column=given.pool_id_column, split=given.split,
+        exclude_systems=tuple(given.exclude_systems), expect_order=tuple(given.expect_order), sureness=sureness,
+    )  # fmt: skip
+    return run_systems(config, command, log)
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text} is not 0 or more")
+    return value
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0.0 < value < 1.0:
+        raise argparse.ArgumentTypeError(f"{text} does not lie between 0 and 1")
+    return value

@@ -1,0 +1,182 @@
+"""Read pairs, score them, analyse, write `agreement.json`. Knows files and the order of the steps; computes nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import bleuberi
+from bleuberi.errors import UserError
+from bleuberi.evaluation.agreement import Sureness, analyse
+from bleuberi.evaluation.agreement_mixes import logistic_mix, parts_of_mix, z_mean
+from bleuberi.evaluation.agreement_references import choose_references, pool_references
+from bleuberi.evaluation.agreement_scores import FloatArray, Scored, column_scores, reference_curve, score_pairs
+from bleuberi.evaluation.agreement_verdict import verdicts, warnings_of
+from bleuberi.evaluation.agreement_votes import people_signs
+from bleuberi.evaluation.baselines import BASELINES, LENGTH_BASELINE
+from bleuberi.evaluation.preferences import PreferencePair, read_preferences
+from bleuberi.evaluation.tables import read_rows
+from bleuberi.records import Tally
+from bleuberi.rewards import load_reward
+
+SCHEMA = "bleuberi.agreement/1"
+RESULT_FILE = "agreement.json"
+FEWEST_PROMPTS_FOR_LOGISTIC = 10
+
+Log = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class PairsConfig:
+    """What `bleuberi agreement --preferences` was asked."""
+
+    preferences: str
+    output_dir: Path
+    rewards: tuple[str, ...] = ("bleu", "rouge", "bleu_rouge_f1")
+    score_columns: tuple[str, ...] = ()
+    combine: tuple[str, ...] = ()
+    ref_models: tuple[str, ...] = ()
+    max_references: int = 5
+    pool: str | None = None
+    sources: tuple[str, ...] = ()
+    split: str = "train"
+    curve_orders: int = 5
+    sureness: Sureness = field(default_factory=Sureness)
+
+
+def run_pairs(config: PairsConfig, command: Sequence[str], log: Log) -> dict[str, object]:
+    """Agreement with people on pairs; writes `agreement.json` and returns what it says."""
+    pairs, read = read_preferences(
+        read_rows(config.preferences, split=config.split), sources=config.sources, score_columns=config.score_columns
+    )
+    log(f"{config.preferences}: {read.sentence()} rows with a preference")
+    pool = pool_references(read_rows(config.pool, split=config.split)) if config.pool else None
+    pairs, references, chosen = choose_references(
+        pairs, ref_models=config.ref_models, max_references=config.max_references, pool=pool
+    )
+    log(f"references: {chosen.sentence()} pairs")
+    scored = _score_all(config, pairs, references, log)
+    curves = _curves(config, pairs, references, log)
+    log(f"resampling prompts {config.sureness.resamples:,} times")
+    result = analyse(pairs, scored, curves, config.sureness)
+    dropped = {**read.dropped, **chosen.dropped}
+    headline = [one.name for one in scored if one.kind in ("reward", "column", "mix")]
+    sentences = verdicts({**result, "sureness": asdict(config.sureness)}, headline, LENGTH_BASELINE)
+    document = {
+        "schema": SCHEMA,
+        "kind": "pairs",
+        "command": list(command),
+        "version": bleuberi.__version__,
+        "inputs": {
+            "preferences": fingerprint(config.preferences),
+            "pool": fingerprint(config.pool) if config.pool else None,
+            "rows": _tally(read),
+            "pairs_with_references": _tally(chosen),
+            "references_used": {
+                "models": list(config.ref_models) or "in the order of the columns",
+                "most": config.max_references,
+                "mean": sum(map(len, references)) / len(references),
+            },
+        },
+        "sureness": asdict(config.sureness),
+        "length_baseline": LENGTH_BASELINE,
+        **result,
+        "warnings": warnings_of(result, dropped),
+        "verdicts": sentences,
+        "verdict": sentences[headline[0]],
+    }
+    write_result(document, config.output_dir)
+    return document
+
+
+def _score_all(
+    config: PairsConfig, pairs: Sequence[PreferencePair], references: Sequence[Sequence[str]], log: Log
+) -> list[Scored]:
+    scored = []
+    for name in config.rewards:
+        log(f"scoring {2 * len(pairs):,} responses with {name}")
+        scored.append(score_pairs(load_reward(name), pairs, references))
+    scored += [column_scores(name, pairs) for name in config.score_columns]
+    scored += [score_pairs(baseline(), pairs, references, "baseline") for baseline in BASELINES]
+    repeated = {one.name for one in scored if sum(one.name == other.name for other in scored) > 1}
+    if repeated:
+        raise UserError(f"Two scores are called {', '.join(repeated)}.", "Give every reward and column its own name.")
+    people = people_signs(pairs)
+    prompts = [pair.prompt for pair in pairs]
+    many = len({pair.prompt for pair, sign in zip(pairs, people, strict=True) if sign}) >= FEWEST_PROMPTS_FOR_LOGISTIC
+    mixes = []
+    for mix in config.combine or _usual_mixes(config):
+        parts = parts_of_mix(mix, scored)
+        mixes.append(z_mean(parts))
+        if many:
+            mixes.append(logistic_mix(parts, people, prompts, config.sureness.seed))
+        else:
+            log(f"no logistic mix of {mix}: it takes {FEWEST_PROMPTS_FOR_LOGISTIC} prompts with decisive pairs")
+    main = len(config.rewards) + len(config.score_columns)
+    return [*scored[:main], *mixes, *scored[main:]]
+
+
+def _usual_mixes(config: PairsConfig) -> list[str]:
+    """The first reward with every score made elsewhere, and with length: does it add anything?"""
+    first = load_reward(config.rewards[0]).name if config.rewards else config.score_columns[0]
+    return [f"{first}+{name}" for name in (*config.score_columns, LENGTH_BASELINE) if name != first]
+
+
+def _curves(
+    config: PairsConfig, pairs: Sequence[PreferencePair], references: Sequence[Sequence[str]], log: Log
+) -> dict[str, FloatArray]:
+    longest = max(map(len, references))
+    if config.curve_orders < 1 or longest < 2:
+        return {}
+    people = people_signs(pairs)
+    curves = {}
+    for name in config.rewards:
+        reward = load_reward(name)
+        log(f"{name} with 1 to {longest} references, {config.curve_orders} orders")
+        curves[reward.name] = reference_curve(
+            reward, pairs, references, people, longest=longest, orders=config.curve_orders, seed=config.sureness.seed
+        )
+    return curves
+
+
+def write_result(document: Mapping[str, object], output_dir: Path) -> Path:
+    """Write `agreement.json` whole or not at all. Numbers that are not finite become null."""
+    try:
+        output_dir.mkdir(parents=True, exist_ok=True)
+        path = output_dir / RESULT_FILE
+        beside = path.with_suffix(".json.partial")
+        beside.write_text(json.dumps(_finite(document), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        os.replace(beside, path)
+    except OSError as error:
+        raise UserError(
+            f"{output_dir} cannot be written: {error}", "Give --output_dir a writable directory."
+        ) from error
+    return path
+
+
+def fingerprint(source: str) -> dict[str, str | None]:
+    """A source's name and, for a file, the hash of its bytes."""
+    path = Path(source).expanduser()
+    if not path.is_file():
+        return {"source": source, "sha256": None}
+    with path.open("rb") as file:
+        return {"source": source, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+
+
+def _tally(tally: Tally) -> dict[str, object]:
+    return {"in": tally.rows_in, "kept": tally.kept, "dropped": dict(tally.dropped)}
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value

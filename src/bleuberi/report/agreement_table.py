@@ -1,0 +1,173 @@
+"""Agreement in the terminal. Knows what `agreement.json` says; computes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+
+def print_agreement(result: Mapping[str, Any], console: Console) -> None:
+    """The tables, the warnings, and the verdict last."""
+    if result["kind"] == "pairs":
+        console.print(pairs_table(result))
+        if result["curves"]:
+            console.print(curve_table(result))
+        _print_ceiling(result, console)
+    else:
+        console.print(systems_table(result))
+        if result["orders"]:
+            console.print(orders_table(result))
+    for warning in result["warnings"]:
+        console.print(Text(f"note: {warning}", style="yellow"))
+    console.print(Text(result["verdict"], style="bold"))
+
+
+def pairs_table(result: Mapping[str, Any]) -> Table:
+    """Every reward and baseline: agreement, its lead over the length baseline, and the subsets."""
+    counts = result["counts"]
+    table = Table(
+        title=f"Agreement with people: {counts['decisive_pairs']:,} decisive pairs, {counts['prompts']:,} prompts",
+        caption=f"intervals: {result['sureness']['confidence']:.0%}, {result['sureness']['resamples']:,} resamples of "
+        "prompts; p corrected for all comparisons; ties of a metric count half",
+    )
+    table.add_column("score")
+    for header in (
+        "agrees",
+        "interval",
+        f"vs {result['length_baseline']}",
+        "p",
+        "ties",
+        "equal length",
+        "all 3 answers",
+    ):
+        table.add_column(header, justify="right")
+    lead = {one["other"]: one for one in result["comparisons"] if one["base"] == result["length_baseline"]}
+    previous = None
+    for one in result["rewards"]:
+        if previous not in (None, one["kind"]):
+            table.add_section()
+        previous = one["kind"]
+        comparison = lead.get(one["name"])
+        table.add_row(
+            one["name"],
+            rate(one["agreement"]),
+            bounds(one["agreement"]),
+            f"{100 * comparison['difference']['value']:+.1f} {bounds(comparison['difference'], signed=True)}"
+            if comparison
+            else "",
+            f"{comparison['p_value']:.2g}" if comparison else "",
+            f"{one['metric_ties']:,}",
+            rate(one["subsets"]["length_matched"]),
+            rate(one["agreement_with_ties"]),
+        )
+    return table
+
+
+def curve_table(result: Mapping[str, Any]) -> Table:
+    """Agreement by number of references."""
+    counts = sorted({one["references"] for one in result["curves"]})
+    table = Table(title="Agreement by number of references (mean over sampled orders)")
+    table.add_column("reward")
+    for count in counts:
+        table.add_column(f"{count} ref", justify="right")
+    for name in dict.fromkeys(one["reward"] for one in result["curves"]):
+        row = {one["references"]: one["agreement"] for one in result["curves"] if one["reward"] == name}
+        table.add_row(name, *(f"{rate(row[count])} {bounds(row[count])}" for count in counts))
+    return table
+
+
+def systems_table(result: Mapping[str, Any]) -> Table:
+    """Every reward and baseline: rank correlation of models' means with their label."""
+    table = Table(
+        title=f"{result['counts']['systems']} models by mean score against {result['label']}",
+        caption=f"intervals: {result['sureness']['confidence']:.0%} over prompts | over models | over both",
+    )
+    table.add_column("score")
+    for header in (
+        "Spearman",
+        "prompts",
+        "models",
+        "both",
+        "Kendall",
+        "both",
+        "vs length (Spearman, both)",
+        "answer pairs",
+    ):
+        table.add_column(header, justify="right")
+    for one in result["rewards"]:
+        spearman, kendall, lead = one["spearman"], one["kendall"], one["spearman_minus_length"]
+        table.add_row(
+            one["name"],
+            number(spearman["both"]["value"]),
+            *(span(spearman[over]) for over in ("prompts", "systems", "both")),
+            number(kendall["both"]["value"]),
+            span(kendall["both"]),
+            f"{lead['value']:+.2f} {span(lead)}" if lead else "",
+            rate(one["answer_pairs"]) if one["answer_pairs"] else "",
+        )
+    return table
+
+
+def orders_table(result: Mapping[str, Any]) -> Table:
+    """Orders that were expected of models, step by step."""
+    table = Table(title="Expected orders of models", caption="difference of mean scores, later minus earlier")
+    for header in ("score", "lower", "higher"):
+        table.add_column(header)
+    for header in ("difference", "interval", "whole order holds"):
+        table.add_column(header, justify="right")
+    for order in result["orders"]:
+        table.add_section()
+        for place, step in enumerate(order["steps"]):
+            difference = step["difference"]
+            table.add_row(
+                order["reward"] if not place else "",
+                step["lower"],
+                step["higher"],
+                f"{difference['value']:+.4g}",
+                f"[{difference['low']:+.3g}, {difference['high']:+.3g}]",
+                f"{order['share_of_resamples']:.1%} of resamples" if not place else "",
+            )
+    return table
+
+
+def rate(estimate: Mapping[str, Any] | None) -> str:
+    """A share in per cent."""
+    return "" if estimate is None else f"{100 * estimate['value']:.1f}"
+
+
+def bounds(estimate: Mapping[str, Any] | None, *, signed: bool = False) -> str:
+    """The interval of a share in per cent; empty where there is none."""
+    if estimate is None or not _finite(estimate):
+        return ""
+    form = "+.1f" if signed else ".1f"
+    return f"[{100 * estimate['low']:{form}}, {100 * estimate['high']:{form}}]"
+
+
+def span(estimate: Mapping[str, Any]) -> str:
+    """The interval of a correlation."""
+    return f"[{estimate['low']:.2f}, {estimate['high']:.2f}]" if _finite(estimate) else ""
+
+
+def number(value: float | None) -> str:
+    """A correlation, or a dash where there is none."""
+    return "–" if value is None or value != value else f"{value:.2f}"
+
+
+def _finite(estimate: Mapping[str, Any]) -> bool:
+    return all(
+        bound is not None and abs(bound) != float("inf") and bound == bound
+        for bound in (estimate["low"], estimate["high"])
+    )
+
+
+def _print_ceiling(result: Mapping[str, Any], console: Console) -> None:
+    ceiling = result["annotators"]["with_others"]
+    if ceiling:
+        console.print(
+            f"Annotators agree with what the others prefer in {rate(ceiling)}% {bounds(ceiling)} "
+            f"({ceiling['n']:,} pairs with two votes or more): the ceiling."
+        )
