@@ -1,6 +1,6 @@
 // BLEU and ROUGE-L in one pass over UTF-8. Knows texts and counts; knows nothing of models, files or trainers.
 //
-// The numbers and their order of operations are those of bleu_python.py and rouge.py: the two back ends give equal
+// The numbers and their order of operations are those of bleu_python.py and rouge_python.py: both back ends give equal
 // bits. Tokens are interned and n-grams are numbered exactly (no hash stands for a text), rows are scored on threads
 // without the GIL.
 
@@ -30,7 +30,8 @@ using u64 = uint64_t;
 
 constexpr u32 NONE = 0xFFFFFFFFu;
 constexpr int ORDERS = 4;
-constexpr size_t MAX_TEXT_BYTES = size_t(1) << 29;  // node numbers have 32 bits
+constexpr size_t MAX_CHARACTERS = size_t(1) << 27;  // the numbers of n-grams have 32 bits
+constexpr size_t KEPT_BYTES = size_t(1) << 24;      // more than that is given back after a call
 
 enum Metric { BLEU = 0, ROUGE = 1 };
 enum Flags { PLAIN_UNIGRAMS = 1, CLOSEST_LENGTH = 2 };
@@ -166,22 +167,19 @@ void tokenize_13a(string_view text, std::string& buffer, Emit&& emit) {
                 alone(p++);
                 continue;
             case DASH:
-                if (!(p > begin && digit_at(p - 1))) break;
+                if (!digit_at(p - 1)) break;
                 flush(p);
                 alone(p++);
                 continue;
             case POINT: {
                 const u8* after = p + 1;
                 while (after < end && CLASSES.of[*after] == POINT) ++after;
-                const bool odd = (after - p) % 2, behind_digit = p > begin && digit_at(p - 1);
-                const bool attached = digit_at(after) && odd == behind_digit;
-                if (attached && after - p == 1) {
-                    p = after;
-                    continue;
+                const bool odd = (after - p) % 2, attached = digit_at(after) && odd == digit_at(p - 1);
+                if (!attached || after - p > 1) {
+                    flush(p);
+                    for (; p < after - attached; ++p) alone(p);
+                    if (attached) start = p;
                 }
-                flush(p);
-                for (; p < after - attached; ++p) alone(p);
-                if (attached) start = p;
                 p = after;
                 continue;
             }
@@ -194,28 +192,37 @@ void tokenize_13a(string_view text, std::string& buffer, Emit&& emit) {
             }
         }
         if (!start) start = p;
-        ++p;
+        while (true) {
+            do ++p;
+            while (p < end && CLASSES.of[*p] <= DIGIT);
+            // Words with one blank between them are the rule: the way through the switch is for all the rest.
+            if (end - p < 2 || *p != ' ' || CLASSES.of[p[1]] > DIGIT) break;
+            emit(string_view(reinterpret_cast<const char*>(start), size_t(p - start)));
+            start = ++p;
+        }
     }
     flush(end);
 }
 
-// Lower case as Unicode has it, then runs of a-z and 0-9. Beyond ASCII only U+0130 and U+212A lower to a letter of ASCII.
+// Lower case as Unicode has it, then runs of a-z and 0-9. Beyond ASCII, U+0130 and U+212A alone lower to ASCII letters.
 template <class Emit>
 void tokenize_rouge(string_view text, std::string& buffer, Emit&& emit) {
-    buffer.clear();
+    if (buffer.size() < text.size()) buffer.resize(text.size());
+    char* const base = &buffer[0];  // lowering never lengthens
+    char *start = base, *end = base;
     const auto flush = [&] {
-        if (!buffer.empty()) emit(string_view(buffer));
-        buffer.clear();
+        if (end > start) emit(string_view(start, size_t(end - start)));
+        start = end;
     };
     for (size_t i = 0; i < text.size(); ++i) {
-        const char letter = CLASSES.alnum[u8(text[i])];
-        if (letter) {
-            buffer.push_back(letter);
-        } else if (text.compare(i, 3, "\xE2\x84\xAA") == 0) {
-            buffer.push_back('k');
+        const u8 byte = u8(text[i]);
+        if (CLASSES.alnum[byte]) {
+            *end++ = CLASSES.alnum[byte];
+        } else if (byte == 0xE2 && text.compare(i, 3, "\xE2\x84\xAA") == 0) {
+            *end++ = 'k';
             i += 2;
         } else {
-            if (text.compare(i, 2, "\xC4\xB0") == 0) buffer.push_back('i');
+            if (byte == 0xC4 && text.compare(i, 2, "\xC4\xB0") == 0) *end++ = 'i';
             flush();
         }
     }
@@ -224,25 +231,9 @@ void tokenize_rouge(string_view text, std::string& buffer, Emit&& emit) {
 
 // ----------------------------------------------------------------------------------------------- numbers for n-grams
 
-constexpr u64 MIX = 0x9E3779B97F4A7C15ull;
-
 u64 mixed(u64 value) {
-    value *= MIX;
+    value *= 0x9E3779B97F4A7C15ull;
     return value ^ value >> 32;
-}
-
-u64 hash_of(string_view text) {
-    u64 hash = text.size();
-    const char* p = text.data();
-    size_t left = text.size();
-    for (; left >= 8; p += 8, left -= 8) {
-        u64 part;
-        std::memcpy(&part, p, 8);
-        hash = mixed(hash ^ part);
-    }
-    u64 part = 0;
-    for (size_t i = 0; i < left; ++i) part |= u64(u8(p[i])) << 8 * i;
-    return mixed(hash ^ part);
 }
 
 size_t table_size(size_t entries) {
@@ -251,178 +242,236 @@ size_t table_size(size_t entries) {
     return size;
 }
 
-// Tokens -> numbers, by their bytes.
+// Tokens -> numbers. Up to 8 bytes are compared as one integer; longer tokens keep their bytes.
 class Vocabulary {
     struct Slot {
+        u64 head;
+        u32 length, number;
+    };
+    struct Token {
         u64 hash;
-        u32 offset, length, number;
+        size_t offset;
     };
     std::vector<Slot> slots_;
+    std::vector<Token> tokens_;  // by number
     std::string bytes_;
-    size_t mask_ = 0, used_ = 0;
+    size_t mask_ = 0;
 
+    static u64 head_of(const char* p, size_t n) {  // all bytes of the token, the first 8 of a longer one
+        u64 head = 0;
+        if (n >= 8) {
+            std::memcpy(&head, p, 8);
+        } else if (n >= 4) {
+            u32 first, last;
+            std::memcpy(&first, p, 4);
+            std::memcpy(&last, p + n - 4, 4);
+            head = u64(last) << 32 | first;
+        } else {
+            head = u64(u8(p[0])) << 16 | u64(u8(p[n / 2])) << 8 | u8(p[n - 1]);
+        }
+        return head;
+    }
     // The slot of the token, or the free one where it belongs.
-    Slot& slot(u64 hash, string_view token) {
+    Slot& slot(string_view token, u64 head, u64 hash) {
         for (size_t i = hash & mask_;; i = (i + 1) & mask_) {
             Slot& s = slots_[i];
             if (s.number == NONE) return s;
-            if (s.hash == hash && s.length == token.size() &&
-                std::memcmp(bytes_.data() + s.offset, token.data(), token.size()) == 0)
+            if (s.head == head && s.length == token.size() &&
+                (token.size() <= 8 ||
+                 std::memcmp(bytes_.data() + tokens_[s.number].offset, token.data(), token.size()) == 0))
                 return s;
         }
     }
-
-   public:
-    void reset(size_t expected) {
-        const size_t size = table_size(expected);
-        slots_.assign(size, Slot{0, 0, 0, NONE});
-        mask_ = size - 1;
-        used_ = 0;
-        bytes_.clear();
-    }
-    u32 find(string_view token) const { return const_cast<Vocabulary*>(this)->slot(hash_of(token), token).number; }
-    // The number of the token; `next` is used up where it is new.
-    u32 add(string_view token, u32& next) {
-        const u64 hash = hash_of(token);
-        Slot& s = slot(hash, token);
-        if (s.number != NONE) return s.number;
-        s = Slot{hash, u32(bytes_.size()), u32(token.size()), next};
-        bytes_.append(token);
-        const u32 number = next++;
-        if (++used_ * 2 > mask_) grow();
-        return number;
+    static u64 hash_of(string_view token, u64 head) {
+        u64 hash = mixed(head ^ u64(token.size()) << 56);
+        for (size_t i = 8; i < token.size(); i += 8)
+            hash = mixed(hash ^ head_of(token.data() + i, std::min<size_t>(8, token.size() - i)));
+        return hash;
     }
     void grow() {
-        std::vector<Slot> old((mask_ + 1) * 2, Slot{0, 0, 0, NONE});
+        std::vector<Slot> old((mask_ + 1) * 2, Slot{0, 0, NONE});
         old.swap(slots_);
         mask_ = slots_.size() - 1;
         for (const Slot& s : old) {
             if (s.number == NONE) continue;
-            size_t i = s.hash & mask_;
+            size_t i = tokens_[s.number].hash & mask_;
             while (slots_[i].number != NONE) i = (i + 1) & mask_;
             slots_[i] = s;
         }
     }
-    size_t bytes() const { return slots_.capacity() * sizeof(Slot) + bytes_.capacity(); }
-};
-
-// N-grams of order 2..4 -> numbers: an n-gram is the number of its first n-1 tokens and that of its last.
-class Continuations {
-    struct Slot {
-        u64 key;
-        u32 number;
-    };
-    std::vector<Slot> slots_;
-    size_t mask_ = 0, used_ = 0;
-
-    static u64 key(u32 prefix, u32 token) { return u64(prefix) << 32 | token; }
-    Slot& slot(u64 key) {
-        for (size_t i = mixed(key) & mask_;; i = (i + 1) & mask_)
-            if (slots_[i].number == NONE || slots_[i].key == key) return slots_[i];
-    }
 
    public:
-    void reset(size_t expected) {
-        const size_t size = table_size(expected);
-        slots_.assign(size, Slot{0, NONE});
+    u32 size() const { return u32(tokens_.size()); }
+    void reset(size_t bytes_of_text) {
+        const size_t size = table_size(bytes_of_text / 10);
+        slots_.assign(size, Slot{0, 0, NONE});
         mask_ = size - 1;
-        used_ = 0;
+        tokens_.clear();
+        bytes_.clear();
     }
-    u32 find(u32 prefix, u32 token) const {
-        return const_cast<Continuations*>(this)->slot(key(prefix, token)).number;
+    u32 find(string_view token) const {
+        const u64 head = head_of(token.data(), token.size());
+        return const_cast<Vocabulary*>(this)->slot(token, head, hash_of(token, head)).number;
     }
-    u32 add(u32 prefix, u32 token, u32& next) {
-        Slot& s = slot(key(prefix, token));
+    u32 add(string_view token) {
+        const u64 head = head_of(token.data(), token.size()), hash = hash_of(token, head);
+        Slot& s = slot(token, head, hash);
         if (s.number != NONE) return s.number;
-        s = Slot{key(prefix, token), next};
-        const u32 number = next++;
-        if (++used_ * 2 > mask_) {
-            std::vector<Slot> old((mask_ + 1) * 2, Slot{0, NONE});
-            old.swap(slots_);
-            mask_ = slots_.size() - 1;
-            for (const Slot& moved : old)
-                if (moved.number != NONE) slot(moved.key) = moved;
-        }
-        return number;
+        s = Slot{head, u32(token.size()), size()};
+        tokens_.push_back(Token{hash, bytes_.size()});
+        if (token.size() > 8) bytes_.append(token);
+        if (2 * tokens_.size() > mask_) grow();
+        return size() - 1;
     }
-    size_t bytes() const { return slots_.capacity() * sizeof(Slot); }
+    size_t bytes() const {
+        return slots_.capacity() * sizeof(Slot) + tokens_.capacity() * sizeof(Token) + bytes_.capacity();
+    }
 };
 
+// What is counted for an n-gram in the text at hand; stamps of texts make clearing needless.
+struct Count {
+    u32 stamp = 0, count = 0, largest = 0;
+};
+
+// Where an n-gram ends in its text, and the n-gram's number.
+struct Ending {
+    u32 at, number;
+};
+
+// Memory that is used again and again; vectors but `counts` keep their largest size.
 struct Buffers {
     std::string utf8, clean;
+    std::vector<u32> tokens;
+    std::vector<Ending> endings;
+    std::vector<Count> counts;
+
+    u32* room_for_tokens(size_t count) {
+        if (tokens.size() < count) tokens.resize(count);
+        return tokens.data();
+    }
+    Ending* room_for_endings(size_t count) {
+        if (endings.size() < count) endings.resize(count);
+        return endings.data();
+    }
+    size_t bytes() const { return 16 * tokens.capacity() + sizeof(Count) * counts.capacity(); }
 };
+
+// The tokens of a text that have a number, into `out`, which has room for one more than all. Returns how many.
+size_t known_tokens(const u32* tokens, size_t length, Ending* out) {
+    size_t known = 0;
+    for (size_t i = 0; i < length; ++i) {
+        out[known] = Ending{u32(i), tokens[i]};  // written always and kept at need: no branch to mispredict
+        known += tokens[i] != NONE;
+    }
+    return known;
+}
+
+// The endings of the known n-grams, from those of order n-1: an n-gram is known only where its first tokens are.
+template <class Find>
+size_t prolonged(const u32* tokens, size_t length, const Ending* from, size_t count, Ending* out, Find&& find) {
+    size_t known = 0;
+    for (size_t k = 0; k < count; ++k) {
+        const Ending ending = from[k];
+        if (ending.at + 1 == length || tokens[ending.at + 1] == NONE) continue;
+        const u32 number = find(ending.number, tokens[ending.at + 1]);
+        out[known] = Ending{ending.at + 1, number};
+        known += number != NONE;
+    }
+    return known;
+}
 
 // ------------------------------------------------------------------------------------------------------------ BLEU
 
-// The n-grams of some texts, each with its largest count in one of them.
+// The n-grams of some texts, each with its largest count in one of them. A token's number comes from the vocabulary;
+// a longer n-gram's is its place in a table, whose key is the number of all but its last token, and its last token.
 class NgramIndex {
-    struct Node {
-        u32 limit, count, text;
-        u8 order;
+    struct Slot {
+        u32 prefix, token, limit;
     };
     Vocabulary vocabulary_;
-    Continuations continuations_;
+    std::vector<u32> token_limits_;
+    std::vector<Slot> slots_;
+    size_t mask_ = 0;
 
-    void bump(u32 number, u8 order, u32 text) {
-        if (number == nodes.size()) nodes.push_back(Node{0, 0, text, order});
-        Node& node = nodes[number];
-        if (node.text != text) node.text = text, node.count = 0;
-        if (++node.count > node.limit) node.limit = node.count;
+    size_t place(u32 prefix, u32 token) const {
+        for (size_t i = mixed(u64(prefix) << 32 | token) & mask_;; i = (i + 1) & mask_)
+            if (slots_[i].token == NONE || (slots_[i].token == token && slots_[i].prefix == prefix)) return i;
     }
 
    public:
-    std::vector<Node> nodes;
     std::vector<size_t> lengths;  // in tokens, of each text
 
+    size_t numbers() const { return vocabulary_.size() + slots_.size(); }
+    u32 limit(u32 number) const {
+        return number < vocabulary_.size() ? token_limits_[number] : slots_[number - vocabulary_.size()].limit;
+    }
+
     void build(const Text* texts, size_t count, Buffers& buffers) {
-        size_t expected = 0;
-        for (size_t i = 0; i < count; ++i) expected += texts[i].length / 4 + 1;
-        vocabulary_.reset(expected / 3);
-        continuations_.reset(expected * 2);
-        nodes.clear();
+        size_t bytes = 0;
+        for (size_t i = 0; i < count; ++i) bytes += texts[i].length;
+        vocabulary_.reset(bytes);
         lengths.clear();
-        u32 next = 0;
-        for (u32 text = 0; text < count; ++text) {
+        size_t tokens = 0;
+        for (size_t i = 0; i < count; ++i) {
+            const string_view text = as_utf8(texts[i], buffers.utf8);
+            u32* const from = buffers.room_for_tokens(tokens + text.size()) + tokens;
+            u32* to = from;
+            tokenize_13a(text, buffers.clean, [&](string_view token) { *to++ = vocabulary_.add(token); });
+            lengths.push_back(size_t(to - from));
+            tokens += lengths.back();
+        }
+        const u32 words = vocabulary_.size();
+        token_limits_.assign(words, 0);
+        slots_.assign(table_size((ORDERS - 1) * tokens), Slot{NONE, NONE, 0});
+        mask_ = slots_.size() - 1;
+        buffers.counts.assign(numbers(), Count{});
+        const u32* token = buffers.tokens.data();
+        for (size_t i = 0; i < count; ++i) {
             u32 before[ORDERS - 1] = {NONE, NONE, NONE};  // the 1-, 2- and 3-gram that end at the token before
-            size_t length = 0;
-            tokenize_13a(as_utf8(texts[text], buffers.utf8), buffers.clean, [&](string_view token) {
-                u32 now[ORDERS] = {vocabulary_.add(token, next), NONE, NONE, NONE};
-                bump(now[0], 1, text);
-                for (int n = 1; n < ORDERS && before[n - 1] != NONE; ++n) {
-                    now[n] = continuations_.add(before[n - 1], now[0], next);
-                    bump(now[n], u8(n + 1), text);
+            for (const u32* const end = token + lengths[i]; token < end; ++token) {
+                u32 now[ORDERS] = {*token, NONE, NONE, NONE};
+                for (int n = 0; n < ORDERS; ++n) {
+                    if (n > 0) {
+                        if (before[n - 1] == NONE) break;
+                        const size_t at = place(before[n - 1], *token);
+                        slots_[at].prefix = before[n - 1];
+                        slots_[at].token = *token;
+                        now[n] = words + u32(at);
+                    }
+                    u32& limit = n == 0 ? token_limits_[*token] : slots_[now[n] - words].limit;
+                    Count& found = buffers.counts[now[n]];
+                    if (found.stamp != i + 1) found.stamp = u32(i + 1), found.count = 0;
+                    limit = std::max(limit, ++found.count);
                 }
                 std::copy(now, now + ORDERS - 1, before);
-                ++length;
-            });
-            lengths.push_back(length);
+            }
         }
     }
 
     // Call `hit(number, order)` for every n-gram of the text that is known here. Returns the text's tokens.
+    // Order by order: look-ups that do not wait for each other keep the processor busy.
     template <class Hit>
     size_t walk(const Text& text, Buffers& buffers, Hit&& hit) const {
-        u32 before[ORDERS - 1] = {NONE, NONE, NONE};
+        const string_view utf8 = as_utf8(text, buffers.utf8);
+        u32* const tokens = buffers.room_for_tokens(utf8.size());
         size_t length = 0;
-        tokenize_13a(as_utf8(text, buffers.utf8), buffers.clean, [&](string_view token) {
-            u32 now[ORDERS] = {vocabulary_.find(token), NONE, NONE, NONE};
-            if (now[0] != NONE) {
-                hit(now[0], 1);
-                // An n-gram is known only where its last n-1 tokens are: the first gap ends the search.
-                for (int n = 1; n < ORDERS && before[n - 1] != NONE; ++n) {
-                    now[n] = continuations_.find(before[n - 1], now[0]);
-                    if (now[n] == NONE) break;
-                    hit(now[n], n + 1);
-                }
-            }
-            std::copy(now, now + ORDERS - 1, before);
-            ++length;
-        });
+        tokenize_13a(utf8, buffers.clean, [&](string_view token) { tokens[length++] = vocabulary_.find(token); });
+        Ending* const endings = buffers.room_for_endings(length + 1);
+        size_t known = known_tokens(tokens, length, endings);
+        const u32 words = vocabulary_.size();
+        for (int order = 0; order < ORDERS; ++order) {
+            for (size_t k = 0; k < known; ++k) hit(endings[k].number, order);
+            if (order + 1 == ORDERS) break;
+            known = prolonged(tokens, length, endings, known, endings, [&](u32 prefix, u32 token) {
+                const size_t at = place(prefix, token);
+                return slots_[at].token == NONE ? NONE : words + u32(at);
+            });
+        }
         return length;
     }
 
     size_t bytes() const {
-        return vocabulary_.bytes() + continuations_.bytes() + nodes.capacity() * sizeof(Node) +
+        return vocabulary_.bytes() + slots_.capacity() * sizeof(Slot) + token_limits_.capacity() * sizeof(u32) +
                lengths.capacity() * sizeof(size_t);
     }
 };
@@ -454,44 +503,129 @@ double bleu_value(const u64 (&matches)[ORDERS], size_t length, const std::vector
     return std::exp(log_precision) * brevity_penalty;
 }
 
-class BleuScorer {
-    struct Found {
-        u32 best, count, text;
+// N-grams of one order -> numbers 0, 1, ...; the key is the number of all but the last token, and the last token.
+class Continuations {
+    struct Slot {
+        u32 prefix, token, number;
     };
-    NgramIndex response_;
-    std::vector<Found> found_;
-    std::vector<u32> counts_, touched_;
-    std::vector<size_t> lengths_;
-    Buffers buffers_;
+    std::vector<Slot> slots_;
+    size_t mask_ = 0;
+
+    Slot& slot(u32 prefix, u32 token) {
+        for (size_t i = mixed(u64(prefix) << 32 | token) & mask_;; i = (i + 1) & mask_)
+            if (slots_[i].number == NONE || (slots_[i].token == token && slots_[i].prefix == prefix)) return slots_[i];
+    }
 
    public:
-    // One response of these references: index the response, so that references are only looked up.
+    void reset(size_t entries) {
+        slots_.assign(table_size(entries), Slot{0, 0, NONE});
+        mask_ = slots_.size() - 1;
+    }
+    u32 find(u32 prefix, u32 token) { return slot(prefix, token).number; }
+    u32 add(u32 prefix, u32 token, u32 next) {
+        Slot& s = slot(prefix, token);
+        if (s.number == NONE) s = Slot{prefix, token, next};
+        return s.number;
+    }
+    size_t bytes() const { return slots_.capacity() * sizeof(Slot); }
+};
+
+class BleuScorer {
+    Vocabulary vocabulary_;
+    Continuations continuations_;
+    std::vector<u32> own_, numbers_, seen_, touched_;  // `seen_` is zero between calls
+    std::vector<size_t> lengths_, known_;
+
+    // Number the response's n-grams of the next order, where the n-1 first and the n-1 last tokens have matched.
+    void extend(const u32* tokens, size_t length) {
+        continuations_.reset(length);
+        own_.clear();
+        u32 before = length ? numbers_[0] : NONE;
+        if (length) numbers_[0] = NONE;
+        for (size_t i = 1; i < length; ++i) {
+            const u32 prefix = before;
+            before = numbers_[i];
+            numbers_[i] = NONE;
+            if (prefix == NONE || before == NONE) continue;
+            numbers_[i] = continuations_.add(prefix, tokens[i], u32(own_.size()));
+            if (numbers_[i] == own_.size()) own_.push_back(0);
+            ++own_[numbers_[i]];
+        }
+    }
+
+   public:
+    Buffers buffers;
+
+    // One response of these references. Order by order, so that longer n-grams are sought only where the shorter ones
+    // matched; the response is indexed, the references are looked up in it.
     double once(const Text& response, const Text* references, size_t count, int flags) {
-        response_.build(&response, 1, buffers_);
-        found_.assign(response_.nodes.size(), Found{0, 0, NONE});
+        const string_view text = as_utf8(response, buffers.utf8);
+        size_t length = 0;
+        vocabulary_.reset(text.size());
+        own_.clear();
+        u32* tokens = buffers.room_for_tokens(text.size());
+        tokenize_13a(text, buffers.clean, [&](string_view token) {
+            const u32 number = vocabulary_.add(token);
+            if (number == own_.size()) own_.push_back(0);
+            ++own_[number];
+            tokens[length++] = number;
+        });
+        numbers_.assign(tokens, tokens + length);
+        size_t all = length;
         lengths_.clear();
-        for (u32 text = 0; text < count; ++text)
-            lengths_.push_back(response_.walk(references[text], buffers_, [&](u32 number, int) {
-                Found& f = found_[number];
-                if (f.text != text) f.text = text, f.count = 0;
-                if (++f.count > f.best) f.best = f.count;
-            }));
+        for (size_t i = 0; i < count; ++i) {
+            const string_view reference = as_utf8(references[i], buffers.utf8);
+            u32* const from = buffers.room_for_tokens(all + reference.size()) + all;
+            u32* to = from;
+            tokenize_13a(reference, buffers.clean, [&](string_view token) { *to++ = vocabulary_.find(token); });
+            lengths_.push_back(size_t(to - from));
+            all += lengths_.back();
+        }
+        tokens = buffers.tokens.data();
         u64 matches[ORDERS] = {};
-        for (size_t i = 0; i < found_.size(); ++i)
-            matches[response_.nodes[i].order - 1] += std::min(found_[i].best, response_.nodes[i].limit);
-        return bleu_value(matches, response_.lengths[0], lengths_, flags);
+        Ending* const endings = buffers.room_for_endings(all - length + count + 1);
+        known_.assign(count, 0);
+        for (int order = 0; order < ORDERS; ++order) {
+            if (order > 0) extend(tokens, length);
+            if (own_.empty()) break;
+            buffers.counts.assign(own_.size(), Count{});
+            Count* const counts = buffers.counts.data();
+            const u32* reference = tokens + length;
+            Ending* first = endings;
+            for (u32 i = 0; i < count; ++i) {
+                if (order == 0) known_[i] = known_tokens(reference, lengths_[i], first);
+                else known_[i] = prolonged(reference, lengths_[i], first, known_[i], first, [&](u32 prefix, u32 token) {
+                        return continuations_.find(prefix, token);
+                    });
+                for (size_t k = 0; k < known_[i]; ++k) {
+                    Count& seen = counts[first[k].number];
+                    if (seen.stamp != i + 1) seen.stamp = i + 1, seen.count = 0;
+                    seen.largest = std::max(seen.largest, ++seen.count);
+                }
+                reference += lengths_[i];
+                first += lengths_[i] + 1;
+            }
+            for (size_t i = 0; i < own_.size(); ++i) matches[order] += std::min(own_[i], counts[i].largest);
+            for (size_t i = 0; i < length; ++i)
+                if (numbers_[i] != NONE && counts[numbers_[i]].largest == 0) numbers_[i] = NONE;
+        }
+        return bleu_value(matches, length, lengths_, flags);
     }
 
     double compiled(const Text& response, const NgramIndex& references, int flags) {
-        if (counts_.size() < references.nodes.size()) counts_.resize(references.nodes.size(), 0);
+        if (seen_.size() < references.numbers()) seen_.resize(references.numbers(), 0);
         u64 matches[ORDERS] = {};
-        const size_t length = references.walk(response, buffers_, [&](u32 number, int order) {
-            if (counts_[number] == 0) touched_.push_back(number);
-            if (counts_[number]++ < references.nodes[number].limit) ++matches[order - 1];
+        const size_t length = references.walk(response, buffers, [&](u32 number, u32 order) {
+            if (seen_[number] == 0) touched_.push_back(number);
+            if (seen_[number]++ < references.limit(number)) ++matches[order];
         });
-        for (const u32 number : touched_) counts_[number] = 0;
+        for (const u32 number : touched_) seen_[number] = 0;
         touched_.clear();
         return bleu_value(matches, length, references.lengths, flags);
+    }
+
+    size_t bytes() const {
+        return vocabulary_.bytes() + continuations_.bytes() + buffers.bytes() + 4 * seen_.capacity();
     }
 };
 
@@ -501,23 +635,22 @@ class RougeIndex {
     Vocabulary vocabulary_;
 
    public:
-    std::vector<u32> tokens;    // of all texts, one after the other
+    std::vector<u32> tokens;     // of all texts, one after the other
     std::vector<size_t> starts;  // of each text, and the end
-    u32 words = 0;
 
     void build(const Text* texts, size_t count, Buffers& buffers) {
-        size_t expected = 0;
-        for (size_t i = 0; i < count; ++i) expected += texts[i].length / 4 + 1;
-        vocabulary_.reset(expected / 3);
+        size_t bytes = 0;
+        for (size_t i = 0; i < count; ++i) bytes += texts[i].length;
+        vocabulary_.reset(bytes);
         tokens.clear();
         starts.assign(1, 0);
-        words = 0;
         for (size_t i = 0; i < count; ++i) {
             tokenize_rouge(as_utf8(texts[i], buffers.utf8), buffers.clean,
-                           [&](string_view token) { tokens.push_back(vocabulary_.add(token, words)); });
+                           [this](string_view token) { tokens.push_back(vocabulary_.add(token)); });
             starts.push_back(tokens.size());
         }
     }
+    size_t words() const { return vocabulary_.size(); }
     // The known tokens of the text into `out`. Returns the number of all of its tokens.
     size_t known(const Text& text, Buffers& buffers, std::vector<u32>& out) const {
         size_t length = 0;
@@ -546,19 +679,23 @@ class RougeScorer {
     size_t common(const u32* reference, size_t length) {
         size_t total = 0;
         carries_.assign(response_.size(), 0);
+        u8* const carries = carries_.data();  // bytes may alias anything: the loop shall not read `this` again
+        u64* const masks = masks_.data();
+        const u32* const response = response_.data();
+        const size_t words = response_.size();
         for (size_t block = 0; block < length; block += 64) {
             const size_t width = std::min<size_t>(64, length - block);
-            for (size_t i = 0; i < width; ++i) masks_[reference[block + i]] |= u64(1) << i;
+            for (size_t i = 0; i < width; ++i) masks[reference[block + i]] |= u64(1) << i;
             u64 row = ~u64(0);
-            for (size_t j = 0; j < response_.size(); ++j) {
-                const u64 match = row & masks_[response_[j]];
-                const u64 partial = row + match, sum = partial + carries_[j];
-                carries_[j] = u8((partial < row) | (sum < partial));
+            for (size_t j = 0; j < words; ++j) {
+                const u64 match = row & masks[response[j]];
+                const u64 partial = row + match, sum = partial + carries[j];
+                carries[j] = u8((partial < row) | (sum < partial));
                 row = sum | (row & ~match);
             }
             for (size_t i = 0; i < width; ++i) {
                 total += !(row >> i & 1);
-                masks_[reference[block + i]] = 0;
+                masks[reference[block + i]] = 0;
             }
         }
         return total;
@@ -572,7 +709,7 @@ class RougeScorer {
     double compiled(const Text& response, const RougeIndex& references, int) {
         if (references.starts.size() < 2) return UNSCORED;
         const size_t length = references.known(response, buffers_, response_);
-        if (masks_.size() < references.words) masks_.resize(references.words, 0);
+        if (masks_.size() < references.words()) masks_.resize(references.words(), 0);
         double best = 0.0;
         for (size_t i = 0; i + 1 < references.starts.size(); ++i) {
             const size_t tokens = references.starts[i + 1] - references.starts[i];
@@ -583,6 +720,8 @@ class RougeScorer {
         }
         return best;
     }
+
+    size_t bytes() const { return references_.bytes() + 8 * masks_.capacity() + 5 * carries_.capacity(); }
 };
 
 // ---------------------------------------------------------------------------------------------------------- threads
@@ -610,9 +749,8 @@ struct Job {
 };
 
 template <class Scorer, class Index>
-void score_rows(Job& job, Index* Compiled::* index) {
+void score_rows(Job& job, Index* Compiled::* index, Scorer& scorer) {
     constexpr size_t STEP = 4;
-    Scorer scorer;
     for (size_t from; (from = job.next.fetch_add(STEP)) < job.rows.size();)
         for (size_t i = from; i < std::min(from + STEP, job.rows.size()); ++i) {
             const Row& row = job.rows[i];
@@ -622,15 +760,32 @@ void score_rows(Job& job, Index* Compiled::* index) {
         }
 }
 
+// What a thread keeps between calls, so that small batches need no fresh memory.
+struct Scorers {
+    BleuScorer bleu;
+    RougeScorer rouge;
+    static Scorers& of_this_thread() {
+        static thread_local Scorers scorers;
+        return scorers;
+    }
+    void forget_large() {
+        if (bleu.bytes() > KEPT_BYTES) bleu = BleuScorer();
+        if (rouge.bytes() > KEPT_BYTES) rouge = RougeScorer();
+    }
+};
+
 void work(Job& job) {
+    Scorers& scorers = Scorers::of_this_thread();
     try {
-        if (job.metric == BLEU) score_rows<BleuScorer>(job, &Compiled::bleu);
-        else score_rows<RougeScorer>(job, &Compiled::rouge);
+        if (job.metric == BLEU) score_rows(job, &Compiled::bleu, scorers.bleu);
+        else score_rows(job, &Compiled::rouge, scorers.rouge);
     } catch (const std::bad_alloc&) {
         job.out_of_memory = true;
     } catch (const std::length_error&) {
         job.out_of_memory = true;
     }
+    if (job.out_of_memory) scorers = Scorers();  // a scorer that was stopped half-way is in no known state
+    scorers.forget_large();
 }
 
 PyObject* run(Job& job, int threads) {
@@ -639,7 +794,7 @@ PyObject* run(Job& job, int threads) {
     try {
         job.scores.assign(job.rows.size(), UNSCORED);
         std::vector<std::thread> helpers;
-        const size_t useful = job.rows.size() / 8;
+        const size_t useful = job.rows.size() / 16;  // below that a thread costs more than it takes over
         try {
             for (int i = 1; i < threads && size_t(i) <= useful; ++i) helpers.emplace_back([&job] { work(job); });
         } catch (const std::system_error&) {
@@ -699,7 +854,7 @@ bool read_text(PyObject* object, Text& text, Kept& kept) {
     text.data = PyUnicode_DATA(object);
     text.length = size_t(PyUnicode_GET_LENGTH(object));
     text.kind = PyUnicode_IS_ASCII(object) ? 0 : int(PyUnicode_KIND(object));
-    if (text.length > MAX_TEXT_BYTES / 4) {
+    if (text.length > MAX_CHARACTERS) {
         PyErr_SetString(PyExc_OverflowError, "a text is longer than 134 million characters");
         return false;
     }
@@ -736,7 +891,7 @@ PyObject* compiled_new(PyTypeObject* type, PyObject* args, PyObject*) {
     try {
         Kept kept;
         std::vector<Text> texts;
-        Buffers buffers;
+        Buffers& buffers = Scorers::of_this_thread().bleu.buffers;
         if (metric == BLEU) self->bleu = new NgramIndex();
         else self->rouge = new RougeIndex();
         ready = read_texts(references, texts, kept);
@@ -749,6 +904,7 @@ PyObject* compiled_new(PyTypeObject* type, PyObject* args, PyObject*) {
                 failed = true;
             }
             PyEval_RestoreThread(state);
+            Scorers::of_this_thread().forget_large();
         }
     } catch (const std::bad_alloc&) {
         failed = true;
@@ -843,7 +999,7 @@ bool ascending(const Buffer& offsets, int64_t end) {
     return offsets.offsets()[offsets.entries()] <= end;
 }
 
-// score_arrow(metric, response offsets, response bytes, list offsets, reference offsets, reference bytes, threads, flags)
+// score_arrow(metric, response offsets and bytes, list offsets, reference offsets and bytes, threads, flags)
 PyObject* score_arrow(PyObject*, PyObject* args) {
     Buffer at, text, lists, reference_at, reference_text;
     int threads;

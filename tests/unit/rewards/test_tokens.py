@@ -29,7 +29,7 @@ def as_bytes(tokens):
 def test_every_code_point_in_every_context_equals_sacrebleu(native):
     for block, text in code_points():
         tokens = tokenize_13a(text)
-        if block < 0x3400 or block % 0x800 == 0:  # the oracle is slow; beyond, characters differ in number alone
+        if block < 0x3400 or block % 0x2000 == 0:  # the oracle is slow; beyond, characters differ in number alone
             assert tokens == oracle_13a(text).split()
         assert native.tokens(BLEU, text) == as_bytes(tokens)
 
