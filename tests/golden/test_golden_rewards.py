@@ -5,6 +5,7 @@
 """
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from bleuberi.rewards import Bleu, RougeL
 from bleuberi.rewards.tokens import tokenize_13a
 
+HAS_NATIVE = find_spec("bleuberi.rewards._native") is not None
 CASES = [json.loads(line) for line in (Path(__file__).parent / "reward_golden.jsonl").open(encoding="utf-8")]
 
 
@@ -29,8 +31,12 @@ def test_there_are_399_cases():
     assert len(CASES) == 399
 
 
+@pytest.mark.parametrize("back_end", ["native", "python"])
 @pytest.mark.parametrize("metric", ["bleu", "rouge_l"])
-def test_every_case_equals_the_reference_path(metric):
+def test_every_case_equals_the_reference_path(metric, back_end, monkeypatch):
+    if back_end == "native" and not HAS_NATIVE:
+        pytest.skip("the compiled extension was not built here")
+    monkeypatch.setenv("BLEUBERI_BACKEND", back_end)
     reward = Bleu() if metric == "bleu" else RougeL()
     given = reward(
         prompts=[""] * len(CASES),

@@ -17,6 +17,9 @@ __all__ = ["REWARDS", "Bleu", "BleuRougeF1", "Reward", "RougeL", "load_reward"]
 
 REWARDS = {
     "bleu": "bleuberi.rewards.bleu:Bleu",
+    "bleu_plain_unigrams": "bleuberi.rewards.bleu:BleuPlainUnigrams",
+    "bleu_closest": "bleuberi.rewards.bleu:BleuClosest",
+    "bleu_short_f1": "bleuberi.rewards.bleu:BleuShortF1",
     "rouge": "bleuberi.rewards.rouge:RougeL",
     "bleu_rouge_f1": "bleuberi.rewards.combined:BleuRougeF1",
 }

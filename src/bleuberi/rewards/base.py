@@ -7,7 +7,7 @@ goes into `GRPOTrainer(reward_funcs=...)` as it is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from bleuberi.errors import UserError
@@ -59,7 +59,7 @@ class TextReward:
     def __call__(
         self,
         prompts: Sequence[object] | None = None,  # N; a text reward does not read them
-        responses: Sequence[str] | None = None,  # N
+        responses: Sequence[str | None] | None = None,  # N; None (no answer) has no score
         references: Sequence[Sequence[str]] | None = None,  # N, each 1..K
         *,
         completions: Sequence[Completion] | None = None,  # N; TRL's word for responses
@@ -81,7 +81,11 @@ class TextReward:
                 "Pass one list of references for every response.",
             )
         check_references(references)
-        return self.score_batch(["" if text is None else text for text in responses], references)
+        missing = check_responses(responses)
+        scores = self.score_batch([text or "" for text in responses], references)
+        for row in missing:
+            scores[row] = None
+        return scores
 
 
 def completion_text(completion: Completion) -> str:
@@ -94,10 +98,26 @@ def completion_text(completion: Completion) -> str:
     return content if isinstance(content, str) else ""
 
 
+def check_responses(responses: Sequence[str | None]) -> list[int]:
+    """The rows without a response. Errors: `UserError` naming the row where something else than text stands."""
+    missing = [row for row, text in enumerate(responses) if not isinstance(text, str)]
+    for row in missing:
+        if responses[row] is not None:
+            raise UserError(
+                f"The response of row {row} is not a text: {responses[row]!r:.80}",
+                "Give every row a string, or None where there is no answer.",
+            )
+    return missing
+
+
 def check_references(references: Sequence[Sequence[str]]) -> None:
     """Refuse what silently scores wrong: a bare string in place of a list is read letter by letter."""
     for row, texts in enumerate(references):
-        if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
+        if (
+            isinstance(texts, str)
+            or not isinstance(texts, Iterable)
+            or not all(isinstance(text, str) for text in texts)
+        ):
             raise UserError(
                 f"The references of row {row} are not a list of texts: {texts!r:.80}",
                 "Give every row a list of strings, also where there is only one reference.",

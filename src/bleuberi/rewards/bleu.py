@@ -1,61 +1,82 @@
-"""BLEU, exactly as the method's reference path computes it. Knows n-grams; knows nothing of trainers.
+"""BLEU as a reward, exactly as the method's reference path computes it. Knows its settings; others count.
 
 p_n = (m_n + 1) / (c_n + 1) for n = 1..4, m_n clipped by the maximum count over the references; geometric mean;
 brevity penalty against the SHORTEST reference; 13a tokens, case-sensitive. Source: Papineni et al. 2002 with add-one
-smoothing on every order, the numbers that `evaluate`'s `bleu` gives with `smooth=True`.
+smoothing on every order, the numbers that `evaluate`'s `bleu` gives with `smooth=True`. A response without tokens
+scores 0.0; a reference without tokens is left out; where none is left there is no score (None).
 """
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 
 from bleuberi.rewards.base import TextReward
+from bleuberi.rewards.bleu_python import CLOSEST_LENGTH, PLAIN_UNIGRAMS
+from bleuberi.rewards.references import BLEU
+from bleuberi.rewards.scoring import score
 from bleuberi.rewards.tokens import tokenize_13a
 
-MAX_ORDER = 4
-
-
-def ngram_counts(tokens: Sequence[str]) -> Counter[tuple[str, ...]]:
-    """How often each n-gram of order 1..4 occurs."""
-    return Counter(
-        tuple(tokens[start : start + order])
-        for order in range(1, MAX_ORDER + 1)
-        for start in range(len(tokens) - order + 1)
-    )
-
-
-def bleu(response: str, references: Sequence[str]) -> float | None:
-    """Sentence BLEU in 0..1. A response without tokens scores 0.0; None where no reference has tokens."""
-    reference_tokens = [tokens for tokens in map(tokenize_13a, references) if tokens]
-    if not reference_tokens:
-        return None
-    tokens = tokenize_13a(response)
-    if not tokens:
-        return 0.0
-    allowed: Counter[tuple[str, ...]] = Counter()
-    for reference in reference_tokens:
-        allowed |= ngram_counts(reference)
-    matches = [0] * MAX_ORDER
-    for ngram, count in (ngram_counts(tokens) & allowed).items():
-        matches[len(ngram) - 1] += count
-    log_precision = 0.0
-    for order in range(1, MAX_ORDER + 1):
-        candidates = max(0, len(tokens) - order + 1)
-        log_precision += math.log((matches[order - 1] + 1.0) / (candidates + 1.0)) / MAX_ORDER
-    ratio = len(tokens) / min(map(len, reference_tokens))
-    brevity_penalty = 1.0 if ratio > 1.0 else math.exp(1.0 - 1.0 / ratio)
-    return math.exp(log_precision) * brevity_penalty
+SHORT_TOKENS = 5
+"""Exact BLEU misjudges references under so many tokens: a wrong one-word answer gets 0.841."""
 
 
 class Bleu(TextReward):
-    """The method's reward: smoothed sentence BLEU against all references of a prompt."""
+    """Smoothed sentence BLEU against all references of a prompt. The settings repair known weaknesses of the
+    method's reward, which is the default; each shows in the signature."""
 
     name = "bleu"
 
+    def __init__(
+        self, *, smooth_unigrams: bool = True, closest_length: bool = False, token_f1_when_short: bool = False
+    ) -> None:
+        self.flags = (0 if smooth_unigrams else PLAIN_UNIGRAMS) | (CLOSEST_LENGTH if closest_length else 0)
+        self.token_f1_when_short = token_f1_when_short
+
     def signature(self) -> str:
-        return "bleu|tok:13a|order:4|smooth:add1-all|ref:shortest|v:1"
+        smoothing = "add1-from-2" if self.flags & PLAIN_UNIGRAMS else "add1-all"
+        length = "closest" if self.flags & CLOSEST_LENGTH else "shortest"
+        short = f"|under-{SHORT_TOKENS}:token-f1" if self.token_f1_when_short else ""
+        return f"bleu|tok:13a|order:4|smooth:{smoothing}|ref:{length}{short}|v:1"
 
     def score_batch(self, responses: Sequence[str], references: Sequence[Sequence[str]]) -> list[float | None]:
-        return [bleu(response, texts) for response, texts in zip(responses, references, strict=True)]
+        scores = score(BLEU, responses, references, self.flags)
+        if self.token_f1_when_short:
+            for row, texts in enumerate(references):
+                if scores[row] is not None and all(len(tokenize_13a(text)) < SHORT_TOKENS for text in texts):
+                    scores[row] = max(token_f1(responses[row], text) for text in texts)
+        return scores
+
+
+class BleuPlainUnigrams(Bleu):
+    """BLEU whose unigrams are not smoothed: a response that shares no word scores 0.0."""
+
+    name = "bleu_plain_unigrams"
+
+    def __init__(self) -> None:
+        super().__init__(smooth_unigrams=False)
+
+
+class BleuClosest(Bleu):
+    """BLEU whose brevity penalty takes the reference closest in length, not the shortest."""
+
+    name = "bleu_closest"
+
+    def __init__(self) -> None:
+        super().__init__(closest_length=True)
+
+
+class BleuShortF1(Bleu):
+    """BLEU that scores a row by token F1 where all of its references have under 5 tokens."""
+
+    name = "bleu_short_f1"
+
+    def __init__(self) -> None:
+        super().__init__(token_f1_when_short=True)
+
+
+def token_f1(response: str, reference: str) -> float:
+    """Harmonic mean of precision and recall of 13a tokens, each counted as often as it occurs; 0.0 without tokens."""
+    given, wanted = Counter(tokenize_13a(response)), Counter(tokenize_13a(reference))
+    common = (given & wanted).total()
+    return 2 * common / (given.total() + wanted.total()) if common else 0.0

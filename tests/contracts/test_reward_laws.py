@@ -1,0 +1,155 @@
+"""Laws that every reward on texts keeps, and what bad input gives."""
+
+import copy
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bleuberi.errors import UserError
+from bleuberi.rewards import REWARDS, load_reward
+from bleuberi.rewards.base import TextReward
+
+NAMES = ["bleu", "bleu_plain_unigrams", "bleu_closest", "bleu_short_f1", "rouge", "bleu_rouge_f1"]
+rewards = pytest.mark.parametrize("reward", [load_reward(name) for name in NAMES], ids=NAMES)
+WORDS = ["the", "a", "cat", "dog", "sat", "ran", "on", "mat", ",", ".", "1.5", "é"]
+SENTENCE = st.lists(st.sampled_from(WORDS), max_size=20).map(" ".join)
+SPACES = "".join(map(chr, [*range(9, 14), *range(28, 33), 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029,
+                           0x202F, 0x205F, 0x3000]))  # fmt: skip
+
+
+def score(reward, response, references):
+    (value,) = reward(prompts=["p"], responses=[response], references=[references])
+    return value
+
+
+@rewards
+@given(rows=st.lists(st.tuples(SENTENCE, st.lists(SENTENCE, min_size=1, max_size=3)), max_size=5))
+@settings(max_examples=60, deadline=None)
+def test_as_many_out_as_in_within_bounds_and_batching_changes_nothing(reward, rows):
+    together = reward(responses=[row[0] for row in rows], references=[row[1] for row in rows])
+    assert together == [score(reward, *row) for row in rows]
+    assert all(value is None or 0.0 <= value <= 1.0 for value in together)
+
+
+@rewards
+@given(texts=st.lists(SENTENCE.filter(str.strip), min_size=2, max_size=4))
+@settings(max_examples=60, deadline=None)
+def test_the_order_of_references_is_no_matter(reward, texts):
+    assert score(reward, texts[0], texts[1:]) == score(reward, texts[0], texts[:0:-1])
+
+
+@rewards
+def test_own_reference_beats_a_strangers(reward):
+    own, other = "the cat sat on the mat in the sun", "dogs run after red balls every day"
+    assert score(reward, own, [own]) == pytest.approx(1.0)
+    assert score(reward, own, [other]) < 0.6
+
+
+@rewards
+def test_plain_and_conversational_completions_score_alike_and_further_keywords_are_ignored(reward):
+    text, refs = "the cat sat", ["the cat sat down"]
+    talk = [{"role": "assistant", "content": text}]
+    trl = {"completion_ids": [[1]], "trainer_state": object(), "log_metric": print, "id": ["x"]}
+    plain = reward(prompts=["p"], completions=[text], references=[refs], **trl)
+    assert plain == reward([[{"role": "user", "content": "p"}]], completions=[talk], references=[refs], **trl)
+    assert plain == reward(["p"], [text], [refs])
+
+
+@rewards
+def test_copies_pickles_and_threads_score_alike(reward):
+    assert reward.__name__ == reward.name
+    rows = {"responses": ["the cat sat on the mat"] * 40, "references": [["a cat sat", f"on {n}"] for n in range(40)]}
+    expected = reward(**rows)
+    for twin in (copy.deepcopy(reward), pickle.loads(pickle.dumps(reward))):
+        assert twin(**rows) == expected
+        assert twin.signature() == reward.signature()
+    with ThreadPoolExecutor(4) as pool:
+        assert all(found == expected for found in pool.map(lambda _: reward(**rows), range(12)))
+
+
+@rewards
+@pytest.mark.parametrize("blank", ["", " ", SPACES, "\n\n"])
+def test_a_blank_response_is_a_documented_zero(reward, blank):
+    assert score(reward, blank, ["something"]) == 0.0
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("references", [[], ["", SPACES, "<skipped>"]])
+def test_where_no_reference_says_anything_there_is_no_quiet_score(name, references):
+    value = score(load_reward(name), "an answer", references)
+    if references and name == "rouge":
+        assert value == 0.0  # the reference path gives 0.0 here
+    else:
+        assert value is None
+
+
+@rewards
+def test_an_empty_reference_among_good_ones_changes_nothing(reward):
+    good = ["the cat sat on the mat", "a cat was there"]
+    assert score(reward, "the cat was on a mat", ["", *good, " "]) == score(reward, "the cat was on a mat", good)
+
+
+@rewards
+@pytest.mark.parametrize("text", ["\ud800", "a\x00b", "\x00", "<skipped>", "-\n", "\udfff 1.5", "x" * 1_000_000])
+def test_odd_texts_have_a_defined_number(reward, text):
+    for response, reference in [(text, "the mat"), ("the mat", text), (text, text)]:
+        value = score(reward, response, [reference, "a cat"])
+        assert value is not None
+        assert 0.0 <= value <= 1.0
+
+
+@rewards
+def test_ten_thousand_references(reward):
+    references = [f"the cat number {n}" for n in range(10_000)]
+    assert score(reward, "the cat number 77", references) == pytest.approx(1.0)
+
+
+@rewards
+def test_none_has_no_score_and_other_things_name_their_row(reward):
+    assert reward(responses=[None, "a"], references=[["a"], ["a"]])[0] is None
+    for bad in (float("nan"), 3, b"bytes"):
+        with pytest.raises(UserError, match="response of row 1"):
+            reward(responses=["a", bad], references=[["a"], ["a"]])
+    for bad in (None, "a text", [None], [float("nan")], 7):
+        with pytest.raises(UserError, match="references of row 1"):
+            reward(responses=["a", "b"], references=[["a"], bad])
+    with pytest.raises(UserError, match="2 responses and 1 lists"):
+        reward(responses=["a", "b"], references=[["a"]])
+    with pytest.raises(UserError, match="no references"):
+        reward(responses=["a"])
+    with pytest.raises(UserError, match="no responses"):
+        reward(references=[["a"]])
+
+
+def test_signatures_tell_every_setting_apart():
+    signatures = [load_reward(name).signature() for name in NAMES]
+    assert len(set(signatures)) == len(NAMES)
+    assert load_reward("bleu").signature() == "bleu|tok:13a|order:4|smooth:add1-all|ref:shortest|v:1"
+
+
+def test_repairs_do_what_their_names_say():
+    exact, plain, closest, short = map(load_reward, NAMES[:4])
+    assert score(exact, "Lyon", ["Paris"]) == pytest.approx(0.5**0.25)
+    assert score(plain, "Lyon", ["Paris"]) == 0.0
+    assert score(short, "Lyon", ["Paris"]) == 0.0
+    assert score(short, "The capital is Paris", ["Paris", "It is Paris"]) == pytest.approx(4 / 7)
+    long_enough = "it is the city of Paris"
+    assert score(short, "Paris", ["Paris", long_enough]) == score(exact, "Paris", ["Paris", long_enough])
+    assert score(closest, "a b c d e", ["a b c d", "a b c d e f g"]) == score(
+        exact, "a b c d e", ["a b c d", "a b c d e f g"]
+    )
+    assert score(closest, "a b c d e f", ["a b", "a b c d e f g"]) < score(
+        exact, "a b c d e f", ["a b", "a b c d e f g"]
+    )
+
+
+def test_unknown_names_list_the_known_ones_and_dotted_paths_work():
+    with pytest.raises(UserError, match="blue"):
+        load_reward("blue")
+    assert isinstance(load_reward("bleuberi.rewards.bleu:BleuClosest"), TextReward)
+    with pytest.raises(UserError, match="could not be loaded"):
+        load_reward("bleuberi.rewards.nowhere:Bleu")
+    assert set(NAMES) <= set(REWARDS)
