@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "data sft": Entry("bleuberi.cli.create_training_data:sft", "GRPO data set -> prompt-response pairs for SFT"),
     "train grpo": Entry("bleuberi.cli.train:grpo", "train with a reference-based reward (TRL's GRPO)"),
     "train sft": Entry("bleuberi.cli.train:sft", "train on prompt-response pairs (TRL's SFT)"),
+    "agreement": Entry("bleuberi.cli.agreement:main", "does this reward agree with people on your data? no GPU needed"),
     "evaluate": Entry("bleuberi.cli.evaluate:main", "answers of several models, scored, with paired differences"),
     "demo": Entry("bleuberi.cli.demo:main", "the whole method on this machine, in minutes"),
 }
@@ -72,7 +73,9 @@ def main() -> None:
         print(usage())
         sys.exit(0)
     if argv[0] in ("-V", "--version"):
-        print(f"bleuberi {__version__}")
+        from bleuberi.rewards.backend import describe
+
+        print(f"bleuberi {__version__} (BLEU and ROUGE-L: {describe()})")
         sys.exit(0)
 
     def command(words: Sequence[str]) -> int:
