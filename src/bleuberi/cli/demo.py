@@ -59,10 +59,15 @@ def main(argv: Sequence[str]) -> int:
     arguments = make_parser().parse_args(argv)
     if arguments.steps < 1:
         make_parser().error("--steps is below 1")
-    # Torch's waiting threads would spin beside the trainer's own work; the libraries' hints would hide the story.
+    # Torch's waiting threads would spin beside the trainer's own work; its tokenizers warn of forks.
     os.environ.setdefault("GOMP_SPINCOUNT", "0")
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    import datasets
+    import transformers
+
+    # Reading weights and mapping 60 rows take a second each; generation and training keep their bars.
+    transformers.utils.logging.disable_progress_bar()
+    datasets.disable_progress_bars()
     began = time.monotonic()
     places = Places(arguments.output_dir, arguments.steps)
     _say(0, "The model", "A real 135M-parameter chat model is made ready as a normal model folder (once).")

@@ -17,20 +17,21 @@ def read_evaluation(folder: Path) -> dict[str, Any]:
 
 
 def table_rows(evaluation: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """Header and cells: for each model its means, and its paired differences to the base with 95 % intervals."""
-    metrics = list(evaluation["signatures"])
+    """Header and cells: a row for each model and metric, with the paired difference to the base."""
     base = evaluation["models"][0]["name"]
-    header = ["model"]
-    for metric in metrics:
-        header += [metric, f"{metric} - {base} [95 % interval]"]
-    header += ["words", "cut at limit"]
-    rows = []
-    for model in evaluation["models"]:
-        cells = [model["name"]]
-        for metric in metrics:
-            cells.append(f"{model['mean'][metric]['value']:.3f}")
-            cells.append(interval(model["difference"][metric]) if model["difference"] else "")
-        rows.append([*cells, f"{model['mean_words']:.0f}", f"{model['cut_share']:.0%}"])
+    header = ["model", "metric", "mean", f"difference to {base} [95 %]", "words", "cut"]
+    rows = [
+        [
+            model["name"],
+            metric,
+            f"{model['mean'][metric]['value']:.3f}",
+            interval(model["difference"][metric]) if model["difference"] else "",
+            f"{model['mean_words']:.0f}",
+            f"{model['cut_share']:.0%}",
+        ]
+        for metric in evaluation["signatures"]
+        for model in evaluation["models"]
+    ]
     return header, rows
 
 
@@ -72,7 +73,7 @@ def print_table(header: list[str], rows: list[list[str]]) -> None:
 
     table = Table(header_style="bold", box=None, pad_edge=False)
     for place, name in enumerate(header):
-        table.add_column(name, justify="left" if place == 0 else "right")
+        table.add_column(name, justify="left" if place < 2 else "right", no_wrap=True)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     Console().print(table)

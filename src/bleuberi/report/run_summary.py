@@ -66,10 +66,10 @@ def _cautions(saved: dict[str, Any], steps: int) -> list[str]:
                 f"{model['name']} writes {model['mean_words']:.0f} words an answer where {base['name']} writes "
                 f"{base['mean_words']:.0f}: part of a change in {metric} can be length alone."
             )
+    counted = f"{steps} GRPO {'step' if steps == 1 else 'steps'} and a test on {saved['prompts']} prompts"
     said.append(
-        f"{steps} GRPO steps of a 135M model on {saved['prompts']} test prompts show that the chain works; they prove "
-        f"little about the method. {metric} rewards likeness to the references; whether people agree on your data is a "
-        "question of its own."
+        f"{counted} show that the chain works; they prove little about the method. {metric} rewards likeness to the "
+        "references; whether people agree with it on your data is a question of its own."
     )
     return said
 

@@ -14,6 +14,7 @@ from bleuberi.generation.chat_format import prompt_ids
 from bleuberi.records import Tally
 from bleuberi.rewards import load_reward
 from bleuberi.training.model_loading import load_policy, load_policy_tokenizer
+from bleuberi.training.progress import show_step_lines
 from bleuberi.training.reward_adapter import TrlReward
 from bleuberi.training.run_config import RunSettings
 from bleuberi.training.run_folder import finished_run, last_checkpoint, metrics_callback, save_finished
@@ -49,6 +50,7 @@ def train_grpo(settings: RunSettings) -> Path:
         peft_config=get_peft_config(settings.model),
         callbacks=[metrics_callback(folder)],
     )
+    show_step_lines(trainer)
     trainer.train(resume_from_checkpoint=settings.args.resume_from_checkpoint or last_checkpoint(folder))
     facts = {"parents": parents, "rows_in": tally.rows_in, "rows_used": tally.kept, "dropped": dict(tally.dropped)}
     save_finished(trainer, tokenizer, folder, settings.decided(), facts)

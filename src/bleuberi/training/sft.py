@@ -9,6 +9,7 @@ from bleuberi.artifacts import json_hash
 from bleuberi.columns import MESSAGES
 from bleuberi.data.sft_rows import read_sft_rows, to_prompt_and_completion
 from bleuberi.training.model_loading import load_policy, load_policy_tokenizer
+from bleuberi.training.progress import show_step_lines
 from bleuberi.training.run_config import RunSettings
 from bleuberi.training.run_folder import finished_run, last_checkpoint, metrics_callback, save_finished
 from bleuberi.training.sft_tokens import to_sft_tokens
@@ -50,6 +51,7 @@ def train_sft(settings: RunSettings) -> Path:
         peft_config=get_peft_config(settings.model),
         callbacks=[metrics_callback(folder)],
     )
+    show_step_lines(trainer)
     trainer.train(resume_from_checkpoint=settings.args.resume_from_checkpoint or last_checkpoint(folder))
     facts = {"parents": parents, "rows_used": len(rows), "rows_cut": cut, "tokens_in_loss": trained}
     save_finished(trainer, tokenizer, folder, settings.decided(), facts)
