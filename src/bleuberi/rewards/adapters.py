@@ -7,13 +7,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from bleuberi.errors import UserError
 from bleuberi.rewards.base import Completion, Reward, completion_text
 
 if TYPE_CHECKING:
     import torch
+
+
+class VerifiersTask(Protocol):
+    """The data of a verifiers task, as far as it is read here."""
+
+    @property
+    def prompt(self) -> object: ...
+    @property
+    def references(self) -> object: ...
+
+
+class VerifiersTrace(Protocol):
+    """What a verifiers rollout leaves, as far as it is read here."""
+
+    @property
+    def last_reply(self) -> str: ...
 
 
 def score_one(reward: Reward, prompt: str, response: str, references: Sequence[str]) -> float:
@@ -100,8 +116,20 @@ class OpenRlhfReward:
 
 
 class VerifiersReward:
-    """A reward function of a verifiers `Rubric`. References are `info["references"]`, else the `answer`.
-    In a verifiers v1 `Task`, call `score_one` inside a method marked `@vf.reward`."""
+    """A reward function of verifiers (v1): `(task, trace) -> float`. The task's data has a field `references`."""
+
+    def __init__(self, reward: Reward) -> None:
+        self.reward = reward
+        self.__name__ = reward.name
+
+    async def __call__(self, task: VerifiersTask, trace: VerifiersTrace) -> float:
+        prompt = task.prompt if isinstance(task.prompt, str) else ""
+        return score_one(self.reward, prompt, trace.last_reply, read_references(task.references))
+
+
+class RubricReward:
+    """A reward function of a `Rubric`, as verifiers had them before v1. References are `info["references"]`, else the
+    `answer`."""
 
     def __init__(self, reward: Reward) -> None:
         self.reward = reward

@@ -3,12 +3,20 @@
 import asyncio
 import json
 import pickle
+from types import SimpleNamespace
 
 import pytest
 
 from bleuberi.errors import UserError
 from bleuberi.rewards import Bleu, RougeL, load_reward
-from bleuberi.rewards.adapters import OpenRlhfReward, VerifiersReward, VerlScore, read_references, score_one
+from bleuberi.rewards.adapters import (
+    OpenRlhfReward,
+    RubricReward,
+    VerifiersReward,
+    VerlScore,
+    read_references,
+    score_one,
+)
 from bleuberi.rewards.base import TextReward
 from bleuberi.rewards.bleu_rm import BleuRm
 from bleuberi.rewards.cached import CachedReward
@@ -123,14 +131,16 @@ def test_references_are_read_from_every_shape():
 def test_every_adapter_gives_the_rewards_number():
     text, refs = "a cat sat", ["a cat sat down", "the cat"]
     (expected,) = Bleu()(responses=[text], references=[refs])
-    verl, verifiers = pickle.loads(pickle.dumps((VerlScore(Bleu()), VerifiersReward(Bleu()))))
+    verl, rubric, v1 = pickle.loads(pickle.dumps((VerlScore(Bleu()), RubricReward(Bleu()), VerifiersReward(Bleu()))))
+    task, trace = SimpleNamespace(prompt="p", references=refs), SimpleNamespace(last_reply=text)
+    assert asyncio.run(v1(task=task, trace=trace)) == expected
     assert verl("set", text, refs) == expected
     assert (
         verl(data_source="set", solution_str=text, ground_truth="", extra_info={"references": refs}, more=1) == expected
     )
     talk = [{"role": "assistant", "content": text}]
-    assert asyncio.run(verifiers(completion=talk, answer="", info={"references": refs}, state={})) == expected
-    assert asyncio.run(verifiers(completion=text, answer=refs[0])) == score_one(Bleu(), "", text, refs[:1])
+    assert asyncio.run(rubric(completion=talk, answer="", info={"references": refs}, state={})) == expected
+    assert asyncio.run(rubric(completion=text, answer=refs[0])) == score_one(Bleu(), "", text, refs[:1])
     torch = pytest.importorskip("torch", reason="torch is not installed")
     found = OpenRlhfReward(Bleu())([f"<user>Q{text}<|im_end|>\n"], ["<user>Q"], [json.dumps(refs)])
     assert found["rewards"].tolist() == [pytest.approx(expected)]
