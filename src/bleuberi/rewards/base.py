@@ -14,6 +14,7 @@ from bleuberi.errors import UserError
 from bleuberi.records import Message
 
 Completion = str | Sequence[Message]
+Scores = list[float | None]  # None = cannot be scored
 
 
 class Reward(Protocol):
@@ -36,9 +37,12 @@ class Reward(Protocol):
 
 
 class TextReward:
-    """Base of the rewards that need the texts alone. A subclass says `name`, `signature` and `score_batch`."""
+    """Base of the rewards here. A subclass says `name`, `signature` and `score_batch` (or, where it reads the prompts,
+    `score_rows`)."""
 
     name: str
+    needs_references = True
+    needs_prompts = False
 
     @property
     def __name__(self) -> str:
@@ -52,24 +56,35 @@ class TextReward:
         self,
         responses: Sequence[str],  # N
         references: Sequence[Sequence[str]],  # N, each 1..K
-    ) -> list[float | None]:  # N
+    ) -> Scores:  # N
         """The scores, one a response; None where no number can be given."""
         raise UserError(f"The reward {type(self).__name__} scores nothing.", "Define score_batch() in its class.")
 
+    def score_rows(
+        self,
+        prompts: Sequence[str],  # N, or none at all
+        responses: Sequence[str],  # N
+        references: Sequence[Sequence[str]],  # N, each 0..K
+    ) -> Scores:  # N
+        """What `__call__` hands its checked texts to."""
+        return self.score_batch(responses, references)
+
     def __call__(
         self,
-        prompts: Sequence[object] | None = None,  # N; a text reward does not read them
+        prompts: Sequence[Completion] | None = None,  # N
         responses: Sequence[str | None] | None = None,  # N; None (no answer) has no score
         references: Sequence[Sequence[str]] | None = None,  # N, each 1..K
         *,
         completions: Sequence[Completion] | None = None,  # N; TRL's word for responses
         **_: object,  # TRL hands over every column of the data set and its trainer's state
-    ) -> list[float | None]:
-        """Score a batch. Errors: `UserError` where responses or references are missing or differ in number."""
+    ) -> Scores:
+        """Score a batch. Errors: `UserError` where texts are missing, differ in number or are none."""
         if responses is None and completions is not None:
             responses = [completion_text(completion) for completion in completions]
         if responses is None:
             raise UserError(f"The reward {self.name} got no responses.", "Pass responses=[...] or completions=[...].")
+        if not self.needs_references:
+            references = [()] * len(responses)
         if references is None:
             raise UserError(
                 f"The reward {self.name} got no references.",
@@ -80,16 +95,22 @@ class TextReward:
                 f"The reward {self.name} got {len(responses)} responses and {len(references)} lists of references.",
                 "Pass one list of references for every response.",
             )
+        if self.needs_prompts and len(prompts or ()) != len(responses):
+            raise UserError(
+                f"The reward {self.name} got {len(responses)} responses and {len(prompts or ())} prompts.",
+                "Pass one prompt for every response.",
+            )
         check_references(references)
         missing = check_responses(responses)
-        scores = self.score_batch([text or "" for text in responses], references)
+        asked = [completion_text(prompt) for prompt in prompts or ()] if self.needs_prompts else ()
+        scores = self.score_rows(asked, [text or "" for text in responses], references)
         for row in missing:
             scores[row] = None
         return scores
 
 
 def completion_text(completion: Completion) -> str:
-    """The text of a TRL completion, plain or conversational (the last turn's content)."""
+    """The text of a TRL completion or prompt, plain or conversational (the last turn's content)."""
     if isinstance(completion, str):
         return completion
     if not completion:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bleuberi.rewards.base import TextReward
+from bleuberi.rewards.base import Scores, TextReward
 from bleuberi.rewards.bleu import Bleu
 from bleuberi.rewards.rouge import RougeL
 
@@ -21,7 +21,7 @@ class BleuRougeF1(TextReward):
     def signature(self) -> str:
         return f"bleu_rouge_f1|mean:harmonic|of:[{self._bleu.signature()}]+[{self._rouge.signature()}]|v:1"
 
-    def score_batch(self, responses: Sequence[str], references: Sequence[Sequence[str]]) -> list[float | None]:
+    def score_batch(self, responses: Sequence[str], references: Sequence[Sequence[str]]) -> Scores:
         return [
             harmonic_mean(first, second)
             for first, second in zip(

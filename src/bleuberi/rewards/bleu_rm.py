@@ -1,0 +1,82 @@
+"""BLEU and a reward model together, each standardised first. Knows means and deviations; knows no model.
+
+Scores of different scales cannot be averaged as they are: BLEU lies in 0..1, a reward model's output anywhere.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from bleuberi.errors import UserError
+from bleuberi.rewards.base import Completion, Scores, TextReward
+from bleuberi.rewards.bleu import Bleu
+from bleuberi.rewards.reward_model import RewardModel
+from bleuberi.rewards.served_model import ServedRewardModel
+
+
+class BleuRm(TextReward):
+    """Mean of BLEU and a reward model, each standardised over the pool: a call must bring the whole pool.
+
+    In training the pool is the prompt group, and the group may lie on several processes, so a trainer gets the
+    `parts` as two rewards and combines them itself (in TRL: `multi_objective_aggregation="normalize_then_sum"`).
+    """
+
+    name = "bleu_rm"
+    needs_prompts = True
+    over_whole_pool = True
+
+    def __init__(self, reward_model: RewardModel | ServedRewardModel | None = None) -> None:
+        self.parts: tuple[Bleu, RewardModel | ServedRewardModel] = (Bleu(), reward_model or RewardModel())
+
+    def signature(self) -> str:
+        first, second = (part.signature() for part in self.parts)
+        return f"bleu_rm|mean:of-standardised|over:pool|of:[{first}]+[{second}]|v:1"
+
+    def __call__(
+        self,
+        prompts: Sequence[Completion] | None = None,
+        responses: Sequence[str | None] | None = None,
+        references: Sequence[Sequence[str]] | None = None,
+        *,
+        completions: Sequence[Completion] | None = None,
+        **_: object,
+    ) -> Scores:
+        if completions is not None:
+            raise UserError(
+                "The reward bleu_rm is standardised over a pool; a training batch is none.",
+                'Train with reward_funcs=list(BleuRm().parts) and multi_objective_aggregation="normalize_then_sum".',
+            )
+        return super().__call__(prompts, responses, references)
+
+    def score_rows(
+        self, prompts: Sequence[str], responses: Sequence[str], references: Sequence[Sequence[str]]
+    ) -> Scores:
+        bleu, model = self.parts
+        return standardised_mean(
+            bleu.score_batch(responses, references), model.score_rows(prompts, responses, references)
+        )
+
+
+def standardised(values: Scores) -> Scores:
+    """Each value less the mean, over the standard deviation (of the population; 0.0 for all where they are equal).
+    What is missing stays missing."""
+    given = [value for value in values if value is not None]
+    if not given:
+        return values
+    mean = math.fsum(given) / len(given)
+    deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in given) / len(given))
+    # Equal values may leave a deviation of rounding errors, which must not be blown up to 1.
+    if deviation <= 1e-12 * max(map(abs, given)):
+        return [None if value is None else 0.0 for value in values]
+    return [None if value is None else (value - mean) / deviation for value in values]
+
+
+def standardised_mean(first: Scores, second: Scores) -> Scores:
+    """The mean of two standardised scores over the rows that have both; None elsewhere."""
+    both = [a is not None and b is not None for a, b in zip(first, second, strict=True)]
+    first, second = (
+        standardised([value if keep else None for value, keep in zip(scores, both, strict=True)])
+        for scores in (first, second)
+    )
+    return [None if a is None or b is None else (a + b) / 2 for a, b in zip(first, second, strict=True)]

@@ -1,0 +1,73 @@
+"""Keep scores on disk, keyed by content. Knows signatures and texts; knows nothing of how scores are made.
+
+The key is the reward's signature with the row's texts: a changed setting or a changed model can never read old
+scores. Worth it for rewards that run a model; BLEU and ROUGE-L are faster than the look-up. Every batch is one
+transaction, so a killed run keeps what it has scored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from pathlib import Path
+
+from bleuberi.errors import UserError
+from bleuberi.rewards.base import Scores, TextReward
+
+ROWS_A_TRANSACTION = 256
+_SCHEMA = "CREATE TABLE IF NOT EXISTS scores (key BLOB PRIMARY KEY, score REAL) WITHOUT ROWID"
+
+
+class CachedReward(TextReward):
+    """A reward that scores each row once. Several processes may share the file."""
+
+    def __init__(self, reward: TextReward, path: str | Path) -> None:
+        if getattr(reward, "over_whole_pool", False):
+            raise UserError(
+                f"The reward {reward.name} depends on the whole pool; its rows cannot be kept one by one.",
+                "Cache its parts instead: CachedReward(part, path) for each of reward.parts.",
+            )
+        self.reward, self.path, self.name = reward, str(path), reward.name
+        self.needs_references, self.needs_prompts = reward.needs_references, reward.needs_prompts
+
+    def signature(self) -> str:
+        return self.reward.signature()
+
+    def score_rows(
+        self, prompts: Sequence[str], responses: Sequence[str], references: Sequence[Sequence[str]]
+    ) -> Scores:
+        signature = self.signature()
+        asked = prompts or [""] * len(responses)
+        keys = [_key(signature, *row) for row in zip(asked, responses, references, strict=True)]
+        Path(self.path).parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(self.path, timeout=60)) as store:
+            with store:
+                store.execute(_SCHEMA)
+            known = dict(_find(store, keys))
+            todo = list({key: row for row, key in enumerate(keys) if key not in known}.values())
+            for start in range(0, len(todo), ROWS_A_TRANSACTION):
+                rows = todo[start : start + ROWS_A_TRANSACTION]
+                scores = self.reward.score_rows(
+                    [prompts[row] for row in rows] if prompts else (),
+                    [responses[row] for row in rows],
+                    [references[row] for row in rows],
+                )
+                made = {keys[row]: score for row, score in zip(rows, scores, strict=True)}
+                with store:
+                    store.executemany("INSERT OR REPLACE INTO scores VALUES (?, ?)", made.items())
+                known |= made
+        return [known[key] for key in keys]
+
+
+def _find(store: sqlite3.Connection, keys: Sequence[bytes]) -> Iterable[tuple[bytes, float | None]]:
+    for start in range(0, len(keys), 500):
+        part = keys[start : start + 500]
+        yield from store.execute(f"SELECT key, score FROM scores WHERE key IN ({','.join('?' * len(part))})", part)
+
+
+def _key(signature: str, prompt: str, response: str, references: Sequence[str]) -> bytes:
+    # JSON keeps the borders between the texts, and escapes lone surrogates.
+    return hashlib.sha256(json.dumps([signature, prompt, response, list(references)]).encode()).digest()

@@ -1,0 +1,160 @@
+"""Text encoders (BERT and its kin) and the vectors they give. Knows models and batches; knows no score.
+
+Weights are loaded once a process and never travel with a pickled reward. Vectors of references are kept, the least
+recently used going first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from bleuberi.errors import MissingExtraError, UserError
+
+if TYPE_CHECKING:
+    import torch
+
+MAX_TOKENS_WITHOUT_LIMIT = 512
+KEPT_MEGABYTES = 512
+
+
+def require_transformers(needed_for: str) -> None:
+    """Errors: `MissingExtraError` where torch or transformers are not installed."""
+    for package in ("torch", "transformers"):
+        try:
+            __import__(package)
+        except ImportError as error:
+            raise MissingExtraError(package, "train", needed_for) from error
+
+
+def model_identity(model: str) -> str:
+    """Name and content of a model: a folder's hash, or a hub model's commit. Part of signatures, so that scores of
+    changed weights never come out of a cache."""
+    folder = Path(model)
+    if folder.is_dir():
+        return f"{folder.name}@{_folder_hash(str(folder.resolve()))}"
+    require_transformers(f"The model {model}")
+    return f"{model}@{str(load_config(model)._commit_hash or 'unknown')[:12]}"
+
+
+@lru_cache(maxsize=32)
+def _folder_hash(folder: str) -> str:
+    """Hash of the configuration files, and of size, beginning and end of every file of weights."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(folder).iterdir()):
+        if path.suffix not in {".json", ".safetensors", ".bin", ".txt", ".model"}:
+            continue
+        size = path.stat().st_size
+        digest.update(f"{path.name}:{size}:".encode())
+        with path.open("rb") as file:
+            digest.update(file.read(1 << 20))
+            file.seek(max(0, size - (1 << 20)))
+            digest.update(file.read())
+    return digest.hexdigest()[:12]
+
+
+def load_config(model: str) -> Any:  # noqa: ANN401 - transformers has no types
+    """A model's configuration. Errors: `UserError` where there is no such model."""
+    from transformers import AutoConfig
+
+    try:
+        return AutoConfig.from_pretrained(model)
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"The model {model} could not be loaded: {error}", "Give the folder of a model, or a name on the hub."
+        ) from error
+
+
+@lru_cache(maxsize=2)
+def load_encoder(model: str) -> tuple[Any, Any, int]:
+    """Tokenizer, model and the most tokens it takes; on the GPU where there is one."""
+    require_transformers(f"The encoder {model}")
+    import torch
+    from transformers import AutoModel, AutoTokenizer
+
+    config = load_config(model)
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    encoder = AutoModel.from_pretrained(model, dtype=torch.float32).eval()
+    encoder.to("cuda" if torch.cuda.is_available() else "cpu")
+    # A tokenizer without a limit reports a number of thirty digits, which overflows further down.
+    limits = [getattr(config, "max_position_embeddings", MAX_TOKENS_WITHOUT_LIMIT), tokenizer.model_max_length]
+    if config.model_type in {"roberta", "xlm-roberta", "camembert", "longformer"}:
+        limits[0] -= 2  # their positions begin behind the padding's
+    return tokenizer, encoder, min(limit for limit in limits if limit > 0)
+
+
+def hidden_states(
+    model: str, texts: Sequence[str], layer: int | None, batch_size: int = 32, max_tokens: int | None = None
+) -> Iterator[tuple[int, list[int], torch.Tensor]]:
+    """For each text its index, its token ids and their vectors after `layer` layers (None: all), long texts first."""
+    import torch
+
+    tokenizer, encoder, limit = load_encoder(model)
+    rows = [
+        tokenizer(text.strip(), truncation=True, max_length=min(limit, max_tokens or limit))["input_ids"]
+        for text in texts
+    ]
+    order = sorted(range(len(rows)), key=lambda row: -len(rows[row]))
+    for start in range(0, len(order), batch_size):
+        part = order[start : start + batch_size]
+        padded = tokenizer.pad({"input_ids": [rows[row] for row in part]}, return_tensors="pt").to(encoder.device)
+        with torch.inference_mode():
+            # Layers above the one that is asked for run in vain; cutting them off would change a shared model.
+            output = encoder(**padded, output_hidden_states=layer is not None)
+        states = output.last_hidden_state if layer is None else output.hidden_states[layer]
+        for vectors, row in zip(states, part, strict=True):
+            left = tokenizer.padding_side == "left"
+            length = len(rows[row])
+            yield row, rows[row], (vectors[-length:] if left else vectors[:length]).cpu()
+
+
+def sentence_pooling(model: str) -> tuple[str, int | None]:
+    """How a sentence encoder's folder says to pool (`mean` or `cls`) and the most tokens it was made for."""
+    folder, max_tokens = Path(model), None
+    settings: dict[str, Any] = {}
+    if (folder / "1_Pooling" / "config.json").is_file():
+        settings = json.loads((folder / "1_Pooling" / "config.json").read_text(encoding="utf-8"))
+    if (folder / "sentence_bert_config.json").is_file():
+        max_tokens = json.loads((folder / "sentence_bert_config.json").read_text(encoding="utf-8")).get(
+            "max_seq_length"
+        )
+    return ("cls" if settings.get("pooling_mode_cls_token") else "mean"), max_tokens
+
+
+class VectorCache:
+    """Vectors by key, bounded in megabytes; safe to use from several threads."""
+
+    def __init__(self, megabytes: float) -> None:
+        self._limit = int(megabytes * 1e6)
+        self._entries: OrderedDict[tuple[object, ...], torch.Tensor] = OrderedDict()
+        self._lock = Lock()
+        self.nbytes = 0
+
+    def fetch(
+        self, space: tuple[object, ...], texts: Sequence[str], make: Callable[[list[str]], list[torch.Tensor]]
+    ) -> dict[str, torch.Tensor]:
+        """The vector of every text; those not kept are made in one call."""
+        wanted = list(dict.fromkeys(texts))
+        with self._lock:
+            found = {text: self._entries[*space, text] for text in wanted if (*space, text) in self._entries}
+            for text in found:
+                self._entries.move_to_end((*space, text))
+        missing = [text for text in wanted if text not in found]
+        made = dict(zip(missing, make(missing) if missing else [], strict=True))
+        with self._lock:
+            for text, vector in made.items():
+                if (*space, text) not in self._entries:
+                    self._entries[*space, text] = vector
+                    self.nbytes += vector.nbytes
+            while self.nbytes > self._limit and self._entries:
+                self.nbytes -= self._entries.popitem(last=False)[1].nbytes
+        return {**found, **made}
+
+
+REFERENCE_VECTORS = VectorCache(KEPT_MEGABYTES)

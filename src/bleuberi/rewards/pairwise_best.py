@@ -1,0 +1,39 @@
+"""Rewards that compare a response with one reference at a time and keep the best. Knows how blanks are treated.
+
+A blank response scores 0.0; blank references are left out; where none is left there is no score (None).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bleuberi.errors import UserError
+from bleuberi.rewards.base import Scores, TextReward
+
+
+class BestReference(TextReward):
+    """Base of rewards over pairs. A subclass says `score_pairs`."""
+
+    def score_pairs(
+        self,
+        responses: Sequence[str],  # M
+        references: Sequence[str],  # M
+    ) -> list[float]:  # M
+        """The score of each pair; no text is blank."""
+        raise UserError(f"The reward {type(self).__name__} compares nothing.", "Define score_pairs() in its class.")
+
+    def score_batch(self, responses: Sequence[str], references: Sequence[Sequence[str]]) -> Scores:
+        pairs = [
+            (row, text)
+            for row, texts in enumerate(references)
+            for text in texts
+            if text.strip() and responses[row].strip()
+        ]
+        found = self.score_pairs([responses[row] for row, _ in pairs], [text for _, text in pairs])
+        scores: Scores = [0.0 if any(text.strip() for text in texts) else None for texts in references]
+        best: dict[int, float] = {}
+        for (row, _), value in zip(pairs, found, strict=True):
+            best[row] = max(value, best.get(row, value))
+        for row, value in best.items():
+            scores[row] = value
+        return scores

@@ -1,0 +1,88 @@
+"""A reward model of one's own as a reward: a sequence classifier with one output. Reads prompts, not references.
+
+The conversation is written by the model's own chat template; without one, prompt and response go in as a pair.
+What is too long loses its beginning, so that the answer's end is always seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from bleuberi.errors import UserError
+from bleuberi.rewards.base import Scores, TextReward
+from bleuberi.rewards.encoder import load_config, model_identity, require_transformers
+
+DEFAULT_MODEL = "Skywork/Skywork-Reward-Llama-3.1-8B-v0.2"
+
+
+class RewardModel(TextReward):
+    """The output of a reward model: any number, higher is better; bf16 on a GPU, batched by length."""
+
+    name = "rm"
+    needs_references = False
+    needs_prompts = True
+
+    def __init__(self, model: str = DEFAULT_MODEL, *, batch_size: int = 8, max_tokens: int = 4096) -> None:
+        self.model, self.batch_size, self.max_tokens = model, batch_size, max_tokens
+
+    def signature(self) -> str:
+        return f"rm|model:{model_identity(self.model)}|max:{self.max_tokens}|v:1"
+
+    def score_rows(
+        self, prompts: Sequence[str], responses: Sequence[str], references: Sequence[Sequence[str]]
+    ) -> Scores:
+        if not responses:
+            return []
+        import torch
+
+        tokenizer, model, limit = load_reward_model(self.model)
+        limit = min(limit, self.max_tokens)
+        rows = [encode(tokenizer, *pair, limit) for pair in zip(prompts, responses, strict=True)]
+        order = sorted(range(len(rows)), key=lambda row: -len(rows[row]["input_ids"]))
+        scores: Scores = [None] * len(rows)
+        for start in range(0, len(order), self.batch_size):
+            part = order[start : start + self.batch_size]
+            padded = tokenizer.pad([rows[row] for row in part], return_tensors="pt").to(model.device)
+            with torch.inference_mode():
+                logits = model(**padded).logits[:, 0].float().tolist()
+            for row, value in zip(part, logits, strict=True):
+                scores[row] = value
+        return scores
+
+
+def encode(tokenizer: Any, prompt: str, response: str, limit: int) -> dict[str, list[int]]:  # noqa: ANN401
+    """The token ids of one conversation, cut at its beginning."""
+    if tokenizer.chat_template is None:
+        row = dict(tokenizer(prompt, response, truncation="only_first" if prompt else True, max_length=limit))
+        return {key: value[-limit:] for key, value in row.items()}
+    messages = [{"role": "user", "content": prompt}, {"role": "assistant", "content": response}]
+    text = tokenizer.apply_chat_template(messages, tokenize=False)
+    # The template has written the special tokens already.
+    row = dict(tokenizer(text, add_special_tokens=False))
+    return {key: value[-limit:] for key, value in row.items()}
+
+
+@lru_cache(maxsize=1)
+def load_reward_model(name: str) -> tuple[Any, Any, int]:
+    """Tokenizer, model and the most tokens it takes. Errors: `UserError` where it is not a reward model."""
+    require_transformers(f"The reward model {name}")
+    import torch
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    config = load_config(name)
+    if config.num_labels != 1:
+        raise UserError(
+            f"The model {name} has {config.num_labels} outputs.", "A reward model has one; give another model."
+        )
+    on_gpu = torch.cuda.is_available()
+    dtype = torch.bfloat16 if on_gpu else torch.float32
+    tokenizer = AutoTokenizer.from_pretrained(name)
+    model = AutoModelForSequenceClassification.from_pretrained(name, dtype=dtype).eval()
+    model.to("cuda" if on_gpu else "cpu")
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    tokenizer.padding_side = "right"
+    model.config.pad_token_id = tokenizer.pad_token_id
+    return tokenizer, model, int(getattr(config, "max_position_embeddings", 1 << 30))

