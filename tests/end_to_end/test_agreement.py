@@ -109,6 +109,17 @@ def test_parquet_pool_chosen_and_rejected(tmp_path):
     assert any("wins every decisive pair" in line for line in result["warnings"])
 
 
+def test_scores_made_elsewhere_need_no_references(tmp_path):
+    rows = [{key: value for key, value in row.items() if not key.startswith("ref_")} for row in pair_rows()]
+    source = write(tmp_path / "pairs.jsonl", rows)
+    result = run(tmp_path, "--preferences", source, "--rewards", "--score_columns", "rm")
+    assert [one["name"] for one in result["rewards"] if one["kind"] == "baseline"] == [
+        "longer_words", "longer_chars", "random"
+    ]  # fmt: skip
+    assert result["rewards"][0]["agreement"]["value"] == pytest.approx(64 / 72)
+    assert result["curves"] == []
+
+
 def answer_rows():
     rows = []
     for number in range(30):

@@ -63,13 +63,19 @@ def pairs_table(result: Mapping[str, Any], *, wide: bool = True) -> Table:
 def curve_table(result: Mapping[str, Any]) -> Table:
     """Agreement by number of references."""
     counts = sorted({one["references"] for one in result["curves"]})
-    table = Table(title="Agreement by number of references (mean over sampled orders)")
-    table.add_column("reward")
+    pairs = max(one["agreement"]["n"] if one["agreement"] else 0 for one in result["curves"])
+    table = Table(
+        title=f"Agreement by number of references: {pairs:,} pairs with {counts[-1]}, mean over sampled orders"
+    )
+    table.add_column("reward", no_wrap=True)
     for count in counts:
         table.add_column(f"{count} ref", justify="right")
+    table.add_column(f"{counts[-1]} more than 1", justify="right")
     for name in dict.fromkeys(one["reward"] for one in result["curves"]):
-        row = {one["references"]: one["agreement"] for one in result["curves"] if one["reward"] == name}
-        table.add_row(name, *(f"{rate(row[count])} {bounds(row[count])}" for count in counts))
+        row = {one["references"]: one for one in result["curves"] if one["reward"] == name}
+        cells = [f"{rate(row[count]['agreement'])} {bounds(row[count]['agreement'])}" for count in counts]
+        gain = row[counts[-1]]["more_than_with_one"]
+        table.add_row(name, *cells, f"{100 * gain['value']:+.1f} {bounds(gain, signed=True)}" if gain else "")
     return table
 
 
