@@ -13,6 +13,8 @@ from bleuberi.errors import MissingExtraError, UserError
 if TYPE_CHECKING:
     from bleuberi.evaluation.agreement import Sureness
 
+LOG_WIDTH = 160
+
 DESCRIPTION = """\
 Is this reward any good for my data? Compares rewards with people's preferences between two responses to a prompt
 (--preferences), or with labels of whole models such as win rates (--outputs), always beside length and other baselines.
@@ -110,7 +112,10 @@ def main(argv: Sequence[str]) -> int:
     for package in ("scipy",) if given.no_figures else ("scipy", "matplotlib"):
         if find_spec(package) is None:
             raise MissingExtraError(package, "report", "bleuberi agreement")
-    console, progress = Console(), Console(stderr=True, style="dim")
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=LOG_WIDTH)  # a log has no width of its own
+    progress = Console(stderr=True, style="dim", soft_wrap=True)
     from bleuberi.evaluation.agreement import Sureness
     from bleuberi.report.agreement_table import print_agreement
 

@@ -71,6 +71,13 @@ class Means:
             return None
         return asdict(self.replicates.estimate(column, self.confidence))
 
+    def difference(self, base: tuple[str, ...], other: tuple[str, ...]) -> dict[str, object] | None:
+        """The paired difference of two keys as plain data; None where no value stands behind one."""
+        columns = self.index[base], self.index[other]
+        if not all(self.replicates.counts[column] for column in columns):
+            return None
+        return asdict(self.replicates.difference(*columns, self.confidence))
+
     def draws(self, *key: str) -> FloatArray:
         return self.replicates.replicates[:, self.index[key]]
 
@@ -217,6 +224,7 @@ def _curve_entries(curves: Mapping[str, FloatArray], scored: Sequence[Scored], m
             "signature": signature[name],
             "references": count,
             "agreement": means.estimate("curve", name, str(count)),
+            "more_than_with_one": means.difference(("curve", name, "1"), ("curve", name, str(count))),
         }
         for name, curve in curves.items()
         for count in range(1, curve.shape[1] + 1)

@@ -18,11 +18,11 @@ from bleuberi.evaluation.agreement_references import choose_references, pool_ref
 from bleuberi.evaluation.agreement_scores import FloatArray, Scored, column_scores, reference_curve, score_pairs
 from bleuberi.evaluation.agreement_verdict import verdicts, warnings_of
 from bleuberi.evaluation.agreement_votes import people_signs
-from bleuberi.evaluation.baselines import BASELINES, LENGTH_BASELINE
+from bleuberi.evaluation.baselines import BASELINES, LENGTH_BASELINE, REFERENCE_FREE_BASELINES
 from bleuberi.evaluation.preferences import PreferencePair, read_preferences
 from bleuberi.evaluation.tables import read_rows
 from bleuberi.records import Tally
-from bleuberi.rewards import load_reward
+from bleuberi.rewards import Reward, load_reward
 
 SCHEMA = "bleuberi.agreement/1"
 RESULT_FILE = "agreement.json"
@@ -55,13 +55,11 @@ def run_pairs(config: PairsConfig, command: Sequence[str], log: Log) -> dict[str
         read_rows(config.preferences, split=config.split), sources=config.sources, score_columns=config.score_columns
     )
     log(f"{config.preferences}: {read.sentence()} rows with a preference")
-    pool = pool_references(read_rows(config.pool, split=config.split)) if config.pool else None
-    pairs, references, chosen = choose_references(
-        pairs, ref_models=config.ref_models, max_references=config.max_references, pool=pool
-    )
+    pairs, references, chosen = _references(config, pairs)
     log(f"references: {chosen.sentence()} pairs")
-    scored = _score_all(config, pairs, references, log)
-    curves = _curves(config, pairs, references, log)
+    rewards = [load_reward(name) for name in config.rewards]
+    scored = _score_all(config, rewards, pairs, references, log)
+    curves = _curves(config, rewards, pairs, references, log)
     log(f"resampling prompts {config.sureness.resamples:,} times")
     result = analyse(pairs, scored, curves, config.sureness)
     dropped = {**read.dropped, **chosen.dropped}
@@ -94,15 +92,29 @@ def run_pairs(config: PairsConfig, command: Sequence[str], log: Log) -> dict[str
     return document
 
 
+def _references(
+    config: PairsConfig, pairs: list[PreferencePair]
+) -> tuple[list[PreferencePair], list[list[str]], Tally]:
+    pool = pool_references(read_rows(config.pool, split=config.split)) if config.pool else None
+    if not config.rewards and pool is None and not any(pair.reference_by_model for pair in pairs):
+        return pairs, [[] for _ in pairs], Tally(len(pairs), len(pairs))  # scores made elsewhere need none
+    return choose_references(pairs, ref_models=config.ref_models, max_references=config.max_references, pool=pool)
+
+
 def _score_all(
-    config: PairsConfig, pairs: Sequence[PreferencePair], references: Sequence[Sequence[str]], log: Log
+    config: PairsConfig,
+    rewards: Sequence[Reward],
+    pairs: Sequence[PreferencePair],
+    references: Sequence[Sequence[str]],
+    log: Log,
 ) -> list[Scored]:
     scored = []
-    for name in config.rewards:
-        log(f"scoring {2 * len(pairs):,} responses with {name}")
-        scored.append(score_pairs(load_reward(name), pairs, references))
+    for reward in rewards:
+        log(f"scoring {2 * len(pairs):,} responses with {reward.name}")
+        scored.append(score_pairs(reward, pairs, references))
     scored += [column_scores(name, pairs) for name in config.score_columns]
-    scored += [score_pairs(baseline(), pairs, references, "baseline") for baseline in BASELINES]
+    baselines = BASELINES if any(references) else REFERENCE_FREE_BASELINES
+    scored += [score_pairs(baseline(), pairs, references, "baseline") for baseline in baselines]
     repeated = {one.name for one in scored if sum(one.name == other.name for other in scored) > 1}
     if repeated:
         raise UserError(f"Two scores are called {', '.join(repeated)}.", "Give every reward and column its own name.")
@@ -110,7 +122,7 @@ def _score_all(
     prompts = [pair.prompt for pair in pairs]
     many = len({pair.prompt for pair, sign in zip(pairs, people, strict=True) if sign}) >= FEWEST_PROMPTS_FOR_LOGISTIC
     mixes = []
-    for mix in config.combine or _usual_mixes(config):
+    for mix in config.combine or _usual_mixes(scored[0].name, config.score_columns):
         parts = parts_of_mix(mix, scored)
         mixes.append(z_mean(parts))
         if many:
@@ -121,23 +133,26 @@ def _score_all(
     return [*scored[:main], *mixes, *scored[main:]]
 
 
-def _usual_mixes(config: PairsConfig) -> list[str]:
-    """The first reward with every score made elsewhere, and with length: does it add anything?"""
-    first = load_reward(config.rewards[0]).name if config.rewards else config.score_columns[0]
-    return [f"{first}+{name}" for name in (*config.score_columns, LENGTH_BASELINE) if name != first]
+def _usual_mixes(first: str, score_columns: Sequence[str]) -> list[str]:
+    """The first score with every one made elsewhere, and with length: does it add anything?"""
+    return [f"{first}+{name}" for name in (*score_columns, LENGTH_BASELINE) if name != first]
 
 
 def _curves(
-    config: PairsConfig, pairs: Sequence[PreferencePair], references: Sequence[Sequence[str]], log: Log
+    config: PairsConfig,
+    rewards: Sequence[Reward],
+    pairs: Sequence[PreferencePair],
+    references: Sequence[Sequence[str]],
+    log: Log,
 ) -> dict[str, FloatArray]:
-    longest = max(map(len, references))
+    # As long as at least half of the pairs can follow.
+    longest = sorted(map(len, references))[(len(references) - 1) // 2]
     if config.curve_orders < 1 or longest < 2:
         return {}
     people = people_signs(pairs)
     curves = {}
-    for name in config.rewards:
-        reward = load_reward(name)
-        log(f"{name} with 1 to {longest} references, {config.curve_orders} orders")
+    for reward in rewards:
+        log(f"{reward.name} with 1 to {longest} references, {config.curve_orders} orders")
         curves[reward.name] = reference_curve(
             reward, pairs, references, people, longest=longest, orders=config.curve_orders, seed=config.sureness.seed
         )

@@ -87,7 +87,8 @@ class BleuWithoutBrevityPenalty(TextReward):
         ]
 
 
-BASELINES: Final = (LongerInWords, LongerInCharacters, RandomChoice, BrevityPenaltyAlone, BleuWithoutBrevityPenalty)
+REFERENCE_FREE_BASELINES: Final[tuple[type[TextReward], ...]] = (LongerInWords, LongerInCharacters, RandomChoice)
+BASELINES: Final = (*REFERENCE_FREE_BASELINES, BrevityPenaltyAlone, BleuWithoutBrevityPenalty)
 LENGTH_BASELINE: Final = LongerInWords.name
 """The baseline that the verdict is about, fixed before any data are seen."""
 

@@ -60,10 +60,10 @@ def _draw_scatter(result: Entry, directory: Path) -> list[Path]:
         plain(axes, "both")
         x = [system["label"] for system in systems]
         y = [system["means"][one["name"]]["value"] for system in systems]
-        low = [value - (system["means"][one["name"]]["low"] or value) for value, system in zip(y, systems, strict=True)]
-        high = [
-            (system["means"][one["name"]]["high"] or value) - value for value, system in zip(y, systems, strict=True)
-        ]
+        means = [system["means"][one["name"]] for system in systems]
+        # A model that answered one prompt has no interval; rounding may put a bound past its value.
+        low = [0 if mean["low"] is None else max(0, mean["value"] - mean["low"]) for mean in means]
+        high = [0 if mean["high"] is None else max(0, mean["high"] - mean["value"]) for mean in means]
         color = KIND_COLORS[one["kind"]]
         axes.errorbar(x, y, yerr=[low, high], fmt="o", markersize=5, color=color, ecolor=color, elinewidth=1, alpha=0.8)
         if len(systems) <= MOST_LABELS:

@@ -9,16 +9,18 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+WIDE = 130  # columns of a terminal that shows every column of the tables
+
 
 def print_agreement(result: Mapping[str, Any], console: Console) -> None:
     """The tables, the warnings, and the verdict last."""
     if result["kind"] == "pairs":
-        console.print(pairs_table(result))
+        console.print(pairs_table(result, wide=console.width >= WIDE))
         if result["curves"]:
             console.print(curve_table(result))
         _print_ceiling(result, console)
     else:
-        console.print(systems_table(result))
+        console.print(systems_table(result, wide=console.width >= WIDE))
         if result["orders"]:
             console.print(orders_table(result))
     for warning in result["warnings"]:
@@ -26,25 +28,18 @@ def print_agreement(result: Mapping[str, Any], console: Console) -> None:
     console.print(Text(result["verdict"], style="bold"))
 
 
-def pairs_table(result: Mapping[str, Any]) -> Table:
-    """Every reward and baseline: agreement, its lead over the length baseline, and the subsets."""
+def pairs_table(result: Mapping[str, Any], *, wide: bool = True) -> Table:
+    """Every reward and baseline: agreement and its lead over the length baseline; if `wide`, ties and subsets."""
     counts = result["counts"]
     table = Table(
         title=f"Agreement with people: {counts['decisive_pairs']:,} decisive pairs, {counts['prompts']:,} prompts",
         caption=f"intervals: {result['sureness']['confidence']:.0%}, {result['sureness']['resamples']:,} resamples of "
         "prompts; p corrected for all comparisons; ties of a metric count half",
     )
-    table.add_column("score")
-    for header in (
-        "agrees",
-        "interval",
-        f"vs {result['length_baseline']}",
-        "p",
-        "ties",
-        "equal length",
-        "all 3 answers",
-    ):
-        table.add_column(header, justify="right")
+    table.add_column("score", no_wrap=True)
+    headers = ["agrees", f"vs {result['length_baseline']}", "p", "ties", "equal length", "all 3 answers"]
+    for header in headers if wide else headers[:3]:
+        table.add_column(header, justify="right", no_wrap=True)
     lead = {one["other"]: one for one in result["comparisons"] if one["base"] == result["length_baseline"]}
     previous = None
     for one in result["rewards"]:
@@ -52,63 +47,59 @@ def pairs_table(result: Mapping[str, Any]) -> Table:
             table.add_section()
         previous = one["kind"]
         comparison = lead.get(one["name"])
-        table.add_row(
-            one["name"],
-            rate(one["agreement"]),
-            bounds(one["agreement"]),
-            f"{100 * comparison['difference']['value']:+.1f} {bounds(comparison['difference'], signed=True)}"
-            if comparison
-            else "",
+        difference = comparison["difference"] if comparison else None
+        cells = [
+            f"{rate(one['agreement'])} {bounds(one['agreement'])}",
+            f"{100 * difference['value']:+.1f} {bounds(difference, signed=True)}" if difference else "",
             f"{comparison['p_value']:.2g}" if comparison else "",
             f"{one['metric_ties']:,}",
             rate(one["subsets"]["length_matched"]),
             rate(one["agreement_with_ties"]),
-        )
+        ]
+        table.add_row(one["name"], *(cells if wide else cells[:3]))
     return table
 
 
 def curve_table(result: Mapping[str, Any]) -> Table:
     """Agreement by number of references."""
     counts = sorted({one["references"] for one in result["curves"]})
-    table = Table(title="Agreement by number of references (mean over sampled orders)")
-    table.add_column("reward")
+    pairs = max(one["agreement"]["n"] if one["agreement"] else 0 for one in result["curves"])
+    table = Table(
+        title=f"Agreement by number of references: {pairs:,} pairs with {counts[-1]}, mean over sampled orders"
+    )
+    table.add_column("reward", no_wrap=True)
     for count in counts:
         table.add_column(f"{count} ref", justify="right")
+    table.add_column(f"{counts[-1]} more than 1", justify="right")
     for name in dict.fromkeys(one["reward"] for one in result["curves"]):
-        row = {one["references"]: one["agreement"] for one in result["curves"] if one["reward"] == name}
-        table.add_row(name, *(f"{rate(row[count])} {bounds(row[count])}" for count in counts))
+        row = {one["references"]: one for one in result["curves"] if one["reward"] == name}
+        cells = [f"{rate(row[count]['agreement'])} {bounds(row[count]['agreement'])}" for count in counts]
+        gain = row[counts[-1]]["more_than_with_one"]
+        table.add_row(name, *cells, f"{100 * gain['value']:+.1f} {bounds(gain, signed=True)}" if gain else "")
     return table
 
 
-def systems_table(result: Mapping[str, Any]) -> Table:
-    """Every reward and baseline: rank correlation of models' means with their label."""
+def systems_table(result: Mapping[str, Any], *, wide: bool = True) -> Table:
+    """Every reward and baseline: rank correlation of models' means with their label; if `wide`, by kind of interval."""
     table = Table(
         title=f"{result['counts']['systems']} models by mean score against {result['label']}",
-        caption=f"intervals: {result['sureness']['confidence']:.0%} over prompts | over models | over both",
+        caption=f"intervals: {result['sureness']['confidence']:.0%}, over prompts and models unless said otherwise",
     )
-    table.add_column("score")
-    for header in (
-        "Spearman",
-        "prompts",
-        "models",
-        "both",
-        "Kendall",
-        "both",
-        "vs length (Spearman, both)",
-        "answer pairs",
-    ):
-        table.add_column(header, justify="right")
+    table.add_column("score", no_wrap=True)
+    headers = ["Spearman", "vs length", "answer pairs", "Kendall", "Spearman, prompts", "Spearman, models"]
+    for header in headers if wide else headers[:3]:
+        table.add_column(header, justify="right", no_wrap=True)
     for one in result["rewards"]:
         spearman, kendall, lead = one["spearman"], one["kendall"], one["spearman_minus_length"]
-        table.add_row(
-            one["name"],
-            number(spearman["both"]["value"]),
-            *(span(spearman[over]) for over in ("prompts", "systems", "both")),
-            number(kendall["both"]["value"]),
-            span(kendall["both"]),
+        cells = [
+            f"{number(spearman['both']['value'])} {span(spearman['both'])}",
             f"{lead['value']:+.2f} {span(lead)}" if lead else "",
-            rate(one["answer_pairs"]) if one["answer_pairs"] else "",
-        )
+            f"{rate(one['answer_pairs'])} {bounds(one['answer_pairs'])}",
+            f"{number(kendall['both']['value'])} {span(kendall['both'])}",
+            span(spearman["prompts"]),
+            span(spearman["systems"]),
+        ]
+        table.add_row(one["name"], *(cells if wide else cells[:3]))
     return table
 
 
