@@ -44,13 +44,23 @@ def test_a_folder_appears_whole(tmp_path):
     assert (tmp_path / "deep/data/sub/rows").read_text() == "1\n"
 
 
-def test_a_failure_inside_leaves_nothing(tmp_path):
-    with pytest.raises(TroubleError), fresh_folder(tmp_path / "data") as partial:
+def half_a_folder(path):
+    with fresh_folder(path) as partial:
         write_text(partial / "rows", "1\n")
         raise TroubleError
-    with pytest.raises(TroubleError), fresh_file(tmp_path / "file.json") as partial:
+
+
+def half_a_file(path):
+    with fresh_file(path) as partial:
         partial.write_text("half")
         raise TroubleError
+
+
+def test_a_failure_inside_leaves_nothing(tmp_path):
+    with pytest.raises(TroubleError):
+        half_a_folder(tmp_path / "data")
+    with pytest.raises(TroubleError):
+        half_a_file(tmp_path / "file.json")
     assert names(tmp_path) == []
 
 
@@ -60,10 +70,10 @@ def test_the_older_one_stays_until_the_new_one_is_whole(tmp_path):
             write_text(partial / text, text)
     assert names(tmp_path / "data") == ["new"]
     write_text(tmp_path / "file", "old")
-    with pytest.raises(TroubleError), fresh_folder(tmp_path / "data"):
-        raise TroubleError
-    with pytest.raises(TroubleError), fresh_file(tmp_path / "file"):
-        raise TroubleError
+    with pytest.raises(TroubleError):
+        half_a_folder(tmp_path / "data")
+    with pytest.raises(TroubleError):
+        half_a_file(tmp_path / "file")
     assert names(tmp_path) == ["data", "file"]
     assert names(tmp_path / "data") == ["new"]
     assert (tmp_path / "file").read_text() == "old"
@@ -142,7 +152,9 @@ def test_a_manifest_of_a_newer_version_is_not_guessed_at(tmp_path):
     write_json(tmp_path / "manifest.json", {"schema_version": SCHEMA_VERSION + 1})
     with pytest.raises(UserError) as caught:
         read_manifest(tmp_path)
-    assert f"newer bleuberi (manifest schema {SCHEMA_VERSION + 1}, this one reads {SCHEMA_VERSION})" in caught.value.what
+    assert (
+        f"newer bleuberi (manifest schema {SCHEMA_VERSION + 1}, this one reads {SCHEMA_VERSION})" in caught.value.what
+    )
     assert caught.value.cure.startswith("Upgrade with: pip install -U bleuberi")
 
 
