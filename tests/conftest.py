@@ -6,7 +6,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch's threads spin; two of th
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
+import gzip
 import json
+import logging
 from pathlib import Path
 
 import pytest
@@ -66,6 +68,7 @@ def tiny_model(tmp_path_factory):
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
         bos_token_id=None,
+        initializer_range=0.5,  # large, so that different prompts get different answers
     )
     folder = tmp_path_factory.mktemp("models") / "tiny"
     LlamaForCausalLM(config).save_pretrained(folder)
@@ -80,3 +83,34 @@ def pool_file(tmp_path):
     path = tmp_path / "pool.jsonl"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
+
+
+@pytest.fixture
+def write_pool(tmp_path):
+    """Write rows as a JSONL file (a name ending in `.gz` compresses it); gives its path."""
+
+    def write(rows, name="pool.jsonl"):
+        path = tmp_path / name
+        content = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
+        path.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+        return path
+
+    return write
+
+
+@pytest.fixture(autouse=True)
+def _quiet_logger():
+    """Commands give the package's logger a handler of their own; each test starts without one."""
+    logger = logging.getLogger("bleuberi")
+    yield
+    logger.handlers.clear()
+    logger.propagate = True
+    logger.setLevel(logging.NOTSET)
+
+
+def pool_rows(count, **columns):
+    """`count` small pool rows with gold references; `columns` are added to each."""
+    return [
+        {"id": f"r{number}", "prompt": f"Say the number {number}.", "ref_output_gold": f"It is {number}.", **columns}
+        for number in range(count)
+    ]

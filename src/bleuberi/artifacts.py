@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import glob
 import hashlib
 import json
 import os
@@ -125,13 +126,14 @@ def fresh_file(path: Path) -> Iterator[Path]:
 def fresh_folder(path: Path) -> Iterator[Path]:
     """A temporary folder beside `path` that takes its place when the block ends well, and goes when it does not.
 
-    An older folder at `path` stays until the new one is whole. Folders that killed runs left are cleared away.
+    An older folder at `path` stays until the new one is whole. Folders that killed runs left are cleared away; one
+    that a living process still writes is not.
     """
-    with _as_user_errors(path):
+    with _as_user_errors(path), contextlib.ExitStack() as held:
         path.parent.mkdir(parents=True, exist_ok=True)
-        for orphan in path.parent.glob(f".{path.name}.*.partial"):
-            shutil.rmtree(orphan)
+        _clear_abandoned(path)
         partial = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial"))
+        held.enter_context(_flock(partial))
         try:
             yield partial
             partial.chmod(0o777 & ~_umask())
@@ -188,6 +190,24 @@ def read_shard(path: Path) -> list[dict[str, Any]] | None:
         path.replace(path.with_name(path.name + ".damaged"))
         return None
     return [json.loads(line) for line in body.splitlines()]
+
+
+def _clear_abandoned(path: Path) -> None:
+    """Remove the unfinished folders of `path` that no process holds."""
+    for orphan in path.parent.glob(f".{glob.escape(path.name)}.{'?' * 8}.partial"):  # 8: tempfile's random part
+        with contextlib.suppress(BlockingIOError), _flock(orphan):
+            shutil.rmtree(orphan)
+
+
+@contextlib.contextmanager
+def _flock(folder: Path) -> Iterator[None]:
+    """Hold a folder until the block, or the process, ends. Errors: `BlockingIOError` where another one holds it."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(handle)
 
 
 @contextlib.contextmanager

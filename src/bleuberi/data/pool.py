@@ -84,13 +84,13 @@ def _pool_row(raw: RawRow, ref_models: Sequence[str], default_source: str) -> Po
     messages = _messages(raw)
     prompt = _optional_text(raw, columns.PROMPT)
     asked, answer = _split_last_answer(messages)
-    if not asked:
+    if not any(turn["role"] == "user" for turn in asked):
         if prompt is None or not prompt.strip():
             raise UserError(
                 f"{raw.place} has neither `messages` with a user turn nor a `prompt`.",
                 "Give every row a column `prompt` (text) or `messages` (a list of {role, content}).",
             )
-        asked = [Message(role="user", content=prompt)]
+        asked = [*asked, Message(role="user", content=prompt)]
     references = {}
     for model in ref_models:
         text = _optional_text(raw, columns.reference_column(model))
@@ -102,7 +102,7 @@ def _pool_row(raw: RawRow, ref_models: Sequence[str], default_source: str) -> Po
         source=_optional_text(raw, columns.SOURCE) or default_source,
         messages=asked,
         prompt=prompt if prompt is not None else asked[-1]["content"],
-        ground_truth=gold if gold is not None else answer,
+        ground_truth=gold if gold and gold.strip() else answer,
         reference_by_model=references,
     )
 
@@ -120,7 +120,7 @@ def _messages(raw: RawRow) -> list[Message]:
                 f"{raw.place}: `messages` is not a list of turns with `role` and `content` texts: {value!r:.80}",
                 'Write it as [{"role": "user", "content": "..."}, {"role": "assistant", "content": "..."}].',
             )
-        turns.append(Message(role=role, content=content))
+        turns.append(Message(role=role, content=_valid_text(raw, columns.MESSAGES, content)))
     return turns
 
 
@@ -133,12 +133,26 @@ def _split_last_answer(messages: list[Message]) -> tuple[list[Message], str | No
 
 def _optional_text(raw: RawRow, column: str) -> str | None:
     value = raw.values.get(column)
-    if value is None or isinstance(value, str):
-        return value
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return _valid_text(raw, column, value)
     raise UserError(
         f"{raw.place}: `{column}` holds {type(value).__name__}, not text: {value!r:.60}",
         f"Write `{column}` as a text, or null where there is none.",
     )
+
+
+def _valid_text(raw: RawRow, column: str, text: str) -> str:
+    """The text, refused where JSON escapes made it one that no file can hold (half of a surrogate pair)."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise UserError(
+            f"{raw.place}: `{column}` is no valid text: {error.reason} at character {error.start}.",
+            "Remove the lone surrogate (an escape between \\ud800 and \\udfff without its partner).",
+        ) from error
+    return text
 
 
 def _with_gold_from_messages(row: PoolRow) -> PoolRow:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
@@ -15,6 +16,7 @@ from typing import IO, Any, NamedTuple, cast
 from bleuberi.errors import MissingExtraError, UserError
 
 TABLE_FORMATS = (".jsonl", ".json", ".parquet")
+_GZIP_DAMAGE = (gzip.BadGzipFile, EOFError, zlib.error)
 
 
 class RawRow(NamedTuple):
@@ -53,8 +55,12 @@ def _rows_of_json(path: Path) -> Iterator[RawRow]:
                 if not isinstance(value, dict):
                     raise UserError(f"{place} is not a JSON object.", "Every row has to be an object: {...}.")
                 yield RawRow(place, value)
-    except (gzip.BadGzipFile, EOFError) as error:
-        raise UserError(f"{path} is not a whole gzip file: {error}", "Fetch or compress the file again.") from error
+    except _GZIP_DAMAGE as error:
+        raise _not_whole_gzip(path, error) from error
+
+
+def _not_whole_gzip(path: Path, error: Exception) -> UserError:
+    return UserError(f"{path} is not a whole gzip file: {error}", "Fetch or compress the file again.")
 
 
 def _first_visible_byte(stream: IO[bytes]) -> bytes:
@@ -67,7 +73,7 @@ def _first_visible_byte(stream: IO[bytes]) -> bytes:
 def _array_items(path: Path, stream: IO[bytes]) -> Iterator[tuple[str, Any]]:
     try:
         values = json.loads(stream.read().decode("utf-8-sig"))
-    except ValueError as error:  # UnicodeDecodeError is one
+    except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
         raise UserError(f"{path} is not valid JSON: {error}", "Mend the file, or write one object a line.") from error
     for number, value in enumerate(values, 1):
         yield f"{path.name}, item {number}", value
@@ -80,7 +86,7 @@ def _line_items(path: Path, stream: IO[bytes]) -> Iterator[tuple[str, Any]]:
         place = f"{path.name}, line {number}"
         try:
             yield place, json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise UserError(
                 f"{place} is not valid JSON: {error}", "Mend or remove that line, then run again."
             ) from error
@@ -94,10 +100,14 @@ def _rows_of_parquet(path: Path) -> Iterator[RawRow]:
         raise MissingExtraError("pyarrow", "report", "Reading Parquet") from error
     try:
         number = 0
-        for batch in pq.ParquetFile(path).iter_batches():
+        # Parquet is read from its end, so a packed one has to be unpacked as a whole.
+        content = pa.BufferReader(gzip.decompress(path.read_bytes())) if path.suffix == ".gz" else path
+        for batch in pq.ParquetFile(content).iter_batches():
             for values in batch.to_pylist():
                 number += 1
                 yield RawRow(f"{path.name}, row {number}", values)
+    except _GZIP_DAMAGE as error:
+        raise _not_whole_gzip(path, error) from error
     except pa.ArrowInvalid as error:
         raise UserError(f"{path} is not a readable Parquet file: {error}", "Write the file again.") from error
 

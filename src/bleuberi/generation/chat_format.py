@@ -31,11 +31,12 @@ _LLAMA_3: Final = (
     "{{ message['content'] | trim }}<|eot_id|>{% endfor %}"
     "{% if add_generation_prompt %}<|start_header_id|>assistant<|end_header_id|>\n\n{% endif %}"
 )
+# A line break right behind a block's end would be trimmed away (transformers sets trim_blocks), so it is printed.
 _OLMO: Final = (
     "{{ bos_token or '' }}{% for message in messages %}<|{{ message['role'] }}|>\n{{ message['content'] }}"
     "{% if message['role'] == 'assistant' %}{{ eos_token }}{% endif %}"
-    "{% if not loop.last %}\n{% endif %}{% endfor %}"
-    "{% if add_generation_prompt %}\n<|assistant|>\n{% endif %}"
+    "{% if not loop.last %}{{ '\n' }}{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '\n' }}<|assistant|>\n{% endif %}"
 )
 FAMILIES: Final = (
     # First, since newer OLMo vocabularies carry ChatML's tokens too, though the models were never shown them.

@@ -23,6 +23,7 @@ class TransformersEngine:
         """
         try:
             import torch
+            from safetensors import SafetensorError
             from transformers import AutoModelForCausalLM
         except ImportError as error:
             raise MissingExtraError("transformers", "train", "Answering with a language model") from error
@@ -34,7 +35,7 @@ class TransformersEngine:
         dtype = torch.bfloat16 if self._device == "cuda" else torch.float32
         try:
             self._model: Any = AutoModelForCausalLM.from_pretrained(model, dtype=dtype).to(self._device).eval()
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, SafetensorError) as error:
             raise model_unavailable(model, error) from error
         self._stop_ids = stop_token_ids(self._tokenizer, self._model.generation_config.eos_token_id)
         if self._tokenizer.pad_token_id is None:

@@ -31,6 +31,7 @@ def load_policy(settings: Any, tokenizer: Any) -> Any:  # noqa: ANN401 - trl.Mod
     Errors: `UserError` where the model cannot be had.
     """
     import torch
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
 
     name = settings.model_name_or_path
@@ -39,7 +40,7 @@ def load_policy(settings: Any, tokenizer: Any) -> Any:  # noqa: ANN401 - trl.Mod
         model = AutoModelForCausalLM.from_pretrained(
             name, revision=settings.model_revision, dtype=dtype, attn_implementation=settings.attn_implementation
         )
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise model_unavailable(name, error) from error
     model.generation_config.eos_token_id = stop_token_ids(tokenizer, model.generation_config.eos_token_id)
     model.config.eos_token_id = tokenizer.eos_token_id

@@ -1,0 +1,201 @@
+"""Folders and files are whole or absent; damaged shards are set aside; one process at a time writes."""
+
+import json
+import multiprocessing
+import os
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bleuberi.artifacts import (
+    SCHEMA_VERSION,
+    content_hash,
+    folder_lock,
+    fresh_file,
+    fresh_folder,
+    json_hash,
+    make_manifest,
+    read_manifest,
+    read_shard,
+    write_json,
+    write_shard,
+    write_text,
+)
+from bleuberi.errors import UserError
+
+
+class TroubleError(Exception):
+    """Stands for anything that goes wrong while a folder is written."""
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_folder_appears_whole(tmp_path):
+    with fresh_folder(tmp_path / "deep/data") as partial:
+        (partial / "sub").mkdir()
+        write_text(partial / "sub/rows", "1\n")
+        assert not (tmp_path / "deep/data").exists()
+    assert names(tmp_path / "deep") == ["data"]
+    assert (tmp_path / "deep/data/sub/rows").read_text() == "1\n"
+
+
+def half_a_folder(path):
+    with fresh_folder(path) as partial:
+        write_text(partial / "rows", "1\n")
+        raise TroubleError
+
+
+def half_a_file(path):
+    with fresh_file(path) as partial:
+        partial.write_text("half")
+        raise TroubleError
+
+
+def test_a_failure_inside_leaves_nothing(tmp_path):
+    with pytest.raises(TroubleError):
+        half_a_folder(tmp_path / "data")
+    with pytest.raises(TroubleError):
+        half_a_file(tmp_path / "file.json")
+    assert names(tmp_path) == []
+
+
+def test_the_older_one_stays_until_the_new_one_is_whole(tmp_path):
+    for text in ("old", "new"):
+        with fresh_folder(tmp_path / "data") as partial:
+            write_text(partial / text, text)
+    assert names(tmp_path / "data") == ["new"]
+    write_text(tmp_path / "file", "old")
+    with pytest.raises(TroubleError):
+        half_a_folder(tmp_path / "data")
+    with pytest.raises(TroubleError):
+        half_a_file(tmp_path / "file")
+    assert names(tmp_path) == ["data", "file"]
+    assert names(tmp_path / "data") == ["new"]
+    assert (tmp_path / "file").read_text() == "old"
+
+
+def test_folders_that_killed_runs_left_are_cleared_but_not_those_of_others(tmp_path):
+    code = "import os, sys, pathlib; from bleuberi.artifacts import fresh_folder\n"
+    code += "with fresh_folder(pathlib.Path(sys.argv[1])): os._exit(9)"
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "data")], check=False)
+    assert len(names(tmp_path)) == 1
+    with fresh_folder(tmp_path / "data.v2"), fresh_folder(tmp_path / "data") as slow:
+        with fresh_folder(tmp_path / "data") as quick:
+            write_text(quick / "quick", "")
+        write_text(slow / "slow", "")
+    assert names(tmp_path) == ["data", "data.v2"]
+    assert names(tmp_path / "data") == ["slow"]
+
+
+def test_results_are_as_open_as_other_files(tmp_path):
+    before = os.umask(0o022)
+    try:
+        with fresh_folder(tmp_path / "data") as partial:
+            write_text(partial / "rows", "")
+        assert (tmp_path / "data").stat().st_mode & 0o777 == 0o755
+        assert (tmp_path / "data/rows").stat().st_mode & 0o777 == 0o644
+    finally:
+        os.umask(before)
+
+
+def test_trouble_with_the_disk_is_told_in_two_lines(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(UserError) as caught:
+        write_text(tmp_path / "file/inside", "x")
+    assert str(caught.value).startswith(f"{tmp_path}/file/inside could not be written: ")
+    assert str(caught.value).count("\n") == 1
+
+
+@given(
+    st.lists(st.dictionaries(st.text(), st.none() | st.text() | st.integers() | st.floats(allow_nan=False)), max_size=5)
+)
+def test_shards_give_back_what_went_in(tmp_path_factory, rows):
+    path = tmp_path_factory.mktemp("shards") / "s.jsonl"
+    write_shard(path, rows)
+    assert read_shard(path) == rows
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: content[:-30],
+        lambda content: content[: len(content) // 2],
+        lambda content: content.replace(b"two", b"too"),
+        lambda content: b"",
+        lambda content: b"\xff" + content,
+        lambda content: content + b"[1]\n",
+    ],
+)
+def test_a_damaged_shard_is_set_aside(tmp_path, damage):
+    path = tmp_path / "s.jsonl"
+    write_shard(path, [{"key": "a", "text": "one"}, {"key": "b", "text": "two"}])
+    path.write_bytes(damage(path.read_bytes()))
+    assert read_shard(path) is None
+    assert names(tmp_path) == ["s.jsonl.damaged"]
+
+
+def test_manifests(tmp_path):
+    assert read_manifest(tmp_path) is None
+    write_json(tmp_path / "manifest.json", make_manifest("dataset", {"a": 1}, rows=3))
+    manifest = read_manifest(tmp_path)
+    assert (manifest["kind"], manifest["config"], manifest["rows"]) == ("dataset", {"a": 1}, 3)
+    assert manifest["schema_version"] == SCHEMA_VERSION
+    assert manifest["versions"]["python"] == sys.version.split()[0]
+
+
+def test_a_manifest_of_a_newer_version_is_not_guessed_at(tmp_path):
+    write_json(tmp_path / "manifest.json", {"schema_version": SCHEMA_VERSION + 1})
+    with pytest.raises(UserError) as caught:
+        read_manifest(tmp_path)
+    assert (
+        f"newer bleuberi (manifest schema {SCHEMA_VERSION + 1}, this one reads {SCHEMA_VERSION})" in caught.value.what
+    )
+    assert caught.value.cure.startswith("Upgrade with: pip install -U bleuberi")
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"schema_version": null}'])
+def test_a_damaged_manifest(tmp_path, content):
+    (tmp_path / "manifest.json").write_text(content)
+    with pytest.raises(UserError, match=r"manifest\.json cannot be read: .*\nMove the folder away"):
+        read_manifest(tmp_path)
+
+
+def _try_to_hold(folder, results):
+    try:
+        with folder_lock(folder):
+            results.put("held")
+    except UserError as error:
+        results.put(error)
+
+
+def test_two_processes_cannot_hold_one_folder(tmp_path):
+    context = multiprocessing.get_context("fork")
+    results = context.Queue()
+
+    def other():
+        process = context.Process(target=_try_to_hold, args=(tmp_path, results))
+        process.start()
+        result = results.get(timeout=20)
+        process.join()
+        return result
+
+    with folder_lock(tmp_path):
+        refused = other()
+    assert refused.what == f"Another run is writing to {tmp_path} right now."
+    assert refused.cure == "Wait until it has finished, then run again."
+    assert other() == "held"
+
+
+@given(st.lists(st.text()), st.lists(st.text()))
+def test_no_two_lists_of_parts_share_a_hash(first, second):
+    assert (content_hash(*first) == content_hash(*second)) == (first == second)
+
+
+def test_json_hashes_do_not_depend_on_the_order_of_keys():
+    assert json_hash({"a": 1, "b": [2]}) == json_hash(json.loads('{"b": [2], "a": 1}'))
+    assert json_hash({"a": 1}) != json_hash({"a": "1"})

@@ -1,0 +1,35 @@
+"""Names in generated file names: the method's short names, and nothing that a file system refuses."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bleuberi.columns import MAX_LABEL_BYTES, model_short_name, pool_label, reference_label, safe_name
+
+
+def test_reference_labels_use_the_methods_short_names():
+    models = ["gold", "claude-3-7-sonnet@20250219", "deepseek-chat-v3", "gemini-2.5-pro-exp-03-25"]
+    models += ["o4-mini-2025-04-16", "Llama-3.1-8B-Instruct", "My-Own_Model"]
+    assert reference_label(models) == "7ref-gold-claude-deepseek-gemini-o4mini-llama-my-own_model"
+    assert reference_label(["gold"]) == "1ref-gold"
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [("Qwen/Qwen2.5-7B", "Qwen2.5-7B"), ("/models/tiny/", "tiny"), ("tiny", "tiny"), ("a/b c", "b_c")],
+)
+def test_models_are_named_by_their_last_component(model, name):
+    assert model_short_name(model) == name
+
+
+@given(st.text(min_size=1), st.text(min_size=1))
+def test_names_are_harmless_and_short(first, second):
+    name = safe_name(first)
+    assert name
+    assert "/" not in name
+    assert not name.startswith(".")
+    assert len(pool_label([name, safe_name(second)] * 3).encode()) <= MAX_LABEL_BYTES
+
+
+def test_long_names_stay_apart():
+    assert safe_name("x" * 300 + "a") != safe_name("x" * 300 + "b")
