@@ -34,7 +34,7 @@ def grpo_parser(prog: str) -> Parser:
         "--selection_mode", choices=("random", "easy", "medium", "hard"), default="hard", help="hard: the lowest scores"
     )
     add("--num_examples", type=int, help="how many examples to keep; without it all, sorted")
-    add("--metric", help="bleu, rouge, bleu_rouge_f1, or package.module:Class")
+    add("--metric", help="bleu, rouge, bleu_rouge_f1, bertscore, emb, rm, bleu_rm (emb:MODEL), or package.module:Class")
     add("--model", help="whose outputs are scored: hub id or model folder; answers what is not cached")
     add("--output_dir", type=Path, default=Path("../data"), help="where data sets and caches go")
     add("--output_dataset_name", help="folder name in OUTPUT_DIR/data_grpo; generated where not given")
@@ -74,16 +74,13 @@ def grpo(argv: Sequence[str], prog: str = "bleuberi data grpo") -> int:
     from bleuberi.report.score_histogram import draw_score_histogram
 
     arguments["ref_models"] = tuple(arguments["ref_models"])
-    config = GrpoDataConfig(**arguments)
-    made = create_grpo_data(config)
-    if made.scores_path is not None and config.metric and made.signature:
+    made = create_grpo_data(GrpoDataConfig(**arguments))
+    if made.scores_path is not None and made.metric and made.signature:
         for path in (
-            made.folder / f"{config.metric}_distribution.png",
+            made.folder / f"{made.metric}_distribution.png",
             made.scores_path.with_name(made.scores_path.stem + "_distribution.png"),
         ):
-            draw_score_histogram(
-                path, config.metric, made.signature, list(made.pool_scores.values()), made.picked_scores
-            )
+            draw_score_histogram(path, made.metric, made.signature, list(made.pool_scores.values()), made.picked_scores)
     print(f"{made.rows} examples in {made.folder}")
     return 0
 

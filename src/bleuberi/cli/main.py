@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "data sft": Entry("bleuberi.cli.create_training_data:sft", "GRPO data set -> prompt-response pairs for SFT"),
     "train grpo": Entry("bleuberi.cli.train:grpo", "train with a reference-based reward (TRL's GRPO)"),
     "train sft": Entry("bleuberi.cli.train:sft", "train on prompt-response pairs (TRL's SFT)"),
+    "explain": Entry("bleuberi.cli.explain:main", "take one score apart: matched n-grams, brevity penalty, smoothing"),
     "agreement": Entry("bleuberi.cli.agreement:main", "does this reward agree with people on your data? no GPU needed"),
     "evaluate": Entry("bleuberi.cli.evaluate:main", "answers of several models, scored, with paired differences"),
     "demo": Entry("bleuberi.cli.demo:main", "the whole method on this machine, in minutes"),

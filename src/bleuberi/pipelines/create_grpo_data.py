@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bleuberi.artifacts import file_hash
-from bleuberi.columns import model_short_name, pool_label, reference_label
+from bleuberi.columns import model_short_name, pool_label, reference_label, safe_name
 from bleuberi.data.grpo_rows import to_row
 from bleuberi.data.pool import Pool, read_pool
 from bleuberi.data.references import join_references, order_references
@@ -97,6 +97,7 @@ class GrpoData:
     generated_now: int
     pool_scores: dict[str, float]  # of all scored rows; empty where the data set was reused or not scored
     picked_scores: list[float]
+    metric: str | None  # the reward's name
     scores_path: Path | None
     signature: str | None
 
@@ -110,7 +111,7 @@ def create_grpo_data(config: GrpoDataConfig) -> GrpoData:
     made = None if config.overwrite else find_made(parent, request, config.output_dataset_name)
     if made is not None:
         log.info("The data set %s was made by the same command and is used as it is", made.folder)
-        return GrpoData(made.folder, made.rows, True, 0, {}, [], None, made.reward_signature)
+        return GrpoData(made.folder, made.rows, True, 0, {}, [], None, None, made.reward_signature)
     if config.output_dataset_name is not None and not config.overwrite:
         refuse_other(parent / config.output_dataset_name, request)
 
@@ -136,7 +137,7 @@ def create_grpo_data(config: GrpoDataConfig) -> GrpoData:
     reasons.update({**answers.dropped, **(scores.dropped if scores else {}), "not selected": unselected})
     tally = Tally(len(pool.rows), len(chosen), dict(reasons))
     _tell(config, tally)
-    metric = config.metric if scores else None
+    metric = load_reward(config.metric).name if scores and config.metric else None
     folder = save_dataset(
         parent / (config.output_dataset_name or f"{label}_{config.selection_mode}_{len(chosen)}"),
         [to_row(row, {metric: scores.by_id[row.id]} if metric and scores else {}) for row in chosen],
@@ -149,10 +150,10 @@ def create_grpo_data(config: GrpoDataConfig) -> GrpoData:
         reward_signature=scores.signature if scores else None,
     )
     if scores is None:
-        return GrpoData(folder, len(chosen), False, 0, {}, [], None, None)
+        return GrpoData(folder, len(chosen), False, 0, {}, [], None, None, None)
     picked = [scores.by_id[row.id] for row in chosen]
     return GrpoData(
-        folder, len(chosen), False, answers.generated_now, scores.by_id, picked, scores_path, scores.signature
+        folder, len(chosen), False, answers.generated_now, scores.by_id, picked, metric, scores_path, scores.signature
     )
 
 
@@ -170,7 +171,7 @@ def _score(examples: Sequence[Example], config: GrpoDataConfig, path: Path | Non
     if config.outputs is not None:
         answers = answers_from_file(examples, config.outputs, config.model)
     else:
-        imported = imported_scores(examples, config.metric, path)
+        imported = imported_scores(examples, load_reward(config.metric).name, path)
         if imported is not None:
             return Answers({}, provenance={"scores_imported_from": path.name}), imported
         if config.model is None:
@@ -188,7 +189,8 @@ def _draw(examples: Sequence[Example], config: GrpoDataConfig) -> list[Example]:
 def _label(config: GrpoDataConfig, pool: Pool) -> str:
     """`{pool}_{metric}_{model}_{n}ref-{names}`, or `{pool}_{n}ref-{names}` where nothing is scored."""
     model = config.model or (config.outputs.name.split(".")[0] if config.outputs else "")
-    scored = [config.metric, model_short_name(model)] if config.scores_needed and config.metric else []
+    metric = safe_name(load_reward(config.metric).name) if config.scores_needed and config.metric else ""
+    scored = [metric, model_short_name(model)] if metric else []
     return pool_label([pool.name, *scored, reference_label(order_references(config.ref_models))])
 
 

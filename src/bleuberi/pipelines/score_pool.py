@@ -15,7 +15,9 @@ from bleuberi.artifacts import file_hash, json_hash, make_manifest, write_json, 
 from bleuberi.columns import score_column
 from bleuberi.errors import UserError
 from bleuberi.records import Example
-from bleuberi.rewards import Reward
+from bleuberi.rewards import WITH_MODEL, Reward
+from bleuberi.rewards.base import TextReward
+from bleuberi.rewards.cached import CachedReward
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +43,7 @@ def score_pool(examples: Sequence[Example], response_by_id: Mapping[str, str], r
     values = _kept_scores(path, score_column(reward.name), key)
     if values is None:
         log.info("Scoring %d responses with %s", len(scored), reward.signature())
-        values = reward(
+        values = _row_by_row(reward, path.parent)(
             prompts=[row.prompt for row in scored],
             responses=[response_by_id[row.id] for row in scored],
             references=[row.references for row in scored],
@@ -81,6 +83,13 @@ def imported_scores(examples: Sequence[Example], metric: str, path: Path) -> Sco
     log.info("Imported %d scores from %s (made elsewhere: their signature is not known)", len(by_id), path)
     signature = f"{metric}|imported:{file_hash(path)[:16]}"
     return Scores(by_id, {"without an imported score": len(examples) - len(by_id)}, signature)
+
+
+def _row_by_row(reward: Reward, folder: Path) -> Reward:
+    """A reward that runs a model keeps each row's score, so a killed run goes on; text rewards outrun the disk."""
+    if reward.name in WITH_MODEL and isinstance(reward, TextReward) and not getattr(reward, "over_whole_pool", False):
+        return CachedReward(reward, folder / "scores.sqlite")
+    return reward
 
 
 def _kept_scores(path: Path, column: str, key: Mapping[str, str]) -> list[float | None] | None:
