@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import re
+import shlex
 import subprocess
 import sys
 import time
@@ -9,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bleuberi.cli.agreement import main
+from bleuberi.cli.agreement import main, parser
 from bleuberi.errors import UserError
 
 REPOSITORY = Path(__file__).parents[2]
@@ -194,6 +196,37 @@ def test_help_and_import_load_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "--label_column" in done.stdout
+
+
+def documented_commands():
+    """The commands of docs/validity.md, as lists of flags."""
+    text = (REPOSITORY / "docs" / "validity.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```bash\n(.*?)```", text, flags=re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines()]
+    return [
+        shlex.split(line.replace("$DATA", str(DATA)))[2:] for line in lines if line.startswith("bleuberi agreement")
+    ]
+
+
+@needs_data
+def test_documented_commands_name_flags_and_files_that_exist():
+    commands = documented_commands()
+    assert len(commands) == 13
+    for flags in commands:
+        given = parser().parse_args(flags)
+        for name in (given.preferences, given.outputs, given.pool, given.labels):
+            assert name is None or Path(name).exists(), name
+
+
+@needs_data
+def test_the_negative_control_is_documented_as_it_comes_out(tmp_path):
+    flags = next(flags for flags in documented_commands() if "prometheus" in flags[1])
+    assert main([*flags, "--rewards", "bleu", "--resamples", "300", "--no_figures", "--output_dir", str(tmp_path)]) == 0
+    result = json.loads((tmp_path / "agreement.json").read_text(encoding="utf-8"))
+    pairs = {one["name"]: one["answer_pairs"] for one in result["rewards"]}
+    text = (REPOSITORY / "docs" / "validity.md").read_text(encoding="utf-8")
+    assert f"BLEU agrees in {100 * pairs['bleu']['value']:.1f} %" in text
+    assert f"the longer answer in {100 * pairs['longer_words']['value']:.1f} %" in text
 
 
 @needs_data

@@ -87,7 +87,9 @@ def systems_table(result: Mapping[str, Any], *, wide: bool = True) -> Table:
     )
     table.add_column("score", no_wrap=True)
     headers = ["Spearman", "vs length", "answer pairs", "Kendall", "Spearman, prompts", "Spearman, models"]
-    for header in headers if wide else headers[:3]:
+    judged = any(one["answer_pairs"] for one in result["rewards"])
+    shown = [header for header in headers[: None if wide else 3] if judged or header != "answer pairs"]
+    for header in shown:
         table.add_column(header, justify="right", no_wrap=True)
     for one in result["rewards"]:
         spearman, kendall, lead = one["spearman"], one["kendall"], one["spearman_minus_length"]
@@ -99,7 +101,7 @@ def systems_table(result: Mapping[str, Any], *, wide: bool = True) -> Table:
             span(spearman["prompts"]),
             span(spearman["systems"]),
         ]
-        table.add_row(one["name"], *(cells if wide else cells[:3]))
+        table.add_row(one["name"], *(cell for header, cell in zip(headers, cells, strict=True) if header in shown))
     return table
 
 
