@@ -1,13 +1,14 @@
 """Scores from Arrow are those of the same texts as Python objects, whatever the layout of the batch."""
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from bleuberi.errors import UserError
 from bleuberi.rewards import Bleu, RougeL
 from bleuberi.rewards.arrow import read_arrow, score_arrow
 from bleuberi.rewards.bleu import BleuShortF1
+
+pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+pq = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
 
 ROWS = [
     ("the cat sat on the mat", ["the cat sat on a mat", "a cat"]),
