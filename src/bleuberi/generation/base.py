@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from bleuberi.records import Conversation
 
-FinishReason = Literal["stop", "length", "prompt_too_long"]
+FinishReason = Literal["stop", "length", "prompt_too_long", "refused"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +42,15 @@ class Output(NamedTuple):
     text: str
     finish_reason: FinishReason
     tokens: int
+    served_model: str = ""  # the model as the server that answered names it, e.g. with its date
+    served_on: str = ""  # the day of the answer, where the model behind a name can change
 
 
 OnOutput = Callable[[Output], None]
 
 
 class Engine(Protocol):
-    """Answers conversations with one model that it has loaded."""
+    """Answers conversations with one model that it has loaded, a shard in one call."""
 
     shard_rows: int  # so many rows are asked in one call, and are kept or lost together
 
@@ -60,4 +62,21 @@ class Engine(Protocol):
         on_output: OnOutput,  # told of each answer as it comes, for progress
     ) -> list[Output]:  # N
         """Answer all. A prompt too long for the model gets the finish reason `prompt_too_long` and no text."""
+        ...
+
+
+class Request(NamedTuple):
+    """One question of a stream, with a seed of its own."""
+
+    key: str
+    conversation: Conversation
+    seed: int
+
+
+@runtime_checkable
+class StreamingEngine(Protocol):
+    """Answers one by one, in any order: no row waits for its shard, and each is kept as it comes."""
+
+    def stream(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[tuple[Request, Output]]:
+        """Answer all, with several in work at once; takes from `requests` as work gets done."""
         ...
