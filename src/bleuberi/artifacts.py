@@ -104,6 +104,14 @@ def write_json(path: Path, value: object) -> None:
     write_text(path, json.dumps(value, ensure_ascii=False, indent=2) + "\n")
 
 
+def read_json(path: Path) -> Any:  # noqa: ANN401 - whatever was written
+    """A JSON file's value. Errors: `UserError` where it is damaged."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{path} is not valid JSON: {error}", "Move the file away; it is then made again.") from error
+
+
 @contextlib.contextmanager
 def fresh_file(path: Path) -> Iterator[Path]:
     """A temporary file beside `path` that takes its place when the block ends well, and goes when it does not."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
+from bleuberi.errors import UserError
 from bleuberi.records import Conversation
 
 FinishReason = Literal["stop", "length", "prompt_too_long", "refused"]
@@ -23,6 +24,17 @@ class Sampling:
     top_p: float = 0.9
     top_k: int = 0
     seed: int = 42
+
+    def check(self) -> None:
+        """Errors: `UserError` for a setting that means nothing."""
+        if self.max_new_tokens < 1:
+            raise UserError(f"The most new tokens are {self.max_new_tokens}.", "Give a number of at least 1, e.g. 512.")
+        if not 0 <= self.temperature < float("inf"):
+            raise UserError(f"The temperature is {self.temperature}.", "Give 0 (greedy) or more.")
+        if not 0 < self.top_p <= 1 or self.top_k < 0:
+            raise UserError(f"top_p is {self.top_p} and top_k {self.top_k}.", "Give 0 < top_p <= 1, and top_k >= 0.")
+        if not 0 <= self.seed < 2**32:
+            raise UserError(f"The seed {self.seed} is out of range.", "Give a whole number from 0 to 4294967295.")
 
     def settings(self) -> dict[str, Any]:
         return asdict(self)

@@ -15,7 +15,6 @@ from bleuberi.artifacts import content_hash, folder_lock, json_hash, read_shard,
 from bleuberi.columns import model_short_name
 from bleuberi.generation.answer_store import AnswerStore, in_batches, shard_paths, to_output
 from bleuberi.generation.base import Engine, OnOutput, Output, Request, Sampling, StreamingEngine
-from bleuberi.generation.key_index import KeyIndex, Place
 from bleuberi.generation.model_identity import ModelIdentity
 from bleuberi.generation.progress import answer_progress
 from bleuberi.records import Conversation
@@ -23,6 +22,7 @@ from bleuberi.records import Conversation
 log = logging.getLogger(__name__)
 
 _LOOKUP_ROWS = 1024
+_COUNT_ROWS = 65_536
 
 
 class CachedEngine:
@@ -122,25 +122,24 @@ class CachedEngine:
         sampling: Sampling,
         on_output: OnOutput,
     ) -> None:
+        in_work: set[str] = set()
+
         def requests() -> Iterator[Request]:
-            asked = KeyIndex()
-            for batch in in_batches(conversations, _LOOKUP_ROWS):
-                keys = [prompt_key(conversation) for conversation in batch]
-                for key, row, new in zip(keys, batch, store.missing(keys), strict=True):
-                    if new and asked.add([key], [_NOWHERE]):
-                        yield Request(key, row, row_seed(sampling, key))
+            for row in conversations:
+                key = prompt_key(row)
+                if key not in in_work and store.missing([key])[0]:
+                    in_work.add(key)
+                    yield Request(key, row, row_seed(sampling, key))
 
         try:
             for request, output in engine.stream(requests(), sampling):
                 store.append(request.key, output)
+                in_work.discard(request.key)
                 self.answered_now += 1
                 on_output(output)
             store.seal()
         finally:
             store.close()
-
-
-_NOWHERE = Place(0, 0)
 
 
 def prompt_key(conversation: Conversation) -> str:
@@ -167,12 +166,10 @@ def read_answers(folder: Path) -> dict[str, Output]:
 
 
 def _count(conversations: Iterable[Conversation], store: AnswerStore) -> tuple[int, int]:
-    """How many different questions there are, and how many of them have no answer."""
-    seen = KeyIndex()
-    missing = 0
-    for batch in in_batches(conversations, _LOOKUP_ROWS):
+    """How many questions there are, and how many of them have no answer; one that stands twice nearby counts once."""
+    asked = missing = 0
+    for batch in in_batches(conversations, _COUNT_ROWS):
         keys = list(dict.fromkeys(prompt_key(conversation) for conversation in batch))
-        fresh = [key for key, known in zip(keys, seen.find(keys), strict=True) if known is None]
-        seen.add(fresh, [_NOWHERE] * len(fresh))
-        missing += sum(store.missing(fresh))
-    return len(seen), missing
+        asked += len(keys)
+        missing += sum(store.missing(keys))
+    return asked, missing

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 _KEY_BYTES: Final = 16  # of the 32 that SHA-256 has: two keys meet by chance once in 10^19 caches of a billion rows
-_MERGE_AT: Final = 32_768
+_MERGE_AT: Final = 8192
 
 
 class Place(NamedTuple):
@@ -60,13 +60,13 @@ class KeyIndex:
     def _merge(self) -> None:
         import numpy as np
 
-        keys = np.concatenate([self._keys, np.array(list(self._recent), dtype=self._keys.dtype)])
-        files = np.array([place.file for place in self._recent.values()], dtype=np.uint32)
-        offsets = np.array([place.offset for place in self._recent.values()], dtype=np.uint64)
-        order = np.argsort(keys, kind="stable")
-        self._keys = keys[order]
-        self._files = np.concatenate([self._files, files])[order]
-        self._offsets = np.concatenate([self._offsets, offsets])[order]
+        fresh = sorted(self._recent.items())
+        keys = np.array([key for key, _ in fresh], dtype=self._keys.dtype)
+        spots = np.searchsorted(self._keys, keys)
+        # One array after the other, so that no two stand twice in memory.
+        self._keys = np.insert(self._keys, spots, keys)
+        self._files = np.insert(self._files, spots, np.array([place.file for _, place in fresh], dtype=np.uint32))
+        self._offsets = np.insert(self._offsets, spots, np.array([place.offset for _, place in fresh], dtype=np.uint64))
         self._recent = {}
 
 
