@@ -105,10 +105,18 @@ def write_json(path: Path, value: object) -> None:
     write_text(path, json.dumps(value, ensure_ascii=False, indent=2) + "\n")
 
 
+def read_json(path: Path) -> Any:  # noqa: ANN401 - whatever was written
+    """A JSON file's value. Errors: `UserError` where it is damaged."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{path} is not valid JSON: {error}", "Move the file away; it is then made again.") from error
+
+
 @contextlib.contextmanager
 def fresh_file(path: Path) -> Iterator[Path]:
     """A temporary file beside `path` that takes its place when the block ends well, and goes when it does not."""
-    with _as_user_errors(path):
+    with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:80]}.", suffix=f".partial{path.suffix}")
         os.close(handle)
@@ -129,7 +137,7 @@ def fresh_folder(path: Path) -> Iterator[Path]:
     An older folder at `path` stays until the new one is whole. Folders that killed runs left are cleared away; one
     that a living process still writes is not.
     """
-    with _as_user_errors(path), contextlib.ExitStack() as held:
+    with disk_errors(path), contextlib.ExitStack() as held:
         path.parent.mkdir(parents=True, exist_ok=True)
         _clear_abandoned(path)
         partial = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial"))
@@ -156,7 +164,7 @@ def fresh_folder(path: Path) -> Iterator[Path]:
 @contextlib.contextmanager
 def folder_lock(folder: Path) -> Iterator[None]:
     """Hold a folder for this process. Errors: `UserError` where another process holds it."""
-    with _as_user_errors(folder):
+    with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         stream = (folder / ".lock").open("w")
     with stream:
@@ -177,19 +185,26 @@ def write_shard(path: Path, rows: Iterable[Json]) -> None:
     write_text(path, f"{body}{footer}\n")
 
 
-def read_shard(path: Path) -> list[dict[str, Any]] | None:
-    """The rows of a shard. None where its checksum fails: the file is then set aside under `….damaged`."""
-    text = path.read_text(encoding="utf-8", errors="replace")
-    body, _, footer = text.rstrip("\n").rpartition("\n")
-    body += "\n" if body else ""
+def shard_body(path: Path) -> bytes | None:
+    """The rows of a shard as they lie on disk, each a line. None where its checksum fails: the file is then set
+    aside under `….damaged`."""
+    body, _, footer = path.read_bytes().rstrip(b"\n").rpartition(b"\n")
+    body += b"\n" if body else b""
     try:
         good = json.loads(footer).get("sha256") == content_hash(body)
     except (ValueError, AttributeError):
         good = False
     if not good:
-        path.replace(path.with_name(path.name + ".damaged"))
+        with disk_errors(path):
+            path.replace(path.with_name(path.name + ".damaged"))
         return None
-    return [json.loads(line) for line in body.splitlines()]
+    return body
+
+
+def read_shard(path: Path) -> list[dict[str, Any]] | None:
+    """The rows of a shard. None where its checksum fails: the file is then set aside under `….damaged`."""
+    body = shard_body(path)
+    return None if body is None else [json.loads(line) for line in body.splitlines()]
 
 
 def _clear_abandoned(path: Path) -> None:
@@ -211,7 +226,7 @@ def _flock(folder: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _as_user_errors(path: Path) -> Iterator[None]:
+def disk_errors(path: Path) -> Iterator[None]:
     """Say trouble with the disk in two lines; errors about other places are somebody else's."""
     try:
         yield

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from bleuberi.cli.engine_flags import add_engine_flags, take_engine_options
 from bleuberi.cli.parser import Parser, run
 from bleuberi.columns import SHORT_REFERENCE_NAMES
 
@@ -41,18 +42,13 @@ def grpo_parser(prog: str) -> Parser:
     add("--inference_max_new_tokens", type=int, default=512, help="the most tokens an output may have")
     add("--seed", type=int, default=42, help="of outputs and of random selection")
     add(
-        "--engine",
-        choices=("auto", "vllm", "transformers"),
-        default="auto",
-        help="what answers; auto: vLLM where it runs",
-    )
-    add(
         "--outputs",
         type=Path,
         metavar="FILE",
         help="outputs made elsewhere: JSONL, Parquet or CSV with id and response",
     )
     add("--overwrite", action="store_true", help="replace a data set of that name that was made otherwise")
+    add_engine_flags(parser)
     return parser
 
 
@@ -74,6 +70,7 @@ def grpo(argv: Sequence[str], prog: str = "bleuberi data grpo") -> int:
     from bleuberi.report.score_histogram import draw_score_histogram
 
     arguments["ref_models"] = tuple(arguments["ref_models"])
+    take_engine_options(arguments)
     made = create_grpo_data(GrpoDataConfig(**arguments))
     if made.scores_path is not None and made.metric and made.signature:
         for path in (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from bleuberi.cli.engine_flags import add_engine_flags, take_engine_options
 from bleuberi.cli.parser import Parser
 from bleuberi.errors import UserError
 
@@ -21,8 +22,8 @@ def make_parser() -> Parser:
     add("--ref_models", nargs="+", default=["gold"], metavar="NAME", help="whose answers are the references")
     add("--metrics", nargs="+", default=["bleu", "rouge"], metavar="METRIC", help="rewards to score with")
     add("--max_new_tokens", type=int, default=512, help="the most tokens an answer may have")
-    add("--engine", choices=("auto", "vllm", "transformers"), default="auto", help="what answers")
     add("--cache_dir", type=Path, help="where answers are kept; OUTPUT_DIR/inference_outputs where not given")
+    add_engine_flags(parser)
     return parser
 
 
@@ -37,6 +38,7 @@ def main(argv: Sequence[str]) -> int:
         models.append((name, model))
     for name in ("ref_models", "metrics"):
         arguments[name] = tuple(arguments[name])
+    take_engine_options(arguments)
     from bleuberi.evaluation.answer_benchmark import EvaluationConfig, evaluate
     from bleuberi.report import evaluation_table as report
 

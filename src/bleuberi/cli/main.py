@@ -21,6 +21,7 @@ class Entry(NamedTuple):
 
 
 COMMANDS: Final = {
+    "references": Entry("bleuberi.cli.references:main", "answers of a strong model as reference answers of a pool"),
     "data grpo": Entry(
         "bleuberi.cli.create_training_data:grpo", "pool -> outputs -> scores -> selection: a GRPO data set"
     ),
@@ -30,6 +31,9 @@ COMMANDS: Final = {
     "explain": Entry("bleuberi.cli.explain:main", "take one score apart: matched n-grams, brevity penalty, smoothing"),
     "agreement": Entry("bleuberi.cli.agreement:main", "does this reward agree with people on your data? no GPU needed"),
     "evaluate": Entry("bleuberi.cli.evaluate:main", "answers of several models, scored, with paired differences"),
+    "cache ls": Entry("bleuberi.cli.cache:ls", "which outputs are cached, of which models and settings"),
+    "cache explain": Entry("bleuberi.cli.cache:explain", "which rows of a pool are cached, and why others are not"),
+    "cache prune": Entry("bleuberi.cli.cache:prune", "remove damaged files, or the outputs of a model"),
     "demo": Entry("bleuberi.cli.demo:main", "the whole method on this machine, in minutes"),
 }
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bleuberi import columns
 from bleuberi.data.tables import TABLE_FORMATS, RawRow, read_rows
 from bleuberi.errors import UserError
-from bleuberi.records import Message, PoolRow
+from bleuberi.records import Conversation, Message, PoolRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,16 @@ def read_pool(source: str, ref_models: Sequence[str]) -> Pool:
                 f"Use --ref_models with one or more of those, e.g. --ref_models {next(iter(found_models), 'gold')}.",
             )
     return Pool(pool_name(source), rows, list(found_models), digest.hexdigest())
+
+
+def read_questions(source: str) -> Iterator[tuple[RawRow, Conversation]]:
+    """Each row as it lies in the pool, and what it asks, one after the other: memory does not grow with the pool.
+
+    Errors: as `read_pool` for a row; what only all rows together tell is not checked.
+    """
+    for raw in read_rows(source):
+        row = _pool_row(raw, (), default_source="")
+        yield raw, Conversation(row.id, row.messages)
 
 
 def pool_name(source: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from bleuberi.artifacts import make_manifest, write_json, write_text
 from bleuberi.data.pool import read_pool
 from bleuberi.data.references import join_references
 from bleuberi.errors import UserError
-from bleuberi.generation import cached_engine
+from bleuberi.generation import EngineOptions, cached_engine
 from bleuberi.generation.base import Output, Sampling
 from bleuberi.records import Example
 from bleuberi.rewards import Reward, load_reward
@@ -35,6 +35,7 @@ class EvaluationConfig:
     metrics: tuple[str, ...] = ("bleu", "rouge")
     max_new_tokens: int = 512
     engine: str = "auto"
+    engine_options: EngineOptions = field(default_factory=EngineOptions)
     cache_dir: Path | None = None
 
 
@@ -76,7 +77,7 @@ def evaluate(config: EvaluationConfig) -> Evaluation:
     outputs: dict[str, dict[str, Output]] = {}
     for name, model in config.models:
         log.info("Answers of %s (%s)", name, model)
-        outputs[name] = cached_engine(model, config.engine, cache).answer(
+        outputs[name] = cached_engine(model, config.engine, cache, config.engine_options).answer(
             [row.conversation for row in examples], sampling
         )
     answered = [

@@ -5,42 +5,88 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
 
 from bleuberi.errors import UserError
-from bleuberi.generation.base import Engine
+from bleuberi.generation.base import Engine, StreamingEngine
 from bleuberi.generation.cached import CachedEngine
-from bleuberi.generation.model_identity import identify_model, is_model_folder
+from bleuberi.generation.model_identity import ModelIdentity, folder_revision, identify_model, is_model_folder
+from bleuberi.generation.options import ENGINES, EngineOptions, resolve_engine
+
+__all__ = ["ENGINES", "EngineOptions", "cached_engine", "check_engine", "local_revision"]
 
 log = logging.getLogger(__name__)
 
-ENGINES: Final = ("auto", "vllm", "transformers")
+_PLAIN = EngineOptions()
 
 
-def cached_engine(model: str, engine: str, cache_folder: Path) -> CachedEngine:
+def cached_engine(model: str, engine: str, cache_folder: Path, options: EngineOptions = _PLAIN) -> CachedEngine:
     """The model behind an output cache. `engine`: a name of ENGINES; `auto` takes vLLM where it can run.
 
     Nothing is loaded but the tokenizer until an answer is missing. Errors: `UserError` for an unknown engine or model.
     """
-    if engine not in ENGINES:
-        raise UserError(f"There is no engine {engine!r}.", f"Choose one with --engine: {', '.join(ENGINES)}.")
-    is_model_folder(model)
-    return CachedEngine(identify_model(model), _maker(model, engine), cache_folder)
+    engine = resolve_engine(engine, options)
+    return CachedEngine(_identity(model, engine, options), _maker(model, engine, options), cache_folder)
 
 
-def _maker(model: str, engine: str) -> Callable[[], Engine]:
-    def make() -> Engine:
-        from bleuberi.generation.vllm_engine import VllmEngine, vllm_obstacle
+def check_engine(model: str | None, engine: str, options: EngineOptions = _PLAIN) -> None:
+    """Refuse, before anything is read, an engine or a model folder that cannot work. Errors: `UserError`."""
+    chosen = resolve_engine(engine, options)
+    if model is not None and chosen not in ("openai", "canned"):
+        is_model_folder(model)
 
-        chosen = engine
-        if engine == "auto":
-            obstacle = vllm_obstacle()
-            chosen = "transformers" if obstacle else "vllm"
-            log.info("Engine: %s%s", chosen, f" ({obstacle})" if obstacle else "")
+
+def local_revision(model: str, engine: str, options: EngineOptions = _PLAIN) -> str | None:
+    """What tells two models of one name apart, as far as it is known without the network; None for a hub id."""
+    engine = resolve_engine(engine, options)
+    if engine in ("openai", "canned"):
+        return _identity(model, engine, options).revision
+    return folder_revision(Path(model).expanduser()) if is_model_folder(model) else None
+
+
+def _identity(model: str, engine: str, options: EngineOptions) -> ModelIdentity:
+    if engine == "openai":
+        return ModelIdentity(model, f"endpoint:{options.url}", "")  # the template is the server's
+    if engine == "canned":
+        from bleuberi.generation.canned import answers_revision
+
+        return ModelIdentity(model, answers_revision(_answers_file(options)), "")
+    return identify_model(model)
+
+
+def _maker(model: str, engine: str, options: EngineOptions) -> Callable[[], Engine | StreamingEngine]:
+    def make() -> Engine | StreamingEngine:
+        chosen = _pick() if engine == "auto" else engine
         if chosen == "vllm":
-            return VllmEngine(model)
+            from bleuberi.generation.vllm_engine import VllmEngine
+
+            return VllmEngine(model, **options.engine_args)
+        if chosen == "openai":
+            from bleuberi.generation.openai_engine import OpenAIEngine
+
+            return OpenAIEngine(model, options)
+        if chosen == "canned":
+            from bleuberi.generation.canned import CannedFileEngine
+
+            return CannedFileEngine(_answers_file(options))
         from bleuberi.generation.transformers_engine import TransformersEngine
 
-        return TransformersEngine(model)
+        try:
+            return TransformersEngine(model, **options.engine_args)
+        except TypeError as error:
+            raise UserError(f"--engine_args: {error}", "The transformers engine takes batch_rows=32.") from error
 
     return make
+
+
+def _pick() -> str:
+    from bleuberi.generation.vllm_engine import vllm_obstacle
+
+    obstacle = vllm_obstacle()
+    log.info("Engine: %s", f"transformers ({obstacle})" if obstacle else "vllm (it is installed and has a device)")
+    return "transformers" if obstacle else "vllm"
+
+
+def _answers_file(options: EngineOptions) -> Path:
+    if options.answers is None:
+        raise ValueError("the canned engine has no file")  # resolve_engine has refused this
+    return options.answers

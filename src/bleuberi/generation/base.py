@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
+from bleuberi.errors import UserError
 from bleuberi.records import Conversation
 
-FinishReason = Literal["stop", "length", "prompt_too_long"]
+FinishReason = Literal["stop", "length", "prompt_too_long", "refused"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,17 @@ class Sampling:
     top_p: float = 0.9
     top_k: int = 0
     seed: int = 42
+
+    def check(self) -> None:
+        """Errors: `UserError` for a setting that means nothing."""
+        if self.max_new_tokens < 1:
+            raise UserError(f"The most new tokens are {self.max_new_tokens}.", "Give a number of at least 1, e.g. 512.")
+        if not 0 <= self.temperature < float("inf"):
+            raise UserError(f"The temperature is {self.temperature}.", "Give 0 (greedy) or more.")
+        if not 0 < self.top_p <= 1 or self.top_k < 0:
+            raise UserError(f"top_p is {self.top_p} and top_k {self.top_k}.", "Give 0 < top_p <= 1, and top_k >= 0.")
+        if not 0 <= self.seed < 2**32:
+            raise UserError(f"The seed {self.seed} is out of range.", "Give a whole number from 0 to 4294967295.")
 
     def settings(self) -> dict[str, Any]:
         return asdict(self)
@@ -42,13 +54,15 @@ class Output(NamedTuple):
     text: str
     finish_reason: FinishReason
     tokens: int
+    served_model: str = ""  # the model as the server that answered names it, e.g. with its date
+    served_on: str = ""  # the day of the answer, where the model behind a name can change
 
 
 OnOutput = Callable[[Output], None]
 
 
 class Engine(Protocol):
-    """Answers conversations with one model that it has loaded."""
+    """Answers conversations with one model that it has loaded, a shard in one call."""
 
     shard_rows: int  # so many rows are asked in one call, and are kept or lost together
 
@@ -60,4 +74,21 @@ class Engine(Protocol):
         on_output: OnOutput,  # told of each answer as it comes, for progress
     ) -> list[Output]:  # N
         """Answer all. A prompt too long for the model gets the finish reason `prompt_too_long` and no text."""
+        ...
+
+
+class Request(NamedTuple):
+    """One question of a stream, with a seed of its own."""
+
+    key: str
+    conversation: Conversation
+    seed: int
+
+
+@runtime_checkable
+class StreamingEngine(Protocol):
+    """Answers one by one, in any order: no row waits for its shard, and each is kept as it comes."""
+
+    def stream(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[tuple[Request, Output]]:
+        """Answer all, with several in work at once; takes from `requests` as work gets done."""
         ...

@@ -1,32 +1,39 @@
-"""An engine that never answers the same question twice. Knows cache keys and shards; knows no model.
+"""An engine that never answers the same question twice. Knows cache keys and what is missing; knows no model.
 
-A shard holds the answers of a fixed run of rows. It is written whole, so a killed run loses at most the shard in work;
-its seed comes from its rows, so that doing it again gives the same texts where the engine is deterministic.
+Where an engine answers shards, a shard holds the answers of a fixed run of rows. It is written whole, so a killed run
+loses at most the shard in work; its seed comes from its rows, so that doing it again gives the same texts where the
+engine is deterministic. Where an engine answers one by one, each answer is kept as it comes, its seed its own.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from bleuberi.artifacts import content_hash, folder_lock, json_hash, read_shard, write_json, write_shard
+from bleuberi.artifacts import content_hash, folder_lock, json_hash, read_shard, write_json
 from bleuberi.columns import model_short_name
-from bleuberi.generation.base import Engine, Output, Sampling
+from bleuberi.generation.answer_store import AnswerStore, in_batches, shard_paths, to_output
+from bleuberi.generation.base import Engine, OnOutput, Output, Request, Sampling, StreamingEngine
 from bleuberi.generation.model_identity import ModelIdentity
 from bleuberi.generation.progress import answer_progress
 from bleuberi.records import Conversation
 
 log = logging.getLogger(__name__)
 
+_LOOKUP_ROWS = 1024
+_COUNT_ROWS = 65_536
+
 
 class CachedEngine:
     """Answers from `cache_folder` where it can; loads the engine only where an answer is missing."""
 
-    def __init__(self, identity: ModelIdentity, make_engine: Callable[[], Engine], cache_folder: Path) -> None:
+    def __init__(
+        self, identity: ModelIdentity, make_engine: Callable[[], Engine | StreamingEngine], cache_folder: Path
+    ) -> None:
         self.identity = identity
         self._make_engine = make_engine
-        self._engine: Engine | None = None
+        self._engine: Engine | StreamingEngine | None = None
         self._cache_folder = cache_folder
         self.answered_now = 0  # rows that this object had to generate
 
@@ -37,29 +44,42 @@ class CachedEngine:
 
     def answer(self, conversations: Sequence[Conversation], sampling: Sampling) -> dict[str, Output]:
         """The answers by conversation id. Errors: `UserError` where another run fills the same cache."""
-        keys = {conversation.id: prompt_key(conversation) for conversation in conversations}
-        folder = self.folder(sampling)
-        known = read_answers(folder)
-        if any(key not in known for key in keys.values()):
-            with folder_lock(folder):
-                known = read_answers(folder)  # another run may have finished meanwhile
-                self._fill(folder, conversations, keys, known, sampling)
+        return {conversation.id: output for conversation, output in self.answer_each(conversations, sampling)}
+
+    def answer_each(
+        self, conversations: Iterable[Conversation], sampling: Sampling
+    ) -> Iterator[tuple[Conversation, Output]]:
+        """The answers in the order of the questions; memory does not grow with their number.
+
+        `conversations` is walked several times, so it must begin anew each time. Errors: as `answer`.
+        """
+        store = AnswerStore(self.folder(sampling))
+        asked, missing = _count(conversations, store)
+        if missing:
+            with folder_lock(store.folder):
+                recovered = store.recover()
+                store.refresh()  # another run may have finished meanwhile
+                if recovered:
+                    log.info("%d outputs of an interrupted run are taken over", recovered)
+                asked, missing = _count(conversations, store)
+                if missing:
+                    self._fill(store, conversations, sampling, asked, missing)
         else:
-            log.info("All %d outputs come from the cache %s", len(keys), folder)
-        return {row: known[key] for row, key in keys.items()}
+            log.info("All %d outputs come from the cache %s", asked, store.folder)
+        for batch in in_batches(conversations, _LOOKUP_ROWS):
+            outputs = store.read([prompt_key(conversation) for conversation in batch])
+            for conversation, output in zip(batch, outputs, strict=True):
+                if output is None:
+                    raise LookupError(f"no answer for {conversation.id}: the questions changed while they were walked")
+                yield conversation, output
 
     def _fill(
-        self,
-        folder: Path,
-        conversations: Sequence[Conversation],
-        keys: dict[str, str],
-        known: dict[str, Output],  # gains the new answers
-        sampling: Sampling,
+        self, store: AnswerStore, conversations: Iterable[Conversation], sampling: Sampling, asked: int, missing: int
     ) -> None:
         if self._engine is None:
             self._engine = self._make_engine()
         write_json(
-            folder / "cache.json",
+            store.folder / "cache.json",
             {
                 "schema_version": 1,
                 "kind": "outputs",
@@ -68,21 +88,58 @@ class CachedEngine:
                 "sampling_signature": sampling.signature(),
             },
         )
-        missing = sum(key not in known for key in set(keys.values()))
-        log.info("Generating %d of %d outputs (%d are cached)", missing, len(keys), len(keys) - missing)
+        log.info("Generating %d of %d outputs (%d are cached)", missing, asked, asked - missing)
         with answer_progress(self.identity.model, missing) as on_output:
-            size = self._engine.shard_rows
-            for start in range(0, len(conversations), size):
-                # One question may stand twice in a pool; it is asked once.
-                asked = {keys[row.id]: row for row in conversations[start : start + size] if keys[row.id] not in known}
-                if not asked:
-                    continue
-                shard = content_hash(str(sampling.seed), *asked)
-                outputs = self._engine.generate(list(asked.values()), sampling, int(shard[:8], 16), on_output)
-                rows = [{"key": key, **out._asdict()} for key, out in zip(asked, outputs, strict=True)]
-                write_shard(folder / f"{shard[:16]}.jsonl", rows)
-                known.update(zip(asked, outputs, strict=True))
-                self.answered_now += len(asked)
+            if isinstance(self._engine, StreamingEngine):
+                self._fill_as_they_come(self._engine, store, conversations, sampling, on_output)
+            else:
+                self._fill_by_shards(self._engine, store, conversations, sampling, on_output)
+
+    def _fill_by_shards(
+        self,
+        engine: Engine,
+        store: AnswerStore,
+        conversations: Iterable[Conversation],
+        sampling: Sampling,
+        on_output: OnOutput,
+    ) -> None:
+        for batch in in_batches(conversations, engine.shard_rows):
+            keys = [prompt_key(conversation) for conversation in batch]
+            # One question may stand twice in a pool; it is asked once.
+            asked = {key: row for key, row, new in zip(keys, batch, store.missing(keys), strict=True) if new}
+            if not asked:
+                continue
+            shard = content_hash(str(sampling.seed), *asked)
+            outputs = engine.generate(list(asked.values()), sampling, int(shard[:8], 16), on_output)
+            store.write(shard[:16], list(asked), outputs)
+            self.answered_now += len(asked)
+
+    def _fill_as_they_come(
+        self,
+        engine: StreamingEngine,
+        store: AnswerStore,
+        conversations: Iterable[Conversation],
+        sampling: Sampling,
+        on_output: OnOutput,
+    ) -> None:
+        in_work: set[str] = set()
+
+        def requests() -> Iterator[Request]:
+            for row in conversations:
+                key = prompt_key(row)
+                if key not in in_work and store.missing([key])[0]:
+                    in_work.add(key)
+                    yield Request(key, row, row_seed(sampling, key))
+
+        try:
+            for request, output in engine.stream(requests(), sampling):
+                store.append(request.key, output)
+                in_work.discard(request.key)
+                self.answered_now += 1
+                on_output(output)
+            store.seal()
+        finally:
+            store.close()
 
 
 def prompt_key(conversation: Conversation) -> str:
@@ -90,14 +147,29 @@ def prompt_key(conversation: Conversation) -> str:
     return content_hash(*(part for turn in conversation.messages for part in (turn["role"], turn["content"])))
 
 
+def row_seed(sampling: Sampling, key: str) -> int:
+    """The seed of one row of a stream: it hangs on the question alone, not on its neighbours. Below 2^31."""
+    return int(content_hash(str(sampling.seed), key)[:8], 16) >> 1
+
+
 def read_answers(folder: Path) -> dict[str, Output]:
-    """All answers in a cache folder by prompt key. Shards that fail their checksum are set aside and said."""
+    """All answers in a cache folder by prompt key, in memory. Damaged shards are set aside and said."""
     known: dict[str, Output] = {}
-    for path in sorted(folder.glob("*.jsonl")):
+    for path in shard_paths(folder):
         rows = read_shard(path)
         if rows is None:
             log.warning("The shard %s was damaged; it is set aside and its rows are made again.", path)
             continue
         for row in rows:
-            known[row["key"]] = Output(row["text"], row["finish_reason"], row["tokens"])
+            known.setdefault(row["key"], to_output(row))
     return known
+
+
+def _count(conversations: Iterable[Conversation], store: AnswerStore) -> tuple[int, int]:
+    """How many questions there are, and how many of them have no answer; one that stands twice nearby counts once."""
+    asked = missing = 0
+    for batch in in_batches(conversations, _COUNT_ROWS):
+        keys = list(dict.fromkeys(prompt_key(conversation) for conversation in batch))
+        asked += len(keys)
+        missing += sum(store.missing(keys))
+    return asked, missing

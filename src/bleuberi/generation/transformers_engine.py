@@ -8,6 +8,7 @@ from typing import Any
 from bleuberi.errors import MissingExtraError
 from bleuberi.generation.base import OnOutput, Output, Sampling
 from bleuberi.generation.chat_format import prompt_ids, stop_token_ids
+from bleuberi.generation.decoding import to_answer
 from bleuberi.generation.model_identity import load_tokenizer, model_unavailable
 from bleuberi.records import Conversation
 
@@ -106,10 +107,5 @@ class TransformersEngine:
         padded = self._tokenizer.pad({"input_ids": ids}, return_tensors="pt").to(self._device)
         with torch.inference_mode():
             sequences = self._model.generate(**padded, generation_config=config)
-        return [self._output(new.tolist()) for new in sequences[:, padded["input_ids"].shape[1] :]]
-
-    def _output(self, new_ids: list[int]) -> Output:
-        end = next((position for position, token in enumerate(new_ids) if token in self._stop_ids), None)
-        kept = new_ids if end is None else new_ids[:end]
-        text = self._tokenizer.decode(kept, skip_special_tokens=True)
-        return Output(text, "length" if end is None else "stop", len(kept) + (end is not None))
+        new_ids = sequences[:, padded["input_ids"].shape[1] :].tolist()
+        return [to_answer(self._tokenizer, row, self._stop_ids) for row in new_ids]

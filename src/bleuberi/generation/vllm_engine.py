@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
-from typing import Any
+from itertools import islice
+from typing import Any, Final
 
-from bleuberi.errors import MissingExtraError
-from bleuberi.generation.base import OnOutput, Output, Sampling
+from bleuberi.errors import MissingExtraError, UserError
+from bleuberi.generation.base import Output, Request, Sampling
 from bleuberi.generation.chat_format import prompt_ids, stop_token_ids
+from bleuberi.generation.decoding import to_answer
 from bleuberi.generation.model_identity import load_tokenizer, model_unavailable
-from bleuberi.records import Conversation
+
+QUEUED_ROWS: Final = 2048  # several times what vLLM runs at once, so that it can always choose
 
 
 def vllm_obstacle() -> str | None:
@@ -39,51 +42,61 @@ def sampling_kwargs(sampling: Sampling, stop_ids: Sequence[int], seed: int) -> d
         "max_tokens": sampling.max_new_tokens,
         "stop_token_ids": list(stop_ids),
         "seed": seed,
+        "detokenize": False,  # the text is made from the token ids, as in every engine
     }
 
 
 class VllmEngine:
-    """All rows of a shard in one call, so that vLLM's continuous batching stays fed."""
-
-    shard_rows = 2048
+    """Feeds vLLM row by row: its continuous batching never runs dry between shards, and each answer is kept at once."""
 
     def __init__(self, model: str, **options: Any) -> None:  # noqa: ANN401 - vLLM's own options, e.g. tensor_parallel_size
-        """Load the model. Errors: `UserError` where vLLM is not installed or the model cannot be had."""
+        """Load the model. Errors: `UserError` where vLLM is not installed, or refuses the model or an option."""
         try:
             from vllm import LLM
         except ImportError as error:
             raise MissingExtraError("vllm", "vllm", "The vLLM engine") from error
         self._tokenizer = load_tokenizer(model)
-        self._stop_ids = stop_token_ids(self._tokenizer)
+        self._stop_ids = stop_token_ids(self._tokenizer, _model_eos(model))
         try:
             # "vllm": take no sampling defaults from the model's files.
-            self._llm: Any = LLM(model=model, generation_config="vllm", **options)
+            self._engine: Any = LLM(model=model, generation_config="vllm", **options).llm_engine
+        except TypeError as error:
+            raise UserError(f"vLLM refuses --engine_args: {error}", "Its options are those of vllm.LLM.") from error
         except (OSError, ValueError) as error:
             raise model_unavailable(model, error) from error
-        self._context = int(self._llm.llm_engine.model_config.max_model_len)
+        self._context = int(self._engine.model_config.max_model_len)
 
-    def generate(
-        self,
-        conversations: Sequence[Conversation],  # N
-        sampling: Sampling,
-        seed: int,
-        on_output: OnOutput,
-    ) -> list[Output]:  # N
+    def stream(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[tuple[Request, Output]]:
         from vllm import SamplingParams, TokensPrompt
 
-        # Token ids and not messages: the template and its special tokens are then the same in every engine.
-        ids = [prompt_ids(self._tokenizer, conversation.messages) for conversation in conversations]
-        fitting = [row for row, tokens in enumerate(ids) if len(tokens) + sampling.max_new_tokens <= self._context]
-        answered = self._llm.generate(
-            [TokensPrompt(prompt_token_ids=ids[row]) for row in fitting],
-            [SamplingParams(**sampling_kwargs(sampling, self._stop_ids, seed + row)) for row in fitting],
-        )
-        outputs = [Output("", "prompt_too_long", 0)] * len(ids)
-        for row, request in zip(fitting, answered, strict=True):
-            best = request.outputs[0]
-            outputs[row] = Output(
-                best.text, "length" if best.finish_reason == "length" else "stop", len(best.token_ids)
-            )
-        for output in outputs:
-            on_output(output)
-        return outputs
+        waiting = iter(requests)
+        in_work: dict[str, Request] = {}
+        taken = 0
+        while True:
+            for request in islice(waiting, QUEUED_ROWS - len(in_work)):
+                # Token ids and not messages: the template and its special tokens are then the same in every engine.
+                ids = prompt_ids(self._tokenizer, request.conversation.messages)
+                if len(ids) + sampling.max_new_tokens > self._context:
+                    yield request, Output("", "prompt_too_long", 0)
+                    continue
+                in_work[str(taken)] = request
+                params = SamplingParams(**sampling_kwargs(sampling, self._stop_ids, request.seed))
+                self._engine.add_request(str(taken), TokensPrompt(prompt_token_ids=ids), params)
+                taken += 1
+            if not in_work:
+                return
+            for answer in self._engine.step():
+                if answer.finished:
+                    new_ids = list(answer.outputs[0].token_ids)
+                    yield in_work.pop(answer.request_id), to_answer(self._tokenizer, new_ids, self._stop_ids)
+
+
+def _model_eos(model: str) -> int | list[int] | None:
+    """The end tokens that the model's own files name, as the transformers engine finds them in the loaded model."""
+    from transformers import AutoConfig, GenerationConfig
+
+    try:
+        eos: int | list[int] | None = GenerationConfig.from_pretrained(model).eos_token_id
+    except OSError:  # the model has no generation_config.json
+        eos = getattr(AutoConfig.from_pretrained(model), "eos_token_id", None)
+    return eos

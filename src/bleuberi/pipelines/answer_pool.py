@@ -13,7 +13,7 @@ from bleuberi.artifacts import file_hash
 from bleuberi.columns import model_short_name, safe_name
 from bleuberi.data.outputs import read_outputs
 from bleuberi.errors import UserError
-from bleuberi.generation import cached_engine
+from bleuberi.generation import EngineOptions, cached_engine
 from bleuberi.generation.base import Sampling
 from bleuberi.records import Example
 
@@ -46,7 +46,12 @@ def answers_from_file(examples: Sequence[Example], path: Path, model: str | None
 
 
 def answers_from_model(
-    examples: Sequence[Example], model: str, sampling: Sampling, engine: str, cache_folder: Path
+    examples: Sequence[Example],
+    model: str,
+    sampling: Sampling,
+    engine: str,
+    cache_folder: Path,
+    options: EngineOptions | None = None,
 ) -> Answers:
     """Responses of `model`: imported ones first, cached ones next, the rest generated now."""
     imported, provenance = _imported_answers(examples, model, cache_folder)
@@ -55,7 +60,7 @@ def answers_from_model(
     dropped: Counter[str] = Counter()
     generated_now = 0
     if asked:
-        engine_with_cache = cached_engine(model, engine, cache_folder)
+        engine_with_cache = cached_engine(model, engine, cache_folder, options or EngineOptions())
         outputs = engine_with_cache.answer([row.conversation for row in asked], sampling)
         for row_id, output in outputs.items():
             if output.finish_reason == "prompt_too_long":
@@ -68,6 +73,7 @@ def answers_from_model(
             "sampling": sampling.settings(),
             "sampling_signature": sampling.signature(),
             "cut_at_max_new_tokens": sum(output.finish_reason == "length" for output in outputs.values()),
+            "refused": sum(output.finish_reason == "refused" for output in outputs.values()),
         }
     in_pool_order = {row.id: text_by_id[row.id] for row in examples if row.id in text_by_id}
     return Answers(in_pool_order, dict(dropped), provenance, generated_now)

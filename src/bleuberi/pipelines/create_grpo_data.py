@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,8 @@ from bleuberi.data.pool import Pool, read_pool
 from bleuberi.data.references import join_references, order_references
 from bleuberi.data.selection import SELECTION_MODES, SelectionMode, select, select_random
 from bleuberi.errors import UserError
-from bleuberi.generation import ENGINES
+from bleuberi.generation import EngineOptions, check_engine, local_revision
 from bleuberi.generation.base import Sampling
-from bleuberi.generation.model_identity import folder_revision, is_model_folder
 from bleuberi.pipelines.answer_pool import Answers, answers_from_file, answers_from_model
 from bleuberi.pipelines.dataset_folder import check_dataset_name, find_made, refuse_other, save_dataset
 from bleuberi.pipelines.score_pool import Scores, imported_scores, score_pool
@@ -43,6 +42,7 @@ class GrpoDataConfig:
     inference_max_new_tokens: int = 512
     seed: int = 42
     engine: str = "auto"
+    engine_options: EngineOptions = field(default_factory=EngineOptions)
     outputs: Path | None = None
     overwrite: bool = False
 
@@ -77,14 +77,12 @@ class GrpoDataConfig:
             )
         if not 0 <= self.seed < 2**32:
             raise UserError(f"--seed {self.seed} is out of range.", "Give a whole number from 0 to 4294967295.")
-        if self.engine not in ENGINES:
-            raise UserError(f"There is no engine {self.engine!r}.", f"Choose one with --engine: {', '.join(ENGINES)}.")
+        answering = self.model is not None and self.scores_needed and self.outputs is None
+        check_engine(self.model if answering else None, self.engine, self.engine_options)
         if self.metric is not None:
             load_reward(self.metric)
         if self.output_dataset_name is not None:
             check_dataset_name(self.output_dataset_name)
-        if self.model is not None and self.scores_needed and self.outputs is None:
-            is_model_folder(self.model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +175,9 @@ def _score(examples: Sequence[Example], config: GrpoDataConfig, path: Path | Non
         if config.model is None:
             raise ValueError("outputs were asked for without a model")
         cache = config.output_dir / "inference_outputs"
-        answers = answers_from_model(examples, config.model, config.sampling, config.engine, cache)
+        answers = answers_from_model(
+            examples, config.model, config.sampling, config.engine, cache, config.engine_options
+        )
     return answers, score_pool(examples, answers.text_by_id, load_reward(config.metric), path)
 
 
@@ -218,7 +218,7 @@ def _request(config: GrpoDataConfig, pool: Pool) -> dict[str, Any]:
                 request["outputs_sha256"] = file_hash(plain.outputs)
         elif plain.model is not None:
             request["inference_max_new_tokens"] = plain.inference_max_new_tokens
-            if is_model_folder(plain.model):
+            request["model_revision"] = local_revision(plain.model, plain.engine, plain.engine_options)
+            if (request["model_revision"] or "").startswith("files:"):
                 request["model"] = model_short_name(plain.model)
-                request["model_revision"] = folder_revision(Path(plain.model).expanduser())
     return request

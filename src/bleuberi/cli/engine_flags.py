@@ -1,0 +1,50 @@
+"""The flags of every command that answers prompts: which engine, and how it runs. Knows words; loads no engine."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from bleuberi.cli.parser import Parser
+from bleuberi.errors import UserError
+
+_NAMES = ("base_url", "concurrency", "timeout_seconds", "api_key_env", "answers", "engine_args")
+
+
+def add_engine_flags(parser: Parser) -> None:
+    """Add them in a group of their own."""
+    group = parser.add_argument_group("engine", "what answers the prompts")
+    add = group.add_argument
+    add("--engine", default="auto", metavar="ENGINE", help="vllm, transformers, openai, canned; auto: the best here")
+    add("--base_url", metavar="URL", help="openai: a server's address, e.g. http://localhost:8000/v1")
+    add("--concurrency", type=int, default=16, help="openai: requests at once")
+    add("--timeout_seconds", type=float, default=600.0, help="openai: the longest wait for one answer")
+    add("--api_key_env", default="OPENAI_API_KEY", metavar="NAME", help="openai: the variable that holds the key")
+    add("--answers", type=Path, metavar="FILE", help="canned: JSON lines with id (or prompt) and response")
+    add(
+        "--engine_args",
+        nargs="+",
+        default=[],
+        metavar="NAME=VALUE",
+        help="options of vllm.LLM, e.g. tensor_parallel_size=4, or batch_rows=64 for transformers",
+    )
+
+
+def take_engine_options(arguments: dict[str, Any]) -> None:
+    """Replace the parsed flags in `arguments` by `engine_options`. Errors: `UserError`."""
+    from bleuberi.generation import EngineOptions
+
+    chosen = {name: arguments.pop(name) for name in _NAMES}
+    chosen["engine_args"] = dict(_option(word) for word in chosen["engine_args"])
+    arguments["engine_options"] = EngineOptions(**chosen)
+
+
+def _option(word: str) -> tuple[str, Any]:
+    name, _, value = word.partition("=")
+    if not name.isidentifier() or not value:
+        raise UserError(f"--engine_args got {word!r}.", "Write NAME=VALUE, e.g. tensor_parallel_size=4.")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value  # a plain word, e.g. dtype=bfloat16

@@ -1,0 +1,46 @@
+"""`bleuberi references`: flags -> config -> one pipeline -> where the new pool lies. No logic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from bleuberi.cli.engine_flags import add_engine_flags, take_engine_options
+from bleuberi.cli.parser import Parser
+
+
+def make_parser() -> Parser:
+    """The flags."""
+    parser = Parser(
+        "bleuberi references",
+        "Let a strong model answer a pool; its answers become the column ref_output_NAME of a new pool.",
+    )
+    add = parser.add_argument
+    add("--hf_dataset_path", required=True, metavar="POOL", help="hub id, folder, .jsonl/.json/.parquet (.gz)")
+    add("--model", required=True, help="who answers: hub id, model folder, or the server's name for it")
+    add("--output", type=Path, required=True, metavar="FILE", help="the new pool, .jsonl")
+    add("--name", help="name of the reference model; the model's own where not given")
+    add("--max_new_tokens", type=int, default=2048, help="the most tokens an answer may have")
+    add("--temperature", type=float, default=0.7, help="0 is greedy")
+    add("--top_p", type=float, default=0.9, help="1 switches it off")
+    add("--seed", type=int, default=42, help="of the answers")
+    add("--cache_dir", type=Path, help="where answers are kept; inference_outputs beside FILE where not given")
+    add("--overwrite", action="store_true", help="replace a FILE that was made otherwise")
+    add_engine_flags(parser)
+    return parser
+
+
+def main(argv: Sequence[str]) -> int:
+    """Add references to a pool."""
+    arguments = vars(make_parser().parse_args(argv))
+    from bleuberi.generation.base import Sampling
+    from bleuberi.pipelines.add_references import ReferencesConfig, add_references
+
+    take_engine_options(arguments)
+    names = ("max_new_tokens", "temperature", "top_p", "seed")
+    arguments["sampling"] = Sampling(**{name: arguments.pop(name) for name in names})
+    config = ReferencesConfig(**arguments)
+    made = add_references(config)
+    flagged = ", ".join(f"{count} {flag}" for flag, count in made.flags.items())
+    print(f"{made.rows} rows with ref_output_{config.ref_model} in {made.path} ({flagged or 'none flagged'})")
+    return 0

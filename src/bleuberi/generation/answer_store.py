@@ -1,0 +1,188 @@
+"""The files of one output cache: shards, and the journal of rows that came one by one. Knows no engines or prompts.
+
+Rows are written once and never changed. A shard is written whole, with its checksum. Where answers come one after the
+other, each goes to the journal at once, with a checksum of its own; a full journal is sealed as a shard. What a killed
+run left in the journal is sealed by the next one, without the line that the kill cut short.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any, BinaryIO, Final, TypeVar
+
+from bleuberi.artifacts import content_hash, disk_errors, shard_body, write_shard
+from bleuberi.errors import UserError
+from bleuberi.generation.base import Output
+from bleuberi.generation.key_index import KeyIndex, Place
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+JOURNAL: Final = "journal.open"
+SEAL_ROWS: Final = 1024
+_MARK_BYTES: Final = 16
+
+
+class AnswerStore:
+    """Answers by prompt key in one folder. Memory holds where they lie, not what they are."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._index = KeyIndex()
+        self._files: list[Path] = []
+        self._number: dict[Path, int] = {}
+        self._journal: int | None = None  # file descriptor, open while rows come in
+        self._unsealed: dict[str, Output] = {}
+        self.refresh()
+
+    def __len__(self) -> int:
+        return len(self._index) + len(self._unsealed)
+
+    def refresh(self) -> None:
+        """Take in shards that came since. Those that fail their checksum are set aside, and it is said."""
+        for path in shard_paths(self.folder):
+            if path not in self._number:
+                self._take_in(path)
+
+    def missing(self, keys: Sequence[str]) -> list[bool]:
+        """For each key, whether it has no answer yet."""
+        return [
+            place is None and key not in self._unsealed for key, place in zip(keys, self._index.find(keys), strict=True)
+        ]
+
+    def read(self, keys: Sequence[str]) -> list[Output | None]:
+        """The answer of each key; None where there is none. Each shard is opened once for all of them."""
+        outputs = [self._unsealed.get(key) for key in keys]
+        wanted = [(place, row) for row, place in enumerate(self._index.find(keys)) if place is not None]
+        for file, group in groupby(sorted(wanted), key=lambda pair: pair[0].file):
+            with self._open(file) as stream:
+                for place, row in group:
+                    stream.seek(place.offset)
+                    outputs[row] = to_output(json.loads(stream.readline()))
+        return outputs
+
+    def write(self, name: str, keys: Sequence[str], outputs: Sequence[Output]) -> None:
+        """Keep a whole shard."""
+        path = self.folder / f"{name}.jsonl"
+        write_shard(path, [to_row(key, output) for key, output in zip(keys, outputs, strict=True)])
+        self._take_in(path)
+
+    def append(self, key: str, output: Output) -> None:
+        """Keep one answer at once. A kill after this call does not lose it."""
+        path = self.folder / JOURNAL
+        with disk_errors(path):
+            if self._journal is None:
+                self._journal = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+            line = journal_line(to_row(key, output))
+            if os.write(self._journal, line) < len(line):
+                raise OSError(28, "No space left on device")  # a short write is how a full disk shows first
+        self._unsealed[key] = output
+        if len(self._unsealed) >= SEAL_ROWS:
+            self.seal()
+
+    def seal(self) -> None:
+        """Make the journal's rows a shard."""
+        if self._journal is not None:
+            os.close(self._journal)
+            self._journal = None
+        if self._unsealed:
+            keys = list(self._unsealed)
+            self.write(content_hash(*keys)[:16], keys, list(self._unsealed.values()))
+            self._unsealed = {}
+        with disk_errors(self.folder):
+            (self.folder / JOURNAL).unlink(missing_ok=True)
+
+    def recover(self) -> int:
+        """Under the folder's lock: clear what killed runs left half-written, keep what they had finished.
+
+        How many rows came out of their journal.
+        """
+        for leftover in self.folder.glob(".*.partial*"):
+            with disk_errors(leftover):
+                leftover.unlink(missing_ok=True)
+        rows = list(read_journal(self.folder / JOURNAL))
+        fresh = {row["key"]: to_output(row) for row in rows}
+        gone = self.missing(list(fresh))
+        self._unsealed = {key: fresh[key] for key, is_new in zip(fresh, gone, strict=True) if is_new}
+        recovered = len(self._unsealed)
+        self.seal()
+        return recovered
+
+    def close(self) -> None:
+        """Let go of the journal as it is; the next run seals it."""
+        if self._journal is not None:
+            os.close(self._journal)
+            self._journal = None
+
+    def _open(self, file: int) -> BinaryIO:
+        try:
+            return self._files[file].open("rb")
+        except FileNotFoundError as error:
+            raise UserError(
+                f"The shard {self._files[file]} went away while it was read.", "Run again: its rows are made again."
+            ) from error
+
+    def _take_in(self, path: Path) -> None:
+        body = shard_body(path)
+        if body is None:
+            log.warning("The shard %s was damaged; it is set aside and its rows are made again.", path)
+            return
+        number = self._number.setdefault(path, len(self._files))
+        if number == len(self._files):
+            self._files.append(path)
+        keys, places, offset = [], [], 0
+        for line in body.splitlines(keepends=True):
+            keys.append(json.loads(line)["key"])
+            places.append(Place(number, offset))
+            offset += len(line)
+        self._index.add(keys, places)
+
+
+def shard_paths(folder: Path) -> list[Path]:
+    """The shards of a cache folder; files that are still being written begin with a dot."""
+    return sorted(path for path in folder.glob("*.jsonl") if not path.name.startswith("."))
+
+
+def to_row(key: str, output: Output) -> dict[str, Any]:
+    """An answer as a shard holds it."""
+    return {"key": key, **{name: value for name, value in output._asdict().items() if value != ""}, "text": output.text}
+
+
+def to_output(row: dict[str, Any]) -> Output:
+    """The answer in a row of a shard."""
+    return Output(**{name: value for name, value in row.items() if name in Output._fields})
+
+
+def journal_line(row: dict[str, Any]) -> bytes:
+    """A row with its checksum before it, so that each line stands for itself."""
+    text = json.dumps(row, ensure_ascii=True)
+    return f"{content_hash(text)[:_MARK_BYTES]} {text}\n".encode()
+
+
+def read_journal(path: Path) -> Iterator[dict[str, Any]]:
+    """The whole rows of a journal. A line that a kill or a full disk cut short is left out."""
+    if not path.is_file():
+        return
+    with path.open("rb") as stream:
+        for line in stream:
+            mark, _, text = line.rstrip(b"\n").partition(b" ")
+            if content_hash(text)[:_MARK_BYTES].encode() == mark:
+                yield dict(json.loads(text))
+
+
+def in_batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Runs of `size` items, the last one shorter."""
+    batch: list[T] = []
+    for item in items:
+        batch.append(item)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

@@ -1,0 +1,88 @@
+"""Answers that were given before: from a dict or a file. Knows ids and prompts; knows no model.
+
+For tests, for dry runs of a pipeline, and for answers from a service that has no interface here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from bleuberi.artifacts import content_hash, file_hash
+from bleuberi.errors import UserError
+from bleuberi.generation.base import Output, Request, Sampling
+from bleuberi.generation.key_index import KeyIndex, Place
+
+_NAMES = ("id", "prompt")
+_TEXTS = ("response", "output", "model_output", "generated_text", "text")
+
+
+class CannedEngine:
+    """Answers by id, or by the last turn's text where the id is not known."""
+
+    def __init__(self, answers: Mapping[str, str]) -> None:
+        self._answers = answers
+
+    def stream(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[tuple[Request, Output]]:
+        for request in requests:
+            conversation = request.conversation
+            names = (conversation.id, conversation.messages[-1]["content"])
+            found = next((self._answers[name] for name in names if name in self._answers), None)
+            if found is None:
+                raise _no_answer(conversation.id)
+            yield request, Output(found, "stop", len(found.split()))
+
+
+class CannedFileEngine:
+    """Answers from JSON lines with `id` or `prompt`, and `response`. Memory holds where they lie, not what they are."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._index = KeyIndex()
+        offset = 0
+        with path.open("rb") as stream:
+            for number, line in enumerate(stream, 1):
+                row = _row(path, number, line)
+                names = [content_hash(name, str(row[name])) for name in _NAMES if name in row]
+                self._index.add(names, [Place(0, offset)] * len(names))
+                offset += len(line)
+
+    def stream(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[tuple[Request, Output]]:
+        with self._path.open("rb") as stream:
+            for request in requests:
+                conversation = request.conversation
+                values = zip(_NAMES, (conversation.id, conversation.messages[-1]["content"]), strict=True)
+                found = self._index.find([content_hash(name, value) for name, value in values])
+                place = next((place for place in found if place is not None), None)
+                if place is None:
+                    raise _no_answer(conversation.id)
+                stream.seek(place.offset)
+                row = json.loads(stream.readline())
+                text = next(str(row[name]) for name in _TEXTS if name in row)
+                yield request, Output(text, "stop", len(text.split()))
+
+
+def answers_revision(path: Path) -> str:
+    """What names a file of answers in cache keys. Errors: `UserError` where there is no such file."""
+    if not path.is_file():
+        raise UserError(f"There is no file {path}.", "Check the path given with --answers.")
+    return f"answers:{file_hash(path)}"
+
+
+def _row(path: Path, number: int, line: bytes) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        raise UserError(f"{path.name}, line {number} is not valid JSON: {error}", "Mend that line.") from error
+    if not isinstance(row, dict) or not any(n in row for n in _NAMES) or not any(n in row for n in _TEXTS):
+        raise UserError(
+            f"{path.name}, line {number} lacks `id` (or `prompt`) or `response`.",
+            'Write each answer as {"id": "...", "response": "..."}.',
+        )
+    return row
+
+
+def _no_answer(row_id: str) -> UserError:
+    return UserError(f"There is no canned answer for the row {row_id}.", "Add it to the file given with --answers.")

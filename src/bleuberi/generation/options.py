@@ -1,0 +1,81 @@
+"""Which engine, and what it needs beside the model. Knows the engines' names and extras; loads none of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from bleuberi.errors import UserError
+
+OPENAI_URL: Final = "https://api.openai.com/v1"
+
+
+class EngineEntry(NamedTuple):
+    """What an engine is for, the package it needs, and the extra that brings it."""
+
+    summary: str
+    package: str
+    extra: str
+
+
+ENGINE_TABLE: Final = {
+    "auto": EngineEntry("openai with --base_url, else vLLM where it can run, else transformers", "", ""),
+    "vllm": EngineEntry("vLLM in this process", "vllm", "vllm"),
+    "transformers": EngineEntry("transformers in this process", "transformers", "train"),
+    "openai": EngineEntry("a server with OpenAI's chat interface", "httpx", "openai"),
+    "canned": EngineEntry("answers from a file", "", ""),
+}
+ENGINES: Final = tuple(ENGINE_TABLE)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """What decides how an engine runs, and (the server, the file) which answers it has."""
+
+    base_url: str | None = None
+    concurrency: int = 16
+    timeout_seconds: float = 600.0
+    api_key_env: str = "OPENAI_API_KEY"
+    answers: Path | None = None
+    engine_args: Mapping[str, Any] = field(default_factory=dict)  # of vllm.LLM or TransformersEngine
+
+    @property
+    def url(self) -> str:
+        return (self.base_url or OPENAI_URL).rstrip("/")
+
+
+def resolve_engine(engine: str, options: EngineOptions) -> str:
+    """The engine's name, `auto` resolved as far as the options tell. Errors: `UserError` for what cannot work."""
+    if engine not in ENGINE_TABLE:
+        known = "; ".join(f"{name}{_install(entry)}" for name, entry in ENGINE_TABLE.items())
+        raise UserError(f"There is no engine {engine!r}.", f"Choose one with --engine: {known}.")
+    if engine == "auto" and options.base_url is not None:
+        engine = "openai"
+    if options.base_url is not None and engine != "openai":
+        raise UserError(f"--base_url does nothing with --engine {engine}.", "Use --engine openai, or leave it out.")
+    if (options.answers is not None) != (engine == "canned"):
+        raise UserError("--engine canned and --answers FILE go together.", "Give both, or neither.")
+    if engine == "openai":
+        _check_url(options.url)
+    if options.concurrency < 1:
+        raise UserError(f"--concurrency is {options.concurrency}.", "Allow at least one request at a time.")
+    return engine
+
+
+def _install(entry: EngineEntry) -> str:
+    if not entry.package or find_spec(entry.package) is not None:
+        return ""
+    return f' (not installed: pip install "bleuberi[{entry.extra}]")'
+
+
+def _check_url(url: str) -> None:
+    if not url.startswith(("http://", "https://")):
+        raise UserError(f"--base_url {url} is no web address.", "Write it as http://HOST:PORT/v1.")
+    if "@" in url.split("/")[2]:
+        raise UserError(
+            "--base_url carries a password, which would be written into manifests.",
+            "Put the key into an environment variable and name it with --api_key_env.",
+        )

@@ -1,0 +1,189 @@
+"""Add a model's answers to a pool as references. Knows pools, engines and the file between; knows no scores.
+
+The rows stream through: a pool of any size takes the same memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from bleuberi import columns
+from bleuberi.artifacts import file_hash, fresh_file, make_manifest, read_json, write_json
+from bleuberi.data.pool import pool_name, read_questions
+from bleuberi.errors import UserError
+from bleuberi.generation import EngineOptions, cached_engine, check_engine
+from bleuberi.generation.base import Output, Sampling
+from bleuberi.generation.cached import CachedEngine
+from bleuberi.records import Conversation
+
+log = logging.getLogger(__name__)
+
+FLAG_PREFIX: Final = "ref_flag_"
+_REFUSAL: Final = re.compile(
+    r"(i['’]m sorry|i am sorry|sorry|i apologi[sz]e|as an ai|unfortunately)\b.{0,80}\b(can['’]t|cannot|unable|not able)"
+    r"|i (can['’]t|cannot|am unable to|am not able to|won['’]t) (help|assist|provide|fulfill|comply|do that|answer)",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ReferencesConfig:
+    """Whose answers become references of which pool, and where the new pool goes."""
+
+    hf_dataset_path: str
+    model: str
+    output: Path
+    name: str | None = None  # of the reference model; the model's own where not given
+    sampling: Sampling = field(default_factory=lambda: Sampling(max_new_tokens=2048))
+    engine: str = "auto"
+    engine_options: EngineOptions = field(default_factory=EngineOptions)
+    cache_dir: Path | None = None
+    overwrite: bool = False
+
+    @property
+    def ref_model(self) -> str:
+        return self.name or columns.model_short_name(self.model)
+
+    def check(self) -> None:
+        """Refuse what cannot work, before anything is read. Errors: `UserError`."""
+        if self.output.suffix != ".jsonl":
+            raise UserError(f"--output {self.output} is not a .jsonl file.", "The new pool is written as JSON lines.")
+        self.sampling.check()
+        check_engine(self.model, self.engine, self.engine_options)
+
+
+@dataclass(frozen=True, slots=True)
+class References:
+    """The new pool, and what its new references are like."""
+
+    path: Path
+    rows: int
+    flags: dict[str, int]
+    reused: bool
+    generated_now: int
+
+
+@dataclass(slots=True)
+class _Found:
+    """What is counted while rows stream through."""
+
+    rows: int = 0
+    flags: Counter[str] = field(default_factory=Counter)
+    served: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def note(self, output: Output, flag: str | None) -> None:
+        self.rows += 1
+        if flag is not None:
+            self.flags[flag] += 1
+        if output.served_model:
+            days = self.served.setdefault(output.served_model, {"rows": 0, "first": output.served_on, "last": ""})
+            days["rows"] += 1
+            days["first"] = min(days["first"], output.served_on)
+            days["last"] = max(days["last"], output.served_on)
+
+
+class _Questions:
+    """A pool's questions, read anew each time they are walked."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+
+    def __iter__(self) -> Iterator[Conversation]:
+        return (question for _, question in read_questions(self._source))
+
+
+def add_references(config: ReferencesConfig) -> References:
+    """Write the pool with `ref_output_{name}` and `ref_flag_{name}`, or find it made. Errors: `UserError`."""
+    config.check()
+    pool_sha256 = _check_pool(config)
+    cache = config.cache_dir or config.output.parent / "inference_outputs"
+    engine = cached_engine(config.model, config.engine, cache, config.engine_options)
+    request = {
+        "pool": pool_name(config.hf_dataset_path),
+        "pool_sha256": pool_sha256,
+        "ref_model": config.ref_model,
+        "model": engine.identity.settings(),
+        "sampling": config.sampling.settings(),
+        "sampling_signature": config.sampling.signature(),
+    }
+    made = _made(config, request)
+    if made is not None:
+        log.info("%s was made by the same command and is used as it is", config.output)
+        return made
+    found = _write(config, engine, request)
+    return References(config.output, found.rows, dict(found.flags), False, engine.answered_now)
+
+
+def flag_of(output: Output) -> str | None:
+    """What makes an answer doubtful as a reference; None where nothing does."""
+    if output.finish_reason == "prompt_too_long":
+        return "prompt too long"
+    if output.finish_reason == "refused":
+        return "refused"
+    if output.finish_reason == "length":
+        return "truncated"
+    if not output.text.strip():
+        return "empty"
+    return "reads like a refusal" if _REFUSAL.match(output.text.lstrip()) else None
+
+
+def _check_pool(config: ReferencesConfig) -> str:
+    """A hash of the pool's content. Errors: `UserError` for a bad row, or a pool that has the column already."""
+    column = columns.reference_column(config.ref_model)
+    digest = hashlib.sha256()
+    rows = 0
+    for raw, _ in read_questions(config.hf_dataset_path):
+        if column in raw.values:
+            raise UserError(
+                f"The pool {config.hf_dataset_path} has a column {column} already.",
+                "Give the new references another name with --name.",
+            )
+        digest.update(json.dumps(raw.values, sort_keys=True, default=str).encode())
+        rows += 1
+    if not rows:
+        raise UserError(f"The pool {config.hf_dataset_path} has no rows.", "Check the path.")
+    return digest.hexdigest()
+
+
+def _made(config: ReferencesConfig, request: dict[str, Any]) -> References | None:
+    """The pool that the same command made. Errors: `UserError` where another file is in its place."""
+    if config.overwrite or not config.output.exists():
+        return None
+    manifest = read_json(_sidecar(config.output)) if _sidecar(config.output).is_file() else {}
+    if manifest.get("config") == request and manifest.get("sha256") == file_hash(config.output):
+        return References(config.output, int(manifest["rows"]), dict(manifest["flags"]), True, 0)
+    raise UserError(
+        f"{config.output} is there already, and this command would make another.",
+        "Choose another --output, or replace it with --overwrite.",
+    )
+
+
+def _write(config: ReferencesConfig, engine: CachedEngine, request: dict[str, Any]) -> _Found:
+    found = _Found()
+    column, flag_column = columns.reference_column(config.ref_model), FLAG_PREFIX + config.ref_model
+    answers = engine.answer_each(_Questions(config.hf_dataset_path), config.sampling)
+    with fresh_file(config.output) as partial:
+        with partial.open("w", encoding="utf-8", newline="\n") as stream:
+            for (raw, _), (_, output) in zip(read_questions(config.hf_dataset_path), answers, strict=True):
+                flag = flag_of(output)
+                found.note(output, flag)
+                text = None if output.finish_reason == "prompt_too_long" else output.text
+                values = {**raw.values, column: text, flag_column: flag}
+                stream.write(json.dumps(values, ensure_ascii=False, default=str) + "\n")
+        facts = {"rows": found.rows, "flags": dict(found.flags), "served_models": found.served}
+        facts["sha256"] = file_hash(partial)
+        # Before the file takes its place: a kill between the two leaves a manifest that vouches for nothing.
+        write_json(_sidecar(config.output), make_manifest("references", request, **facts))
+    return found
+
+
+def _sidecar(path: Path) -> Path:
+    return path.with_name(path.stem + ".manifest.json")
