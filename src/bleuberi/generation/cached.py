@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from bleuberi.artifacts import content_hash, folder_lock, json_hash, read_shard, write_json, write_shard
@@ -48,6 +49,22 @@ class CachedEngine:
             log.info("All %d outputs come from the cache %s", len(keys), folder)
         return {row: known[key] for row, key in keys.items()}
 
+    def answer_samples(
+        self, conversations: Sequence[Conversation], sampling: Sampling, num_samples: int
+    ) -> dict[str, list[Output]]:
+        """`num_samples` answers to each conversation, by its id. Errors: as `answer`.
+
+        Every sample is an ordinary run with a seed of its own, so samples are cached, shared and resumed as answers
+        are, and asking for more of them later keeps those that are there. Sample 0 has the plain seed.
+        """
+        samples: dict[str, list[Output]] = {conversation.id: [] for conversation in conversations}
+        for sample in range(num_samples):
+            log.info("Sample %d of %d", sample + 1, num_samples)
+            drawn = replace(sampling, seed=sample_seed(sampling.seed, sample))
+            for row, output in self.answer(conversations, drawn).items():
+                samples[row].append(output)
+        return samples
+
     def _fill(
         self,
         folder: Path,
@@ -83,6 +100,11 @@ class CachedEngine:
                 write_shard(folder / f"{shard[:16]}.jsonl", rows)
                 known.update(zip(asked, outputs, strict=True))
                 self.answered_now += len(asked)
+
+
+def sample_seed(seed: int, sample: int) -> int:
+    """The seed of a prompt's sample of that number; a hash, so that samples of neighbouring seeds do not meet."""
+    return seed if sample == 0 else int(content_hash(str(seed), str(sample))[:8], 16)
 
 
 def prompt_key(conversation: Conversation) -> str:
