@@ -32,9 +32,7 @@ def runs_of_words(words: Sequence[str], length: int) -> list[str]:
 
 def hash_texts(texts: Sequence[str]) -> Hashes:
     """64 bits of BLAKE2b for each text: the same on every machine."""
-    digests = b"".join(
-        hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest() for text in texts
-    )
+    digests = b"".join(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest() for text in texts)
     return np.frombuffer(digests, dtype="<u8").astype(np.uint64)
 
 

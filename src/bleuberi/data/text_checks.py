@@ -10,21 +10,24 @@ import zlib
 from collections import Counter
 from typing import Final
 
+_CANNOT: Final = r"(?:can['’]?t|cannot|can not|unable|not able|won['’]t)"
+_LACK: Final = r"do(?:n['’]t| not) have"
+_DEEDS: Final = (
+    "(?:help|assist|provide|fulfil|comply|answer|create|generate|write|access|browse|open|see|view|engage|support)"
+)
 _REFUSAL: Final = re.compile(
-    r"^\W*(?:(?:i['’]?m|i am|we are|we['’]re) (?:very |really |so |truly )?(?:sorry|afraid)\b.{0,60}?\b(?:can(?:no|['’])t|"
-    r"cannot|unable|not able|won['’]t|do(?:n['’]t| not) have)"
-    r"|(?:sorry|apologies|unfortunately),? (?:but )?(?:i|we|as an ai).{0,40}?\b(?:can(?:no|['’])t|cannot|unable|not able|"
-    r"won['’]t|do(?:n['’]t| not) (?:have|feel comfortable))"
-    r"|i (?:can(?:no|['’])t|cannot|won['’]t|am (?:unable|not able) to|['’]?m (?:unable|not able) to) "
-    r"(?:help|assist|provide|fulfil|comply|answer|create|generate|write|access|browse|open|see|view|do that|engage|support)"
-    r"|i['’]m (?:unable|not able) to (?:help|assist|provide|fulfil|comply|answer|create|generate|write|access|browse)"
-    r"|as an? (?:ai|artificial intelligence|large language|language)\b.{0,60}?\b(?:can(?:no|['’])t|cannot|unable|not able|"
-    r"do(?:n['’]t| not) have|not programmed))",
+    rf"^\W*(?:(?:i['’]?m|i am|we are|we['’]re) (?:\w+ )?(?:sorry|afraid)\b.{{0,60}}?\b(?:{_CANNOT}|{_LACK})"
+    rf"|(?:sorry|apologies|unfortunately),? (?:but )?(?:i|we|as an ai).{{0,40}}?\b(?:{_CANNOT}|{_LACK})"
+    rf"|i (?:{_CANNOT}|am (?:unable|not able) to) {_DEEDS}"
+    rf"|i['’]m (?:unable|not able) to {_DEEDS}"
+    rf"|as an? (?:ai|artificial intelligence|(?:large )?language)\b.{{0,60}}?\b(?:{_CANNOT}|{_LACK}))",
     re.IGNORECASE | re.DOTALL,
-)  # fmt: skip
+)
 _OPEN_ENDS: Final = frozenset(
-    "a an the and or but nor of from into than which because while if is are was were its their his her your our my"
-    .split()
+    {
+        "a", "an", "the", "and", "or", "but", "nor", "of", "from", "into", "than", "which", "because", "while", "if",
+        "is", "are", "was", "were", "its", "their", "his", "her", "your", "our", "my",
+    }
 )  # fmt: skip
 _MIN_WORDS_OF_CUT: Final = 20
 _MIN_WORDS_OF_LOOP: Final = 40
@@ -37,7 +40,8 @@ _DAMAGE: Final = re.compile(
     "\ufffd"  # what a decoder writes for bytes that it could not read
     "|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"  # control characters, C1 ones from Windows-1252 read as Latin-1
     "|[\ud800-\udfff]"  # halves of surrogate pairs
-    "|\u00c3[\u0080-\u00bf]|\u00c2[\u0080-\u00bf](?!\\w)|\u00e2\u20ac[\u0090-\u2122]"  # UTF-8 read as Latin-1 or Windows-1252
+    "|\u00c3[\u0080-\u00bf]|\u00c2[\u0080-\u00bf](?!\\w)"  # UTF-8 read as Latin-1
+    "|\u00e2\u20ac[\u0090-\u2122]"  # UTF-8 read as Windows-1252
     "|\\\\u00[0-9a-f]{2}|\\\\u20[01][0-9a-f]"  # escapes that were never read
 )  # fmt: skip
 _FENCE: Final = re.compile(r"^\s*```", re.MULTILINE)
