@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from argparse import SUPPRESS
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 
 from bleuberi.cli.engine_flags import add_engine_flags, take_engine_options
@@ -32,7 +34,10 @@ def grpo_parser(prog: str) -> Parser:
         help=f"references: columns ref_output_NAME ({known})",
     )
     add(
-        "--selection_mode", choices=("random", "easy", "medium", "hard"), default="hard", help="hard: the lowest scores"
+        "--selection_mode",
+        choices=("random", "easy", "medium", "hard", "signal"),
+        default="hard",
+        help="hard: the lowest scores; signal: the prompts whose samples differ most",
     )
     add("--num_examples", type=int, help="how many examples to keep; without it all, sorted")
     add("--metric", help="bleu, rouge, bleu_rouge_f1, bertscore, emb, rm, bleu_rm (emb:MODEL), or package.module:Class")
@@ -49,7 +54,30 @@ def grpo_parser(prog: str) -> Parser:
     )
     add("--overwrite", action="store_true", help="replace a data set of that name that was made otherwise")
     add_engine_flags(parser)
+    _add_signal_flags(parser)
     return parser
+
+
+def _add_signal_flags(parser: Parser) -> None:
+    """Flags of `--selection_mode signal`. They have no default here, so that other modes can refuse them."""
+    group = parser.add_argument_group("only with --selection_mode signal")
+    add = group.add_argument
+    add("--num_samples", type=int, default=SUPPRESS, help="samples of each prompt, 4 or more (default: 8)")
+    add(
+        "--stratify", type=_words, default=SUPPRESS, metavar="KINDS",
+        help="what keeps the pool's mix: source,length or none (default: source,length)",
+    )  # fmt: skip
+    add("--sample_temperature", type=float, default=SUPPRESS, help="of the training to come (default: 0.9)")
+    add("--sample_top_p", type=float, default=SUPPRESS, help="of the training to come (default: 1.0)")
+    add("--sample_top_k", type=int, default=SUPPRESS, help="of the training to come; 0 is off (default: 50)")
+    add(
+        "--max_cut_share", type=float, default=SUPPRESS,
+        help="the share of a prompt's samples that may be empty or cut at --inference_max_new_tokens (default: 0.0)",
+    )  # fmt: skip
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return () if text == "none" else tuple(text.split(","))
 
 
 def sft_parser(prog: str) -> Parser:
@@ -67,11 +95,15 @@ def grpo(argv: Sequence[str], prog: str = "bleuberi data grpo") -> int:
     """Make a GRPO data set."""
     arguments = vars(grpo_parser(prog).parse_args(argv))
     from bleuberi.pipelines.create_grpo_data import GrpoDataConfig, create_grpo_data
+    from bleuberi.pipelines.signal_data import SignalSettings
     from bleuberi.report.score_histogram import draw_score_histogram
+    from bleuberi.report.selection_figure import draw_selection
 
     arguments["ref_models"] = tuple(arguments["ref_models"])
     take_engine_options(arguments)
-    made = create_grpo_data(GrpoDataConfig(**arguments))
+    signal = {field.name: arguments.pop(field.name) for field in fields(SignalSettings) if field.name in arguments}
+    made = create_grpo_data(GrpoDataConfig(**arguments, signal=SignalSettings(**signal) if signal else None))
+    draw_selection(made.folder)
     if made.scores_path is not None and made.metric and made.signature:
         for path in (
             made.folder / f"{made.metric}_distribution.png",

@@ -7,11 +7,11 @@ from typing import Final, Literal, get_args
 
 import numpy as np
 
-SelectionMode = Literal["random", "easy", "medium", "hard"]
+SelectionMode = Literal["random", "easy", "medium", "hard", "signal"]
 SELECTION_MODES: Final[tuple[SelectionMode, ...]] = get_args(SelectionMode)
 
 
-def select(scores: Mapping[str, float], mode: SelectionMode, count: int | None) -> list[str]:
+def select(scores: Mapping[str, float], mode: Literal["easy", "medium", "hard"], count: int | None) -> list[str]:
     """The chosen ids, from the highest score to the lowest; ties keep the pool's order.
 
     The modes are windows of the ascending order: `hard` its first `count` (the lowest scores), `easy` its last,

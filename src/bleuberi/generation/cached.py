@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from bleuberi.artifacts import content_hash, folder_lock, json_hash, read_shard, write_json
@@ -72,6 +73,22 @@ class CachedEngine:
                 if output is None:
                     raise LookupError(f"no answer for {conversation.id}: the questions changed while they were walked")
                 yield conversation, output
+
+    def answer_samples(
+        self, conversations: Sequence[Conversation], sampling: Sampling, num_samples: int
+    ) -> dict[str, list[Output]]:
+        """`num_samples` answers to each conversation, by its id. Errors: as `answer`.
+
+        Every sample is an ordinary run with a seed of its own, so samples are cached, shared and resumed as answers
+        are, and asking for more of them later keeps those that are there. Sample 0 has the plain seed.
+        """
+        samples: dict[str, list[Output]] = {conversation.id: [] for conversation in conversations}
+        for sample in range(num_samples):
+            log.info("Sample %d of %d", sample + 1, num_samples)
+            drawn = replace(sampling, seed=sample_seed(sampling.seed, sample))
+            for row, output in self.answer(conversations, drawn).items():
+                samples[row].append(output)
+        return samples
 
     def _fill(
         self, store: AnswerStore, conversations: Iterable[Conversation], sampling: Sampling, asked: int, missing: int
@@ -140,6 +157,11 @@ class CachedEngine:
             store.seal()
         finally:
             store.close()
+
+
+def sample_seed(seed: int, sample: int) -> int:
+    """The seed of a prompt's sample of that number; a hash, so that samples of neighbouring seeds do not meet."""
+    return seed if sample == 0 else int(content_hash(str(seed), str(sample))[:8], 16)
 
 
 def prompt_key(conversation: Conversation) -> str:

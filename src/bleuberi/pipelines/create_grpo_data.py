@@ -20,7 +20,10 @@ from bleuberi.generation import EngineOptions, check_engine, local_revision
 from bleuberi.generation.base import Sampling
 from bleuberi.pipelines.answer_pool import Answers, answers_from_file, answers_from_model
 from bleuberi.pipelines.dataset_folder import check_dataset_name, find_made, refuse_other, save_dataset
+from bleuberi.pipelines.sample_pool import Samples, samples_from_file, samples_from_model
 from bleuberi.pipelines.score_pool import Scores, imported_scores, score_pool
+from bleuberi.pipelines.selection_record import SELECTION_RECORD, Picked, ScoredSample, selection_record
+from bleuberi.pipelines.signal_data import SignalRequest, SignalSettings, pick_by_signal
 from bleuberi.records import Example, Tally
 from bleuberi.rewards import load_reward
 
@@ -45,6 +48,11 @@ class GrpoDataConfig:
     engine_options: EngineOptions = field(default_factory=EngineOptions)
     outputs: Path | None = None
     overwrite: bool = False
+    signal: SignalSettings | None = None  # of `signal` alone; its defaults where None
+
+    @property
+    def signal_settings(self) -> SignalSettings:
+        return self.signal or SignalSettings()
 
     @property
     def scores_needed(self) -> bool:
@@ -62,6 +70,13 @@ class GrpoDataConfig:
             )
         if self.num_examples is not None and self.num_examples < 1:
             raise UserError(f"--num_examples is {self.num_examples}.", "Ask for at least one example.")
+        if self.selection_mode == "signal":
+            self.signal_settings.check()
+        elif self.signal is not None:
+            raise UserError(
+                f"--selection_mode {self.selection_mode} takes one sample with the method's own settings.",
+                "Leave out --num_samples, --stratify, --sample_* and --max_cut_share, or choose signal.",
+            )
         if self.selection_mode == "random":
             if self.num_examples is None:
                 raise UserError("--selection_mode random needs a number.", "Add --num_examples N.")
@@ -119,6 +134,43 @@ def create_grpo_data(config: GrpoDataConfig) -> GrpoData:
         log.warning("Nothing to score without --model or --outputs: the data set is saved without scores")
     label = _label(config, pool)
     scores_path = config.output_dir / "scored_outputs" / f"{label}.json" if config.scores_needed else None
+    picked = _pick(config, examples, scores_path)
+    reasons = Counter(joined.dropped)
+    reasons.update(picked.dropped)
+    tally = Tally(len(pool.rows), len(picked.chosen), dict(reasons))
+    _tell(config, tally)
+    metric = load_reward(config.metric).name if picked.signature and config.metric else None
+    folder = save_dataset(
+        parent / (config.output_dataset_name or f"{label}_{config.selection_mode}_{len(picked.chosen)}"),
+        [to_row(row, picked.columns_by_id.get(row.id, {})) for row in picked.chosen],
+        request,
+        overwrite=config.overwrite,
+        records={SELECTION_RECORD: selection_record(config.selection_mode, metric, examples, picked, tally)},
+        rows_in=tally.rows_in,
+        rows_out=tally.kept,
+        dropped=dict(tally.dropped),
+        outputs=picked.provenance,
+        reward_signature=picked.signature,
+    )
+    scores = picked.mean_scores
+    return GrpoData(
+        folder,
+        len(picked.chosen),
+        False,
+        picked.generated_now,
+        scores,
+        [scores[row.id] for row in picked.chosen if scores],
+        metric,
+        picked.scores_path,
+        picked.signature,
+    )
+
+
+def _pick(config: GrpoDataConfig, examples: Sequence[Example], scores_path: Path | None) -> Picked:
+    if config.selection_mode == "signal":
+        if config.metric is None or scores_path is None:
+            raise ValueError("signal was asked for without scores")
+        return pick_by_signal(examples, _signal_request(config, config.metric, scores_path))
     if config.selection_mode == "random":
         drawn = _draw(examples, config)  # before scoring: only what was drawn is answered and scored
         answers, scores = _score(drawn, config, scores_path)
@@ -131,27 +183,46 @@ def create_grpo_data(config: GrpoDataConfig) -> GrpoData:
             [by_id[row] for row in select(scores.by_id, config.selection_mode, config.num_examples)] if scores else []
         )
         unselected = (len(scores.by_id) if scores else 0) - len(chosen)
-    reasons = Counter(joined.dropped)
-    reasons.update({**answers.dropped, **(scores.dropped if scores else {}), "not selected": unselected})
-    tally = Tally(len(pool.rows), len(chosen), dict(reasons))
-    _tell(config, tally)
-    metric = load_reward(config.metric).name if scores and config.metric else None
-    folder = save_dataset(
-        parent / (config.output_dataset_name or f"{label}_{config.selection_mode}_{len(chosen)}"),
-        [to_row(row, {metric: scores.by_id[row.id]} if metric and scores else {}) for row in chosen],
-        request,
-        overwrite=config.overwrite,
-        rows_in=tally.rows_in,
-        rows_out=tally.kept,
-        dropped=dict(tally.dropped),
-        outputs=answers.provenance,
-        reward_signature=scores.signature if scores else None,
+    dropped = {**answers.dropped, **(scores.dropped if scores else {}), "not selected": unselected}
+    if scores is None or config.metric is None:
+        return Picked(chosen, dropped)
+    metric = load_reward(config.metric).name
+    return Picked(
+        chosen=chosen,
+        dropped=dropped,
+        samples_by_id={row: [ScoredSample(score, answers.text_by_id.get(row))] for row, score in scores.by_id.items()},
+        columns_by_id={row.id: {metric: scores.by_id[row.id]} for row in chosen},
+        signature=scores.signature,
+        scores_path=scores_path,
+        provenance=answers.provenance,
+        generated_now=answers.generated_now,
     )
-    if scores is None:
-        return GrpoData(folder, len(chosen), False, 0, {}, [], None, None, None)
-    picked = [scores.by_id[row.id] for row in chosen]
-    return GrpoData(
-        folder, len(chosen), False, answers.generated_now, scores.by_id, picked, metric, scores_path, scores.signature
+
+
+def _signal_request(config: GrpoDataConfig, metric: str, scores_path: Path) -> SignalRequest:
+    settings = config.signal_settings
+    sampling = settings.sampling(config.inference_max_new_tokens, config.seed)
+
+    def draw(examples: Sequence[Example]) -> Samples:
+        if config.outputs is not None:
+            return samples_from_file(examples, config.outputs, config.model, sampling, settings.num_samples)
+        if config.model is None:
+            raise ValueError("samples were asked for without a model")
+        cache = config.output_dir / "inference_outputs"
+        return samples_from_model(
+            examples, config.model, sampling, config.engine, cache, settings.num_samples, config.engine_options
+        )
+
+    # The `model` of stored samples may be a mere name; a folder that is there has a tokenizer to count with.
+    known = config.outputs is None or (config.model is not None and (Path(config.model) / "config.json").is_file())
+    return SignalRequest(
+        settings=settings,
+        reward=load_reward(metric),
+        draw=draw,
+        scores_path=scores_path,
+        max_tokens=config.inference_max_new_tokens,
+        tokenizer_of=config.model if known else None,
+        count=config.num_examples,
     )
 
 
@@ -221,4 +292,7 @@ def _request(config: GrpoDataConfig, pool: Pool) -> dict[str, Any]:
             request["model_revision"] = local_revision(plain.model, plain.engine, plain.engine_options)
             if (request["model_revision"] or "").startswith("files:"):
                 request["model"] = model_short_name(plain.model)
+    if plain.selection_mode == "signal":
+        request["inference_max_new_tokens"] = plain.inference_max_new_tokens  # bounds the references too
+        request["signal"] = plain.signal_settings.settings()
     return request

@@ -57,7 +57,13 @@ def refuse_other(folder: Path, request: Mapping[str, Any]) -> None:
 
 
 def save_dataset(
-    folder: Path, rows: Sequence[Mapping[str, Any]], request: Mapping[str, Any], *, overwrite: bool, **facts: object
+    folder: Path,
+    rows: Sequence[Mapping[str, Any]],
+    request: Mapping[str, Any],
+    *,
+    overwrite: bool,
+    records: Mapping[str, object] | None = None,  # file name -> JSON that lies beside the data
+    **facts: object,
 ) -> Path:
     """Save rows as a `DatasetDict` with `train`, its manifest last; whole or not at all."""
     try:
@@ -69,6 +75,8 @@ def save_dataset(
     disable_progress_bars()  # saving takes less time than reading its bar
     with fresh_folder(folder) as partial:
         DatasetDict({"train": Dataset.from_list([dict(row) for row in rows])}).save_to_disk(str(partial))
+        for name, record in (records or {}).items():
+            write_json(partial / name, record)
         hashes = {str(path.relative_to(partial)): file_hash(path) for path in sorted(partial.rglob("*.arrow"))}
         write_json(partial / MANIFEST, make_manifest("dataset", request, rows=len(rows), files_sha256=hashes, **facts))
     return folder

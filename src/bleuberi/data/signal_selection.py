@@ -1,0 +1,80 @@
+"""Choose the examples with the strongest signal, in the pool's mix. Knows ids and numbers; knows no text or models."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+
+from bleuberi.errors import UserError
+
+STRATA: Final = ("source", "length")
+LENGTH_BINS: Final = 4
+
+Stratum = tuple[str, ...]
+
+
+def check_strata(names: Sequence[str]) -> None:
+    """Refuse unknown words of `--stratify`. Errors: `UserError`."""
+    for name in names:
+        if name not in STRATA:
+            raise UserError(f"--stratify got {name!r}.", f"Give {', '.join(STRATA)}, both joined by a comma, or none.")
+
+
+def length_bins(lengths: Sequence[int]) -> list[str]:  # N -> N
+    """The quarter of the pool that each length falls in, named by its range, e.g. `12-31 tokens`."""
+    if not lengths:
+        return []
+    edges = np.unique(np.quantile(lengths, np.linspace(0, 1, LENGTH_BINS + 1)[1:-1], method="lower"))
+    bins = np.searchsorted(edges, lengths, side="left")
+    ranges = {}
+    for number in np.unique(bins):
+        held = np.asarray(lengths)[bins == number]
+        ranges[int(number)] = f"{held.min()}-{held.max()} tokens"
+    return [ranges[int(number)] for number in bins]
+
+
+def select_by_signal(
+    signals: Mapping[str, float],  # candidates in the pool's order
+    count: int | None,
+    stratum_by_id: Mapping[str, Stratum],  # of the whole pool, whose mix is kept
+) -> list[str]:
+    """The chosen ids, from the strongest signal to the weakest; ties keep the pool's order.
+
+    Each stratum gets its share of `count` and gives its strongest candidates; what a stratum cannot fill goes to the
+    others, in proportion. `count` None, or more than there are, keeps all.
+    """
+    ranked = sorted(signals, key=signals.__getitem__, reverse=True)
+    if count is None or count >= len(ranked):
+        return ranked
+    candidates: defaultdict[Stratum, list[str]] = defaultdict(list)
+    for row in ranked:
+        candidates[stratum_by_id[row]].append(row)
+    shares = Counter(stratum_by_id.values())
+    quotas = allot(count, shares, {stratum: len(candidates[stratum]) for stratum in shares})
+    chosen = {row for stratum, quota in quotas.items() for row in candidates[stratum][:quota]}
+    return [row for row in ranked if row in chosen]
+
+
+def allot(count: int, shares: Mapping[Stratum, int], room: Mapping[Stratum, int]) -> dict[Stratum, int]:
+    """`count` seats in proportion to `shares` by largest remainders, none given more than its room.
+
+    Ties go to the stratum that comes first. `count` is not above the sum of all room.
+    """
+    seats = dict.fromkeys(shares, 0)
+    left = count
+    while left:
+        open_strata = [stratum for stratum in shares if seats[stratum] < room[stratum]]
+        total = sum(shares[stratum] for stratum in open_strata)
+        exact = {stratum: left * shares[stratum] / total for stratum in open_strata}
+        given = {stratum: int(exact[stratum]) for stratum in open_strata}
+        by_remainder = sorted(open_strata, key=lambda stratum: given[stratum] - exact[stratum])
+        for stratum in by_remainder[: left - sum(given.values())]:
+            given[stratum] += 1
+        for stratum, more in given.items():
+            taken = min(more, room[stratum] - seats[stratum])
+            seats[stratum] += taken
+            left -= taken
+    return seats

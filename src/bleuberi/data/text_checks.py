@@ -1,0 +1,80 @@
+"""What is wrong with a single text. Knows signs of refusal, cut ends, loops and broken encoding; knows no rows.
+
+Each check prefers to miss a case over marking a sound text: a flag is there to be dropped by.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections import Counter
+from typing import Final
+
+_CANNOT: Final = r"(?:can['’]?t|cannot|can not|unable|not able|won['’]t)"
+_LACK: Final = r"do(?:n['’]t| not) have"
+_DEEDS: Final = (
+    "(?:help|assist|provide|fulfil|comply|answer|create|generate|write|access|browse|open|see|view|engage|support)"
+)
+_REFUSAL: Final = re.compile(
+    rf"^\W*(?:(?:i['’]?m|i am|we are|we['’]re) (?:\w+ )?(?:sorry|afraid)\b.{{0,60}}?\b(?:{_CANNOT}|{_LACK})"
+    rf"|(?:sorry|apologies|unfortunately),? (?:but )?(?:i|we|as an ai).{{0,40}}?\b(?:{_CANNOT}|{_LACK})"
+    rf"|i (?:{_CANNOT}|am (?:unable|not able) to) {_DEEDS}"
+    rf"|i['’]m (?:unable|not able) to {_DEEDS}"
+    rf"|as an? (?:ai|artificial intelligence|(?:large )?language)\b.{{0,60}}?\b(?:{_CANNOT}|{_LACK}))",
+    re.IGNORECASE | re.DOTALL,
+)
+_OPEN_ENDS: Final = frozenset(
+    {
+        "a", "an", "the", "and", "or", "but", "nor", "of", "from", "into", "than", "which", "because", "while", "if",
+        "is", "are", "was", "were", "its", "their", "his", "her", "your", "our", "my",
+    }
+)  # fmt: skip
+_MIN_WORDS_OF_CUT: Final = 20
+_MIN_WORDS_OF_LOOP: Final = 40
+_LOOP_RUN: Final = 8
+_LOOP_SHARE: Final = 0.5
+_PLAIN_COMPRESSION: Final = 0.45
+"""Text that zlib makes no smaller than this share of itself repeats nothing; it spares most texts the count."""
+
+_DAMAGE: Final = re.compile(
+    "\ufffd"  # what a decoder writes for bytes that it could not read
+    "|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"  # control characters, C1 ones from Windows-1252 read as Latin-1
+    "|[\ud800-\udfff]"  # halves of surrogate pairs
+    "|\u00c3[\u0080-\u00bf]|\u00c2[\u0080-\u00bf](?!\\w)"  # UTF-8 read as Latin-1
+    "|\u00e2\u20ac[\u0090-\u2122]"  # UTF-8 read as Windows-1252
+    "|\\\\u00[0-9a-f]{2}|\\\\u20[01][0-9a-f]"  # escapes that were never read
+)  # fmt: skip
+_FENCE: Final = re.compile(r"^\s*```", re.MULTILINE)
+
+
+def is_refusal(text: str) -> bool:
+    """Whether the text opens by declining to answer."""
+    return _REFUSAL.match(text[:300]) is not None
+
+
+def is_truncated(text: str) -> bool:
+    """Whether a longer text stops in the middle: an open code fence, a comma, or a word that wants another."""
+    if len(_FENCE.findall(text)) % 2:
+        return True
+    words = text.split()
+    if len(words) < _MIN_WORDS_OF_CUT or not text.rstrip():
+        return False
+    last = text.rstrip()[-1]
+    return last in ",;(" or words[-1] in _OPEN_ENDS
+
+
+def is_looping(text: str) -> bool:
+    """Whether half of a text, or more, is runs of eight words that stood before."""
+    raw = text.encode("utf-8", "surrogatepass")
+    if len(zlib.compress(raw, 1)) > _PLAIN_COMPRESSION * len(raw):
+        return False
+    words = text.split()
+    if len(words) < _MIN_WORDS_OF_LOOP:
+        return False
+    runs = Counter(tuple(words[start : start + _LOOP_RUN]) for start in range(len(words) - _LOOP_RUN + 1))
+    return 1 - len(runs) / runs.total() > _LOOP_SHARE
+
+
+def is_damaged(text: str) -> bool:
+    """Whether the text went through a wrong encoding: U+FFFD, UTF-8 read as Latin-1, control characters."""
+    return _DAMAGE.search(text) is not None
