@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from bleuberi.generation.base import OnOutput, Output, Sampling
 from bleuberi.generation.chat_format import prompt_ids, stop_token_ids
 from bleuberi.generation.decoding import to_answer
 from bleuberi.generation.model_identity import load_tokenizer, model_unavailable
+from bleuberi.generation.nucleus import Nucleus
 from bleuberi.records import Conversation
 
 
@@ -32,7 +34,7 @@ class TransformersEngine:
         self.shard_rows = 2 * batch_rows  # few enough to lose, enough to sort
         self._tokenizer = load_tokenizer(model)
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.batch_tokens = batch_tokens or (32_768 if self._device == "cuda" else 2_048)
+        self.batch_tokens = batch_tokens or (32_768 if self._device == "cuda" else 4_096)
         dtype = torch.bfloat16 if self._device == "cuda" else torch.float32
         try:
             self._model: Any = AutoModelForCausalLM.from_pretrained(model, dtype=dtype).to(self._device).eval()
@@ -105,7 +107,10 @@ class TransformersEngine:
         import torch
 
         padded = self._tokenizer.pad({"input_ids": ids}, return_tensors="pt").to(self._device)
+        config, processors = copy.copy(config), []
+        if config.do_sample and config.top_p < 1:
+            processors, config.top_p = [Nucleus(config.top_p)], 1.0
         with torch.inference_mode():
-            sequences = self._model.generate(**padded, generation_config=config)
+            sequences = self._model.generate(**padded, generation_config=config, logits_processor=processors)
         new_ids = sequences[:, padded["input_ids"].shape[1] :].tolist()
         return [to_answer(self._tokenizer, row, self._stop_ids) for row in new_ids]

@@ -67,7 +67,7 @@ def samples_from_model(
     options: EngineOptions | None = None,
 ) -> Samples:
     """`count` samples of `model` for every example; cached ones first, the rest drawn now. Errors: `UserError`."""
-    cached = cached_engine(model, engine, cache_folder, options)
+    cached = cached_engine(model, engine, cache_folder, options or EngineOptions())
     by_id: dict[str, list[Sample]] = {}
     dropped: Counter[str] = Counter()
     for row_id, outputs in cached.answer_samples([row.conversation for row in examples], sampling, count).items():

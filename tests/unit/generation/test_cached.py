@@ -160,5 +160,5 @@ def test_a_moved_model_folder_keeps_its_answers_and_a_changed_one_does_not(tiny_
 
 
 def test_an_unknown_engine_is_told(tmp_path):
-    with pytest.raises(UserError, match=r"There is no engine 'jax'\.\nChoose one with --engine: auto, vllm, transfo"):
+    with pytest.raises(UserError, match=r"There is no engine 'jax'\.\nChoose one with --engine: auto; vllm "):
         cached_engine("some/model", "jax", tmp_path)

@@ -86,7 +86,7 @@ def test_a_prompt_too_long_for_the_model_is_not_answered(engine):
     long = Conversation("long", [{"role": "user", "content": "word " * 700}])
     outputs = answers(engine, GREEDY, 1, [CONVERSATIONS[0], long, CONVERSATIONS[1]])
     assert [out.finish_reason == "prompt_too_long" for out in outputs] == [False, True, False]
-    assert outputs[1] == ("", "prompt_too_long", 0)
+    assert outputs[1][:3] == ("", "prompt_too_long", 0)
     assert [outputs[0], outputs[2]] == answers(engine, GREEDY, 1, CONVERSATIONS[:2])
 
 

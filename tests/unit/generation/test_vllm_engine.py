@@ -20,6 +20,7 @@ def test_sampling_means_the_same_as_in_transformers():
         "max_tokens": 512,
         "stop_token_ids": [3, 5],
         "seed": 11,
+        "detokenize": False,
     }
 
 
