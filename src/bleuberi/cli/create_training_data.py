@@ -76,14 +76,12 @@ def grpo(argv: Sequence[str], prog: str = "bleuberi data grpo") -> int:
     arguments["ref_models"] = tuple(arguments["ref_models"])
     config = GrpoDataConfig(**arguments)
     made = create_grpo_data(config)
-    if made.scores_path is not None and config.metric and made.signature:
+    if made.scores_path is not None and (metric := config.metric_name) and made.signature:
         for path in (
-            made.folder / f"{config.metric}_distribution.png",
+            made.folder / f"{metric}_distribution.png",
             made.scores_path.with_name(made.scores_path.stem + "_distribution.png"),
         ):
-            draw_score_histogram(
-                path, config.metric, made.signature, list(made.pool_scores.values()), made.picked_scores
-            )
+            draw_score_histogram(path, metric, made.signature, list(made.pool_scores.values()), made.picked_scores)
     print(f"{made.rows} examples in {made.folder}")
     return 0
 

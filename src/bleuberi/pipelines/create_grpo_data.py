@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bleuberi.artifacts import file_hash
-from bleuberi.columns import model_short_name, pool_label, reference_label
+from bleuberi.columns import model_short_name, pool_label, reference_label, safe_name
 from bleuberi.data.grpo_rows import to_row
 from bleuberi.data.pool import Pool, read_pool
 from bleuberi.data.references import join_references, order_references
@@ -49,6 +49,11 @@ class GrpoDataConfig:
     @property
     def scores_needed(self) -> bool:
         return self.metric is not None and (self.model is not None or self.outputs is not None)
+
+    @property
+    def metric_name(self) -> str | None:
+        """The metric's own name, for columns and files; `metric` can be a dotted path."""
+        return safe_name(load_reward(self.metric).name) if self.metric is not None else None
 
     @property
     def sampling(self) -> Sampling:
@@ -136,7 +141,7 @@ def create_grpo_data(config: GrpoDataConfig) -> GrpoData:
     reasons.update({**answers.dropped, **(scores.dropped if scores else {}), "not selected": unselected})
     tally = Tally(len(pool.rows), len(chosen), dict(reasons))
     _tell(config, tally)
-    metric = config.metric if scores else None
+    metric = config.metric_name if scores else None
     folder = save_dataset(
         parent / (config.output_dataset_name or f"{label}_{config.selection_mode}_{len(chosen)}"),
         [to_row(row, {metric: scores.by_id[row.id]} if metric and scores else {}) for row in chosen],
@@ -158,19 +163,22 @@ def create_grpo_data(config: GrpoDataConfig) -> GrpoData:
 
 def _tell(config: GrpoDataConfig, tally: Tally) -> None:
     if not tally.kept:
-        raise UserError("No example is left.", f"Of the pool's rows: {tally.sentence()}.")
+        raise UserError(
+            f"No example is left: {tally.sentence()}.",
+            "Choose other references, another model or a smaller --inference_max_new_tokens, by what was dropped.",
+        )
     if config.num_examples is not None and tally.kept < config.num_examples:
         log.warning("Asked for %d examples, but only %d are there: all are kept", config.num_examples, tally.kept)
     log.info("Selection %s: %s", config.selection_mode, tally.sentence())
 
 
 def _score(examples: Sequence[Example], config: GrpoDataConfig, path: Path | None) -> tuple[Answers, Scores | None]:
-    if path is None or config.metric is None:
+    if path is None or config.metric is None or config.metric_name is None:
         return Answers({}), None
     if config.outputs is not None:
         answers = answers_from_file(examples, config.outputs, config.model)
     else:
-        imported = imported_scores(examples, config.metric, path)
+        imported = imported_scores(examples, config.metric_name, path)
         if imported is not None:
             return Answers({}, provenance={"scores_imported_from": path.name}), imported
         if config.model is None:
@@ -188,7 +196,7 @@ def _draw(examples: Sequence[Example], config: GrpoDataConfig) -> list[Example]:
 def _label(config: GrpoDataConfig, pool: Pool) -> str:
     """`{pool}_{metric}_{model}_{n}ref-{names}`, or `{pool}_{n}ref-{names}` where nothing is scored."""
     model = config.model or (config.outputs.name.split(".")[0] if config.outputs else "")
-    scored = [config.metric, model_short_name(model)] if config.scores_needed and config.metric else []
+    scored = [config.metric_name, model_short_name(model)] if config.scores_needed and config.metric_name else []
     return pool_label([pool.name, *scored, reference_label(order_references(config.ref_models))])
 
 
