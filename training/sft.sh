@@ -22,6 +22,11 @@ CONFIG="${CONFIG:-$DEFAULT_SFT_CONFIG}"
 
 # 1. Data: the pairs come from a GRPO data set, which is made first where it is missing.
 if [[ ! -f "$GRPO_DATA/dataset_dict.json" ]]; then
+    if [[ "$(basename "$(dirname "$GRPO_DATA")")" != data_grpo ]]; then
+        echo "Error: there is no data set $GRPO_DATA, and none can be made there: it is not in a folder data_grpo." >&2
+        echo "Give GRPO_DATA=.../data_grpo/NAME, or leave it out." >&2
+        exit 2
+    fi
     "$PYTHON" "$ROOT/training/create_training_data.py" grpo \
         --hf_dataset_path "$POOL" \
         --ref_models $REF_MODELS \

@@ -68,23 +68,31 @@ def evaluate(config: EvaluationConfig) -> Evaluation:
     names = [name for name, _ in config.models]
     if len(set(names)) < len(names):
         raise UserError("Two models have the same name.", "Name them apart: --models base=... trained=...")
+    if config.max_new_tokens < 1:
+        raise UserError(f"--max_new_tokens is {config.max_new_tokens}.", "Let answers have at least 1 token, e.g. 512.")
     rewards = [load_reward(name) for name in config.metrics]
     pool = read_pool(config.prompts, config.ref_models)
     examples, tally = join_references(pool, config.ref_models)
     log.info("Prompts of %s: %s", pool.name, tally.sentence())
     sampling = Sampling(max_new_tokens=config.max_new_tokens, temperature=0.0, top_p=1.0)
     cache = config.cache_dir or config.output_dir / "inference_outputs"
+    # All of them first: a wrong name is to be told before the others have answered for hours.
+    engines = {name: cached_engine(model, config.engine, cache, config.engine_options) for name, model in config.models}
     outputs: dict[str, dict[str, Output]] = {}
     for name, model in config.models:
         log.info("Answers of %s (%s)", name, model)
-        outputs[name] = cached_engine(model, config.engine, cache, config.engine_options).answer(
-            [row.conversation for row in examples], sampling
-        )
+        # Popped, so that its memory is free for the next one.
+        outputs[name] = engines.pop(name).answer([row.conversation for row in examples], sampling)
     answered = [
         row for row in examples if all(out[row.id].finish_reason != "prompt_too_long" for out in outputs.values())
     ]
     if len(answered) < len(examples):
         log.warning("%d prompts are too long for a model and are left out for all", len(examples) - len(answered))
+    if not answered:
+        raise UserError(
+            f"Every prompt is too long for a model that may write {config.max_new_tokens} tokens behind it.",
+            "Lower --max_new_tokens, or compare on shorter prompts.",
+        )
     scores = {name: _scores(answered, outputs[name], rewards) for name in names}
     results = [_model_result(name, model, outputs[name], answered, scores, names[0]) for name, model in config.models]
     signatures = {reward.name: reward.signature() for reward in rewards}

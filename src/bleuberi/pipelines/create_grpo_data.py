@@ -59,6 +59,11 @@ class GrpoDataConfig:
         return self.metric is not None and (self.model is not None or self.outputs is not None)
 
     @property
+    def metric_name(self) -> str | None:
+        """The metric's own name, for columns and files; `metric` can be a dotted path."""
+        return safe_name(load_reward(self.metric).name) if self.metric is not None else None
+
+    @property
     def sampling(self) -> Sampling:
         return Sampling(max_new_tokens=self.inference_max_new_tokens, seed=self.seed)
 
@@ -139,7 +144,7 @@ def create_grpo_data(config: GrpoDataConfig) -> GrpoData:
     reasons.update(picked.dropped)
     tally = Tally(len(pool.rows), len(picked.chosen), dict(reasons))
     _tell(config, tally)
-    metric = load_reward(config.metric).name if picked.signature and config.metric else None
+    metric = config.metric_name if picked.signature else None
     folder = save_dataset(
         parent / (config.output_dataset_name or f"{label}_{config.selection_mode}_{len(picked.chosen)}"),
         [to_row(row, picked.columns_by_id.get(row.id, {})) for row in picked.chosen],
@@ -184,9 +189,9 @@ def _pick(config: GrpoDataConfig, examples: Sequence[Example], scores_path: Path
         )
         unselected = (len(scores.by_id) if scores else 0) - len(chosen)
     dropped = {**answers.dropped, **(scores.dropped if scores else {}), "not selected": unselected}
-    if scores is None or config.metric is None:
+    metric = config.metric_name
+    if scores is None or metric is None:
         return Picked(chosen, dropped)
-    metric = load_reward(config.metric).name
     return Picked(
         chosen=chosen,
         dropped=dropped,
@@ -228,19 +233,22 @@ def _signal_request(config: GrpoDataConfig, metric: str, scores_path: Path) -> S
 
 def _tell(config: GrpoDataConfig, tally: Tally) -> None:
     if not tally.kept:
-        raise UserError("No example is left.", f"Of the pool's rows: {tally.sentence()}.")
+        raise UserError(
+            f"No example is left: {tally.sentence()}.",
+            "Choose other references, another model or a smaller --inference_max_new_tokens, by what was dropped.",
+        )
     if config.num_examples is not None and tally.kept < config.num_examples:
         log.warning("Asked for %d examples, but only %d are there: all are kept", config.num_examples, tally.kept)
     log.info("Selection %s: %s", config.selection_mode, tally.sentence())
 
 
 def _score(examples: Sequence[Example], config: GrpoDataConfig, path: Path | None) -> tuple[Answers, Scores | None]:
-    if path is None or config.metric is None:
+    if path is None or config.metric is None or config.metric_name is None:
         return Answers({}), None
     if config.outputs is not None:
         answers = answers_from_file(examples, config.outputs, config.model)
     else:
-        imported = imported_scores(examples, load_reward(config.metric).name, path)
+        imported = imported_scores(examples, config.metric_name, path)
         if imported is not None:
             return Answers({}, provenance={"scores_imported_from": path.name}), imported
         if config.model is None:
@@ -260,8 +268,7 @@ def _draw(examples: Sequence[Example], config: GrpoDataConfig) -> list[Example]:
 def _label(config: GrpoDataConfig, pool: Pool) -> str:
     """`{pool}_{metric}_{model}_{n}ref-{names}`, or `{pool}_{n}ref-{names}` where nothing is scored."""
     model = config.model or (config.outputs.name.split(".")[0] if config.outputs else "")
-    metric = safe_name(load_reward(config.metric).name) if config.scores_needed and config.metric else ""
-    scored = [metric, model_short_name(model)] if metric else []
+    scored = [config.metric_name, model_short_name(model)] if config.scores_needed and config.metric_name else []
     return pool_label([pool.name, *scored, reference_label(order_references(config.ref_models))])
 
 

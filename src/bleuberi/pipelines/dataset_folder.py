@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bleuberi.artifacts import MANIFEST, file_hash, fresh_folder, make_manifest, read_manifest, write_json
+from bleuberi.columns import MAX_LABEL_BYTES
 from bleuberi.errors import MissingExtraError, UserError
 
 
@@ -20,18 +21,30 @@ class MadeDataset(NamedTuple):
 
 def check_dataset_name(name: str) -> None:
     """Refuse a name that is a path, or climbs out of its folder."""
-    if not name or name in (".", "..") or any(char in name for char in "/\\\0") or len(name.encode()) > 255:
+    # Hidden names are those of unfinished folders.
+    if (
+        not name
+        or name.startswith(".")
+        or any(char in name for char in "/\\\0")
+        or len(name.encode()) > MAX_LABEL_BYTES
+    ):
         raise UserError(
             f"The data set name {name!r:.80} is not a plain folder name.",
-            "Give a name without slashes; the place is chosen with --output_dir.",
+            f"Give a name without slashes or a leading dot, of at most {MAX_LABEL_BYTES} bytes; "
+            "the place is chosen with --output_dir.",
         )
 
 
 def find_made(parent: Path, request: Mapping[str, Any], name: str | None) -> MadeDataset | None:
     """The data set that the same request made: the one of that name, or, with a generated name, any."""
-    folders = [parent / name] if name is not None else sorted(parent.glob("*/"))
+    folders = [parent / name] if name is not None else sorted(parent.glob("[!.]*/"))  # hidden ones are unfinished
     for folder in folders:
-        manifest = read_manifest(folder)
+        try:
+            manifest = read_manifest(folder)
+        except UserError:
+            if name is not None:
+                raise
+            continue  # a broken data set that was not asked for is no reason to stop
         if manifest is not None and manifest.get("config") == dict(request):
             return MadeDataset(folder, int(manifest["rows_out"]), manifest.get("reward_signature"))
     return None

@@ -17,7 +17,7 @@ from bleuberi.training.model_loading import load_policy, load_policy_tokenizer
 from bleuberi.training.progress import show_step_lines
 from bleuberi.training.reward_adapter import TrlReward
 from bleuberi.training.run_config import RunSettings
-from bleuberi.training.run_folder import finished_run, last_checkpoint, metrics_callback, save_finished
+from bleuberi.training.run_folder import finished_run, metrics_callback, save_finished, start_run
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +29,9 @@ def train_grpo(settings: RunSettings) -> Path:
     """
     folder = Path(settings.args.output_dir)
     rewards = [load_reward(name) for name in settings.run.reward_funcs]
+    weights = settings.args.reward_weights
+    if weights is not None and len(weights) != len(rewards):
+        raise UserError(f"There are {len(weights)} reward_weights for {len(rewards)} rewards.", "Give 1 a reward.")
     rows = read_grpo_rows(Path(settings.run.dataset_path))
     parents = {"data_sha256": json_hash(rows), "reward_signatures": [reward.signature() for reward in rewards]}
     if finished_run(folder, settings.decided(), parents):
@@ -37,6 +40,7 @@ def train_grpo(settings: RunSettings) -> Path:
     tokenizer = load_policy_tokenizer(settings.model.model_name_or_path)
     rows, tally = drop_long_prompts(rows, tokenizer, settings.run.max_prompt_tokens)
     log.info("Prompts of at most %d tokens: %s", settings.run.max_prompt_tokens, tally.sentence())
+    check_one_step(rows, settings.args)
 
     from datasets import Dataset
     from trl import GRPOTrainer, get_peft_config
@@ -51,10 +55,21 @@ def train_grpo(settings: RunSettings) -> Path:
         callbacks=[metrics_callback(folder)],
     )
     show_step_lines(trainer)
-    trainer.train(resume_from_checkpoint=settings.args.resume_from_checkpoint or last_checkpoint(folder))
+    trainer.train(resume_from_checkpoint=start_run(folder, settings.args, settings.decided(), parents))
     facts = {"parents": parents, "rows_in": tally.rows_in, "rows_used": tally.kept, "dropped": dict(tally.dropped)}
     save_finished(trainer, tokenizer, folder, settings.decided(), facts)
     return folder
+
+
+def check_one_step(rows: list[dict[str, Any]], args: Any) -> None:  # noqa: ANN401 - trl.GRPOConfig
+    """Refuse fewer prompts than are drawn at once: the trainer would end without a step, and without a word."""
+    needed = args.generation_batch_size // args.num_generations
+    if len(rows) < needed:
+        raise UserError(
+            f"The data set has {len(rows)} usable prompts, fewer than the {needed} that are drawn at once "
+            f"({args.generation_batch_size} completions, {args.num_generations} a prompt).",
+            "Use more data, or lower --per_device_train_batch_size or --gradient_accumulation_steps.",
+        )
 
 
 def to_trainer_row(row: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Sequence
+import types
+import typing
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -30,6 +32,15 @@ class RunConfig:
     max_prompt_tokens: int = field(
         default=512, metadata={"help": "GRPO: rows with longer prompts are dropped and counted; TRL has no such limit"}
     )
+
+    def __post_init__(self) -> None:
+        given: object = self.reward_funcs
+        # `reward_funcs: bleu` in a YAML file arrives as a text, whose letters are no rewards.
+        self.reward_funcs = [given] if isinstance(given, str) else [str(name) for name in self.reward_funcs]
+        if not self.reward_funcs:
+            raise UserError("reward_funcs is empty.", "Name a reward, e.g. --reward_funcs bleu.")
+        if self.max_prompt_tokens < 1:
+            raise UserError(f"max_prompt_tokens is {self.max_prompt_tokens}.", "Give at least 1, e.g. 512.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +86,13 @@ def read_settings(method: Method, argv: Sequence[str]) -> RunSettings:
             raise UserError(f"bleuberi train {method}: {message}", f"See bleuberi train {method} --help.")
 
     kinds = (RunConfig, GRPOConfig if method == "grpo" else SFTConfig, ModelConfig)
-    names = {item.name for kind in kinds for item in dataclasses.fields(kind)}
+    hints: dict[str, Any] = {}
+    for kind in kinds:
+        known = typing.get_type_hints(kind)
+        hints |= {item.name: known[item.name] for item in dataclasses.fields(kind)}
     words = _split_config_flag(argv)
-    check_config_file(words, names)
+    check_config_file(words, hints)
+    _check_flags(words, hints, f"bleuberi train {method}")
     try:
         run, args, model = Parser(kinds, allow_abbrev=False).parse_args_and_config(args=words)
     except (ValueError, TypeError) as error:
@@ -105,8 +120,11 @@ def _split_config_flag(argv: Sequence[str]) -> list[str]:
     return words
 
 
-def check_config_file(words: Sequence[str], names: set[str]) -> None:
-    """Refuse a config file that is missing, no YAML mapping, or has a field that does not exist."""
+def check_config_file(words: Sequence[str], hints: Mapping[str, Any]) -> None:
+    """Refuse a config file that is missing, no YAML mapping, or has an unknown or ill-typed field.
+
+    `hints`: the fields there are, and their types.
+    """
     if "--config" not in words:
         return
     position = words.index("--config")
@@ -124,13 +142,46 @@ def check_config_file(words: Sequence[str], names: set[str]) -> None:
         raise UserError(f"{path} is not valid YAML: {error}", "Mend the file.") from error
     if not isinstance(values, dict):
         raise UserError(f"{path} is not a YAML mapping of field: value.", "Write one `field: value` a line.")
-    for name in values:
-        if name not in names | {"env"}:
-            near = difflib.get_close_matches(str(name), names, n=1)
+    values.pop("env", None)  # TRL's parser sets the environment from it
+    for name, value in values.items():
+        if name not in hints:
+            near = difflib.get_close_matches(str(name), hints, n=1)
             raise UserError(
                 f"{path} has a field {name!r} that neither TRL nor this tool knows.",
                 f"Did you mean {near[0]}?" if near else "Remove it.",
             )
+        kinds = _plain_kinds(hints[name])
+        # Texts are read as on the command line, by TRL's parser; what YAML has typed already would pass it unseen.
+        fits = isinstance(value, str) or type(value) in kinds or (type(value) is int and float in kinds)
+        if not fits:
+            expected = " or ".join(sorted("null" if kind is type(None) else kind.__name__ for kind in kinds))
+            raise UserError(
+                f"{path}: {name} is {value!r:.60}, not {expected}.",
+                "Mend the file; a word that YAML takes for something else, such as no, needs quotes.",
+            )
+
+
+def _check_flags(words: Sequence[str], hints: Mapping[str, Any], prog: str) -> None:
+    """Refuse a flag that does not exist, and suggest the nearest."""
+    for word in words:
+        name = word.partition("=")[0].removeprefix("--").replace("-", "_")
+        # Switches that are on by default can be written as --no_...
+        if word.startswith("--") and name != "config" and not {name, name.removeprefix("no_")} & hints.keys():
+            near = difflib.get_close_matches(name, hints, n=1)
+            raise UserError(
+                f"{prog} has no flag {word.partition('=')[0]}.",
+                (f"Did you mean --{near[0]}? " if near else "") + f"See {prog} --help.",
+            )
+
+
+def _plain_kinds(hint: Any) -> set[type]:  # noqa: ANN401 - any type annotation
+    """The classes that a value of the annotated type can have, containers without their items."""
+    origin = typing.get_origin(hint)
+    if origin is typing.Literal:
+        return {type(value) for value in typing.get_args(hint)}
+    if origin in (typing.Union, types.UnionType):
+        return {kind for part in typing.get_args(hint) for kind in _plain_kinds(part)}
+    return {origin or hint}
 
 
 def _is_plain(value: object) -> bool:

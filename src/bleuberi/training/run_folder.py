@@ -7,7 +7,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bleuberi.artifacts import MANIFEST, make_manifest, read_manifest, write_json
+from bleuberi.artifacts import MANIFEST, make_manifest, read_manifest, write_json, write_text
 from bleuberi.errors import UserError
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 METRICS = "metrics.jsonl"
+STARTED = "started.json"
 
 
 def finished_run(folder: Path, decided: dict[str, Any], parents: dict[str, Any]) -> bool:
@@ -23,16 +24,44 @@ def finished_run(folder: Path, decided: dict[str, Any], parents: dict[str, Any])
     manifest = read_manifest(folder)
     if manifest is None:
         return False
-    before = {**manifest["config"], **manifest.get("parents", {})}
+    _refuse_other(folder, "finished", {**manifest["config"], **manifest.get("parents", {})}, {**decided, **parents})
+    return True
+
+
+def start_run(folder: Path, args: Any, decided: dict[str, Any], parents: dict[str, Any]) -> str | None:  # noqa: ANN401
+    """The checkpoint to go on from, None for a fresh start; `args` are the trainer's. Leaves a note of the settings.
+
+    The metrics behind that checkpoint are cut off: they come again. Errors: `UserError` where the checkpoints were
+    made with other settings or data, since going on from them would mix two runs.
+    """
+    if args.resume_from_checkpoint is not None:
+        return str(args.resume_from_checkpoint)
+    checkpoint = last_checkpoint(folder)
     asked = {**decided, **parents}
+    note = folder / STARTED
+    if checkpoint is not None and note.is_file():
+        _refuse_other(folder, "killed", json.loads(note.read_text(encoding="utf-8")), asked)
+    if args.process_index == 0:
+        write_json(note, asked)
+        _cut_metrics(folder / METRICS, int(checkpoint.rpartition("-")[2]) if checkpoint else 0)
+    return checkpoint
+
+
+def _cut_metrics(path: Path, last_step: int) -> None:
+    if path.is_file():
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        whole = [line for line in lines if line.endswith("\n")]  # a kill can leave half a line
+        write_text(path, "".join(line for line in whole if 0 < json.loads(line)["step"] <= last_step))
+
+
+def _refuse_other(folder: Path, state: str, before: dict[str, Any], asked: dict[str, Any]) -> None:
     differing = [name for name in {**before, **asked} if before.get(name) != asked.get(name)]
     if differing:
         said = "; ".join(f"{name}: {before.get(name)!s:.40} there, {asked.get(name)!s:.40} asked" for name in differing)
         raise UserError(
-            f"{folder} holds a finished run with other settings ({said}).",
+            f"{folder} holds a {state} run with other settings ({said}).",
             "Choose another --output_dir, or move it away.",
         )
-    return True
 
 
 def metrics_callback(folder: Path) -> TrainerCallback:

@@ -8,11 +8,13 @@ from pathlib import Path
 from bleuberi.artifacts import json_hash
 from bleuberi.columns import MESSAGES
 from bleuberi.data.sft_rows import read_sft_rows, to_prompt_and_completion
+from bleuberi.errors import UserError
+from bleuberi.records import Tally
 from bleuberi.training.model_loading import load_policy, load_policy_tokenizer
 from bleuberi.training.progress import show_step_lines
 from bleuberi.training.run_config import RunSettings
-from bleuberi.training.run_folder import finished_run, last_checkpoint, metrics_callback, save_finished
-from bleuberi.training.sft_tokens import to_sft_tokens
+from bleuberi.training.run_folder import finished_run, metrics_callback, save_finished, start_run
+from bleuberi.training.sft_tokens import SftTokens, to_sft_tokens
 
 log = logging.getLogger(__name__)
 
@@ -32,11 +34,12 @@ def train_sft(settings: RunSettings) -> Path:
     pairs = [to_prompt_and_completion(row[MESSAGES]) for row in rows]
     tokens = [to_sft_tokens(tokenizer, pair["prompt"], pair["completion"]) for pair in pairs]
     limit = settings.args.max_length
+    tokens, tally = drop_filled_by_prompt(tokens, limit)
     cut = sum(limit is not None and len(row.input_ids) > limit for row in tokens)
-    trained = sum(sum(row.completion_mask) for row in tokens)
+    trained = sum(sum(row.completion_mask[:limit]) for row in tokens)
     log.info(
-        "%d pairs, %d of %d tokens in the loss; %d pairs over %s tokens are cut there",
-        len(rows), trained, sum(len(row.input_ids) for row in tokens), cut, limit,
+        "Pairs: %s; %d of %d tokens in the loss; %d pairs over %s tokens are cut there",
+        tally.sentence(), trained, sum(len(row.input_ids[:limit]) for row in tokens), cut, limit,
     )  # fmt: skip
 
     from datasets import Dataset
@@ -52,7 +55,17 @@ def train_sft(settings: RunSettings) -> Path:
         callbacks=[metrics_callback(folder)],
     )
     show_step_lines(trainer)
-    trainer.train(resume_from_checkpoint=settings.args.resume_from_checkpoint or last_checkpoint(folder))
-    facts = {"parents": parents, "rows_used": len(rows), "rows_cut": cut, "tokens_in_loss": trained}
+    trainer.train(resume_from_checkpoint=start_run(folder, settings.args, settings.decided(), parents))
+    facts = {"parents": parents, "rows_in": tally.rows_in, "rows_used": tally.kept, "dropped": dict(tally.dropped),
+             "rows_cut": cut, "tokens_in_loss": trained}  # fmt: skip
     save_finished(trainer, tokenizer, folder, settings.decided(), facts)
     return folder
+
+
+def drop_filled_by_prompt(rows: list[SftTokens], limit: int | None) -> tuple[list[SftTokens], Tally]:
+    """The rows that keep a token of their answer within `limit`; the others have no loss. Errors: none is left."""
+    kept = [row for row in rows if any(row.completion_mask[:limit])]
+    tally = Tally(len(rows), len(kept), {f"prompts that fill all {limit} tokens": len(rows) - len(kept)})
+    if not kept:
+        raise UserError(f"No pair is left: {tally.sentence()}.", "Raise --max_length.")
+    return kept, tally

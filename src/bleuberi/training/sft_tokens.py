@@ -30,10 +30,15 @@ def to_sft_tokens(tokenizer: Any, prompt: Sequence[Message], completion: Sequenc
     text = tokenizer.apply_chat_template([*prompt, *completion], tokenize=False)
     ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
     if ids[: len(asked)] != asked:
-        raise UserError(
-            "The chat template renders the prompt differently once an answer follows, so the loss cannot be masked.",
-            "Use a template that renders a turn the same way wherever it stands.",
-        )
+        prompt_text = tokenizer.apply_chat_template(list(prompt), tokenize=False, add_generation_prompt=True)
+        if not text.startswith(prompt_text):
+            raise UserError(
+                "The chat template renders the prompt differently once an answer follows: the loss cannot be masked.",
+                "Use a template that renders a turn the same way wherever it stands.",
+            )
+        # An answer that begins with a line break grows together with the prompt's last token; a policy, which is
+        # asked the prompt's own tokens, has to write the answer as tokens of its own.
+        ids = asked + tokenizer(text[len(prompt_text) :], add_special_tokens=False)["input_ids"]
     ends = [place for place in range(len(asked), len(ids)) if ids[place] == tokenizer.eos_token_id]
     ids = ids[: ends[-1] + 1] if ends else [*ids, tokenizer.eos_token_id]
     return SftTokens(ids, [0] * len(asked) + [1] * (len(ids) - len(asked)))

@@ -1,0 +1,74 @@
+"""The command finds its commands, and everything it says goes where it belongs."""
+
+import contextlib
+import importlib
+import sys
+
+import pytest
+
+from bleuberi import __version__
+from bleuberi.cli.main import COMMANDS, find_command, main, usage
+from bleuberi.cli.parser import run
+from bleuberi.errors import UserError
+
+
+def called(monkeypatch, *words):
+    monkeypatch.setattr(sys, "argv", ["bleuberi", *words])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    return caught.value.code
+
+
+@pytest.mark.parametrize("words", [[], ["--help"], ["-h"], ["help"]])
+def test_help_lists_every_command(monkeypatch, capsys, words):
+    assert called(monkeypatch, *words) == 0
+    said = capsys.readouterr().out
+    assert said == usage() + "\n"
+    assert all(name in said for name in COMMANDS)
+
+
+def test_version(monkeypatch, capsys):
+    assert called(monkeypatch, "--version") == 0
+    assert capsys.readouterr().out == f"bleuberi {__version__}\n"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_exists_and_has_help(name, capsys):
+    module, _, function = COMMANDS[name].target.partition(":")
+    command, rest = find_command([*name.split(), "--flag"])
+    assert command is getattr(importlib.import_module(module), function)
+    assert rest == ["--flag"]
+    with contextlib.suppress(SystemExit):
+        command(["--help"])
+    assert "usage" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "nearest"),
+    [(["trian", "grpo"], "train grpo"), (["evalute"], "evaluate"), (["train"], "train"), (["data", "dpo"], "data")],
+)
+def test_an_unknown_command_suggests_the_nearest(monkeypatch, capsys, words, nearest):
+    assert called(monkeypatch, *words) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 2
+    assert f"Did you mean: bleuberi {nearest}" in said[1]
+
+
+def test_a_bug_keeps_its_traceback():
+    with pytest.raises(ZeroDivisionError):
+        run(lambda _: 1 // 0, [])
+
+
+def test_expected_trouble_is_two_lines_and_an_interrupt_is_one(capsys):
+    def fail(_):
+        raise UserError("What\nhappened.", "What to do.")
+
+    def stop(_):
+        raise KeyboardInterrupt
+
+    assert run(fail, []) == 2
+    assert run(stop, []) == 130
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.splitlines()[:2] == ["Error: What happened.", "What to do."]
+    assert "run the same command to go on" in said.err.splitlines()[2]
