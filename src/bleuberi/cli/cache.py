@@ -1,0 +1,95 @@
+"""`bleuberi cache ls|explain|prune`: flags -> one call -> lines. Knows how caches are shown; reads none itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from bleuberi.cli.engine_flags import add_engine_flags, take_engine_options
+from bleuberi.cli.parser import Parser
+
+
+def _parser(name: str, description: str) -> Parser:
+    parser = Parser(f"bleuberi cache {name}", description)
+    parser.add_argument("folder", type=Path, nargs="?", default=Path("../data"), help="an --output_dir, or the caches")
+    return parser
+
+
+def ls(argv: Sequence[str]) -> int:
+    """Show every cache."""
+    arguments = _parser("ls", "Which outputs are cached, of which models and settings.").parse_args(argv)
+    from bleuberi.generation.cache_view import cache_root, list_caches
+
+    for cache in list_caches(cache_root(arguments.folder)):
+        model = cache.settings.get("model", {})
+        written = datetime.fromtimestamp(cache.last_written).strftime("%Y-%m-%d %H:%M")
+        print(
+            f"{cache.path.name}  {cache.rows:,} rows, {cache.shards:,} shards, {cache.bytes / 1e6:,.1f} MB, {written}"
+        )
+        print(
+            f"    {model.get('model')} ({model.get('revision', '')[:60]})  {cache.settings.get('sampling_signature')}"
+        )
+        if cache.waiting_rows:
+            print(f"    {cache.waiting_rows:,} rows of an interrupted run wait to be taken over")
+        if cache.leftovers:
+            print(f"    {len(cache.leftovers)} damaged or unfinished files: bleuberi cache prune {arguments.folder}")
+    return 0
+
+
+def explain(argv: Sequence[str]) -> int:
+    """Say which rows of a pool are cached, and why others are not."""
+    parser = _parser("explain", "Which rows of a pool are cached for a model and its sampling, and why others are not.")
+    add = parser.add_argument
+    add("--hf_dataset_path", required=True, metavar="POOL", help="hub id, folder, .jsonl/.json/.parquet (.gz)")
+    add("--model", required=True, help="whose outputs: hub id, model folder, or the server's name for it")
+    add("--inference_max_new_tokens", type=int, default=512, help="as in the command that missed")
+    add("--temperature", type=float, default=0.7, help="0 is greedy, as `bleuberi evaluate` asks")
+    add("--top_p", type=float, default=0.9, help="as in the command that missed")
+    add("--seed", type=int, default=42, help="as in the command that missed")
+    add("--rows", type=int, default=0, metavar="N", help="list the first N rows that are missing, one a line")
+    add_engine_flags(parser)
+    arguments = vars(parser.parse_args(argv))
+    from bleuberi.data.pool import read_questions
+    from bleuberi.generation import cache_view as view
+    from bleuberi.generation import cached_engine
+    from bleuberi.generation.base import Sampling
+
+    take_engine_options(arguments)
+    root = view.cache_root(arguments["folder"])
+    sampling = Sampling(
+        arguments["inference_max_new_tokens"], arguments["temperature"], arguments["top_p"], seed=arguments["seed"]
+    )
+    sampling.check()
+    engine = cached_engine(arguments["model"], arguments["engine"], root, arguments["engine_options"])
+    questions = (question for _, question in read_questions(arguments["hf_dataset_path"]))
+    folder = engine.folder(sampling)
+    found, misses = view.explain(root, folder, engine.identity, sampling, questions)
+    print(
+        f"{found:,} of {found + len(misses):,} rows are cached in {folder}{'' if folder.is_dir() else ' (not there)'}"
+    )
+    for reason, count, first in view.count_reasons(misses):
+        print(f"{count:,} missing, e.g. {first}: {reason}")
+    for miss in misses[: arguments["rows"]]:
+        print(f"  {miss.row}: {miss.reason}")
+    return 0
+
+
+def prune(argv: Sequence[str]) -> int:
+    """Remove damaged files, or whole caches."""
+    parser = _parser("prune", "Remove damaged and unfinished files; with --model or --older_than_days whole caches.")
+    parser.add_argument("--model", help="caches of this model (or of this folder name), whole")
+    parser.add_argument("--older_than_days", type=float, metavar="DAYS", help="caches not written to since, whole")
+    parser.add_argument("--yes", action="store_true", help="remove; without it only what would go is shown")
+    arguments = parser.parse_args(argv)
+    from bleuberi.generation import cache_view as view
+
+    caches = view.list_caches(view.cache_root(arguments.folder))
+    paths = view.to_prune(caches, arguments.model, arguments.older_than_days)
+    for path in paths:
+        print(path)
+    if arguments.yes:
+        view.remove(paths)
+    verb = "removed" if arguments.yes else "would go; add --yes to remove them"
+    print(f"{len(paths)} {verb}" if paths else "There is nothing to remove.")
+    return 0

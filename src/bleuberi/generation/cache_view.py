@@ -1,0 +1,169 @@
+"""What lies in a cache of outputs, why a row is not there, and what can go. Knows cache folders; loads no model."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from bleuberi.artifacts import disk_errors, folder_lock, read_json
+from bleuberi.errors import UserError
+from bleuberi.generation.answer_store import JOURNAL, AnswerStore, in_batches, read_journal, shard_paths
+from bleuberi.generation.base import Sampling
+from bleuberi.generation.cached import prompt_key
+from bleuberi.generation.model_identity import ModelIdentity
+from bleuberi.records import Conversation
+
+SETTINGS: Final = "cache.json"
+_LEFTOVERS: Final = ("*.damaged", ".*.partial*")
+
+
+@dataclass(frozen=True, slots=True)
+class CacheFolder:
+    """The outputs of one model with one sampling."""
+
+    path: Path
+    settings: dict[str, Any]
+    rows: int
+    shards: int
+    bytes: int
+    waiting_rows: int  # of an interrupted run, taken over by the next one
+    leftovers: tuple[Path, ...]  # damaged shards, and files that a kill cut short
+    last_written: float  # seconds since 1970
+
+
+class Finding(NamedTuple):
+    """Why a row has no cached answer."""
+
+    row: str
+    reason: str
+
+
+def cache_root(folder: Path) -> Path:
+    """The folder of caches: the one given, or `inference_outputs` in it. Errors: `UserError` where there is none."""
+    for root in (folder / "inference_outputs", folder):
+        if root.is_dir() and any(root.glob(f"*/{SETTINGS}")):
+            return root
+    raise UserError(f"There are no cached outputs in {folder}.", "Give the --output_dir of a data command.")
+
+
+def list_caches(root: Path) -> list[CacheFolder]:
+    """Every cache in the folder, by name. Rows are counted by the shards' last lines; checksums are not read."""
+    return [_look(path.parent) for path in sorted(root.glob(f"*/{SETTINGS}"))]
+
+
+def explain(
+    root: Path, folder: Path, identity: ModelIdentity, sampling: Sampling, conversations: Iterable[Conversation]
+) -> tuple[int, list[Finding]]:
+    """How many rows have an answer in `folder`, and for each other row why it has none."""
+    store = AnswerStore(folder)
+    waiting = {row["key"] for row in read_journal(folder / JOURNAL)}
+    damaged = _damaged_keys(folder)
+    others = [(_difference(cache.settings, identity, sampling), AnswerStore(cache.path))
+              for cache in list_caches(root) if cache.path != folder]  # fmt: skip
+    found = 0
+    misses: list[Finding] = []
+    for batch in in_batches(conversations, 1024):
+        keys = [prompt_key(conversation) for conversation in batch]
+        absent = store.missing(keys)
+        found += len(keys) - sum(absent)
+        elsewhere = [(difference, other.missing(keys)) for difference, other in others]
+        for place, (row, key) in enumerate(zip(batch, keys, strict=True)):
+            if not absent[place]:
+                continue
+            differences = [difference for difference, missing in elsewhere if not missing[place]]
+            if key in waiting:
+                reason = "an interrupted run has it in its journal; the next run takes it over"
+            elif key in damaged:
+                reason = "its shard was damaged and set aside"
+            elif differences:
+                reason = "cached otherwise: " + " / ".join(sorted(differences))
+            else:
+                reason = "this prompt was never asked (new, or its text changed)"
+            misses.append(Finding(row.id, reason))
+    return found, misses
+
+
+def count_reasons(misses: Sequence[Finding]) -> list[tuple[str, int, str]]:
+    """Reasons with their counts and the first row that has each, the most frequent first."""
+    first: dict[str, str] = {}
+    for miss in misses:
+        first.setdefault(miss.reason, miss.row)
+    return [(reason, count, first[reason]) for reason, count in Counter(miss.reason for miss in misses).most_common()]
+
+
+def to_prune(caches: Sequence[CacheFolder], model: str | None, older_than_days: float | None) -> list[Path]:
+    """What would go: leftovers alone, or whole caches where a model or an age is named (both have to fit)."""
+    if model is None and older_than_days is None:
+        return [path for cache in caches for path in cache.leftovers]
+    oldest = time.time() - (older_than_days or 0.0) * 86_400
+    return [
+        cache.path
+        for cache in caches
+        if (model is None or model in (cache.settings.get("model", {}).get("model"), cache.path.name))
+        and (older_than_days is None or cache.last_written < oldest)
+    ]
+
+
+def remove(paths: Sequence[Path]) -> None:
+    """Remove files and whole caches, each under its lock. Errors: `UserError` where a run writes there."""
+    for path in paths:
+        with folder_lock(path if path.is_dir() else path.parent), disk_errors(path):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+
+
+def _look(folder: Path) -> CacheFolder:
+    shards = shard_paths(folder)
+    journal = folder / JOURNAL
+    return CacheFolder(
+        path=folder,
+        settings=read_json(folder / SETTINGS),
+        rows=sum(_rows_of(path) for path in shards),
+        shards=len(shards),
+        bytes=sum(path.stat().st_size for path in folder.iterdir() if path.is_file()),
+        waiting_rows=sum(1 for _ in read_journal(journal)),
+        leftovers=tuple(path for pattern in _LEFTOVERS for path in sorted(folder.glob(pattern))),
+        last_written=max(path.stat().st_mtime for path in [folder / SETTINGS, *shards]),
+    )
+
+
+def _rows_of(path: Path) -> int:
+    """The count in a shard's last line; 0 where it has none."""
+    with path.open("rb") as stream:
+        stream.seek(max(0, path.stat().st_size - 200))
+        footer = stream.read().rstrip(b"\n").rpartition(b"\n")[2]
+    try:
+        return int(json.loads(footer)["rows"])
+    except (ValueError, KeyError, TypeError):
+        return 0
+
+
+def _difference(settings: dict[str, Any], identity: ModelIdentity, sampling: Sampling) -> str:
+    """What another cache was made with, where it differs from what is asked."""
+    wanted = {**identity.settings(), "sampling": sampling.signature()}
+    there = {**settings.get("model", {}), "sampling": settings.get("sampling_signature")}
+    return ", ".join(
+        f"{name} {there.get(name)!s:.60} there, {wanted[name]!s:.60} asked"
+        for name in wanted
+        if there.get(name) != wanted[name]
+    )
+
+
+def _damaged_keys(folder: Path) -> set[str]:
+    """Keys that can still be read in shards that were set aside."""
+    keys = set()
+    for path in folder.glob("*.damaged"):
+        for line in path.read_bytes().splitlines():
+            try:
+                keys.add(str(json.loads(line)["key"]))
+            except (ValueError, KeyError, TypeError):
+                continue
+    return keys

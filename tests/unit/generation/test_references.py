@@ -1,0 +1,102 @@
+"""`bleuberi references`: a pool gains a column, from the canned engine and from a server that fails half-way."""
+
+import json
+
+import pytest
+
+from bleuberi.cli import references
+from bleuberi.data.pool import read_pool
+from bleuberi.errors import UserError
+from bleuberi.generation.base import Output
+from bleuberi.pipelines.add_references import flag_of
+from tests.unit.generation.chat_server import ChatServer
+
+
+def rows_of(path):
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.fixture
+def pool(tmp_path):
+    path = tmp_path / "pool.jsonl"
+    rows = [{"id": f"r{n}", "prompt": f"p{n}", "ref_output_gold": f"gold {n} ✓", "odd": [n]} for n in range(9)]
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def words_for(pool, server, output):
+    words = ["--hf_dataset_path", str(pool), "--model", "big/strong-1", "--output", str(output)]
+    return [*words, "--base_url", server.url, "--concurrency", "2"]
+
+
+def test_references_come_with_flags_and_provenance(pool, tmp_path, capsys):
+    replies = {
+        "p1": {"finish_reason": "length"},
+        "p2": {"content": None, "refusal": "No."},
+        "p3": (400, '{"error": {"message": "maximum context length is 8"}}'),
+        "p4": {"content": "  "},
+        "p5": {"content": "I'm sorry, but I can't help with that."},
+    }
+    output = tmp_path / "new" / "pool.jsonl"
+    with ChatServer(lambda prompt, attempt: replies.get(prompt)) as server:
+        assert references.main(words_for(pool, server, output)) == 0
+        made, asked = output.read_bytes(), len(server.bodies)
+        assert references.main(words_for(pool, server, output)) == 0
+        assert (output.read_bytes(), len(server.bodies)) == (made, asked)
+    rows = rows_of(output)
+    flags = [None, "truncated", "refused", "prompt too long", "empty", "reads like a refusal", None, None, None]
+    assert [row["ref_flag_strong-1"] for row in rows] == flags
+    assert rows[0]["ref_output_strong-1"] == "echo p0"
+    assert rows[3]["ref_output_strong-1"] is None
+    assert [{key: row[key] for key in rows_of(pool)[0]} for row in rows] == rows_of(pool)
+    manifest = json.loads((tmp_path / "new/pool.manifest.json").read_text())
+    assert manifest["served_models"]["big/strong-1-2025"]["rows"] == 8
+    assert manifest["config"]["sampling"]["temperature"] == 0.7
+    assert manifest["flags"]["refused"] == 1
+    assert "9 rows with ref_output_strong-1" in capsys.readouterr().out
+    assert read_pool(str(output), ["gold", "strong-1"]).rows[0].reference_by_model["strong-1"] == "echo p0"
+
+
+def test_an_interrupted_run_goes_on_and_pays_nothing_twice(pool, tmp_path):
+    output = tmp_path / "out.jsonl"
+    with ChatServer(lambda prompt, attempt: (401, "no") if prompt == "p6" else None) as server:
+        words = words_for(pool, server, output)
+        with pytest.raises(UserError, match="HTTP 401"):
+            references.main(words)
+        assert not output.exists()
+        server.misbehave = lambda prompt, attempt: None
+        assert references.main(words) == 0
+        assert set(server.answered.values()) == {1}
+    assert [row["ref_output_strong-1"] for row in rows_of(output)] == [f"echo p{n}" for n in range(9)]
+
+
+def test_what_is_there_is_not_overwritten(pool, tmp_path):
+    output = tmp_path / "out.jsonl"
+    output.write_text("mine")
+    with ChatServer() as server:
+        words = words_for(pool, server, output)
+        with pytest.raises(UserError, match="is there already"):
+            references.main(words)
+        assert output.read_text() == "mine"
+        assert references.main([*words, "--overwrite"]) == 0
+        with pytest.raises(UserError, match="has a column ref_output_gold already"):
+            references.main([*words, "--name", "gold", "--overwrite"])
+        with pytest.raises(UserError, match="temperature is -1"):
+            references.main([*words, "--temperature", "-1"])
+        with pytest.raises(UserError, match=r"not a \.jsonl file"):
+            references.main([*words, "--output", "x.csv"])
+
+
+@pytest.mark.parametrize(
+    ("text", "flag"),
+    [
+        ("I'm sorry, but I cannot share that.", "reads like a refusal"),
+        ("I can't assist with that request.", "reads like a refusal"),
+        ("As an AI language model, I am unable to browse.", "reads like a refusal"),
+        ("I'm sorry for your loss. Here is a poem.", None),
+        ("The word 'cannot' is one word.", None),
+        ("I can't believe it! she cried.", None),
+    ],
+)
+def test_refusals_are_told_by_how_they_begin(text, flag):
+    assert flag_of(Output(text, "stop", 5)) == flag
