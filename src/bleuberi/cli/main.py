@@ -21,6 +21,7 @@ class Entry(NamedTuple):
 
 
 COMMANDS: Final = {
+    "data check": Entry("bleuberi.cli.data_check:main", "what is wrong with a pool; drop it, hold rows out"),
     "data grpo": Entry(
         "bleuberi.cli.create_training_data:grpo", "pool -> outputs -> scores -> selection: a GRPO data set"
     ),
