@@ -22,6 +22,7 @@ class Entry(NamedTuple):
 
 COMMANDS: Final = {
     "references": Entry("bleuberi.cli.references:main", "answers of a strong model as reference answers of a pool"),
+    "data check": Entry("bleuberi.cli.data_check:main", "what is wrong with a pool; drop it, hold rows out"),
     "data grpo": Entry(
         "bleuberi.cli.create_training_data:grpo", "pool -> outputs -> scores -> selection: a GRPO data set"
     ),

@@ -24,11 +24,12 @@ class Pool:
     content_sha256: str
 
 
-def read_pool(source: str, ref_models: Sequence[str]) -> Pool:
+def read_pool(source: str, ref_models: Sequence[str] | None) -> Pool:
     """Read a pool: a local .jsonl/.json/.parquet (also .gz), a `save_to_disk` folder, or a Hugging Face hub id.
 
-    Only the references of `ref_models` are kept in memory. Errors: `UserError` for a missing file, malformed JSON
-    (with file and line), missing columns, wrong types, duplicate ids, an empty pool, an unknown reference model.
+    Only the references of `ref_models` are kept in memory; those of all models where it is None. Errors: `UserError`
+    for a missing file, malformed JSON (with file and line), missing columns, wrong types, duplicate ids, an empty
+    pool, an unknown reference model.
     """
     digest = hashlib.sha256()
     rows: list[PoolRow] = []
@@ -53,8 +54,10 @@ def read_pool(source: str, ref_models: Sequence[str]) -> Pool:
     if not has_gold_column and any(row.ground_truth for row in rows):
         # A plain chat file: its last assistant turns are the gold answers.
         found_models = {columns.GOLD: None, **found_models}
-        rows = [_with_gold_from_messages(row) if columns.GOLD in ref_models else row for row in rows]
-    for model in ref_models:
+        rows = [
+            _with_gold_from_messages(row) if ref_models is None or columns.GOLD in ref_models else row for row in rows
+        ]
+    for model in ref_models or ():
         if model not in found_models:
             raise UserError(
                 f"No column {columns.reference_column(model)} in {source}. "
@@ -82,7 +85,7 @@ def pool_name(source: str) -> str:
     return columns.safe_name(name)
 
 
-def _pool_row(raw: RawRow, ref_models: Sequence[str], default_source: str) -> PoolRow:
+def _pool_row(raw: RawRow, ref_models: Sequence[str] | None, default_source: str) -> PoolRow:
     values = raw.values
     row_id = values.get(columns.ID)
     if isinstance(row_id, int) and not isinstance(row_id, bool):
@@ -102,6 +105,9 @@ def _pool_row(raw: RawRow, ref_models: Sequence[str], default_source: str) -> Po
             )
         asked = [*asked, Message(role="user", content=prompt)]
     references = {}
+    if ref_models is None:
+        prefix = columns.REFERENCE_PREFIX
+        ref_models = [column.removeprefix(prefix) for column in raw.values if column.startswith(prefix)]
     for model in ref_models:
         text = _optional_text(raw, columns.reference_column(model))
         if text is not None and text.strip():

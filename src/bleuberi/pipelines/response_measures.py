@@ -9,18 +9,18 @@ from typing import Final, NamedTuple
 from bleuberi.rewards.tokens import tokenize_13a
 
 AT_FLOOR: Final = 0.02
-"""A response is at the floor up to this distance from it: about five single words in common with a reference of
-thirty words, and not one pair."""
+"""A score is at the floor up to this much above it. For a reference of thirty words that is an answer of the same
+length with about five single words in common and not one pair; or any answer that the brevity penalty takes so low."""
 
-_WITHOUT_FLOOR: Final = ("rouge", "bleu_rouge_f1")  # 0 for a response that has nothing in common with its references
+_FLOOR_OF_ZERO: Final = ("rouge", "bleu_rouge_f1")
 _MAX_ORDER: Final = 4
 
 
 class Measures(NamedTuple):
     """A response's length against the shortest reference (in 13a tokens), and where its score lies.
 
-    `floor_distance` is 0 where nothing matches and 1 where everything does, whatever the brevity penalty; None where
-    the metric's floor is not known.
+    `floor_distance` is the score less the floor: what an unrelated answer of the reference's length gets by smoothing
+    alone. None where the metric's floor is not known.
     """
 
     length_ratio: float
@@ -30,15 +30,16 @@ class Measures(NamedTuple):
 
 def measure_response(metric: str, score: float, response: str, reference_tokens: int) -> Measures:
     """The measures of a scored response; `reference_tokens` is the length of the shortest reference."""
-    tokens = len(tokenize_13a(response))
-    ratio = tokens / max(1, reference_tokens)
+    ratio = len(tokenize_13a(response)) / max(1, reference_tokens)
     penalty = 1.0 if ratio > 1 else math.exp(1 - 1 / ratio) if ratio > 0 else 0.0
+    return Measures(ratio, penalty, floor_distance(metric, score, reference_tokens))
+
+
+def floor_distance(metric: str, score: float, reference_tokens: int) -> float | None:
+    """How far a score lies above the metric's floor, if that is known."""
     if metric == "bleu":
-        floor = bleu_floor(tokens)
-        quality = score / penalty if penalty > 0 else 0.0
-        distance = min(1.0, max(0.0, (quality - floor) / (1 - floor))) if tokens else 0.0
-        return Measures(ratio, penalty, distance)
-    return Measures(ratio, penalty, score if metric in _WITHOUT_FLOOR else None)
+        return score - bleu_floor(reference_tokens)
+    return score if metric in _FLOOR_OF_ZERO else None
 
 
 def bleu_floor(tokens: int) -> float:
@@ -51,6 +52,7 @@ def shortest_reference(references: Sequence[str]) -> int:
     return min((length for length in (len(tokenize_13a(text)) for text in references) if length), default=0)
 
 
-def is_at_floor(measures: Measures) -> bool:
-    """Whether the response has next to nothing in common with its references."""
-    return measures.floor_distance is not None and measures.floor_distance <= AT_FLOOR
+def is_at_floor(metric: str, score: float, reference_tokens: int) -> bool:
+    """Whether the score is next to what an unrelated answer gets."""
+    distance = floor_distance(metric, score, reference_tokens)
+    return distance is not None and distance <= AT_FLOOR

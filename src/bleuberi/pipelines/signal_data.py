@@ -19,7 +19,7 @@ from bleuberi.data.outputs import Sample
 from bleuberi.data.signal_selection import Stratum, check_strata, length_bins, select_by_signal
 from bleuberi.errors import UserError
 from bleuberi.generation.base import Sampling
-from bleuberi.pipelines.response_measures import AT_FLOOR, is_at_floor, measure_response, shortest_reference
+from bleuberi.pipelines.response_measures import AT_FLOOR, is_at_floor, shortest_reference
 from bleuberi.pipelines.sample_pool import Samples
 from bleuberi.pipelines.score_pool import score_pool
 from bleuberi.pipelines.selection_record import Picked, ScoredSample
@@ -180,8 +180,7 @@ def _off_the_floor(
         if row.id not in scored:
             continue
         tokens = shortest_reference(row.references)
-        measures = (measure_response(metric, sample.score, sample.response or "", tokens) for sample in scored[row.id])
-        if all(map(is_at_floor, measures)):
+        if all(is_at_floor(metric, sample.score, tokens) for sample in scored[row.id]):
             dropped["with all samples at the floor"] += 1
         else:
             kept.append(row)
@@ -213,5 +212,5 @@ def _details(request: SignalRequest, rewards: Sequence[Sequence[float]], length_
         "candidates": len(rewards),
         "near_duplicates": METHOD,
         "reference_lengths": length_method,
-        "at_floor": f"distance to the floor <= {AT_FLOOR}",
+        "at_floor": f"score <= floor + {AT_FLOOR}",
     }

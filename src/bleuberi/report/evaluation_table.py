@@ -65,15 +65,15 @@ def markdown_table(header: list[str], rows: list[list[str]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def print_table(header: list[str], rows: list[list[str]]) -> None:
-    """The table on standard output, as wide as it needs."""
+def print_table(header: list[str], rows: list[list[str]], text_columns: int = 2) -> None:
+    """The table on standard output, as wide as it needs; the first `text_columns` are words, the others numbers."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     table = Table(header_style="bold", box=None, pad_edge=False)
     for place, name in enumerate(header):
-        table.add_column(name, justify="left" if place < 2 else "right", no_wrap=True)
+        table.add_column(name, justify="left" if place < text_columns else "right", no_wrap=place >= text_columns)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     Console().print(table)

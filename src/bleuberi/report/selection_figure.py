@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 RECORD: Final = "selection.json"
 FIGURE: Final = "selection.png"
-_QUANTITIES: Final = {
+_QUANTITIES: Final = {  # of the record -> title
     "score": "score",
-    "length_ratio": "length of the response / shortest reference",
+    "length_ratio": "response / shortest reference",
     "brevity_penalty": "brevity penalty",
-    "floor_distance": "distance to the floor (0: nothing matches)",
+    "floor_distance": "score - smoothing floor",
 }
 _MOST_SOURCES: Final = 12
 
@@ -38,9 +38,11 @@ def draw_selection(folder: Path) -> Path | None:
     except ValueError as error:
         raise UserError(f"{path} is not valid JSON: {error}", "Make the data set again with --overwrite.") from error
     shown = [name for name in _QUANTITIES if name in record["distributions"]]
-    figure, axes = new_figure(11, 3.2 * (2 if shown else 1), rows=2 if shown else 1, cols=4 if shown else 3)
+    figure, axes = new_figure(
+        15 if shown else 12, 3.2 * (2 if shown else 1), rows=2 if shown else 1, cols=4 if shown else 3
+    )
     for axis, name in zip(axes, shown, strict=False):
-        _draw_distribution(axis, _QUANTITIES[name], record["distributions"][name])
+        _draw_distribution(axis, _QUANTITIES[name], record["distributions"][name], legend=name == shown[0])
     for axis in axes[len(shown) : 4] if shown else []:
         axis.set_axis_off()
     below = axes[4:] if shown else axes
@@ -53,18 +55,14 @@ def draw_selection(folder: Path) -> Path | None:
     return folder / FIGURE
 
 
-def _draw_distribution(axis: Axes, name: str, values: dict[str, Any]) -> None:
+def _draw_distribution(axis: Axes, name: str, values: dict[str, Any], *, legend: bool) -> None:
     edges = np.array(values["edges"])
     for counts, color, label in (("pool_counts", PALE_BLUE, "scored"), ("picked_counts", BLUE, "picked")):
         axis.bar(edges[:-1], values[counts], width=np.diff(edges), align="edge", color=color, label=label)
-    axis.set_xlabel(name, fontsize=8)
-    axis.legend(frameon=False, fontsize=8)
+    if legend:
+        axis.legend(frameon=False, fontsize=8)
     picked = values["picked"].get("median", float("nan"))
-    title(
-        axis,
-        name.split(" (")[0].split(" of ")[0],
-        f"median: scored {values['pool']['median']:.3g}, picked {picked:.3g}",
-    )
+    title(axis, name, f"median: scored {values['pool']['median']:.3g}, picked {picked:.3g}")
 
 
 def _draw_mix(axis: Axes, name: str, mix: dict[str, dict[str, int]], kept: int) -> None:
@@ -75,7 +73,7 @@ def _draw_mix(axis: Axes, name: str, mix: dict[str, dict[str, int]], kept: int) 
     places = np.arange(len(kinds))
     axis.barh(places - 0.2, [mix[kind]["pool"] / total for kind in kinds], 0.38, color=PALE_BLUE, label="pool")
     axis.barh(places + 0.2, [mix[kind]["picked"] / max(1, kept) for kind in kinds], 0.38, color=BLUE, label="picked")
-    axis.set_yticks(places, [kind if len(kind) <= 22 else kind[:21] + "…" for kind in kinds], fontsize=7)
+    axis.set_yticks(places, [kind if len(kind) <= 22 else kind[:10] + "…" + kind[-11:] for kind in kinds], fontsize=7)
     axis.invert_yaxis()
     axis.grid(visible=False)
     axis.legend(frameon=False, fontsize=8)
