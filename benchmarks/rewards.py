@@ -132,6 +132,9 @@ def table(rows: Rows) -> None:
     scorer = RougeScorer(["rougeL"])
     core = lambda part: [core_bleu(*row) for row in part]  # noqa: E731
     rouge = lambda part: [max(scorer.score(r, text)["rougeL"].fmeasure for r in refs) for text, refs in part]  # noqa: E731
+    for row, score in zip(rows, Bleu()(responses=[r[0] for r in rows], references=[r[1] for r in rows]), strict=True):
+        if score is None or abs(core_bleu(*row) - score) > 1e-12:
+            sys.exit(f"The restated core and the reward disagree on: {row[0]!r:.80}")
     groups, single = groups_of_8(rows[:44]), [(text, refs[:1]) for text, refs in rows]
     print("| what | over its oracle | target | microseconds a response |\n|---|---|---|---|")
     for what, old, reward, back_end, part, target in [

@@ -47,7 +47,15 @@ class BleuRm(TextReward):
                 "The reward bleu_rm is standardised over a pool; a training batch is none.",
                 'Train with reward_funcs=list(BleuRm().parts) and multi_objective_aggregation="normalize_then_sum".',
             )
-        return super().__call__(prompts, responses, references)
+        given = [row for row, text in enumerate(responses or ()) if text is not None]
+        if responses is None or prompts is None or references is None or len(given) == len(responses):
+            return super().__call__(prompts, responses, references)
+        # What was not answered is no part of the pool: it would shift mean and deviation.
+        scores = super().__call__(
+            [prompts[row] for row in given], [responses[row] for row in given], [references[row] for row in given]
+        )
+        found = dict(zip(given, scores, strict=True))
+        return [found.get(row) for row in range(len(responses))]
 
     def score_rows(
         self, prompts: Sequence[str], responses: Sequence[str], references: Sequence[Sequence[str]]

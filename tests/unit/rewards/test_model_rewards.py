@@ -212,6 +212,8 @@ def test_bleu_rm_is_the_mean_of_the_standardised(classifier):
         assert found[row] == pytest.approx((z(bleu, row) + z(model, row)) / 2)
     with pytest.raises(UserError, match="normalize_then_sum"):
         reward(prompts=["p"], completions=["a"], references=[["a"]])
+    more = {key: [*values[:1], None if key == "responses" else values[0], *values[1:]] for key, values in rows.items()}
+    assert reward(**more) == [found[0], None, *(value and pytest.approx(value) for value in found[1:])]
     assert [part.name for part in reward.parts] == ["bleu", "rm"]
     assert judge.signature() in reward.signature()
 
