@@ -160,7 +160,7 @@ BAD = [
     (["--preferences", "{winner}"], "unknown winner 'model_c'"),
     (["--preferences", "{pairs}", "--ref_models", "claude"], "Reference models found: gold, second"),
     (["--preferences", "{pairs}", "--rewards", "blue"], "No metric or reward is called 'blue'"),
-    (["--preferences", "{pairs}", "--rewards", "bleu", "bleu"], "Two scores are called bleu"),
+    (["--preferences", "{pairs}", "--rewards", "bleu", "bleu"], "Rewards are asked for twice: bleu, bleu"),
     (["--preferences", "{pairs}", "--rewards"], "nothing to compare"),
     (["--preferences", "{pairs}", "--combine", "bleu+rm"], "names 'rm'"),
     (["--outputs", "{pairs}"], "needs --label_column"),
