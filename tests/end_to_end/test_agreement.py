@@ -160,7 +160,7 @@ BAD = [
     (["--preferences", "{winner}"], "unknown winner 'model_c'"),
     (["--preferences", "{pairs}", "--ref_models", "claude"], "Reference models found: gold, second"),
     (["--preferences", "{pairs}", "--rewards", "blue"], "No metric or reward is called 'blue'"),
-    (["--preferences", "{pairs}", "--rewards", "bleu", "bleu"], "Two scores are called bleu"),
+    (["--preferences", "{pairs}", "--rewards", "bleu", "bleu"], "Rewards are asked for twice: bleu, bleu"),
     (["--preferences", "{pairs}", "--rewards"], "nothing to compare"),
     (["--preferences", "{pairs}", "--combine", "bleu+rm"], "names 'rm'"),
     (["--outputs", "{pairs}"], "needs --label_column"),
@@ -211,7 +211,7 @@ def documented_commands():
 @needs_data
 def test_documented_commands_name_flags_and_files_that_exist():
     commands = documented_commands()
-    assert len(commands) == 13
+    assert len(commands) == 14
     for flags in commands:
         given = parser().parse_args(flags)
         for name in (given.preferences, given.outputs, given.pool, given.labels):
@@ -231,7 +231,7 @@ def test_the_negative_control_is_documented_as_it_comes_out(tmp_path):
 
 @needs_data
 def test_published_preferences_bleu_beats_length(tmp_path):
-    started = time.perf_counter()
+    started = time.process_time()
     out = tmp_path / "out"
     sources = ["pandalm", "tulu1_human_eval", "mtbench_human_llmbar", "faireval_llmbar"]
     flags = ["--preferences", str(PREFERENCES), "--sources", *sources, "--curve_orders", "0", "--no_figures"]
@@ -241,4 +241,4 @@ def test_published_preferences_bleu_beats_length(tmp_path):
     assert result["counts"]["decisive_pairs"] == 1040
     assert rates["rouge"] == pytest.approx(0.7486, abs=5e-4)
     assert rates["longer_words"] == pytest.approx(0.6731, abs=5e-4)
-    assert time.perf_counter() - started < 60
+    assert time.process_time() - started < 60  # of one core, in pure Python too

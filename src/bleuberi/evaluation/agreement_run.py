@@ -15,14 +15,21 @@ from bleuberi.errors import UserError
 from bleuberi.evaluation.agreement import Sureness, analyse
 from bleuberi.evaluation.agreement_mixes import logistic_mix, parts_of_mix, z_mean
 from bleuberi.evaluation.agreement_references import choose_references, pool_references
-from bleuberi.evaluation.agreement_scores import FloatArray, Scored, column_scores, reference_curve, score_pairs
+from bleuberi.evaluation.agreement_scores import (
+    FloatArray,
+    Scored,
+    column_scores,
+    named_rewards,
+    reference_curve,
+    score_pairs,
+)
 from bleuberi.evaluation.agreement_verdict import verdicts, warnings_of
 from bleuberi.evaluation.agreement_votes import people_signs
 from bleuberi.evaluation.baselines import BASELINES, LENGTH_BASELINE, REFERENCE_FREE_BASELINES
 from bleuberi.evaluation.preferences import PreferencePair, read_preferences
 from bleuberi.evaluation.tables import read_rows
 from bleuberi.records import Tally
-from bleuberi.rewards import Reward, load_reward
+from bleuberi.rewards import Reward
 
 SCHEMA = "bleuberi.agreement/1"
 RESULT_FILE = "agreement.json"
@@ -57,7 +64,7 @@ def run_pairs(config: PairsConfig, command: Sequence[str], log: Log) -> dict[str
     log(f"{config.preferences}: {read.sentence()} rows with a preference")
     pairs, references, chosen = _references(config, pairs)
     log(f"references: {chosen.sentence()} pairs")
-    rewards = [load_reward(name) for name in config.rewards]
+    rewards = named_rewards(config.rewards)
     scored = _score_all(config, rewards, pairs, references, log)
     curves = _curves(config, rewards, pairs, references, log)
     log(f"resampling prompts {config.sureness.resamples:,} times")
@@ -103,15 +110,15 @@ def _references(
 
 def _score_all(
     config: PairsConfig,
-    rewards: Sequence[Reward],
+    rewards: Mapping[str, Reward],
     pairs: Sequence[PreferencePair],
     references: Sequence[Sequence[str]],
     log: Log,
 ) -> list[Scored]:
     scored = []
-    for reward in rewards:
-        log(f"scoring {2 * len(pairs):,} responses with {reward.name}")
-        scored.append(score_pairs(reward, pairs, references))
+    for name, reward in rewards.items():
+        log(f"scoring {2 * len(pairs):,} responses with {name}")
+        scored.append(score_pairs(reward, pairs, references, name=name))
     scored += [column_scores(name, pairs) for name in config.score_columns]
     baselines = BASELINES if any(references) else REFERENCE_FREE_BASELINES
     scored += [score_pairs(baseline(), pairs, references, "baseline") for baseline in baselines]
@@ -140,7 +147,7 @@ def _usual_mixes(first: str, score_columns: Sequence[str]) -> list[str]:
 
 def _curves(
     config: PairsConfig,
-    rewards: Sequence[Reward],
+    rewards: Mapping[str, Reward],
     pairs: Sequence[PreferencePair],
     references: Sequence[Sequence[str]],
     log: Log,
@@ -151,9 +158,9 @@ def _curves(
         return {}
     people = people_signs(pairs)
     curves = {}
-    for reward in rewards:
-        log(f"{reward.name} with 1 to {longest} references, {config.curve_orders} orders")
-        curves[reward.name] = reference_curve(
+    for name, reward in rewards.items():
+        log(f"{name} with 1 to {longest} references, {config.curve_orders} orders")
+        curves[name] = reference_curve(
             reward, pairs, references, people, longest=longest, orders=config.curve_orders, seed=config.sureness.seed
         )
     return curves

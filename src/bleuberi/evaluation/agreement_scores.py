@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bleuberi.errors import UserError
 from bleuberi.evaluation.preferences import PreferencePair
-from bleuberi.rewards import Reward
+from bleuberi.rewards import Reward, load_reward
 from bleuberi.statistics import cluster_codes
 
 FloatArray = NDArray[np.float64]
@@ -36,14 +36,28 @@ class Scored:
         return np.where(np.abs(margin) <= TIE_TOLERANCE * scale, 0.0, margin)
 
 
+def named_rewards(asked: Sequence[str]) -> dict[str, Reward]:
+    """The rewards that were asked for, by name; of one kind with several models, by kind and model's last part."""
+    loaded = [load_reward(name) for name in asked]
+    given = [reward.name for reward in loaded]
+    names = [
+        reward.name if given.count(reward.name) == 1 else f"{reward.name}:{name.rstrip('/').rsplit('/', 1)[-1]}"
+        for name, reward in zip(asked, loaded, strict=True)
+    ]
+    if len(set(names)) < len(names):
+        raise UserError(f"Rewards are asked for twice: {', '.join(asked)}.", "Give every reward once.")
+    return dict(zip(names, loaded, strict=True))
+
+
 def score_pairs(
     reward: Reward,
     pairs: Sequence[PreferencePair],  # N
     references: Sequence[Sequence[str]],  # N, each 1..K
     kind: str = "reward",
+    name: str = "",
 ) -> Scored:
     """Both responses of every pair in one call."""
-    return Scored(reward.name, kind, reward.signature(), _call(reward, pairs, references))
+    return Scored(name or reward.name, kind, reward.signature(), _call(reward, pairs, references))
 
 
 def column_scores(name: str, pairs: Sequence[PreferencePair]) -> Scored:

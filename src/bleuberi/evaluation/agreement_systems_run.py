@@ -16,12 +16,12 @@ from bleuberi.evaluation.agreement import Sureness
 from bleuberi.evaluation.agreement_answers import Answer, labels_of, read_answers, serving_as_references
 from bleuberi.evaluation.agreement_references import pool_references
 from bleuberi.evaluation.agreement_run import SCHEMA, fingerprint, write_result
-from bleuberi.evaluation.agreement_scores import FloatArray
+from bleuberi.evaluation.agreement_scores import FloatArray, named_rewards
 from bleuberi.evaluation.agreement_systems import SystemScores, answer_pairs, check_order, compare, correlations, draw
 from bleuberi.evaluation.agreement_systems_verdict import systems_verdict, systems_warnings
 from bleuberi.evaluation.baselines import BASELINES, LENGTH_BASELINE
 from bleuberi.evaluation.tables import read_labels, read_rows
-from bleuberi.rewards import Reward, load_reward
+from bleuberi.rewards import Reward
 from bleuberi.statistics import resampled_means
 
 FEWEST_SYSTEMS = 3
@@ -95,8 +95,8 @@ def run_systems(config: SystemsConfig, command: Sequence[str], log: Log) -> dict
         )
     kept = [answer for answer in answers if answer.model in set(systems)]
     grid = Grid(kept, list(dict.fromkeys(answer.prompt_id for answer in kept)), systems)
-    scores = [_score(load_reward(name), "reward", grid, log) for name in config.rewards]
-    scores += [_score(baseline(), "baseline", grid, log) for baseline in BASELINES]
+    scores = [_score(name, reward, "reward", grid, log) for name, reward in named_rewards(config.rewards).items()]
+    scores += [_score(one.name, one(), "baseline", grid, log) for one in BASELINES]
     log(f"resampling prompts and models {config.sureness.resamples:,} times")
     result = analyse_systems(grid, scores, np.array([labels[name] for name in systems]), config)
     document = {
@@ -183,14 +183,14 @@ def analyse_systems(
     }
 
 
-def _score(reward: Reward, kind: str, grid: Grid, log: Log) -> SystemScores:
-    log(f"scoring {len(grid.answers):,} answers with {reward.name}")
+def _score(name: str, reward: Reward, kind: str, grid: Grid, log: Log) -> SystemScores:
+    log(f"scoring {len(grid.answers):,} answers with {name}")
     given = reward(
         prompts=[answer.prompt for answer in grid.answers],
         responses=[answer.output for answer in grid.answers],
         references=[list(answer.reference_by_model.values()) for answer in grid.answers],
     )
-    return SystemScores(reward.name, kind, reward.signature(), grid.matrix(given))
+    return SystemScores(name, kind, reward.signature(), grid.matrix(given))
 
 
 def _mean_labels(answers: Sequence[Answer]) -> dict[str, float]:

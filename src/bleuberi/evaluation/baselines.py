@@ -88,7 +88,11 @@ class BleuWithoutBrevityPenalty(TextReward):
 
 
 REFERENCE_FREE_BASELINES: Final[tuple[type[TextReward], ...]] = (LongerInWords, LongerInCharacters, RandomChoice)
-BASELINES: Final = (*REFERENCE_FREE_BASELINES, BrevityPenaltyAlone, BleuWithoutBrevityPenalty)
+BASELINES: Final[tuple[type[TextReward], ...]] = (
+    *REFERENCE_FREE_BASELINES,
+    BrevityPenaltyAlone,
+    BleuWithoutBrevityPenalty,
+)
 LENGTH_BASELINE: Final = LongerInWords.name
 """The baseline that the verdict is about, fixed before any data are seen."""
 

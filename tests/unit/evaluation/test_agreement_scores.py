@@ -12,6 +12,7 @@ from bleuberi.evaluation.agreement_mixes import logistic_mix, parts_of_mix, z_me
 from bleuberi.evaluation.agreement_scores import (
     Scored,
     agreement_of_margins,
+    named_rewards,
     reference_curve,
     reference_orders,
     score_pairs,
@@ -73,6 +74,14 @@ def test_identical_and_empty_responses_are_scored():
     scored = score_pairs(Bleu(), [pair("same text", "same text"), pair("", "same text")], [["same text"]] * 2)
     assert scored.margins[0] == 0
     assert scored.scores[1].tolist() == [0.0, 1.0]
+
+
+def test_two_rewards_of_one_kind_go_by_kind_and_model():
+    asked = ["bleu", "rouge", "bleuberi.rewards.rouge:RougeL"]
+    assert list(named_rewards(asked)) == ["bleu", "rouge:rouge", "rouge:bleuberi.rewards.rouge:RougeL"]
+    assert list(named_rewards(asked[:2])) == asked[:2]
+    with pytest.raises(UserError, match="twice"):
+        named_rewards(["bleu", "bleu"])
 
 
 class Broken(TextReward):
