@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bleuberi.cli.parser import Parser
 from bleuberi.errors import MissingExtraError, UserError
 
 if TYPE_CHECKING:
@@ -33,14 +34,9 @@ preferences: one row a pair with prompt, response_a, response_b, winner (model_a
 prompt, chosen, rejected; where known also votes (a list of winners), source, model_a, model_b, ref_output_<model>."""
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The flags of the command."""
-    flags = argparse.ArgumentParser(
-        prog="bleuberi agreement",
-        description=DESCRIPTION,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    flags = Parser("bleuberi agreement", DESCRIPTION, EXAMPLES)
     what = flags.add_mutually_exclusive_group(required=True)
     what.add_argument(
         "--preferences", metavar="FILE", help="pairs: .jsonl, .jsonl.gz, .parquet, or a hub id owner/name"

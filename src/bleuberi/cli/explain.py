@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bleuberi.cli.parser import Parser
 from bleuberi.errors import UserError
 
 if TYPE_CHECKING:
@@ -27,12 +28,9 @@ examples:
 """
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     """The command's flags."""
-    parser = argparse.ArgumentParser(
-        prog="bleuberi explain", description="Show why a response got its BLEU score.", epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    parser = Parser("bleuberi explain", "Show why a response got its BLEU score.", EPILOG)
     parser.add_argument("--prompt", default="", help="the prompt, shown for reading; @file reads a file")
     parser.add_argument("--response", help="the response; @file reads a file")
     parser.add_argument("--reference", action="append", default=[], help="a reference, repeatable; @file reads a file")

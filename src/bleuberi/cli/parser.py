@@ -17,12 +17,16 @@ Command = Callable[[Sequence[str]], int]
 class Parser(argparse.ArgumentParser):
     """argparse that refuses abbreviations, suggests the nearest flag, and fails in two lines like everything else."""
 
-    def __init__(self, prog: str, description: str) -> None:
+    def __init__(self, prog: str, description: str, examples: str = "") -> None:
+        """`examples` close the help as they are written; defaults are then told by the flags' own words."""
         super().__init__(
             prog=prog,
             description=description,
+            epilog=examples,
             allow_abbrev=False,
-            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+            formatter_class=argparse.RawDescriptionHelpFormatter
+            if examples
+            else argparse.ArgumentDefaultsHelpFormatter,
         )
 
     def error(self, message: str) -> NoReturn:

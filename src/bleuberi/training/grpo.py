@@ -15,7 +15,7 @@ from bleuberi.records import Tally
 from bleuberi.rewards import load_reward
 from bleuberi.training.model_loading import load_policy, load_policy_tokenizer
 from bleuberi.training.progress import show_step_lines
-from bleuberi.training.reward_adapter import TrlReward
+from bleuberi.training.reward_adapter import TrlReward, trainable_rewards
 from bleuberi.training.run_config import RunSettings
 from bleuberi.training.run_folder import finished_run, metrics_callback, save_finished, start_run
 
@@ -28,7 +28,8 @@ def train_grpo(settings: RunSettings) -> Path:
     Errors: `UserError` for data, rewards or settings that do not fit, before the model is loaded.
     """
     folder = Path(settings.args.output_dir)
-    rewards = [load_reward(name) for name in settings.run.reward_funcs]
+    named = [load_reward(name) for name in settings.run.reward_funcs]
+    rewards = trainable_rewards(named, settings.args.multi_objective_aggregation)
     weights = settings.args.reward_weights
     if weights is not None and len(weights) != len(rewards):
         raise UserError(f"There are {len(weights)} reward_weights for {len(rewards)} rewards.", "Give 1 a reward.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bleuberi.errors import UserError
 from bleuberi.records import Message
 from bleuberi.rewards import Reward
 from bleuberi.rewards.base import Completion, completion_text
@@ -34,3 +35,21 @@ class TrlReward:
 def last_user_text(messages: Sequence[Message]) -> str:
     """The text of the last user turn, which is what the answer answers."""
     return next((turn["content"] for turn in reversed(messages) if turn["role"] == "user"), "")
+
+
+def trainable_rewards(rewards: Sequence[Reward], aggregation: str) -> list[Reward]:
+    """The rewards that a trainer is handed: one that is a mean over a pool goes in as its parts.
+
+    The trainer standardises the parts within each prompt group, across processes. Errors: `UserError` where it is told
+    to add them up unstandardised.
+    """
+    handed: list[Reward] = []
+    for reward in rewards:
+        parts: Sequence[Reward] = getattr(reward, "parts", ()) if getattr(reward, "over_whole_pool", False) else ()
+        if parts and aggregation != "normalize_then_sum":
+            raise UserError(
+                f"The reward {reward.name} is a mean of standardised parts; the trainer would add them as they are.",
+                "Add --multi_objective_aggregation normalize_then_sum.",
+            )
+        handed += parts or [reward]
+    return handed

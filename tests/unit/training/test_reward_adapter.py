@@ -74,3 +74,16 @@ def test_letters_are_not_references():
 def test_the_last_user_turn():
     assert last_user_text(TALK) == "Second?"
     assert last_user_text(TALK[:1]) == ""
+
+
+def test_a_mean_over_a_pool_goes_to_the_trainer_as_its_parts():
+    from bleuberi.errors import UserError
+    from bleuberi.rewards import Bleu, RougeL
+    from bleuberi.rewards.bleu_rm import BleuRm
+    from bleuberi.training.reward_adapter import trainable_rewards
+
+    mixed = BleuRm(RougeL())  # any second reward will do; none is called here
+    names = [reward.name for reward in trainable_rewards([mixed, Bleu()], "normalize_then_sum")]
+    assert names == ["bleu", "rouge", "bleu"]
+    with pytest.raises(UserError, match="--multi_objective_aggregation normalize_then_sum"):
+        trainable_rewards([mixed], "sum_then_normalize")
