@@ -97,7 +97,8 @@ def draw_differences(evaluation: dict[str, Any], path: Path) -> None:
                 textcoords="offset points", ha="center", fontsize=9, color=INK,
             )  # fmt: skip
         axis.set_yticks(range(len(trained)), [model["name"] for model in trained])
-        axis.set_ylim(-0.6, len(trained) - 0.3)
+        axis.set_ylim(len(trained) - 0.4, -0.7)  # the first model on top, as in the table
+        axis.locator_params(axis="x", nbins=4)
         title(axis, f"{metric}: difference to {base}", f"95 % interval, {evaluation['prompts']} prompts, paired")
     save(figure, path)
 
