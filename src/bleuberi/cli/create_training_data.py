@@ -94,7 +94,8 @@ def sft_parser(prog: str) -> Parser:
 def grpo(argv: Sequence[str], prog: str = "bleuberi data grpo") -> int:
     """Make a GRPO data set."""
     arguments = vars(grpo_parser(prog).parse_args(argv))
-    from bleuberi.pipelines.create_grpo_data import GrpoDataConfig, create_grpo_data
+    from bleuberi.pipelines.create_grpo_data import create_grpo_data
+    from bleuberi.pipelines.grpo_data_config import GrpoDataConfig
     from bleuberi.pipelines.signal_data import SignalSettings
     from bleuberi.report.score_histogram import draw_score_histogram
     from bleuberi.report.selection_figure import draw_selection

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from bleuberi import columns
-from bleuberi.data.tables import RawRow, read_rows
+from bleuberi.data.tables import RawRow, read_rows_or_csv
 from bleuberi.errors import UserError
 
 TEXT_COLUMNS = ("output", "response", "model_output", "generated_text", "text")
@@ -92,7 +90,7 @@ def _output_rows(path: Path, model: str | None) -> Iterator[tuple[str, str, RawR
         raise UserError(f"There is no file {path}.", "Check the path given with --outputs.")
     models: dict[str, None] = {}
     found_any = False
-    for raw in _rows(path):
+    for raw in read_rows_or_csv(path):
         text_column = next((name for name in TEXT_COLUMNS if name in raw.values), None)
         if columns.ID not in raw.values or text_column is None:
             raise UserError(
@@ -124,16 +122,3 @@ def _output_rows(path: Path, model: str | None) -> Iterator[tuple[str, str, RawR
 
 def _same_model(owner: str, model: str) -> bool:
     return owner == model or owner == columns.model_short_name(model)
-
-
-def _rows(path: Path) -> Iterator[RawRow]:
-    if path.suffix != ".csv":
-        yield from read_rows(str(path))
-        return
-    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # answers are longer than csv's default of 128 KiB allows
-    with path.open(encoding="utf-8-sig", newline="") as stream:
-        try:
-            for number, values in enumerate(csv.DictReader(stream), 1):
-                yield RawRow(f"{path.name}, row {number}", values)
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise UserError(f"{path} is not a readable CSV file: {error}", "Write it again, in UTF-8.") from error

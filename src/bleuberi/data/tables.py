@@ -6,8 +6,10 @@ with many nulls.
 
 from __future__ import annotations
 
+import csv
 import gzip
 import json
+import sys
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -26,11 +28,11 @@ class RawRow(NamedTuple):
     values: Mapping[str, Any]
 
 
-def read_rows(source: str) -> Iterator[RawRow]:
-    """The rows of any table that a pool can lie in, one after the other."""
+def read_rows(source: str, split: str = "train") -> Iterator[RawRow]:
+    """The rows of any table that a pool can lie in, one after the other; `split` is of data sets that have splits."""
     path = Path(source).expanduser()
     if path.is_dir():
-        return _rows_of_dataset_folder(path)
+        return _rows_of_dataset_folder(path, split)
     if path.is_file():
         kind = path.name.removesuffix(".gz")
         if kind.endswith(".parquet"):
@@ -41,8 +43,25 @@ def read_rows(source: str) -> Iterator[RawRow]:
             f"{source} is of a kind that is not read here.", f"Give one of: {', '.join(TABLE_FORMATS)} (or .gz)."
         )
     if source.endswith((*TABLE_FORMATS, ".gz")) or source.startswith((".", "/", "~")) or source.count("/") != 1:
-        raise UserError(f"There is no file or folder {source}.", "Check the path given with --hf_dataset_path.")
-    return _rows_of_hub(source)
+        raise UserError(
+            f"There is no file or folder {source}.",
+            "Check the path: a file, a data set folder, or a hub id owner/name.",
+        )
+    return _rows_of_hub(source, split)
+
+
+def read_rows_or_csv(path: Path) -> Iterator[RawRow]:
+    """The rows of a file that may also be CSV, whose cells stay texts. For what others made: we write no CSV."""
+    if path.suffix != ".csv":
+        yield from read_rows(str(path))
+        return
+    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # answers are longer than csv's default of 128 KiB allows
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        try:
+            for number, values in enumerate(csv.DictReader(stream), 1):
+                yield RawRow(f"{path.name}, row {number}", values)
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise UserError(f"{path} is not a readable CSV file: {error}", "Write it again, in UTF-8.") from error
 
 
 def _rows_of_json(path: Path) -> Iterator[RawRow]:
@@ -112,7 +131,7 @@ def _rows_of_parquet(path: Path) -> Iterator[RawRow]:
         raise UserError(f"{path} is not a readable Parquet file: {error}", "Write the file again.") from error
 
 
-def _rows_of_dataset_folder(path: Path) -> Iterator[RawRow]:
+def _rows_of_dataset_folder(path: Path, split: str) -> Iterator[RawRow]:
     datasets = _datasets("Reading a data set folder")
     try:
         loaded = datasets.load_from_disk(str(path))
@@ -121,10 +140,10 @@ def _rows_of_dataset_folder(path: Path) -> Iterator[RawRow]:
             f"{path} is a folder, but no data set that `save_to_disk` wrote.",
             "Give the data set's own folder, or a .jsonl, .json or .parquet file.",
         ) from error
-    yield from _rows_of_dataset(loaded, path.name)
+    yield from _rows_of_dataset(loaded, path.name, split)
 
 
-def _rows_of_hub(source: str) -> Iterator[RawRow]:
+def _rows_of_hub(source: str, split: str) -> Iterator[RawRow]:
     datasets = _datasets("Loading a data set from the Hugging Face hub")
     try:
         loaded = datasets.load_dataset(source)
@@ -133,16 +152,16 @@ def _rows_of_hub(source: str) -> Iterator[RawRow]:
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise UserError(
             f"The data set {source} is neither a local file nor could it be loaded from the Hugging Face hub: {reason}",
-            "Check the name and the network, or give a local file with --hf_dataset_path.",
+            "Check the name and the network, or give a local file.",
         ) from error
-    yield from _rows_of_dataset(loaded, source)
+    yield from _rows_of_dataset(loaded, source, split)
 
 
-def _rows_of_dataset(loaded: Any, name: str) -> Iterator[RawRow]:  # noqa: ANN401 - a Dataset or a DatasetDict
+def _rows_of_dataset(loaded: Any, name: str, split: str) -> Iterator[RawRow]:  # noqa: ANN401 - a Dataset or a DatasetDict
     if isinstance(loaded, dict):
-        if "train" not in loaded:
-            raise UserError(f"The data set {name} has no split train, only: {', '.join(loaded)}.", "Add a train split.")
-        loaded = loaded["train"]
+        if split not in loaded:
+            raise UserError(f"The data set {name} has no split {split}, only: {', '.join(loaded)}.", f"Add {split}.")
+        loaded = loaded[split]
     for number, values in enumerate(loaded, 1):
         yield RawRow(f"{name}, row {number}", values)
 

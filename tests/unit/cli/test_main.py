@@ -10,6 +10,7 @@ from bleuberi import __version__
 from bleuberi.cli.main import COMMANDS, find_command, main, usage
 from bleuberi.cli.parser import run
 from bleuberi.errors import UserError
+from bleuberi.rewards.backend import describe
 
 
 def called(monkeypatch, *words):
@@ -29,7 +30,7 @@ def test_help_lists_every_command(monkeypatch, capsys, words):
 
 def test_version(monkeypatch, capsys):
     assert called(monkeypatch, "--version") == 0
-    assert capsys.readouterr().out == f"bleuberi {__version__}\n"
+    assert capsys.readouterr().out == f"bleuberi {__version__} (BLEU and ROUGE-L: {describe()})\n"
 
 
 @pytest.mark.parametrize("name", COMMANDS)
