@@ -41,23 +41,24 @@ class CachedEngine:
         folder = self.folder(sampling)
         known = read_answers(folder)
         if any(key not in known for key in keys.values()):
+            if self._engine is None:  # before the folder is made: a model that cannot be loaded leaves nothing behind
+                self._engine = self._make_engine()
             with folder_lock(folder):
                 known = read_answers(folder)  # another run may have finished meanwhile
-                self._fill(folder, conversations, keys, known, sampling)
+                self._fill(self._engine, folder, conversations, keys, known, sampling)
         else:
             log.info("All %d outputs come from the cache %s", len(keys), folder)
         return {row: known[key] for row, key in keys.items()}
 
     def _fill(
         self,
+        engine: Engine,
         folder: Path,
         conversations: Sequence[Conversation],
         keys: dict[str, str],
         known: dict[str, Output],  # gains the new answers
         sampling: Sampling,
     ) -> None:
-        if self._engine is None:
-            self._engine = self._make_engine()
         write_json(
             folder / "cache.json",
             {
@@ -71,14 +72,14 @@ class CachedEngine:
         missing = sum(key not in known for key in set(keys.values()))
         log.info("Generating %d of %d outputs (%d are cached)", missing, len(keys), len(keys) - missing)
         with answer_progress(self.identity.model, missing) as on_output:
-            size = self._engine.shard_rows
+            size = engine.shard_rows
             for start in range(0, len(conversations), size):
                 # One question may stand twice in a pool; it is asked once.
                 asked = {keys[row.id]: row for row in conversations[start : start + size] if keys[row.id] not in known}
                 if not asked:
                     continue
                 shard = content_hash(str(sampling.seed), *asked)
-                outputs = self._engine.generate(list(asked.values()), sampling, int(shard[:8], 16), on_output)
+                outputs = engine.generate(list(asked.values()), sampling, int(shard[:8], 16), on_output)
                 rows = [{"key": key, **out._asdict()} for key, out in zip(asked, outputs, strict=True)]
                 write_shard(folder / f"{shard[:16]}.jsonl", rows)
                 known.update(zip(asked, outputs, strict=True))
@@ -93,7 +94,7 @@ def prompt_key(conversation: Conversation) -> str:
 def read_answers(folder: Path) -> dict[str, Output]:
     """All answers in a cache folder by prompt key. Shards that fail their checksum are set aside and said."""
     known: dict[str, Output] = {}
-    for path in sorted(folder.glob("*.jsonl")):
+    for path in sorted(folder.glob("[!.]*.jsonl")):  # hidden ones are unfinished
         rows = read_shard(path)
         if rows is None:
             log.warning("The shard %s was damaged; it is set aside and its rows are made again.", path)
