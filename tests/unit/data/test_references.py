@@ -1,0 +1,58 @@
+"""References stand gold first and then in the order of the flags; rows that lack one are dropped and counted."""
+
+import pytest
+
+from bleuberi.data.pool import read_pool
+from bleuberi.data.references import join_references, order_references
+from bleuberi.errors import UserError
+
+
+@pytest.fixture
+def pool_path(write_pool):
+    return write_pool(
+        [
+            {"id": "all", "prompt": "P", "ref_output_gold": "G", "ref_output_x": "X", "ref_output_y": "Y"},
+            {"id": "no_x", "prompt": "P", "ref_output_gold": "G", "ref_output_x": None, "ref_output_y": "Y"},
+            {"id": "no_gold", "prompt": "P", "ref_output_gold": "", "ref_output_x": "X", "ref_output_y": "Y"},
+            {"id": "no_y", "prompt": "P", "ref_output_gold": "G", "ref_output_x": "X", "ref_output_y": "  "},
+        ]
+    )
+
+
+def joined(path, *models):
+    return join_references(read_pool(str(path), models), models)
+
+
+@pytest.mark.parametrize(
+    ("asked", "ordered"),
+    [
+        (["y", "gold", "x"], ["gold", "y", "x"]),
+        (["x", "y"], ["x", "y"]),
+        (["x", "gold", "x", "gold"], ["gold", "x"]),
+    ],
+)
+def test_gold_first_then_the_order_of_the_flags(asked, ordered):
+    assert order_references(asked) == ordered
+
+
+def test_rows_need_every_chosen_reference(pool_path):
+    examples, tally = joined(pool_path, "y", "gold", "x")
+    assert [(row.id, row.references) for row in examples] == [("all", ["G", "Y", "X"])]
+    assert tally.sentence() == "kept 1 of 4 (1 without x, 1 without gold, 1 without y)"
+
+
+def test_a_reference_that_was_not_chosen_may_lack(pool_path):
+    examples, tally = joined(pool_path, "x")
+    assert [row.id for row in examples] == ["all", "no_gold", "no_y"]
+    assert [row.ground_truth for row in examples] == ["G", "X", "G"]
+    assert tally.dropped == {"without x": 1}
+
+
+def test_no_row_left(write_pool):
+    path = write_pool([{"id": "a", "prompt": "P", "ref_output_gold": "G", "ref_output_x": None}])
+    with pytest.raises(UserError) as caught:
+        joined(path, "gold", "x")
+    assert caught.value.what == (
+        "No row of the pool pool has all of the references gold, x: kept 0 of 1 (1 without x)."
+    )
+    assert caught.value.cure == "Choose fewer reference models with --ref_models."
