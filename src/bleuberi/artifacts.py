@@ -115,12 +115,19 @@ def read_json(path: Path) -> Any:  # noqa: ANN401 - whatever was written
 
 @contextlib.contextmanager
 def fresh_file(path: Path) -> Iterator[Path]:
-    """A temporary file beside `path` that takes its place when the block ends well, and goes when it does not."""
-    with disk_errors(path):
+    """A temporary file beside `path` that takes its place when the block ends well, and goes when it does not.
+
+    It ends as `path` does, for writers that go by the ending. Files that killed runs left are cleared away.
+    """
+    with disk_errors(path), contextlib.ExitStack() as held:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:80]}.", suffix=f".partial{path.suffix}")
+        prefix, suffix = f".{path.name[:80]}.", f".partial{path.suffix}"
+        for orphan in _abandoned(path.parent, prefix, suffix):
+            orphan.unlink(missing_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=prefix, suffix=suffix)
         os.close(handle)
         partial = Path(name)
+        held.enter_context(_flock(partial))
         try:
             yield partial
             _sync(partial)
@@ -139,7 +146,8 @@ def fresh_folder(path: Path) -> Iterator[Path]:
     """
     with disk_errors(path), contextlib.ExitStack() as held:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _clear_abandoned(path)
+        for orphan in _abandoned(path.parent, f".{path.name}.", ".partial"):
+            shutil.rmtree(orphan)
         partial = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial"))
         held.enter_context(_flock(partial))
         try:
@@ -207,17 +215,17 @@ def read_shard(path: Path) -> list[dict[str, Any]] | None:
     return None if body is None else [json.loads(line) for line in body.splitlines()]
 
 
-def _clear_abandoned(path: Path) -> None:
-    """Remove the unfinished folders of `path` that no process holds."""
-    for orphan in path.parent.glob(f".{glob.escape(path.name)}.{'?' * 8}.partial"):  # 8: tempfile's random part
-        with contextlib.suppress(BlockingIOError), _flock(orphan):
-            shutil.rmtree(orphan)
+def _abandoned(parent: Path, prefix: str, suffix: str) -> Iterator[Path]:
+    """Temporary files or folders of that name which no process holds; each is held while the caller clears it."""
+    for orphan in parent.glob(f"{glob.escape(prefix)}{'?' * 8}{glob.escape(suffix)}"):  # 8: tempfile's random part
+        with contextlib.suppress(BlockingIOError, FileNotFoundError), _flock(orphan):
+            yield orphan
 
 
 @contextlib.contextmanager
-def _flock(folder: Path) -> Iterator[None]:
-    """Hold a folder until the block, or the process, ends. Errors: `BlockingIOError` where another one holds it."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+def _flock(path: Path) -> Iterator[None]:
+    """Hold a file or folder until the block, or the process, ends. Errors: `BlockingIOError`: another one holds it."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield

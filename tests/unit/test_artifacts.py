@@ -92,6 +92,18 @@ def test_folders_that_killed_runs_left_are_cleared_but_not_those_of_others(tmp_p
     assert names(tmp_path / "data") == ["slow"]
 
 
+def test_files_that_killed_runs_left_are_cleared(tmp_path):
+    code = "import os, sys, pathlib; from bleuberi.artifacts import fresh_file\n"
+    code += "with fresh_file(pathlib.Path(sys.argv[1])) as partial: partial.write_text('half'); os._exit(9)"
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "rows.jsonl")], check=False)
+    assert len(names(tmp_path)) == 1
+    with fresh_file(tmp_path / "rows.jsonl") as slow:
+        write_text(tmp_path / "rows.jsonl", "quick")
+        slow.write_text("slow")
+    assert names(tmp_path) == ["rows.jsonl"]
+    assert (tmp_path / "rows.jsonl").read_text() == "slow"
+
+
 def test_results_are_as_open_as_other_files(tmp_path):
     before = os.umask(0o022)
     try:

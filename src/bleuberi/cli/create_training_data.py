@@ -104,7 +104,8 @@ def grpo(argv: Sequence[str], prog: str = "bleuberi data grpo") -> int:
     take_engine_options(arguments)
     signal = {field.name: arguments.pop(field.name) for field in fields(SignalSettings) if field.name in arguments}
     made = create_grpo_data(GrpoDataConfig(**arguments, signal=SignalSettings(**signal) if signal else None))
-    draw_selection(made.folder)
+    if not made.reused:
+        draw_selection(made.folder)
     if made.scores_path is not None and made.metric and made.signature:
         for path in (
             made.folder / f"{made.metric}_distribution.png",

@@ -57,6 +57,8 @@ class CachedEngine:
         store = AnswerStore(self.folder(sampling))
         asked, missing = _count(conversations, store)
         if missing:
+            if self._engine is None:  # before the folder is made: a model that cannot be loaded leaves nothing behind
+                self._engine = self._make_engine()
             with folder_lock(store.folder):
                 recovered = store.recover()
                 store.refresh()  # another run may have finished meanwhile
@@ -64,7 +66,7 @@ class CachedEngine:
                     log.info("%d outputs of an interrupted run are taken over", recovered)
                 asked, missing = _count(conversations, store)
                 if missing:
-                    self._fill(store, conversations, sampling, asked, missing)
+                    self._fill(self._engine, store, conversations, sampling, asked, missing)
         else:
             log.info("All %d outputs come from the cache %s", asked, store.folder)
         for batch in in_batches(conversations, _LOOKUP_ROWS):
@@ -91,10 +93,14 @@ class CachedEngine:
         return samples
 
     def _fill(
-        self, store: AnswerStore, conversations: Iterable[Conversation], sampling: Sampling, asked: int, missing: int
+        self,
+        engine: Engine | StreamingEngine,
+        store: AnswerStore,
+        conversations: Iterable[Conversation],
+        sampling: Sampling,
+        asked: int,
+        missing: int,
     ) -> None:
-        if self._engine is None:
-            self._engine = self._make_engine()
         write_json(
             store.folder / "cache.json",
             {
@@ -107,10 +113,10 @@ class CachedEngine:
         )
         log.info("Generating %d of %d outputs (%d are cached)", missing, asked, asked - missing)
         with answer_progress(self.identity.model, missing) as on_output:
-            if isinstance(self._engine, StreamingEngine):
-                self._fill_as_they_come(self._engine, store, conversations, sampling, on_output)
+            if isinstance(engine, StreamingEngine):
+                self._fill_as_they_come(engine, store, conversations, sampling, on_output)
             else:
-                self._fill_by_shards(self._engine, store, conversations, sampling, on_output)
+                self._fill_by_shards(engine, store, conversations, sampling, on_output)
 
     def _fill_by_shards(
         self,

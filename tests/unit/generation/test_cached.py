@@ -135,6 +135,16 @@ def test_another_model_template_or_sampling_never_reads_these_answers(tmp_path, 
     assert len(parrot.asked) == 10
 
 
+def test_a_shard_that_another_process_still_writes_is_left_alone(tmp_path):
+    engine = cache(tmp_path, Parrot())
+    engine.answer(TEN, SAMPLING)
+    unfinished = engine.folder(SAMPLING) / ".0123456789abcdef.jsonl.abcdefgh.partial.jsonl"
+    unfinished.write_text('{"key": "half')
+    engine.answer(TEN, SAMPLING)
+    assert unfinished.read_text() == '{"key": "half'
+    assert not list(tmp_path.rglob("*.damaged"))
+
+
 def test_turns_decide_the_key_and_ids_do_not(tmp_path):
     cache(tmp_path, Parrot()).answer([Conversation("x", [{"role": "user", "content": "ab"}])], SAMPLING)
     parrot = Parrot()

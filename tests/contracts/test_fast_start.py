@@ -1,0 +1,85 @@
+"""Help and the base import answer at once and load nothing heavy."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.conftest import ROOT
+
+HEAVY = ("torch", "datasets", "trl", "transformers", "accelerate", "peft", "vllm", "pandas", "matplotlib", "scipy")
+LIMIT_SECONDS = 0.5
+# The bound is for a quiet machine; on a busy one, starting Python itself tells how much slower everything is.
+RUNS = 3
+
+HELP = {
+    "bleuberi --help": ("bleuberi.cli.main", ["--help"]),
+    "bleuberi data grpo --help": ("bleuberi.cli.main", ["data", "grpo", "--help"]),
+    "bleuberi train grpo --help": ("bleuberi.cli.main", ["train", "grpo", "--help"]),
+    "bleuberi train sft --help": ("bleuberi.cli.main", ["train", "sft", "--help"]),
+    "bleuberi evaluate --help": ("bleuberi.cli.main", ["evaluate", "--help"]),
+    "bleuberi demo --help": ("bleuberi.cli.main", ["demo", "--help"]),
+}
+REPORT = """
+import sys
+try:
+    {body}
+finally:
+    print("HEAVY:", *sorted({heavy!r} & sys.modules.keys()), file=sys.stderr)
+"""
+
+
+def best_seconds(words):
+    """The shortest of some runs: what the command needs, not what the machine does besides."""
+    seconds = []
+    for _ in range(RUNS):
+        began = time.perf_counter()
+        subprocess.run(words, check=True, capture_output=True)
+        seconds.append(time.perf_counter() - began)
+    return min(seconds)
+
+
+def loaded(body, argv=()):
+    code = REPORT.format(body=body, heavy=set(HEAVY))
+    done = subprocess.run([sys.executable, "-c", code, *argv], capture_output=True, text=True, check=True)
+    (line,) = (line for line in done.stderr.splitlines() if line.startswith("HEAVY:"))
+    return line.removeprefix("HEAVY:").split(), done.stdout
+
+
+@pytest.fixture(scope="module")
+def slowness():
+    """How many times slower than usual Python starts just now, at least 1."""
+    return max(1.0, best_seconds([sys.executable, "-c", "import argparse, json, logging"]) / 0.1)
+
+
+@pytest.mark.parametrize("name", HELP)
+def test_help_answers_at_once_and_loads_nothing_heavy(name, slowness):
+    module, argv = HELP[name]
+    heavy, told = loaded(f"from {module} import main; main()", argv)
+    assert heavy == []
+    assert "usage" in told
+    assert best_seconds([sys.executable, "-m", module, *argv]) < LIMIT_SECONDS * slowness
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["grpo", "--help"], ["sft", "--help"]], ids=" ".join)
+def test_the_front_door_does_too(argv, slowness):
+    script = ROOT / "training/create_training_data.py"
+    body = f"import runpy; runpy.run_path({str(script)!r}, run_name='__main__')"
+    heavy, told = loaded(body, argv)
+    assert heavy == []
+    assert "usage: create_training_data.py" in told
+    assert best_seconds([sys.executable, str(script), *argv]) < LIMIT_SECONDS * slowness
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "from bleuberi.rewards import Bleu; assert Bleu()(responses=['a b'], references=[['a b']]) == [1.0]",
+        "from bleuberi.rewards import RougeL, load_reward; load_reward('bleu_rouge_f1')",
+        "import bleuberi.data.pool, bleuberi.generation, bleuberi.artifacts",
+        "import bleuberi.pipelines.create_grpo_data, bleuberi.training.grpo, bleuberi.training.run_config",
+    ],
+)
+def test_imports_load_nothing_heavy(body):
+    assert loaded(body)[0] == []

@@ -1,0 +1,104 @@
+"""The job scripts run from top to bottom with a tiny model and leave model folders that load."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import ROOT
+
+pytest.importorskip("trl")
+
+SCRIPTS = sorted((ROOT / "training").glob("*.sh"))
+
+
+@pytest.fixture(scope="module")
+def place(tiny_model, tmp_path_factory):
+    """A pool of 12 rows, and the settings of a small job."""
+    folder = tmp_path_factory.mktemp("jobs")
+    lines = (ROOT / "src/bleuberi/demo/pool.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = sorted(lines, key=len)[:12]  # short prompts: the tiny model has few positions
+    (folder / "pool.jsonl").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    settings = {
+        "MODEL": tiny_model,
+        "POOL": folder / "pool.jsonl",
+        "NUM_EXAMPLES": 6,
+        "MAX_NEW_TOKENS": 8,
+        "NUM_GPUS": 0,
+    }
+    settings |= {"DATA_DIR": folder / "data", "CKPT_DIR": folder / "models", "PYTHON": sys.executable}
+    return folder, {**os.environ, **{name: str(value) for name, value in settings.items()}}
+
+
+def run(script, environment, *words, **settings):
+    command = ["bash", str(ROOT / "training" / script), *words]
+    done = subprocess.run(
+        command, env={**environment, **settings}, capture_output=True, text=True, cwd="/", check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+def check_model(folder):
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    assert list(folder.glob("*.safetensors"))
+    assert not list(folder.glob("adapter*")), "the model is whole, not an adapter"
+    model, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    ids = tokenizer.apply_chat_template(
+        [{"role": "user", "content": "Hi"}], add_generation_prompt=True, return_tensors="pt"
+    )
+    ids = ids["input_ids"] if hasattr(ids, "keys") else ids
+    assert model.generate(ids, max_new_tokens=2, do_sample=False).shape[1] > ids.shape[1]
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["steps"] == 1
+    config = json.loads((folder / "deepspeed_zero3_offload.json").read_text())["zero_optimization"]
+    assert (config["stage"], config["offload_optimizer"]["device"], config["offload_param"]["device"]) == (
+        3,
+        "cpu",
+        "cpu",
+    )
+
+
+def test_sft_makes_its_data_and_grpo_uses_them(place):
+    folder, environment = place
+    shared = {"RUN_NAME": "sft", "REF_MODELS": "gold second", "SELECTION_MODE": "easy"}
+    run("sft.sh", environment, "--max_steps", "1", "--use_peft", "false", **shared)
+    check_model(folder / "models/sft")
+    manifest = json.loads((folder / "models/sft/manifest.json").read_text())
+    assert manifest["rows_used"] == 12, "6 examples with two references each"
+    assert (folder / "data/data_sft/sft_data_SFT/dataset_dict.json").is_file()
+
+    data = folder / "data/data_grpo/sft_data"
+    made = data.stat().st_mtime_ns
+    words = ["--max_steps", "1", "--max_completion_length", "8", "--max_prompt_tokens", "400"]
+    said = run("grpo.sh", environment, *words, **{**shared, "DATASET_NAME": "sft_data", "RUN_NAME": "grpo"})
+    assert "No GPU found: training on the CPU, without DeepSpeed (its config is written all the same)" in said
+    check_model(folder / "models/grpo")
+    assert data.stat().st_mtime_ns == made, "the data of the same command are used as they are"
+
+
+def test_a_data_place_that_the_data_command_cannot_fill_is_told_first(place):
+    folder, environment = place
+    command = ["bash", str(ROOT / "training/sft.sh")]
+    environment = {**environment, "GRPO_DATA": str(folder / "elsewhere/mine")}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 2
+    assert "data_grpo" in done.stderr
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_scripts_are_valid_bash(script):
+    subprocess.run(["bash", "-n", str(script)], check=True)
+
+
+@pytest.mark.parametrize("script", ["grpo.sh", "sft.sh"])
+def test_scripts_have_the_methods_defaults_and_no_paths_of_one_machine(script):
+    text = (ROOT / "training" / script).read_text()
+    assert 'MODEL="${MODEL:-Qwen/Qwen2.5-7B}"' in text
+    assert ("REWARD_FUNCS" in text) == (script == "grpo.sh")
+    assert not re.search(r"(?m)^\s*(export )?[A-Z_]+=[\"']?/(home|root|Users|data|mnt|work)", text)
