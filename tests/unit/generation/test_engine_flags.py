@@ -1,0 +1,70 @@
+"""The data command with engines that are not in this process, through its own flags."""
+
+import json
+
+import pytest
+
+from bleuberi.cli import create_training_data
+from bleuberi.errors import UserError
+from tests.unit.generation.chat_server import ChatServer
+
+
+def words_for(pool, folder, *more):
+    words = ["grpo", "--hf_dataset_path", str(pool), "--metric", "bleu", "--model", "org/served", "--output_dir"]
+    return [*words, str(folder), "--output_dataset_name", "made", "--inference_max_new_tokens", "32", *more]
+
+
+def manifest_of(folder):
+    return json.loads((folder / "data_grpo/made/manifest.json").read_text())
+
+
+def test_a_server_answers_the_pool_once(pool_file, tmp_path):
+    too_long = (400, '{"error": {"message": "maximum context length is 8"}}')
+    with ChatServer() as server:
+        first = json.loads(pool_file.read_text(encoding="utf-8").splitlines()[0])
+        server.misbehave = lambda prompt, attempt: too_long if prompt == first["prompt"] else None
+        words = words_for(pool_file, tmp_path, "--base_url", server.url)
+        assert create_training_data.front_door(words) == 0
+        assert create_training_data.front_door(words) == 0
+        assert set(server.attempts.values()) == {1}
+        manifest = manifest_of(tmp_path)
+        assert manifest["rows_out"] == 23
+        assert manifest["dropped"]["prompts too long for the model"] == 1
+        assert manifest["outputs"]["model"]["revision"] == f"endpoint:{server.url}"
+        with pytest.raises(UserError, match="model_revision"):  # another server may hold another model
+            create_training_data.front_door(words_for(pool_file, tmp_path, "--base_url", server.url + "/other"))
+
+
+def test_canned_answers_decide_the_data_set_by_their_content(pool_file, tmp_path):
+    rows = [json.loads(line) for line in pool_file.read_text(encoding="utf-8").splitlines()]
+    answers = tmp_path / "answers.jsonl"
+    answers.write_text("".join(json.dumps({"id": row["id"], "response": "x"}) + "\n" for row in rows))
+    words = words_for(pool_file, tmp_path, "--engine", "canned", "--answers", str(answers))
+    assert create_training_data.front_door(words) == 0
+    assert manifest_of(tmp_path)["outputs"]["model"]["revision"].startswith("answers:")
+    answers.write_text(answers.read_text().replace('"x"', '"y"', 1))
+    with pytest.raises(UserError, match="made otherwise"):
+        create_training_data.front_door(words)
+
+
+@pytest.mark.parametrize(
+    ("more", "what"),
+    [
+        (["--engine", "vllmm"], "There is no engine 'vllmm'"),
+        (["--engine", "transformers"], "could not be loaded"),
+        (["--engine_args", "batch_rows"], "--engine_args got 'batch_rows'"),
+        (["--base_url", "ftp://x"], "no web address"),
+        (["--engine", "canned", "--answers", "none.jsonl"], "There is no file none.jsonl"),
+    ],
+)
+def test_bad_flags_are_said_before_anything_is_made(pool_file, tmp_path, more, what):
+    with pytest.raises(UserError, match=what):
+        create_training_data.front_door(words_for(pool_file, tmp_path / "out", *more))
+    assert not (tmp_path / "out/data_grpo").exists()
+
+
+def test_an_unknown_engine_option_is_said(pool_file, tiny_model, tmp_path):
+    words = words_for(pool_file, tmp_path, "--engine", "transformers", "--engine_args", "tensor_size=2")
+    words[words.index("org/served")] = str(tiny_model)
+    with pytest.raises(UserError, match="tensor_size"):
+        create_training_data.front_door(words)
