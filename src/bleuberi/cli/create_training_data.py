@@ -94,7 +94,7 @@ def sft_parser(prog: str) -> Parser:
 def grpo(argv: Sequence[str], prog: str = "bleuberi data grpo") -> int:
     """Make a GRPO data set."""
     arguments = vars(grpo_parser(prog).parse_args(argv))
-    from bleuberi.pipelines.create_grpo_data import create_grpo_data
+    from bleuberi.pipelines.create_grpo_data import GrpoData, create_grpo_data
     from bleuberi.pipelines.grpo_data_config import GrpoDataConfig
     from bleuberi.pipelines.signal_data import SignalSettings
     from bleuberi.report.score_histogram import draw_score_histogram
@@ -103,15 +103,18 @@ def grpo(argv: Sequence[str], prog: str = "bleuberi data grpo") -> int:
     arguments["ref_models"] = tuple(arguments["ref_models"])
     take_engine_options(arguments)
     signal = {field.name: arguments.pop(field.name) for field in fields(SignalSettings) if field.name in arguments}
-    made = create_grpo_data(GrpoDataConfig(**arguments, signal=SignalSettings(**signal) if signal else None))
-    if not made.reused:
-        draw_selection(made.folder)
-    if made.scores_path is not None and made.metric and made.signature:
-        for path in (
-            made.folder / f"{made.metric}_distribution.png",
-            made.scores_path.with_name(made.scores_path.stem + "_distribution.png"),
-        ):
-            draw_score_histogram(path, made.metric, made.signature, list(made.pool_scores.values()), made.picked_scores)
+
+    def draw(folder: Path, made: GrpoData) -> None:
+        draw_selection(folder)
+        if made.scores_path is not None and made.metric and made.signature:
+            for path in (
+                folder / f"{made.metric}_distribution.png",
+                made.scores_path.with_name(made.scores_path.stem + "_distribution.png"),
+            ):
+                scores = list(made.pool_scores.values()), made.picked_scores
+                draw_score_histogram(path, made.metric, made.signature, *scores)
+
+    made = create_grpo_data(GrpoDataConfig(**arguments, signal=SignalSettings(**signal) if signal else None), draw)
     print(f"{made.rows} examples in {made.folder}")
     return 0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -45,16 +45,19 @@ class GrpoData:
     signature: str | None
 
 
-def create_grpo_data(config: GrpoDataConfig) -> GrpoData:
-    """Make the data set, or find it made. Errors: `UserError`; nothing half-written is left."""
+def create_grpo_data(config: GrpoDataConfig, draw: Callable[[Path, GrpoData], None] | None = None) -> GrpoData:
+    """Make the data set, or find it made. Errors: `UserError`; nothing half-written is left.
+
+    `draw` adds figures to the folder that it is given, before that becomes the data set's folder.
+    """
     config.check()
     pool = read_pool(config.hf_dataset_path, config.ref_models)
     request = _request(config, pool)
     parent = config.output_dir / "data_grpo"
-    made = None if config.overwrite else find_made(parent, request, config.output_dataset_name)
-    if made is not None:
-        log.info("The data set %s was made by the same command and is used as it is", made.folder)
-        return GrpoData(made.folder, made.rows, True, 0, {}, [], None, None, made.reward_signature)
+    there = None if config.overwrite else find_made(parent, request, config.output_dataset_name)
+    if there is not None:
+        log.info("The data set %s was made by the same command and is used as it is", there.folder)
+        return GrpoData(there.folder, there.rows, True, 0, {}, [], None, None, there.reward_signature)
     if config.output_dataset_name is not None and not config.overwrite:
         refuse_other(parent / config.output_dataset_name, request)
 
@@ -70,30 +73,33 @@ def create_grpo_data(config: GrpoDataConfig) -> GrpoData:
     tally = Tally(len(pool.rows), len(picked.chosen), dict(reasons))
     _tell(config, tally)
     metric = config.metric_name if picked.signature else None
-    folder = save_dataset(
-        parent / (config.output_dataset_name or f"{label}_{config.selection_mode}_{len(picked.chosen)}"),
+    name = config.output_dataset_name or f"{label}_{config.selection_mode}_{len(picked.chosen)}"
+    scores = picked.mean_scores
+    made = GrpoData(
+        folder=parent / name,
+        rows=len(picked.chosen),
+        reused=False,
+        generated_now=picked.generated_now,
+        pool_scores=scores,
+        picked_scores=[scores[row.id] for row in picked.chosen if scores],
+        metric=metric,
+        scores_path=picked.scores_path,
+        signature=picked.signature,
+    )
+    save_dataset(
+        made.folder,
         [to_row(row, picked.columns_by_id.get(row.id, {})) for row in picked.chosen],
         request,
         overwrite=config.overwrite,
         records={SELECTION_RECORD: selection_record(config.selection_mode, metric, examples, picked, tally)},
+        draw=(lambda folder: draw(folder, made)) if draw else None,
         rows_in=tally.rows_in,
         rows_out=tally.kept,
         dropped=dict(tally.dropped),
         outputs=picked.provenance,
         reward_signature=picked.signature,
     )
-    scores = picked.mean_scores
-    return GrpoData(
-        folder,
-        len(picked.chosen),
-        False,
-        picked.generated_now,
-        scores,
-        [scores[row.id] for row in picked.chosen if scores],
-        metric,
-        picked.scores_path,
-        picked.signature,
-    )
+    return made
 
 
 def _pick(config: GrpoDataConfig, examples: Sequence[Example], scores_path: Path | None) -> Picked:

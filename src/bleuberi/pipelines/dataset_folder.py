@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -76,6 +76,7 @@ def save_dataset(
     *,
     overwrite: bool,
     records: Mapping[str, object] | None = None,  # file name -> JSON that lies beside the data
+    draw: Callable[[Path], None] | None = None,  # adds figures to the folder, so that no kill can leave them out
     **facts: object,
 ) -> Path:
     """Save rows as a `DatasetDict` with `train`, its manifest last; whole or not at all."""
@@ -90,6 +91,8 @@ def save_dataset(
         DatasetDict({"train": Dataset.from_list([dict(row) for row in rows])}).save_to_disk(str(partial))
         for name, record in (records or {}).items():
             write_json(partial / name, record)
+        if draw is not None:
+            draw(partial)
         hashes = {str(path.relative_to(partial)): file_hash(path) for path in sorted(partial.rglob("*.arrow"))}
         write_json(partial / MANIFEST, make_manifest("dataset", request, rows=len(rows), files_sha256=hashes, **facts))
     return folder
