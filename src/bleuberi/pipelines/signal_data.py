@@ -61,8 +61,8 @@ class SignalSettings:
                 f"--sample_top_p {self.sample_top_p} or --sample_top_k {self.sample_top_k} is out of range.",
                 "Give a top_p above 0 and up to 1 (1: off), and a top_k of 0 (off) or more.",
             )
-        if not 0 <= self.max_cut_share < 1:
-            raise UserError(f"--max_cut_share is {self.max_cut_share}.", "Give a share from 0 to below 1.")
+        if not 0 <= self.max_cut_share <= 1:
+            raise UserError(f"--max_cut_share is {self.max_cut_share}.", "Give a share from 0 (none) to 1 (all).")
 
     def sampling(self, max_new_tokens: int, seed: int) -> Sampling:
         """The sampling of the first sample."""
