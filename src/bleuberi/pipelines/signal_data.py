@@ -61,8 +61,8 @@ class SignalSettings:
                 f"--sample_top_p {self.sample_top_p} or --sample_top_k {self.sample_top_k} is out of range.",
                 "Give a top_p above 0 and up to 1 (1: off), and a top_k of 0 (off) or more.",
             )
-        if not 0 <= self.max_cut_share < 1:
-            raise UserError(f"--max_cut_share is {self.max_cut_share}.", "Give a share from 0 to below 1.")
+        if not 0 <= self.max_cut_share <= 1:
+            raise UserError(f"--max_cut_share is {self.max_cut_share}.", "Give a share from 0 (none) to 1 (all).")
 
     def sampling(self, max_new_tokens: int, seed: int) -> Sampling:
         """The sampling of the first sample."""
@@ -114,7 +114,7 @@ def pick_by_signal(examples: Sequence[Example], request: SignalRequest) -> Picke
         scores_path=request.scores_path,
         provenance=samples.provenance,
         generated_now=samples.generated_now,
-        details={"signal": _details(request, rewards, length_method)},
+        details={"signal": _details(request, rewards, length_method, samples.provenance.get("sampling"))},
     )
 
 
@@ -196,8 +196,10 @@ def _strata(examples: Sequence[Example], names: Sequence[str]) -> dict[str, Stra
     }
 
 
-def _details(request: SignalRequest, rewards: Sequence[Sequence[float]], length_method: str) -> dict[str, Any]:
-    """How the ranking was made and what it is worth."""
+def _details(
+    request: SignalRequest, rewards: Sequence[Sequence[float]], length_method: str, drawn_with: object
+) -> dict[str, Any]:
+    """How the ranking was made and what it is worth. Stored samples were drawn as their file says, if it does."""
     samples = min(map(len, rewards), default=0)
     reliability = split_half_reliability([row[:samples] for row in rewards]) if rewards else float("nan")
     if rewards:
@@ -205,7 +207,10 @@ def _details(request: SignalRequest, rewards: Sequence[Sequence[float]], length_
             "Signal of %d prompts from %d samples each: split-half reliability %.2f", len(rewards), samples, reliability
         )
     return {
-        **request.settings.settings(),
+        "num_samples": request.settings.num_samples,
+        "stratify": list(request.settings.stratify),
+        "max_cut_share": request.settings.max_cut_share,
+        "drawn_with": drawn_with,
         "rank": f"lower {CONFIDENCE:.0%} confidence bound of the standard deviation (Bonett 2006, pooled kurtosis)",
         "samples_of_a_prompt": samples,
         "split_half_reliability": None if np.isnan(reliability) else round(reliability, 4),

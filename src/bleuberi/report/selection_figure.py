@@ -99,7 +99,14 @@ def _write_facts(axis: Axes, record: dict[str, Any]) -> None:
     if signal := record.get("signal"):
         lines += [
             f"{signal['samples_of_a_prompt']} samples a prompt",
-            f"temperature {signal['sample_temperature']}, top_k {signal['sample_top_k']}",
+            *_sampling_lines(signal["drawn_with"]),
             f"split-half reliability: {signal['split_half_reliability']}",
         ]
     axis.text(0, 0.95, "\n".join(lines), va="top", fontsize=8, color=INK, transform=axis.transAxes)
+
+
+def _sampling_lines(drawn_with: object) -> list[str]:
+    """Settings as they were recorded: a table of them, somebody else's words, or nothing."""
+    if isinstance(drawn_with, dict):
+        return [f"  {name}: {value}" for name, value in drawn_with.items()]
+    return [f"  {word}" for word in str(drawn_with).strip("{}").split(", ")] if drawn_with else ["  drawn: not told"]

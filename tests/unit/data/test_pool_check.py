@@ -14,24 +14,7 @@ from bleuberi.data.shingles import jaccard, shingles
 from bleuberi.data.text_checks import is_damaged, is_looping, is_refusal, is_truncated
 from bleuberi.records import Message, PoolRow
 
-WORDS = [
-    "river",
-    "stone",
-    "lamp",
-    "green",
-    "seven",
-    "walk",
-    "under",
-    "paper",
-    "quiet",
-    "north",
-    "bread",
-    "glass",
-    "open",
-    "winter",
-    "copper",
-    "bridge",
-]
+WORDS = "river stone lamp green seven walk under paper quiet north bread glass open winter copper bridge".split()  # noqa: SIM905
 
 
 def prose(words, seed=0):
