@@ -1,6 +1,6 @@
 # One word each: make demo, make test, make check. Everything is installed into .venv, pinned by constraints.txt.
 PYTHON ?= python3
-STEPS ?= 8
+STEPS ?= 6
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt

@@ -20,7 +20,7 @@ REFERENCES: Final = ("gold", "second")
 def make_parser() -> Parser:
     """The flags."""
     parser = Parser("bleuberi demo", "The whole method on this machine: data, GRPO, SFT, evaluation, figures.")
-    parser.add_argument("--steps", type=int, default=8, help="GRPO steps; each takes about half a minute on two cores")
+    parser.add_argument("--steps", type=int, default=6, help="GRPO steps; each takes about half a minute on two cores")
     parser.add_argument("--output_dir", type=Path, default=Path("runs/demo"), help="where everything goes")
     parser.add_argument("--model", help="hub id or model folder; by default SmolLM2-135M-Instruct from a PyPI package")
     return parser
