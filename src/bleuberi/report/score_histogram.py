@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,5 +26,6 @@ def draw_score_histogram(
     axis.set_ylabel("rows")
     axis.legend(frameon=False, fontsize=9)
     medians = f"median: scored {np.median(pool_scores):.3f} (dashed), picked {np.median(picked_scores):.3f}"
-    title(axis, f"{metric} of the pool and of the picked examples", f"{medians}    {signature}")
+    how = textwrap.wrap(signature, 100, break_on_hyphens=False)
+    title(axis, f"{metric} of the pool and of the picked examples", "\n".join([medians, *how]))
     save(figure, path)

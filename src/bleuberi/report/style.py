@@ -40,8 +40,9 @@ def new_figure(width: float = 7.0, height: float = 4.0, rows: int = 1, cols: int
 
 
 def title(axis: Axes, text: str, note: str = "") -> None:
-    """What is seen, and below it in small print how the numbers were made."""
-    axis.set_title(text, loc="left", fontsize=11, color=INK, fontweight="bold", pad=22 if note else 8)
+    """What is seen, and below it in small print, on one or more lines, how the numbers were made."""
+    lines = len(note.splitlines())
+    axis.set_title(text, loc="left", fontsize=11, color=INK, fontweight="bold", pad=10 + 12 * lines if note else 8)
     if note:
         axis.text(0, 1.02, note, transform=axis.transAxes, fontsize=8, color=MUTED, va="bottom")
 

@@ -155,6 +155,21 @@ def test_changed_content_behind_the_same_paths_is_another_data_set(grpo):
         grpo("--num_examples", "4", "--output_dataset_name", "mine")
 
 
+@pytest.mark.parametrize("damage", [True, False])
+def test_scores_of_other_outputs_or_a_touched_file_are_never_read(grpo, damage):
+    name = ["--output_dataset_name", "mine", "--overwrite"]
+    first = {row["id"]: row["bleu_score"] for row in rows(grpo(*name))}
+    scores = grpo.data / "scored_outputs/pool_bleu_some-model_1ref-gold.json"
+    if damage:
+        scores.write_text(scores.read_text().replace('"bleu_score": ', '"bleu_score": 9'))
+    else:
+        grpo.outputs.write_text(grpo.outputs.read_text().replace("It is", "It was"))
+    grpo(*name)
+    second = {row["id"]: row["bleu_score"] for row in rows(grpo.data / "data_grpo/mine")}
+    assert (second == first) == damage
+    assert max(second.values()) <= 1
+
+
 def test_a_folder_that_this_tool_did_not_make_is_refused(grpo):
     (grpo.data / "data_grpo/mine").mkdir(parents=True)
     (grpo.data / "data_grpo/mine/letter.txt").write_text("dear")
@@ -163,6 +178,7 @@ def test_a_folder_that_this_tool_did_not_make_is_refused(grpo):
     assert (grpo.data / "data_grpo/mine/letter.txt").read_text() == "dear"
 
 
+@pytest.mark.filterwarnings("error:constrained_layout")  # a long signature must not push the histogram out
 @pytest.mark.parametrize("metric", ["bleu", "rouge", "bleu_rouge_f1"])
 @pytest.mark.parametrize("mode", ["hard", "medium", "easy"])
 def test_rows_scores_and_order_of_every_metric(grpo, metric, mode):
