@@ -28,7 +28,7 @@ otherwise cost the square of their number."""
 
 FEW: Final = 8
 SLACK: Final = 0.15
-"""Signatures agree in the share of the Jaccard similarity, with a standard error of 0.041 at 0.7: this is 3.7 of them."""
+"""Signatures agree in the share of the Jaccard similarity, with a standard error of 0.041: 3.7 of them."""
 
 METHOD: Final = f"minhash|words:3|perm:{BANDS * ROWS_IN_BAND}|bands:{BANDS}|jaccard:{NEAR_JACCARD}"
 
