@@ -23,7 +23,7 @@ from bleuberi.records import Conversation
 log = logging.getLogger(__name__)
 
 _LOOKUP_ROWS = 1024
-_COUNT_ROWS = 65_536
+_COUNT_ROWS = 16_384
 
 
 class CachedEngine:
@@ -196,8 +196,8 @@ def read_answers(folder: Path) -> dict[str, Output]:
 def _count(conversations: Iterable[Conversation], store: AnswerStore) -> tuple[int, int]:
     """How many questions there are, and how many of them have no answer; one that stands twice nearby counts once."""
     asked = missing = 0
-    for batch in in_batches(conversations, _COUNT_ROWS):
-        keys = list(dict.fromkeys(prompt_key(conversation) for conversation in batch))
+    for batch in in_batches(map(prompt_key, conversations), _COUNT_ROWS):
+        keys = list(dict.fromkeys(batch))
         asked += len(keys)
         missing += sum(store.missing(keys))
     return asked, missing
