@@ -109,7 +109,10 @@ def _pick(config: GrpoDataConfig, examples: Sequence[Example], scores_path: Path
         return pick_by_signal(examples, _signal_request(config, config.metric, scores_path))
     if config.selection_mode == "random":
         drawn = _draw(examples, config)  # before scoring: only what was drawn is answered and scored
-        answers, scores = _score(drawn, config, scores_path)
+        # Beside the whole pool's scores, which stay for the modes that need them.
+        own_path = scores_path.with_name(f"{scores_path.stem}_random_{len(drawn)}.json") if scores_path else None
+        answers, scores = _score(drawn, config, scores_path, own_path)
+        scores_path = own_path
         chosen = drawn if scores is None else [row for row in drawn if row.id in scores.by_id]
         unselected = len(examples) - len(drawn)
     else:
@@ -173,7 +176,10 @@ def _tell(config: GrpoDataConfig, tally: Tally) -> None:
     log.info("Selection %s: %s", config.selection_mode, tally.sentence())
 
 
-def _score(examples: Sequence[Example], config: GrpoDataConfig, path: Path | None) -> tuple[Answers, Scores | None]:
+def _score(
+    examples: Sequence[Example], config: GrpoDataConfig, path: Path | None, keep_at: Path | None = None
+) -> tuple[Answers, Scores | None]:
+    """Answers and scores; scores that lie at `path` are imported, new ones kept at `keep_at`, else at `path`."""
     if path is None or config.metric is None or config.metric_name is None:
         return Answers({}), None
     if config.outputs is not None:
@@ -188,7 +194,7 @@ def _score(examples: Sequence[Example], config: GrpoDataConfig, path: Path | Non
         answers = answers_from_model(
             examples, config.model, config.sampling, config.engine, cache, config.engine_options
         )
-    return answers, score_pool(examples, answers.text_by_id, load_reward(config.metric), path)
+    return answers, score_pool(examples, answers.text_by_id, load_reward(config.metric), keep_at or path)
 
 
 def _draw(examples: Sequence[Example], config: GrpoDataConfig) -> list[Example]:

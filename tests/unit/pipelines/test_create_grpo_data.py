@@ -270,3 +270,20 @@ def test_sft_pairs_of_a_data_set(grpo, capsys):
         front_door(words)
     assert front_door([*words, "--overwrite"]) == 0
     assert len(rows(made)) == 3
+
+
+def test_scores_of_a_random_draw_leave_the_whole_pools_scores_alone(pool_file, tmp_path):
+    outputs = tmp_path / "outputs.jsonl"
+    rows = [json.loads(line) for line in pool_file.read_text(encoding="utf-8").splitlines()]
+    outputs.write_text("".join(json.dumps({"id": row["id"], "output": row["prompt"]}) + "\n" for row in rows))
+    words = ["grpo", "--hf_dataset_path", str(pool_file), "--metric", "bleu", "--outputs", str(outputs)]
+    words += ["--output_dir", str(tmp_path / "data"), "--num_examples", "5"]
+    assert front_door([*words, "--selection_mode", "hard"]) == 0
+    scores = tmp_path / "data/scored_outputs/pool_bleu_outputs_1ref-gold.json"
+    before = scores.read_bytes()
+    assert front_door([*words, "--selection_mode", "random"]) == 0
+    assert scores.read_bytes() == before
+    drawn = json.loads(scores.with_name(f"{scores.stem}_random_5.json").read_text(encoding="utf-8"))
+    whole = {row["id"]: row["bleu_score"] for row in json.loads(before)}
+    assert len(drawn) == 5
+    assert all(row["bleu_score"] == whole[row["id"]] for row in drawn)
