@@ -1,7 +1,7 @@
 """Nucleus sampling without sorting the vocabulary. Knows logits; knows no models or texts.
 
-transformers sorts all 50,000 to 150,000 logits of every row at every token; on a CPU that costs as much as the model's
-own step. The likeliest thousand tokens nearly always hold the nucleus, and where they do not, all are sorted.
+transformers sorts all 50,000 to 150,000 logits of every row at every token; on a CPU that takes more than half as long
+as a small model's own step. The likeliest thousand tokens nearly always hold the nucleus, and where they do not, all are sorted.
 """
 
 from __future__ import annotations
