@@ -1,7 +1,8 @@
 """Nucleus sampling without sorting the vocabulary. Knows logits; knows no models or texts.
 
 transformers sorts all 50,000 to 150,000 logits of every row at every token; on a CPU that takes more than half as long
-as a small model's own step. The likeliest thousand tokens nearly always hold the nucleus, and where they do not, all are sorted.
+as a small model's own step. The likeliest thousand tokens nearly always hold the nucleus; where they do not, all are
+sorted.
 """
 
 from __future__ import annotations
