@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bleuberi.errors import UserError
-from bleuberi.training.installed_values import plain_kinds
+from bleuberi.training.installed_values import item_kinds, plain_kinds
 
 PRESETS: Final = Path(__file__).parent / "presets"
 LAUNCH: Final = Path(__file__).parent / "launch"
@@ -117,6 +117,16 @@ def check_fields(path: Path, values: Mapping[str, Any], hints: Mapping[str, Any]
                 f"{path}: {name} is {value!r:.60}, not {expected}.",
                 "Mend the file; a word that YAML takes for something else, such as no, needs quotes.",
             )
+        if isinstance(value, list):
+            _check_items(path, name, value, hints[name])
+
+
+def _check_items(path: Path, name: str, items: Sequence[Any], hint: Any) -> None:  # noqa: ANN401 - any annotation
+    allowed = item_kinds(hint)
+    for item in items:
+        if allowed and type(item) not in allowed and not (type(item) is int and float in allowed):
+            expected = " or ".join(sorted(kind.__name__ for kind in allowed))
+            raise UserError(f"{path}: {name} has {item!r:.60}, not {expected}.", "Mend the file.")
 
 
 def check_flags(words: Sequence[str], hints: Mapping[str, Any], prog: str) -> None:

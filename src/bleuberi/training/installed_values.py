@@ -55,6 +55,15 @@ def plain_kinds(hint: Any) -> set[type]:  # noqa: ANN401 - any type annotation
     return {origin or hint}
 
 
+def item_kinds(hint: Any) -> set[type]:  # noqa: ANN401 - any type annotation
+    """The classes that an item of an annotated list can have; none where the annotation does not say."""
+    if typing.get_origin(hint) is list:
+        return {kind for part in typing.get_args(hint) for kind in plain_kinds(part)}
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return {kind for part in typing.get_args(hint) for kind in item_kinds(part)}
+    return set()
+
+
 def check_helpers(values: Values) -> None:
     """Refuse what needs a library that is not installed; the trainer would say so with the model in memory."""
     for name, package, extra in (("use_vllm", "vllm", "vllm"), ("use_peft", "peft", "train"),

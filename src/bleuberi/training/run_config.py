@@ -90,6 +90,8 @@ def read_settings(method: Method, argv: Sequence[str]) -> RunSettings:
     together, a missing config file or library, and a model or data set that is not named.
     """
     words, path, in_file, asked = _words_and_values(method, argv)
+    if path:
+        _check_method(method, path, in_file)
     _check_early(method, asked)
     kinds = _config_classes(method)
     drift = check_drift(str(path or "The command"), asked, recorded_defaults(method), installed_defaults(method))
@@ -136,6 +138,18 @@ def _words_and_values(
     check_removed(str(path), in_file)
     check_removed(f"bleuberi train {method}", flags)
     return words, path, in_file, {name: located(name, value) for name, value in {**in_file, **flags}.items()}
+
+
+def _check_method(method: Method, path: Path, in_file: Mapping[str, Any]) -> None:
+    """Refuse the other method's config file: some of its fields mean something here, and others nothing."""
+    other: Method = "sft" if method == "grpo" else "grpo"
+    there = recorded_defaults(other).fields.keys() - recorded_defaults(method).fields.keys()
+    if strange := sorted(there & in_file.keys()):
+        raise UserError(
+            f"{path} has {', '.join(strange[:3])}{' ...' if strange[3:] else ''}, which {other.upper()} has and "
+            f"{method.upper()} has not.",
+            f"Give a config for {method.upper()}, e.g. --config {method}_paper, or train with: bleuberi train {other}.",
+        )
 
 
 def _check_early(method: Method, asked: Mapping[str, Any]) -> None:

@@ -26,17 +26,6 @@ def trouble(tmp_path, text, *words, method="grpo"):
     return caught.value
 
 
-@pytest.mark.parametrize("preset", sorted(path.stem for path in PRESETS.glob("*.yaml")))
-def test_every_preset_says_what_trl_reads(preset, tmp_path):
-    words = [*NEEDED, "--output_dir", str(tmp_path), *CPU]  # bf16 needs a GPU
-    read = read_settings(preset.partition("_")[0], ["--config", preset, *words])
-    values = yaml.safe_load((PRESETS / f"{preset}.yaml").read_text())
-    for name in values.keys() - {"use_cpu", "bf16", "report_to"}:
-        got = next(getattr(part, name) for part in (read.run, read.args, read.model) if hasattr(part, name))
-        assert got == values[name], name
-    assert read.args.report_to == []
-
-
 def test_the_paper_presets_have_the_papers_values(tmp_path):
     grpo = yaml.safe_load((PRESETS / "grpo_paper.yaml").read_text())
     expected = {
@@ -55,13 +44,9 @@ def test_the_paper_presets_have_the_papers_values(tmp_path):
 
 
 def test_the_presets_can_be_found_from_training_configs():
-    found = {path.name for path in (ROOT / "training/configs").glob("*.yaml")}
-    assert (
-        found
-        == {path.name for path in PRESETS.glob("*.yaml")}
-        == {f"{method}_{kind}.yaml" for method in ("grpo", "sft") for kind in ("cpu", "paper")}
-        | {name for name in found if name.partition("_")[0] in ("grpo", "sft")}
-    )
+    found = {path.stem for path in (ROOT / "training/configs").glob("*.yaml")}
+    assert found == {path.stem for path in PRESETS.glob("*.yaml")}
+    assert found >= {"grpo_paper", "grpo_lora_vllm_1gpu", "grpo_cpu", "sft_paper", "sft_cpu"}
 
 
 def test_flags_win_over_the_file(tmp_path):
