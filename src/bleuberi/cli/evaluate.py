@@ -36,7 +36,7 @@ def main(argv: Sequence[str]) -> int:
         name, _, model = word.partition("=")
         if not name or not model:
             raise UserError(f"--models got {word!r}.", "Write NAME=MODEL, e.g. base=Qwen/Qwen2.5-7B.")
-        models.append((name, model))
+        models.append((name, str(Path(model).expanduser()) if model.startswith("~") else model))  # no shell sees it
     for name in ("ref_models", "metrics"):
         arguments[name] = tuple(arguments[name])
     take_engine_options(arguments)
