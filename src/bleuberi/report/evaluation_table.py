@@ -68,15 +68,15 @@ def part_rows(evaluation: dict[str, Any]) -> tuple[list[str], Rows]:
 
 def judge_rows(evaluation: dict[str, Any]) -> tuple[list[str], Rows]:
     """What the judge said, a row a pair; empty without a judge."""
-    header = ["pair", "wins", "losses", "ties", "win rate [95 %]", "inconsistent", "no verdict", "words won/lost"]
+    header = ["judged", "won/lost/tied", "win rate [95 %]", "inconsistent", "none", "words won/lost"]
     rows = []
     for pair in (evaluation["judge"] or {"pairs": []})["pairs"]:
         counts, words, rate = pair["counts"], pair["mean_words"], pair["win_rate"]
         none = sum(counts[kind] for kind in ("unparsable", "no_answer", "refused", "too_long"))
-        wins = [str(counts[kind]) for kind in ("other", "base", "tie")]
-        lengths = f"{words['winner']:.0f} / {words['loser']:.0f}" if words else ""
+        wins = "/".join(str(counts[kind]) for kind in ("other", "base", "tie"))
+        lengths = f"{words['winner']:.0f}/{words['loser']:.0f}" if words else ""
         rows.append(
-            [f"{pair['other']} against {pair['base']}", *wins, share(rate) if rate else "none",
+            [f"{pair['other']} : {pair['base']}", wins, share(rate) if rate else "none",
              str(counts["inconsistent"]), str(none), lengths]
         )  # fmt: skip
     return header, rows
