@@ -28,6 +28,7 @@ def make_parser() -> Parser:
     add("--prompts", required=True, metavar="POOL", help="prompts with references, in any form a pool can have")
     add("--output_dir", type=Path, required=True, help="gets evaluation.json, answers.jsonl, tables and figure")
     add("--ref_models", nargs="+", default=["gold"], metavar="NAME", help="whose answers are the references")
+    add("--min_references", type=int, metavar="N", help="how many of them a prompt needs; without it each (of all: 1)")
     add("--metrics", nargs="+", metavar="METRIC", help="rewards to score with; bleu and rouge where not given")
     add("--no_references", action="store_true", help="prompts without references: words and the judge alone")
     add("--length_control", action="store_true", help="also score the base's answers cut to each model's word counts")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bleuberi.artifacts import write_json, write_text
+from bleuberi.data.references import check_reference_choice
 from bleuberi.errors import UserError
 from bleuberi.evaluation.answer_measures import Measure, measures, score_answers
 from bleuberi.evaluation.evaluated_models import Group, groups_of
@@ -47,6 +48,7 @@ def evaluate(config: EvaluationConfig) -> Evaluation:
     """Answer, score, compare, judge, save. Errors: `UserError`."""
     if config.max_new_tokens < 1:
         raise UserError(f"--max_new_tokens is {config.max_new_tokens}.", "Let answers have at least 1 token, e.g. 512.")
+    check_reference_choice(config.ref_models, config.min_references)
     groups = groups_of(config.models)
     chosen = _measures(config)
     facts = {entry.name: training_facts(entry.model) for entry in config.models}

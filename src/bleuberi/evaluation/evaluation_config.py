@@ -29,6 +29,7 @@ class EvaluationConfig:
     prompts: str
     output_dir: Path
     ref_models: tuple[str, ...] = ("gold",)
+    min_references: int | None = None  # None: every chosen one
     metrics: tuple[str, ...] | None = None  # SCORES, or none with no_references
     no_references: bool = False
     max_new_tokens: int = 512
@@ -60,6 +61,7 @@ class EvaluationConfig:
             "prompts": self.prompts,
             "pool_sha256": pool_sha256,
             "ref_models": [] if self.no_references else list(self.ref_models),
+            "min_references": self.min_references,
             "metrics": list(self.scored_by),
             "sampling_signature": self.sampling.signature(),
             "models": {entry.name: entry.model for entry in self.models},

@@ -47,7 +47,7 @@ def read_prompts(config: EvaluationConfig) -> tuple[Pool, list[Example], Tally]:
             "Make some with bleuberi references, or compare by words and a judge alone: --no_references.",
         )
     pool = read_pool(config.prompts, config.ref_models)
-    examples, tally = join_references(pool, config.ref_models)
+    examples, tally = join_references(pool, config.ref_models, config.min_references)
     log.info("Prompts of %s: %s", pool.name, tally.sentence())
     return pool, examples, tally
 
