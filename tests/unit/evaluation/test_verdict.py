@@ -1,0 +1,122 @@
+"""Was RL worth it? Real manifests on disk, made estimates, and every way in which runs are not comparable."""
+
+import json
+
+import pytest
+
+from bleuberi.evaluation.evaluation_warnings import training_prompts
+from bleuberi.evaluation.model_facts import training_facts
+from bleuberi.evaluation.verdict import TrainedGroup, answer_to, verdict
+
+BLEU = "bleu|tok:13a|order:4|smooth:add1-all|ref:shortest|v:1"
+
+
+def estimate(low, high):
+    return {"value": (low + high) / 2, "low": low, "high": high, "n": 50, "n_clusters": 50, "method": "m"}
+
+
+@pytest.fixture
+def trained(tmp_path):
+    """Writes a model folder as training leaves it; gives its group."""
+
+    def make(name, rewards=(), data="d1", steps=6, base="org/base", dataset="gone"):
+        folder = tmp_path / name
+        folder.mkdir()
+        parents = {"data_sha256": data if rewards else f"sft-of-{data}"}
+        if rewards:
+            parents["reward_signatures"] = list(rewards)
+        config = {"model_name_or_path": base, "dataset_path": str(tmp_path / dataset)}
+        config["reward_funcs"] = [signature.partition("|")[0] for signature in rewards] or ["bleu"]
+        manifest = {"schema_version": 1, "kind": "model", "config": config, "steps": steps, "rows_used": 24}
+        (folder / "manifest.json").write_text(json.dumps({**manifest, "parents": parents}))
+        return TrainedGroup(name, training_facts(str(folder)))
+
+    sft_data = tmp_path / "sft_data"
+    sft_data.mkdir()
+    (sft_data / "manifest.json").write_text(json.dumps({"schema_version": 1, "config": {"input_sha256": "d1"}}))
+    return make
+
+
+def ask(groups, **differences):
+    """`differences`: grpo_sft=(low, high) stands for grpo - sft; what is not given has zero in it."""
+    names = ["base", *(group.name for group in groups)]
+    found = {
+        (base, other): {"bleu": estimate(*differences.get(f"{other}_{base}", (-1.0, 1.2))), "rouge": estimate(-1, 1)}
+        for base in names
+        for other in names
+        if base != other
+    }
+    return verdict("base", groups, "bleu", found, {}, {})
+
+
+def test_what_a_manifest_tells(trained):
+    grpo, sft = trained("grpo", [BLEU]), trained("sft", dataset="sft_data")
+    assert (grpo.role, grpo.label, grpo.facts.steps, grpo.facts.prompts_sha256) == ("grpo_bleu", "GRPO(bleu)", 6, "d1")
+    assert (sft.role, sft.label, sft.facts.rewards, sft.facts.prompts_sha256) == ("sft", "SFT", (), "d1")
+    assert trained("mixed", [BLEU, "rouge|v:1"]).role == "grpo_other"
+    assert trained("lost").facts.prompts_sha256 is None
+    assert training_facts("org/some-model") is None
+
+
+@pytest.mark.parametrize(
+    ("bounds", "answer", "begins"),
+    [
+        ((0.01, 0.03), "yes", "Yes, in bleu: GRPO(bleu) beats SFT here (grpo - sft in bleu: +0.020 [+0.010, +0.030])."),
+        ((-0.03, -0.01), "no", "No: SFT beats GRPO(bleu) here"),
+        ((-0.01, 0.03), "not told apart", "Not told apart: GRPO(bleu) and SFT may be equally good"),
+    ],
+)
+def test_was_rl_worth_it(trained, bounds, answer, begins):
+    found = ask([trained("grpo", [BLEU]), trained("sft", dataset="sft_data")], grpo_sft=bounds)
+    question = found["questions"][0]
+    assert question["question"] == "Was RL (grpo) worth it over SFT (sft) here?"
+    assert question["answer"] == answer
+    assert question["sentence"].startswith(begins)
+    assert ("also what it was trained on" in question["sentence"]) == (answer == "yes")
+    assert "Mind" not in question["sentence"]
+    assert found["unequal"] == []
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ({"steps": 60}, "6 and 60 steps"),
+        ({"data": "d2"}, "trained on different data"),
+    ],
+)
+def test_runs_that_differ_are_not_comparable(trained, other, said):
+    found = ask([trained("grpo", [BLEU]), trained("rouge", ["rouge|v:1"], **other)], rouge_grpo=(0.1, 0.2))
+    question = found["questions"][0]
+    assert question["question"] == "Was the other reward (rouge) better than BLEU (grpo)?"
+    assert question["answer"] == "not comparable"
+    assert said in question["sentence"]
+    assert said in found["unequal"][0]
+    assert "For what it is worth: Yes, in bleu: GRPO(rouge) beats GRPO(bleu)" in question["sentence"]
+
+
+def test_what_is_not_known_is_not_taken_for_equal(trained):
+    found = ask([trained("grpo", [BLEU]), trained("sft")], grpo_sft=(0.1, 0.2))
+    assert found["questions"][0]["answer"] == "yes"
+    assert "Mind: sft and grpo: whether they saw the same prompts is not known" in found["questions"][0]["sentence"]
+
+
+def test_nothing_trained_here_is_no_verdict():
+    assert ask([TrainedGroup("api", None)]) is None
+
+
+def test_an_unknown_spread_tells_nothing_apart():
+    assert answer_to({"value": 1.0, "low": None, "high": None}) == "not told apart"
+
+
+def test_the_prompts_of_a_training_are_found(tmp_path):
+    datasets = pytest.importorskip("datasets")
+    rows = {
+        "id": ["a_0"],
+        "messages": [[{"role": "user", "content": " Why? "}, {"role": "assistant", "content": "So."}]],
+    }
+    datasets.DatasetDict({"train": datasets.Dataset.from_dict(rows)}).save_to_disk(str(tmp_path / "data"))
+    (tmp_path / "manifest.json").write_text(
+        json.dumps({"schema_version": 1, "config": {"dataset_path": str(tmp_path / "data")}})
+    )
+    assert training_prompts(str(tmp_path)) == {"Why?"}
+    assert training_prompts("org/some-model") == set()
