@@ -66,8 +66,12 @@ def training_warnings(
         if len(kinds) > 1:
             said.append(f"The members of {group.name} were not trained alike: they are no seeds of one training.")
     asked = {row.prompt.strip() for row in examples}
+    found: dict[Path, set[str]] = {}  # seeds of one training share their data set
     for name, model in models.items():
-        seen = asked & training_prompts(model) if facts[name] is not None else set()
+        folder = training_data(model) if facts[name] is not None else None
+        if folder is not None and folder not in found:
+            found[folder] = prompts_in(folder)
+        seen = asked & found[folder] if folder is not None else set()
         if seen:
             said.append(
                 f"{name} was trained on {len(seen)} of the {len(asked)} prompts: its numbers on them are no test. "
@@ -76,16 +80,19 @@ def training_warnings(
     return said
 
 
-def training_prompts(model: str) -> set[str]:
-    """The prompts of the data set that a model folder's manifest names, as far as the folder is still there."""
+def training_data(model: str) -> Path | None:
+    """The data set that a model folder's manifest names, where it is still there."""
     manifest = read_manifest(Path(model).expanduser()) or {}
     path = manifest.get("config", {}).get("dataset_path")
     folder = Path(str(path)).expanduser() if path else None
-    if folder is None or not folder.is_dir():
-        return set()
+    return folder if folder is not None and folder.is_dir() else None
+
+
+def prompts_in(folder: Path) -> set[str]:
+    """What the rows of a data set ask; nothing where the folder holds something else by now."""
     try:
         rows: list[Mapping[str, Any]] = [raw.values for raw in read_rows(str(folder))]
-    except UserError:  # what lies there now is no data set: nothing is known of it
+    except UserError:
         return set()
     return {_asked(row).strip() for row in rows if row.get("messages") or row.get("prompt")}
 

@@ -177,14 +177,16 @@ def test_prompts_without_references(call, server, tmp_path, capsys):
 
 def test_a_row_that_cannot_be_scored_is_left_out_for_all_and_counted(call, tmp_path):
     rows = pool_rows(5)
-    rows[0]["ref_output_gold"] = "\u200b"  # no token, but no blank either
+    rows[0]["ref_output_gold"] = "<skipped>"  # not blank, but without a token
     pool = tmp_path / "pool.jsonl"
     pool.write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert call(tmp_path / "out", "--models", "base=weak", "grpo=good-9", "--metrics", "bleu", prompts=pool) == 0
     content = json.loads((tmp_path / "out/evaluation.json").read_text())
     unscored = {metric["name"]: metric["unscored"] for metric in content["metrics"]}
-    scored = content["groups"][0]["mean"]["bleu"]["n"]
-    assert scored == 5 - unscored["bleu"]
+    assert (unscored["bleu"], unscored["words"]) == (1, 0)
+    assert content["groups"][0]["mean"]["bleu"]["n"] == 4
+    first = json.loads((tmp_path / "out/answers.jsonl").read_text().splitlines()[0])
+    assert first["scores"]["base"]["bleu"] is None
 
 
 @pytest.mark.parametrize(
