@@ -56,7 +56,7 @@ def evaluate(config: EvaluationConfig) -> Evaluation:
     judge = Judge(config.judge, config.cache) if config.judge else None  # a missing key is told before hours of work
     pool, examples, tally = read_prompts(config)
     settings = config.settings(pool.content_sha256)
-    refuse_other_evaluation(config, settings)
+    judged_before = refuse_other_evaluation(config, settings)
     answers = answer_prompts(config, examples, tally)
     controls = _controls(groups, answers) if config.length_control else {}
     texts = {name: answers.texts(name) for name in answers.outputs}
@@ -65,7 +65,8 @@ def evaluate(config: EvaluationConfig) -> Evaluation:
     compared = ScoreComparison(scores, [one.name for one in chosen], [row.prompt for row in answers.examples])
     parts = Parts(config, groups, chosen, answers, controls, scores, facts, compared)
     content = content_of(parts, settings)
-    _save(parts, content, [])
+    if not judged_before:
+        _save(parts, content, [])
     if judge is not None and config.judge is not None:
         judged = [_judge_pair(judge, base, other, answers) for base, other in pairs]
         summaries = [

@@ -70,19 +70,24 @@ class EvaluationConfig:
         }
 
 
-def refuse_other_evaluation(config: EvaluationConfig, settings: Mapping[str, Any]) -> None:
-    """Errors: `UserError` where the folder holds an evaluation with other settings; the same one is made again."""
+def refuse_other_evaluation(config: EvaluationConfig, settings: Mapping[str, Any]) -> bool:
+    """Whether the folder holds this evaluation, judged already; it is then kept until it is made again.
+
+    Errors: `UserError` where it holds one with other settings.
+    """
     path = config.output_dir / RESULT
     if config.overwrite or not path.is_file():
-        return
+        return False
     content = read_json(path)
     before = content.get("config", {}) if isinstance(content, dict) else {}
     asked = json.loads(json.dumps(settings))
-    # A file's place may change, and files of an older version lack some settings.
-    names = [name for name in before if name in asked and name != "prompts" and before[name] != asked[name]]
+    # A file's place may change, files of an older version lack some settings, and adding a judge loses nothing.
+    added = {name for name in ("judge", "length_control") if not before.get(name)}
+    names = [name for name in before.keys() & asked.keys() - added - {"prompts"} if before[name] != asked[name]]
     if names:
-        said = "; ".join(f"{name}: {before[name]!s:.60} there, {asked[name]!s:.60} asked" for name in names)
+        said = "; ".join(f"{name}: {before[name]!s:.60} there, {asked[name]!s:.60} asked" for name in sorted(names))
         raise UserError(
             f"{config.output_dir} holds an evaluation with other settings ({said}).",
             "Choose another --output_dir, or replace it with --overwrite; answers that fit are reused.",
         )
+    return bool(isinstance(content, dict) and content.get("judge"))

@@ -82,6 +82,23 @@ def judge_rows(evaluation: dict[str, Any]) -> tuple[list[str], Rows]:
     return header, rows
 
 
+def verdict_rows(evaluation: dict[str, Any]) -> tuple[list[str], Rows]:
+    """Base, SFT and GRPO with what they were trained on; empty where nothing was trained by this tool."""
+    metric, base = scores(evaluation)[0], evaluation["base"]
+    rows = [
+        [
+            row["label"] if row["role"] != "base" else "base",
+            row["group"],
+            f"{row['mean'][metric]['value']:.3f}",
+            interval(row["difference"][metric]) if row["difference"] else "",
+            (row["data"] or "?")[:8] if row["steps"] is not None else "",
+            "" if row["steps"] is None else str(row["steps"]),
+        ]
+        for row in (evaluation["verdict"] or {"table": []})["table"]
+    ]
+    return ["trained with", "model", metric, f"difference to {base} [95 %]", "data", "steps"], rows
+
+
 def interval(estimate: dict[str, Any]) -> str:
     """E.g. `+0.021 [-0.004, +0.046]`."""
     low, high = (("?" if estimate[bound] is None else f"{estimate[bound]:+.3f}") for bound in ("low", "high"))
@@ -140,6 +157,7 @@ def print_comparison(evaluation: dict[str, Any]) -> None:
         (table_rows(evaluation), 2),
         (part_rows(evaluation), 1),
         (judge_rows(evaluation), 1),
+        (verdict_rows(evaluation), 2),
     ):
         if rows:
             print_table(header, rows, text_columns)
@@ -176,7 +194,7 @@ def draw_differences(evaluation: dict[str, Any], path: Path) -> None:
 
 def write_comparison(evaluation: dict[str, Any], folder: Path) -> None:
     """`comparison.md` with tables, sentences, warnings and signatures, and the figure of the differences."""
-    tables = [table_rows(evaluation), part_rows(evaluation), judge_rows(evaluation)]
+    tables = [table_rows(evaluation), part_rows(evaluation), judge_rows(evaluation), verdict_rows(evaluation)]
     lines = [markdown_table(header, rows) for header, rows in tables if rows]
     lines += [*verdicts(evaluation), *(f"Mind: {warning}" for warning in evaluation["warnings"]), ""]
     lines += [f"{metric}: `{signature}`" for metric, signature in evaluation["signatures"].items()]

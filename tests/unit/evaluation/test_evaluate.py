@@ -235,3 +235,16 @@ def test_different_tokenizers_are_told_apart(tiny_model, tmp_path):
     make_tokenizer(["<s>", "</s>"], "</s>").save_pretrained(tmp_path)
     assert tokenizer_hash(str(tiny_model)) != tokenizer_hash(str(tmp_path))
     assert tokenizer_hash("org/model") is None
+
+
+def test_a_judge_can_be_added_later_and_its_work_outlives_a_failing_run(call, server, tmp_path, monkeypatch, capsys):
+    folder, models = tmp_path / "own", ["--models", "base=weak", "grpo=good-0"]
+    judge = ["--judge", "judge", "--judge_url", server.url]
+    assert call(folder, *models) == 0
+    assert call(folder, *models, *judge) == 0
+    before = {name: (folder / name).read_bytes() for name in ("judgments.jsonl", "evaluation.json")}
+    assert call(folder, *models) == 2  # it would throw the judge's part away
+    assert "judge: {'model': 'judge'" in capsys.readouterr().err
+    monkeypatch.setattr("bleuberi.evaluation.judge.Judge.compare", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    assert call(folder, *models, *judge) == 130
+    assert before == {name: (folder / name).read_bytes() for name in before}
