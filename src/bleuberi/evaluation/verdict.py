@@ -162,9 +162,14 @@ def _better_than_base(
     if cut is not None:
         words = interval_words(cut)
         gain = answer_to(cut)
-        if found == YES:
-            said += " It is more than length:" if gain == YES else " It may be length alone:"
-        said += f" against {base}'s answers cut to its word counts it gains {words}."
+        begin = (
+            "Against"
+            if found != YES
+            else "More than length: against"
+            if gain == YES
+            else "Perhaps length alone: against"
+        )
+        said += f" {begin} {base}'s answers cut to its word counts it gains {words}."
     return {"question": f"Is {group.name} ({group.label}) better than {base}?", "answer": found, "sentence": said,
             "metric": metric, "base": base, "other": group.name, "difference": dict(difference[metric])}  # fmt: skip
 
@@ -190,7 +195,10 @@ def _second_opinions(grpo: TrainedGroup, metric: str, found: str, difference: Ma
         if name == metric:
             continue
         own = answer_to(estimate)
-        agrees = "agrees" if own == found else "does not tell them apart" if own == OPEN else "says otherwise"
+        if own == OPEN:
+            agrees = "does not tell them apart either" if found == OPEN else "does not tell them apart"
+        else:
+            agrees = "agrees" if own == found else "tells them apart" if found == OPEN else "says otherwise"
         said.append(f" {name} {agrees}: {interval_words(estimate)}.")
     if metric in trained_on and found == YES:
         said.insert(0, f" {metric} is also what it was trained on, so this shows that training worked, not that people "

@@ -41,7 +41,7 @@ def trained(tmp_path):
     return make
 
 
-def ask(groups, **differences):
+def ask(groups, control=None, **differences):
     """`differences`: grpo_sft=(low, high) stands for grpo - sft; what is not given has zero in it."""
     names = ["base", *(group.name for group in groups)]
     found = {
@@ -50,7 +50,7 @@ def ask(groups, **differences):
         for other in names
         if base != other
     }
-    return verdict("base", groups, "bleu", found, {}, {})
+    return verdict("base", groups, "bleu", found, control or {}, {("sft", "grpo"): estimate(0.5, 0.7)})
 
 
 def test_what_a_manifest_tells(trained):
@@ -77,6 +77,8 @@ def test_was_rl_worth_it(trained, bounds, answer, begins):
     assert question["answer"] == answer
     assert question["sentence"].startswith(begins)
     assert ("also what it was trained on" in question["sentence"]) == (answer == "yes")
+    assert "rouge does not tell them apart" in question["sentence"]
+    assert question["sentence"].endswith("The judge prefers grpo in 60% [50%, 70%] of its consistent verdicts.")
     assert "Mind" not in question["sentence"]
     assert found["unequal"] == []
 
@@ -102,6 +104,24 @@ def test_what_is_not_known_is_not_taken_for_equal(trained):
     found = ask([trained("grpo", [BLEU]), trained("sft")], grpo_sft=(0.1, 0.2))
     assert found["questions"][0]["answer"] == "yes"
     assert "Mind: sft and grpo: whether they saw the same prompts is not known" in found["questions"][0]["sentence"]
+
+
+@pytest.mark.parametrize(
+    ("own", "control", "said"),
+    [
+        (
+            (0.01, 0.03),
+            (0.01, 0.02),
+            "Yes, in bleu: +0.020 [+0.010, +0.030] on 50 prompts. More than length: against base",
+        ),
+        ((0.01, 0.03), (-0.01, 0.02), "Perhaps length alone: against base's answers cut"),
+        ((-0.03, 0.03), (0.01, 0.02), "Not told apart in bleu: +0.000 [-0.030, +0.030] on 50 prompts. Against base's"),
+        ((-0.03, -0.01), (0.01, 0.02), "No, it is worse in bleu"),
+    ],
+)
+def test_a_gain_over_the_base_and_its_length(trained, own, control, said):
+    found = ask([trained("grpo", [BLEU])], control={"grpo": estimate(*control)}, grpo_base=own)
+    assert said in found["questions"][0]["sentence"]
 
 
 def test_nothing_trained_here_is_no_verdict():
