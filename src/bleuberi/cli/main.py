@@ -32,6 +32,10 @@ COMMANDS: Final = {
     "explain": Entry("bleuberi.cli.explain:main", "take one score apart: matched n-grams, brevity penalty, smoothing"),
     "agreement": Entry("bleuberi.cli.agreement:main", "does this reward agree with people on your data? no GPU needed"),
     "evaluate": Entry("bleuberi.cli.evaluate:main", "answers of several models, scored, with paired differences"),
+    "benchmark answers": Entry(
+        "bleuberi.cli.benchmark:answers", "answer files for MT-Bench, Arena-Hard, WildBench and AlpacaEval"
+    ),
+    "benchmark scores": Entry("bleuberi.cli.benchmark:scores", "what those harnesses' judges said, with intervals"),
     "cache ls": Entry("bleuberi.cli.cache:ls", "which outputs are cached, of which models and settings"),
     "cache explain": Entry("bleuberi.cli.cache:explain", "which rows of a pool are cached, and why others are not"),
     "cache prune": Entry("bleuberi.cli.cache:prune", "remove damaged files, or the outputs of a model"),

@@ -9,7 +9,8 @@ from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 from bleuberi.errors import UserError
 from bleuberi.records import Conversation
 
-FinishReason = Literal["stop", "length", "prompt_too_long", "refused"]
+FinishReason = Literal["stop", "length", "prompt_too_long", "refused", "no_answer"]
+"""`no_answer`: the server failed on this row for good, and the rest went on without it; never kept in a cache."""
 
 
 @dataclass(frozen=True, slots=True)

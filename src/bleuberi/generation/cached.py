@@ -37,6 +37,7 @@ class CachedEngine:
         self._engine: Engine | StreamingEngine | None = None
         self._cache_folder = cache_folder
         self.answered_now = 0  # rows that this object had to generate
+        self._unanswered: dict[str, Output] = {}  # by prompt key; they are asked again by the next run
 
     def folder(self, sampling: Sampling) -> Path:
         """Where answers of this model with this sampling lie; the name is for people, the hash decides."""
@@ -71,7 +72,8 @@ class CachedEngine:
             log.info("All %d outputs come from the cache %s", asked, store.folder)
         for batch in in_batches(conversations, _LOOKUP_ROWS):
             outputs = store.read([prompt_key(conversation) for conversation in batch])
-            for conversation, output in zip(batch, outputs, strict=True):
+            for conversation, kept in zip(batch, outputs, strict=True):
+                output = kept or self._unanswered.get(prompt_key(conversation))
                 if output is None:
                     raise LookupError(f"no answer for {conversation.id}: the questions changed while they were walked")
                 yield conversation, output
@@ -156,6 +158,9 @@ class CachedEngine:
 
         try:
             for request, output in engine.stream(requests(), sampling):
+                if output.finish_reason == "no_answer":
+                    self._unanswered[request.key] = output
+                    continue
                 store.append(request.key, output)
                 in_work.discard(request.key)
                 self.answered_now += 1
