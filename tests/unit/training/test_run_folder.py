@@ -1,18 +1,20 @@
 """A training folder: the same run again is found, another one is refused, and a killed one goes on as itself."""
 
 import json
+import shutil
 import types
 
 import pytest
 
 from bleuberi.artifacts import make_manifest, write_json
 from bleuberi.errors import UserError
+from bleuberi.training.checkpoints import mark_complete
 from bleuberi.training.run_folder import finished_run, start_run
 
 pytest.importorskip("transformers")
 
 DECIDED, PARENTS = {"beta": 0.04, "max_steps": 4}, {"data_sha256": "d"}
-ARGS = types.SimpleNamespace(resume_from_checkpoint=None, process_index=0)
+ARGS = types.SimpleNamespace(resume_from_checkpoint=None, process_index=0, world_size=1, save_only_model=False)
 
 
 def metrics(folder):
@@ -26,7 +28,10 @@ def killed(tmp_path):
     lines = [json.dumps({"step": step, "loss": 1.0}) for step in (1, 2, 3)]
     (tmp_path / "metrics.jsonl").write_text("\n".join(lines) + '\n{"step": 4, "lo')
     for step in (1, 2):
-        (tmp_path / f"checkpoint-{step}").mkdir()
+        checkpoint = tmp_path / f"checkpoint-{step}"
+        checkpoint.mkdir()
+        (checkpoint / "trainer_state.json").write_text("{}")
+        mark_complete(checkpoint, {**DECIDED, "model_name_or_path": "m"})
     return tmp_path
 
 
@@ -62,11 +67,61 @@ def test_a_killed_run_goes_on_and_its_steps_are_not_told_twice(killed):
 
 def test_without_a_checkpoint_all_begins_anew(killed):
     for step in (1, 2):
-        (killed / f"checkpoint-{step}").rmdir()
+        shutil.rmtree(killed / f"checkpoint-{step}")
     assert start_run(killed, ARGS, {**DECIDED, "beta": 0.1}, PARENTS) is None
     assert metrics(killed) == []
 
 
-def test_a_named_checkpoint_is_taken_as_it_is(killed):
-    named = types.SimpleNamespace(resume_from_checkpoint="elsewhere/checkpoint-9", process_index=0)
-    assert start_run(killed, named, {**DECIDED, "beta": 0.1}, PARENTS) == "elsewhere/checkpoint-9"
+def test_another_number_of_processes_is_refused(killed):
+    with pytest.raises(UserError, match="processes: 1 there, 2 asked"):
+        start_run(killed, types.SimpleNamespace(**{**vars(ARGS), "world_size": 2}), DECIDED, PARENTS)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda checkpoint: (checkpoint / "complete.json").unlink(),
+        lambda checkpoint: (checkpoint / "complete.json").write_text('{"files'),
+        lambda checkpoint: (checkpoint / "trainer_state.json").write_text("{"),
+        lambda checkpoint: (checkpoint / "trainer_state.json").unlink(),
+        lambda checkpoint: (checkpoint / "optimizer.pt").write_text("more"),
+    ],
+)
+def test_an_incomplete_checkpoint_is_set_aside(killed, damage, caplog):
+    damage(killed / "checkpoint-2")
+    kept = sorted(path.name for path in (killed / "checkpoint-2").iterdir())
+    assert start_run(killed, ARGS, DECIDED, PARENTS) == str(killed / "checkpoint-1")
+    assert metrics(killed) == [1]
+    assert not (killed / "checkpoint-2").exists()
+    assert sorted(path.name for path in (killed / "incomplete-checkpoint-2").iterdir()) == kept
+    assert "checkpoint-2 is incomplete: it is set aside" in caplog.text
+
+
+def test_only_the_first_process_moves_and_writes(killed):
+    (killed / "checkpoint-2/complete.json").unlink()
+    second = types.SimpleNamespace(**{**vars(ARGS), "process_index": 1})
+    assert start_run(killed, second, DECIDED, PARENTS) == str(killed / "checkpoint-1")
+    assert (killed / "checkpoint-2").exists()
+    assert (killed / "metrics.jsonl").read_text().endswith('"lo')
+
+
+def named(checkpoint, **model):
+    args = types.SimpleNamespace(**{**vars(ARGS), "resume_from_checkpoint": str(checkpoint)})
+    return start_run(checkpoint.parent, args, {**DECIDED, "model_name_or_path": "m", **model}, PARENTS)
+
+
+def test_a_named_checkpoint_is_taken_with_other_settings_but_not_for_another_model(killed):
+    assert named(killed / "checkpoint-1", beta=0.1) == str(killed / "checkpoint-1")
+    assert metrics(killed) == [1]
+    with pytest.raises(UserError, match=r"checkpoint of another model \(model_name_or_path: m there, n asked\)"):
+        named(killed / "checkpoint-1", model_name_or_path="n")
+    with pytest.raises(UserError, match=r"another model \(lora_r: None there, 8 asked\)"):
+        named(killed / "checkpoint-1", lora_r=8)
+
+
+def test_a_named_checkpoint_has_to_be_one(killed):
+    with pytest.raises(UserError, match="checkpoint-9 is no checkpoint"):
+        named(killed / "checkpoint-9")
+    (killed / "checkpoint-1/optimizer.pt").write_text("cut")
+    with pytest.raises(UserError, match="checkpoint-1 is incomplete"):
+        named(killed / "checkpoint-1")
