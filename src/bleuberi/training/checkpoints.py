@@ -55,11 +55,11 @@ def find_checkpoints(folder: Path) -> list[Path]:
     return sorted((path for path in folder.glob(f"{_PREFIX}*") if step_of(path) >= 0 and path.is_dir()), key=step_of)
 
 
-def set_aside_incomplete(folder: Path) -> list[Path]:
-    """Rename what a kill cut short to `incomplete-checkpoint-N`, where no trainer looks. Gives the new places."""
+def set_aside_incomplete(folder: Path, but: Path | None = None) -> list[Path]:
+    """Rename what a kill cut short to `incomplete-checkpoint-N`, where no trainer looks; `but` stays. New places."""
     moved = []
     for checkpoint in find_checkpoints(folder):
-        if read_mark(checkpoint) is None:
+        if checkpoint != but and read_mark(checkpoint) is None:
             place = checkpoint.with_name(f"incomplete-{checkpoint.name}")
             if place.exists():
                 shutil.rmtree(place)

@@ -7,7 +7,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bleuberi.artifacts import MANIFEST, make_manifest, read_json, read_manifest, write_json, write_text
+from bleuberi.artifacts import read_manifest, write_text
 from bleuberi.errors import UserError
 from bleuberi.training.checkpoints import MARK, find_checkpoints, read_mark, set_aside_incomplete, step_of
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 METRICS = "metrics.jsonl"
-STARTED = "started.json"
 
 
 def finished_run(folder: Path, decided: dict[str, Any], parents: dict[str, Any]) -> bool:
@@ -29,27 +28,30 @@ def finished_run(folder: Path, decided: dict[str, Any], parents: dict[str, Any])
     return True
 
 
-def start_run(folder: Path, args: Any, decided: dict[str, Any], parents: dict[str, Any]) -> str | None:  # noqa: ANN401
-    """The checkpoint to go on from, None for a fresh start; `args` are the trainer's. Leaves a note of the settings.
+def checkpoint_settings(args: Any, decided: dict[str, Any], parents: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401
+    """What has to be the same for a run to go on from a checkpoint; `args` are the trainer's."""
+    return {**decided, **parents, "processes": args.world_size}
+
+
+def start_run(folder: Path, args: Any, asked: dict[str, Any]) -> str | None:  # noqa: ANN401
+    """The checkpoint to go on from, None for a fresh start; `args` are the trainer's, `asked` `checkpoint_settings`.
 
     The metrics behind that checkpoint are cut off: they come again. Call it before the model is loaded.
     Errors: `UserError` where the checkpoints were made with other settings or data, since going on from them would
     mix two runs.
     """
-    asked = {**decided, **parents, "processes": args.world_size}
     named = args.resume_from_checkpoint
     if named is not None and str(named).lower() != "true":
         checkpoint: Path | None = Path(named)
         check_named_checkpoint(Path(named), asked)
     else:
-        whole = [place for place in find_checkpoints(folder) if read_mark(place) is not None]
-        checkpoint = whole[-1] if whole and not args.save_only_model else None
-        note = folder / STARTED
-        if checkpoint is not None and note.is_file():
-            _refuse_other(folder, "killed", read_json(note), asked)
+        whole = [(place, mark) for place in find_checkpoints(folder) if (mark := read_mark(place)) is not None]
+        # A checkpoint of the weights alone cannot be gone on from.
+        checkpoint, mark = whole[-1] if whole and not args.save_only_model else (None, None)
+        if mark is not None:
+            _refuse_other(folder, "killed", mark["settings"], asked)
     if args.process_index == 0:
-        set_aside_incomplete(folder)
-        write_json(folder / STARTED, asked)
+        set_aside_incomplete(folder, but=checkpoint)
         inside = checkpoint is not None and checkpoint.resolve().parent == folder.resolve()
         _cut_metrics(folder / METRICS, step_of(checkpoint) if checkpoint and inside else 0)
     if checkpoint is not None:
@@ -86,6 +88,7 @@ def _cut_metrics(path: Path, last_step: int) -> None:
 
 
 def _refuse_other(folder: Path, state: str, before: dict[str, Any], asked: dict[str, Any]) -> None:
+    asked = json.loads(json.dumps(asked))  # as it was read: a tuple is a list there
     differing = [name for name in {**before, **asked} if before.get(name) != asked.get(name)]
     if differing:
         said = "; ".join(f"{name}: {before.get(name)!s:.40} there, {asked.get(name)!s:.40} asked" for name in differing)
@@ -128,20 +131,3 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
     path = folder / METRICS
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.is_file() else []
     return [json.loads(line) for line in lines if line.endswith("\n")]
-
-
-def save_finished(trainer: Any, tokenizer: Any, folder: Path, decided: dict[str, Any], facts: dict[str, Any]) -> None:  # noqa: ANN401
-    """Leave a plain model folder: safetensors, tokenizer and chat template; LoRA is merged; the manifest comes last.
-
-    Every process has to call it: split weights are gathered from all of them.
-    """
-    if hasattr(trainer.model, "merge_and_unload"):
-        model = trainer.accelerator.unwrap_model(trainer.model).merge_and_unload()
-        if trainer.is_world_process_zero():
-            model.save_pretrained(folder)
-    else:
-        trainer.save_model(str(folder))
-    if trainer.is_world_process_zero():
-        tokenizer.save_pretrained(folder)
-        write_json(folder / MANIFEST, make_manifest("model", decided, steps=trainer.state.global_step, **facts))
-        log.info("The model is in %s", folder)

@@ -11,12 +11,14 @@ from bleuberi.data.sft_rows import read_sft_rows, to_prompt_and_completion
 from bleuberi.errors import UserError
 from bleuberi.records import Tally
 from bleuberi.training.checkpoints import checkpoint_callback
+from bleuberi.training.export import save_finished
+from bleuberi.training.hub import open_repository, publish
 from bleuberi.training.model_loading import load_policy, load_policy_tokenizer
 from bleuberi.training.processes import join_processes
 from bleuberi.training.progress import show_step_lines
 from bleuberi.training.resume import run_training
 from bleuberi.training.run_config import RunSettings
-from bleuberi.training.run_folder import finished_run, metrics_callback, save_finished, start_run
+from bleuberi.training.run_folder import checkpoint_settings, finished_run, metrics_callback, start_run
 from bleuberi.training.sft_tokens import SftTokens, to_sft_tokens
 
 log = logging.getLogger(__name__)
@@ -31,8 +33,10 @@ def train_sft(settings: RunSettings) -> Path:
     rows = read_sft_rows(Path(settings.run.dataset_path))
     parents = {"data_sha256": json_hash(rows)}
     decided = settings.decided()
+    repository = open_repository(settings.args)
     if finished_run(folder, decided, parents):
         log.info("%s is trained already, with the same settings", folder)
+        publish(folder, repository, settings)
         return folder
     tokenizer = load_policy_tokenizer(settings.model.model_name_or_path)
     pairs = [to_prompt_and_completion(row[MESSAGES]) for row in rows]
@@ -50,7 +54,8 @@ def train_sft(settings: RunSettings) -> Path:
     from trl import SFTTrainer, get_peft_config
 
     settings.args.completion_only_loss = True
-    checkpoint = start_run(folder, settings.args, decided, parents)
+    asked = checkpoint_settings(settings.args, decided, parents)
+    checkpoint = start_run(folder, settings.args, asked)
     join_processes(settings.args)
     trainer = SFTTrainer(
         model=load_policy(settings.model, tokenizer),
@@ -58,13 +63,14 @@ def train_sft(settings: RunSettings) -> Path:
         train_dataset=Dataset.from_list([row._asdict() for row in tokens]),
         processing_class=tokenizer,
         peft_config=get_peft_config(settings.model),
-        callbacks=[metrics_callback(folder), checkpoint_callback(folder, settings.args, decided)],
+        callbacks=[metrics_callback(folder), checkpoint_callback(folder, settings.args, asked)],
     )
     show_step_lines(trainer)
     run_training(trainer, checkpoint)
     facts = {"parents": parents, "rows_in": tally.rows_in, "rows_used": tally.kept, "dropped": dict(tally.dropped),
              "rows_cut": cut, "tokens_in_loss": trained}  # fmt: skip
-    save_finished(trainer, tokenizer, folder, decided, facts)
+    save_finished(trainer, tokenizer, settings, decided, facts)
+    publish(folder, repository, settings)
     return folder
 
 
