@@ -73,7 +73,7 @@ def main():
         again = [*words, "--output_dir", str(folder)]
         train_whole([*words, "--output_dir", f"{name}_whole"])
         kill_when(again, lambda folder=folder: checkpoint_begun(folder))
-        for step in sorted(random.Random(seed).sample(range(1, steps + 1), 3)):
+        for step in sorted(random.Random(seed).sample(range(steps // 4, steps // 2 + 1), 3)):
             kill_when(again, lambda folder=folder, step=step: steps_logged(folder) >= step)
             print(f"{name} killed with {steps_logged(folder)} log entries", flush=True)
         train_whole(again)

@@ -12,17 +12,8 @@ from tests.conftest import ROOT
 pytest.importorskip("trl")
 
 # Two prompts at once from 8: an epoch is 4 generations, so that every run shuffles at least twice.
-GRPO = [
-    "grpo",
-    "--config",
-    "grpo_cpu",
-    "--max_completion_length",
-    "8",
-    "--num_generations",
-    "2",
-    "--save_total_limit",
-    "2",
-]
+GRPO = ["grpo", "--config", "grpo_cpu", "--max_completion_length", "8", "--num_generations", "2"]
+GRPO += ["--save_total_limit", "2"]
 GRPO += ["--reward_funcs", "tests.end_to_end.vowel_reward:Vowels"]
 SFT = ["sft", "--config", "sft_cpu", "--save_strategy", "steps", "--save_total_limit", "1"]
 RUNS = {
@@ -31,7 +22,7 @@ RUNS = {
                   "--per_device_train_batch_size", "2", "--beta", "0.04", "--loss_type", "bnpo", "--save_steps", "2"],
     "sft_lora": [*SFT, "--per_device_train_batch_size", "2", "--save_steps", "3", "--logging_steps", "2"],
 }  # fmt: skip
-STEPS = {"grpo_lora": 9, "grpo_full": 12, "sft_lora": 10}
+STEPS = {"grpo_lora": 9, "grpo_full": 12, "sft_lora": 30}
 
 
 @pytest.fixture(scope="module")
@@ -83,5 +74,5 @@ def test_curves_and_weights_are_those_of_an_undisturbed_run(killed, name):
 
 def test_old_checkpoints_go_only_when_a_new_one_is_whole(killed):
     work, _ = killed
-    for name, left in (("grpo_lora", {8, 9}), ("grpo_full", {10, 12}), ("sft_lora", {10})):
+    for name, left in (("grpo_lora", {8, 9}), ("grpo_full", {10, 12}), ("sft_lora", {30})):
         assert {int(path.name[11:]) for path in (work / f"{name}_killed").glob("checkpoint-*")} == left
