@@ -24,8 +24,11 @@ def grpo(argv: Sequence[str]) -> int:
         return 0
     from bleuberi.training.grpo import train_grpo
     from bleuberi.training.run_config import read_settings
+    from bleuberi.training.run_folder import hold_folder
 
-    print(train_grpo(read_settings("grpo", argv)))
+    settings = read_settings("grpo", argv)
+    with hold_folder(settings.args):
+        print(train_grpo(settings))
     return 0
 
 
@@ -34,9 +37,12 @@ def sft(argv: Sequence[str]) -> int:
     if _help_wanted(argv, "sft"):
         return 0
     from bleuberi.training.run_config import read_settings
+    from bleuberi.training.run_folder import hold_folder
     from bleuberi.training.sft import train_sft
 
-    print(train_sft(read_settings("sft", argv)))
+    settings = read_settings("sft", argv)
+    with hold_folder(settings.args):
+        print(train_sft(settings))
     return 0
 
 

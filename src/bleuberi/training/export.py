@@ -36,6 +36,8 @@ def save_finished(
     written cannot be read back as this model.
     """
     folder = Path(settings.args.output_dir)
+    if trainer.is_fsdp_enabled:  # its checkpoints may be split; a model folder is not
+        trainer.accelerator.state.fsdp_plugin.set_state_dict_type("FULL_STATE_DICT")
     trainer.save_model(str(folder / ADAPTER if settings.model.use_peft else folder))
     if trainer.is_world_process_zero():
         with _whole_weights():

@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
+from bleuberi.errors import UserError
+
 log = logging.getLogger(__name__)
 
 _JUST_TAKEN_SECONDS: Final = 10
@@ -19,9 +21,16 @@ def join_processes(args: Any) -> None:  # noqa: ANN401 - transformers.TrainingAr
     """Let DeepSpeed's processes meet before the model is built, since ZeRO-3 splits the weights while they are read.
 
     Without a GPU the backend has to be named: DeepSpeed would look for one that needs a compiler from Intel.
+    Errors: `UserError` for a ZeRO-3 config that would leave no model behind.
     """
     if not args.deepspeed:
         return
+    zero = args.hf_deepspeed_config.config.get("zero_optimization", {})
+    if zero.get("stage") == 3 and not zero.get("stage3_gather_16bit_weights_on_model_save"):
+        raise UserError(
+            "The DeepSpeed config leaves the trained weights split, and no model folder could be written.",
+            'Set "stage3_gather_16bit_weights_on_model_save": true under "zero_optimization".',
+        )
     import torch
 
     if args.local_process_index == 0:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bleuberi.artifacts import read_manifest, write_text
+from bleuberi.artifacts import folder_lock, read_manifest, write_text
 from bleuberi.errors import UserError
 from bleuberi.training.checkpoints import MARK, find_checkpoints, read_mark, set_aside_incomplete, step_of
 
@@ -17,6 +19,13 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 METRICS = "metrics.jsonl"
+
+
+@contextmanager
+def hold_folder(args: Any) -> Iterator[None]:  # noqa: ANN401 - transformers.TrainingArguments
+    """Hold the output folder while the run lasts. Errors: `UserError` where another run trains into it."""
+    with folder_lock(Path(args.output_dir)) if args.process_index == 0 else nullcontext():
+        yield
 
 
 def finished_run(folder: Path, decided: dict[str, Any], parents: dict[str, Any]) -> bool:

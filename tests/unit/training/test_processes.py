@@ -4,10 +4,12 @@ import os
 import subprocess
 import sys
 import time
+import types
 
 import pytest
 
-from bleuberi.training.processes import clear_stale_locks
+from bleuberi.errors import UserError
+from bleuberi.training.processes import clear_stale_locks, join_processes
 
 
 @pytest.fixture
@@ -50,3 +52,9 @@ def test_where_another_machine_may_compile_age_alone_decides(lock, tmp_path, mon
     assert clear_stale_locks(tmp_path) == []
     age(lock, 3600)
     assert clear_stale_locks(tmp_path) == [lock]
+
+
+def test_a_config_that_leaves_no_model_is_refused():
+    config = types.SimpleNamespace(config={"zero_optimization": {"stage": 3}})
+    with pytest.raises(UserError, match="no model folder could be written"):
+        join_processes(types.SimpleNamespace(deepspeed="zero3.json", hf_deepspeed_config=config))

@@ -9,7 +9,7 @@ import pytest
 from bleuberi.artifacts import make_manifest, write_json
 from bleuberi.errors import UserError
 from bleuberi.training.checkpoints import mark_complete
-from bleuberi.training.run_folder import checkpoint_settings, finished_run, start_run
+from bleuberi.training.run_folder import checkpoint_settings, finished_run, hold_folder, start_run
 
 pytest.importorskip("transformers")
 
@@ -129,3 +129,15 @@ def test_a_named_checkpoint_has_to_be_one(killed):
     (killed / "checkpoint-1/optimizer.pt").write_text("cut")
     with pytest.raises(UserError, match="checkpoint-1 is incomplete"):
         named(killed / "checkpoint-1")
+
+
+def test_two_runs_do_not_train_into_one_folder(tmp_path):
+    args = types.SimpleNamespace(output_dir=str(tmp_path), process_index=0)
+    second_process = types.SimpleNamespace(output_dir=str(tmp_path), process_index=1)
+    with hold_folder(args):
+        with hold_folder(second_process):
+            pass
+        with pytest.raises(UserError, match="Another run is writing"), hold_folder(args):
+            pass
+    with hold_folder(args):
+        pass
