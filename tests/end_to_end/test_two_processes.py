@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -39,7 +40,7 @@ def start(place, output):
     command = [sys.executable, *TORCHRUN, "-m", "bleuberi.cli.main", *map(str, words)]
     environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", "GOMP_SPINCOUNT": "0"}
     with (output.parent / f"{output.name}.log").open("a") as stream:
-        return subprocess.Popen(command, env=environment, stdout=stream, stderr=stream, start_new_session=True)
+        return subprocess.Popen(command, env=environment, stdout=stream, stderr=stream)
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +56,15 @@ def place(tiny_model, tmp_path_factory):
     ]
     DatasetDict({"train": Dataset.from_list(rows)}).save_to_disk(str(work / "data"))
     return work, tiny_model
+
+
+def kill_with_workers(launcher):
+    """SIGKILL to torchrun's processes, then to itself: they would outlive it."""
+    workers = Path(f"/proc/{launcher.pid}/task/{launcher.pid}/children").read_text().split()
+    for pid in map(int, workers):
+        os.kill(pid, signal.SIGKILL)
+    launcher.kill()
+    launcher.wait()
 
 
 def curve(folder):
@@ -74,8 +84,7 @@ def test_train_kill_go_on_and_export(place):
             time.sleep(0.01)
         assert victim.poll() is None, (work / "killed.log").read_text()[-3000:]
     finally:
-        os.killpg(victim.pid, signal.SIGKILL)  # both processes and their launcher
-        victim.wait()
+        kill_with_workers(victim)
         undisturbed.wait()
     assert not (killed / "manifest.json").exists()
     assert undisturbed.returncode == 0, (work / "whole.log").read_text()[-3000:]

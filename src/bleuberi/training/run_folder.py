@@ -63,8 +63,8 @@ def start_run(folder: Path, args: Any, asked: dict[str, Any]) -> str | None:  # 
         set_aside_incomplete(folder, but=checkpoint)
         inside = checkpoint is not None and checkpoint.resolve().parent == folder.resolve()
         _cut_metrics(folder / METRICS, step_of(checkpoint) if checkpoint and inside else 0)
-    if checkpoint is not None:
-        log.info("Going on from %s", checkpoint)
+        if checkpoint is not None:
+            log.info("Going on from %s", checkpoint)
     return str(checkpoint) if checkpoint is not None else None
 
 
