@@ -24,11 +24,8 @@ def grpo(argv: Sequence[str]) -> int:
         return 0
     from bleuberi.training.grpo import train_grpo
     from bleuberi.training.run_config import read_settings
-    from bleuberi.training.run_folder import hold_folder
 
-    settings = read_settings("grpo", argv)
-    with hold_folder(settings.args):
-        print(train_grpo(settings))
+    print(train_grpo(read_settings("grpo", argv)))
     return 0
 
 
@@ -37,12 +34,9 @@ def sft(argv: Sequence[str]) -> int:
     if _help_wanted(argv, "sft"):
         return 0
     from bleuberi.training.run_config import read_settings
-    from bleuberi.training.run_folder import hold_folder
     from bleuberi.training.sft import train_sft
 
-    settings = read_settings("sft", argv)
-    with hold_folder(settings.args):
-        print(train_sft(settings))
+    print(train_sft(read_settings("sft", argv)))
     return 0
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import logging
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bleuberi.errors import UserError
+from bleuberi.training.run_folder import hold_folder
 
 if TYPE_CHECKING:
     from transformers import TrainerCallback
@@ -69,10 +71,15 @@ def check_save_steps(args: Any, rows: int) -> None:  # noqa: ANN401 - trl.GRPOCo
 
 
 def run_training(trainer: Any, checkpoint: str | None) -> None:  # noqa: ANN401 - any TRL trainer
-    """Train to the end, from the checkpoint where there is one; a checkpoint of the last step is only loaded."""
+    """Train to the end, from the checkpoint where there is one; a checkpoint of the last step is only loaded.
+
+    Errors: `UserError` where another run trains into the same folder.
+    """
     trainer.add_callback(_make_up_callback())
+    Path(trainer.args.output_dir).mkdir(parents=True, exist_ok=True)
     try:
-        trainer.train(resume_from_checkpoint=checkpoint)
+        with hold_folder(trainer.args):
+            trainer.train(resume_from_checkpoint=checkpoint)
     except _AllStepsDone:
         log.info("All %d steps are done already; the model is taken from %s", trainer.state.global_step, checkpoint)
 

@@ -23,8 +23,9 @@ METRICS = "metrics.jsonl"
 
 @contextmanager
 def hold_folder(args: Any) -> Iterator[None]:  # noqa: ANN401 - transformers.TrainingArguments
-    """Hold the output folder while the run lasts. Errors: `UserError` where another run trains into it."""
-    with folder_lock(Path(args.output_dir)) if args.process_index == 0 else nullcontext():
+    """Hold the output folder, where there is one. Errors: `UserError` where another run trains into it."""
+    folder = Path(args.output_dir)
+    with folder_lock(folder) if args.process_index == 0 and folder.is_dir() else nullcontext():
         yield
 
 
@@ -60,9 +61,10 @@ def start_run(folder: Path, args: Any, asked: dict[str, Any]) -> str | None:  # 
         if mark is not None:
             _refuse_other(folder, "killed", mark["settings"], asked)
     if args.process_index == 0:
-        set_aside_incomplete(folder, but=checkpoint)
-        inside = checkpoint is not None and checkpoint.resolve().parent == folder.resolve()
-        _cut_metrics(folder / METRICS, step_of(checkpoint) if checkpoint and inside else 0)
+        with hold_folder(args):  # what looks cut short may be a living run's
+            set_aside_incomplete(folder, but=checkpoint)
+            inside = checkpoint is not None and checkpoint.resolve().parent == folder.resolve()
+            _cut_metrics(folder / METRICS, step_of(checkpoint) if checkpoint and inside else 0)
         if checkpoint is not None:
             log.info("Going on from %s", checkpoint)
     return str(checkpoint) if checkpoint is not None else None

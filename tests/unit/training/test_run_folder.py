@@ -18,6 +18,7 @@ ARGS = types.SimpleNamespace(resume_from_checkpoint=None, process_index=0, world
 
 
 def start(folder, args=ARGS, decided=DECIDED, parents=PARENTS):
+    args = types.SimpleNamespace(**{**vars(args), "output_dir": str(folder)})
     return start_run(folder, args, checkpoint_settings(args, decided, parents))
 
 
@@ -139,5 +140,7 @@ def test_two_runs_do_not_train_into_one_folder(tmp_path):
             pass
         with pytest.raises(UserError, match="Another run is writing"), hold_folder(args):
             pass
+        with pytest.raises(UserError, match="Another run is writing"):
+            start(tmp_path)
     with hold_folder(args):
         pass
