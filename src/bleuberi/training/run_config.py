@@ -78,9 +78,12 @@ class RunSettings:
         return changed
 
 
+# Where a run lies, what it tells while it runs, and where it is published: none of it changes the model.
 _NOT_DECIDING = frozenset(
-    {"output_dir", "logging_dir", "run_name", "resume_from_checkpoint", "hub_token", "push_to_hub_token"}
-)
+    {"output_dir", "logging_dir", "run_name", "resume_from_checkpoint", "report_to", "disable_tqdm", "log_level",
+     "save_total_limit", "push_to_hub", "hub_model_id", "hub_strategy", "hub_token", "hub_private_repo",
+     "hub_always_push", "hub_revision", "push_to_hub_token"}
+)  # fmt: skip
 
 
 def read_settings(method: Method, argv: Sequence[str]) -> RunSettings:
