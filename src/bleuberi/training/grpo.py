@@ -14,10 +14,12 @@ from bleuberi.generation.chat_format import prompt_ids
 from bleuberi.records import Tally
 from bleuberi.rewards import load_reward
 from bleuberi.training.model_loading import load_policy, load_policy_tokenizer
+from bleuberi.training.monitor_callback import monitor_callback, refuse_stopped
 from bleuberi.training.progress import show_step_lines
-from bleuberi.training.reward_adapter import TrlReward, trainable_rewards
+from bleuberi.training.reward_adapter import trainable_rewards
 from bleuberi.training.run_config import RunSettings
 from bleuberi.training.run_folder import finished_run, metrics_callback, save_finished, start_run
+from bleuberi.training.watched_run import add_samples, watched_rewards
 
 log = logging.getLogger(__name__)
 
@@ -46,17 +48,23 @@ def train_grpo(settings: RunSettings) -> Path:
     from datasets import Dataset
     from trl import GRPOTrainer, get_peft_config
 
+    model = load_policy(settings.model, tokenizer)
+    ends = model.generation_config.eos_token_id
+    trainer_rows = [to_trainer_row(row) for row in rows]
+    monitor = monitor_callback(settings.run)
     trainer = GRPOTrainer(
-        model=load_policy(settings.model, tokenizer),
-        reward_funcs=[TrlReward(reward) for reward in rewards],
+        model=model,
+        reward_funcs=watched_rewards(rewards, settings.run, settings.args.num_generations, ends),
         args=settings.args,
-        train_dataset=Dataset.from_list([to_trainer_row(row) for row in rows]),
+        train_dataset=Dataset.from_list(trainer_rows),
         processing_class=tokenizer,
         peft_config=get_peft_config(settings.model),
-        callbacks=[metrics_callback(folder)],
+        callbacks=[monitor, metrics_callback(folder)],
     )
+    add_samples(trainer, folder, trainer_rows, rewards, settings.run)
     show_step_lines(trainer)
     trainer.train(resume_from_checkpoint=start_run(folder, settings.args, settings.decided(), parents))
+    refuse_stopped(monitor, folder, trainer.state.global_step)
     facts = {"parents": parents, "rows_in": tally.rows_in, "rows_used": tally.kept, "dropped": dict(tally.dropped)}
     save_finished(trainer, tokenizer, folder, settings.decided(), facts)
     return folder

@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from bleuberi.errors import MissingExtraError, UserError
+from bleuberi.training.monitor_rules import NOT_DECIDING, MonitorConfig
+from bleuberi.training.reward_gate import GateConfig
 
 Method = Literal["grpo", "sft"]
 
 
 @dataclass
-class RunConfig:
+class RunConfig(GateConfig, MonitorConfig):
     """What a run needs beside TRL's fields."""
 
     dataset_path: str = field(default="", metadata={"help": "folder of the GRPO or SFT data set"})
@@ -34,6 +36,8 @@ class RunConfig:
     )
 
     def __post_init__(self) -> None:
+        GateConfig.__post_init__(self)
+        MonitorConfig.__post_init__(self)
         given: object = self.reward_funcs
         # `reward_funcs: bleu` in a YAML file arrives as a text, whose letters are no rewards.
         self.reward_funcs = [given] if isinstance(given, str) else [str(name) for name in self.reward_funcs]
@@ -64,9 +68,14 @@ class RunSettings:
         return changed
 
 
-_NOT_DECIDING = frozenset(
-    {"output_dir", "logging_dir", "run_name", "resume_from_checkpoint", "hub_token", "push_to_hub_token"}
-)
+_NOT_DECIDING = NOT_DECIDING | {
+    "output_dir",
+    "logging_dir",
+    "run_name",
+    "resume_from_checkpoint",
+    "hub_token",
+    "push_to_hub_token",
+}
 
 
 def read_settings(method: Method, argv: Sequence[str]) -> RunSettings:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bleuberi.artifacts import MANIFEST, make_manifest, read_manifest, write_json, write_text
 from bleuberi.errors import UserError
+from bleuberi.training.completion_samples import cut_samples
 
 if TYPE_CHECKING:
     from transformers import TrainerCallback
@@ -43,7 +44,9 @@ def start_run(folder: Path, args: Any, decided: dict[str, Any], parents: dict[st
         _refuse_other(folder, "killed", json.loads(note.read_text(encoding="utf-8")), asked)
     if args.process_index == 0:
         write_json(note, asked)
-        _cut_metrics(folder / METRICS, int(checkpoint.rpartition("-")[2]) if checkpoint else 0)
+        last_step = int(checkpoint.rpartition("-")[2]) if checkpoint else None
+        _cut_metrics(folder / METRICS, last_step or 0)
+        cut_samples(folder, last_step)
     return checkpoint
 
 
