@@ -24,7 +24,9 @@ def groups(found):
 
 
 def true_scores(rows):
-    return Noise()(prompts=[], responses=[row["completion"] for row in rows], references=[[row["spread"]] for row in rows])
+    return Noise()(
+        prompts=[], responses=[row["completion"] for row in rows], references=[[row["spread"]] for row in rows]
+    )
 
 
 def check_gated(found):
@@ -85,7 +87,7 @@ def test_noise_of_two_rewards(tiny_model, tmp_path, aggregation):
 
 def test_two_processes(tiny_model, tmp_path):
     """Also where a group's completions are made by two processes, each of which sees only its own."""
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "0"]
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])}
     done = subprocess.run(
         [*command, "-m", "tests.end_to_end.gate_run", str(tiny_model), str(tmp_path)],
@@ -93,7 +95,7 @@ def test_two_processes(tiny_model, tmp_path):
         env=environment,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]

@@ -54,7 +54,13 @@ def _cut_metrics(path: Path, last_step: int) -> None:
     if path.is_file():
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
         whole = [line for line in lines if line.endswith("\n")]  # a kill can leave half a line
-        write_text(path, "".join(line for line in whole if 0 < json.loads(line)["step"] <= last_step))
+        kept = [line for line in whole if 0 < (entry := json.loads(line))["step"] <= last_step and not _closes(entry)]
+        write_text(path, "".join(kept))
+
+
+def _closes(entry: dict[str, Any]) -> bool:
+    """Whether a run that ended wrote it: one that the monitor stopped, and that now goes on, has not."""
+    return "train_runtime" in entry
 
 
 def _refuse_other(folder: Path, state: str, before: dict[str, Any], asked: dict[str, Any]) -> None:
