@@ -18,6 +18,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from bleuberi.rewards import Bleu
+
 WORDS = [f"w{number:02d}" for number in range(40)]
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 TEMPLATE = (
@@ -40,8 +42,8 @@ class LongerIsBetter:
         return [len(text.split()) / 24 for text in responses]
 
 
-class CopyingIsBetter(LongerIsBetter):
-    """A reward that can be gamed: the share of the prompt's words that the response has, in their order."""
+class CopyingIsBetter(Bleu):
+    """A reward that can be gamed: BLEU with the prompt in the references' place, a mistake that data can have."""
 
     name = "copying"
 
@@ -51,12 +53,7 @@ class CopyingIsBetter(LongerIsBetter):
     def __call__(
         self, *, prompts: Sequence[str], responses: Sequence[str], references: Sequence[Sequence[str]]
     ) -> list[float | None]:
-        scores: list[float | None] = []
-        for prompt, response in zip(prompts, responses, strict=True):
-            known = list(zip(prompt.split(), prompt.split()[1:], strict=False))
-            given = list(zip(response.split(), response.split()[1:], strict=False))
-            scores.append(len(set(known) & set(given)) / len(known))
-        return scores
+        return super().__call__(responses=responses, references=[[prompt] for prompt in prompts])
 
 
 def rows(count: int, seed: int) -> list[dict[str, Any]]:
@@ -167,7 +164,6 @@ def summary(folder: Path) -> str:
 
 def cost(completions: int = 64, group: int = 8, words: int = 400, references: int = 5) -> str:
     """Processor time of gate and monitor for one call, and of the reward alone."""
-    from bleuberi.rewards import Bleu
     from bleuberi.training.reward_gate import RewardGate
     from bleuberi.training.reward_handover import Handover, Scored
     from bleuberi.training.reward_monitor import RewardMonitor

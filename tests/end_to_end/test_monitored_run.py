@@ -82,6 +82,8 @@ def test_a_warning_stops_the_run_on_request_and_the_same_command_goes_on(start, 
     assert (folder / "checkpoint-2/trainer_state.json").is_file()
     assert not (folder / "manifest.json").exists()
     assert [entry.get("warnings", []) != [] for entry in lines(folder / "metrics.jsonl")[:2]] == [False, True]
+    with pytest.raises(UserError, match=r"^Stopped after step 2, with a checkpoint: hardly any group"):
+        start("run", stop_on_warning="true", sample_every=1, **limits)  # as a job that is queued again does
     start("run", stop_on_warning="false", sample_every=1, **limits)
     undisturbed = start("other", sample_every=1, **limits)
     assert curve(folder)[:4] == curve(undisturbed)[:4]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bleuberi.errors import UserError
-from bleuberi.training.monitor_rules import MonitorConfig, new_warnings
+from bleuberi.training.monitor_rules import MonitorConfig, Watch
 
 if TYPE_CHECKING:
     from transformers import TrainerCallback
@@ -23,22 +23,26 @@ def monitor_callback(config: MonitorConfig) -> TrainerCallback:
     from transformers import TrainerCallback
 
     class Monitor(TrainerCallback):  # type: ignore[misc]
-        stopped_by = ""
+        def __init__(self) -> None:
+            self.watch = Watch(config)
+            self.stopped_by = ""
+
+        def on_train_begin(self, args: Any, state: Any, control: Any, **_: object) -> None:  # noqa: ANN401
+            # What a checkpoint carries along was read before: it is no news, but it may be why the run had stopped.
+            for entry in state.log_history:
+                for text in self.watch.read(entry):
+                    self.stopped_by = self.stopped_by or (text if config.stop_on_warning else "")
+            refuse_stopped(self, Path(args.output_dir), state.global_step)
 
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: object) -> None:  # noqa: ANN401
-            # The closing entry has no rewards; it must not repeat the warnings of the one before.
-            if not logs or "reward" not in logs:
-                return
-            # The newest entry is the last one of the history, which a checkpoint carries along.
-            history = [entry for entry in state.log_history if "reward" in entry]
-            warnings = new_warnings(history, config)
+            warnings = self.watch.read(logs or {})
             if warnings:
                 logs["warnings"] = warnings
                 if state.is_world_process_zero:
                     for text in warnings:
                         log.warning("Step %d: %s", state.global_step, text)
-                if config.stop_on_warning and not self.stopped_by:
-                    self.stopped_by = warnings[0]
+                if config.stop_on_warning:
+                    self.stopped_by = self.stopped_by or warnings[0]
             self._stop(args, state, control)
 
         def on_step_end(self, args: Any, state: Any, control: Any, **_: object) -> None:  # noqa: ANN401

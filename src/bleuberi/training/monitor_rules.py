@@ -1,11 +1,13 @@
 """When a run's numbers call for a warning. Knows log entries and limits; knows no trainer.
 
 The warnings are a function of the entries alone, so that a run that was killed goes on with the same ones.
+A metric's last entries are compared with a limit and, where good runs differ from the start, with its own first ones.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from statistics import fmean
 from typing import Any, Final, NamedTuple
@@ -80,23 +82,37 @@ RULES: Final = (
 )
 
 
-def new_warnings(history: Sequence[Entry], config: MonitorConfig) -> list[str]:
-    """What the newest entry calls for and the one before it did not."""
-    before = {name for name, _ in _firing(history[:-1], config)}
-    return [text for name, text in _firing(history, config) if name not in before]
+class Watch:
+    """Reads log entries one by one, and gives each warning once: a run that went on in spite of it was asked to."""
 
+    def __init__(self, config: MonitorConfig) -> None:
+        self._config = config
+        self._first: dict[str, list[float]] = {}
+        self._last: dict[str, deque[float]] = {}
+        self._warned: set[str] = set()
 
-def _firing(history: Sequence[Entry], config: MonitorConfig) -> list[tuple[str, str]]:
-    found = []
-    for rule in RULES:
-        limit = getattr(config, rule.limit)
-        for name in sorted({name for entry in history for name in entry if name.endswith(rule.metric)}):
-            values = [float(entry[name]) for entry in history if entry.get(name) is not None]
-            window = config.monitor_window
-            if len(values) < window:
+    def read(self, entry: Entry) -> list[str]:
+        """The warnings that this entry calls for first."""
+        found = []
+        for name, value in entry.items():
+            rule = next((rule for rule in RULES if name.endswith(rule.metric)), None)
+            if rule is None or value is None or name in self._warned:
                 continue
-            now, start = fmean(values[-window:]), fmean(values[:window])
-            if now > limit and now - start >= rule.rise:
-                since = f", {start:.2f} at the start" if rule.rise else ""
-                found.append((name, f"{rule.says}: {name} is {now:.2f}, over {limit:g}{since}"))
-    return found
+            text = self._note(name, float(value), rule)
+            if text:
+                self._warned.add(name)
+                found.append(text)
+        return found
+
+    def _note(self, name: str, value: float, rule: Rule) -> str:
+        window, limit = self._config.monitor_window, getattr(self._config, rule.limit)
+        first = self._first.setdefault(name, [])
+        last = self._last.setdefault(name, deque(maxlen=window))
+        last.append(value)
+        if len(first) < window:
+            first.append(value)
+        now, start = fmean(last), fmean(first)
+        if len(last) < window or now <= limit or now - start < rule.rise:
+            return ""
+        since = f", {start:.2f} at the start" if rule.rise else ""
+        return f"{rule.says}: {name} is {now:.2f}, over {limit:g}{since}"
