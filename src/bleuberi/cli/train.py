@@ -48,6 +48,8 @@ def _help_wanted(argv: Sequence[str], method: str) -> bool:
         return False
     rewards = "\n  --reward_funcs NAME...  bleu, rouge, bleu_rouge_f1, or package.module:Class"
     prompts = "\n  --max_prompt_tokens N   rows with longer prompts are dropped and counted (512)"
+    watched = "\n  --low_signal_gate true  groups whose rewards hardly differ get no advantage (docs/monitor.md)"
+    watched += "\n  --stop_on_warning true  a gamed reward ends the run, with a checkpoint"
     is_grpo = method == "grpo"
     print(
         _HELP.format(
@@ -55,7 +57,7 @@ def _help_wanted(argv: Sequence[str], method: str) -> bool:
             what="with a reference-based reward (TRL's GRPOTrainer)" if is_grpo else "on pairs (TRL's SFTTrainer)",
             kind=method.upper(),
             config="GRPOConfig" if is_grpo else "SFTConfig",
-            extra=rewards + prompts if is_grpo else "",
+            extra=rewards + prompts + watched if is_grpo else "",
         ),
         end="",
     )

@@ -17,12 +17,14 @@ from bleuberi.training.checkpoints import checkpoint_callback
 from bleuberi.training.export import save_finished
 from bleuberi.training.hub import open_repository, publish
 from bleuberi.training.model_loading import load_policy, load_policy_tokenizer
+from bleuberi.training.monitor_callback import monitor_callback, refuse_stopped
 from bleuberi.training.processes import join_processes
 from bleuberi.training.progress import show_step_lines
 from bleuberi.training.resume import check_groups, check_save_steps, run_training
-from bleuberi.training.reward_adapter import TrlReward, trainable_rewards
+from bleuberi.training.reward_adapter import trainable_rewards
 from bleuberi.training.run_config import RunSettings
 from bleuberi.training.run_folder import checkpoint_settings, finished_run, metrics_callback, start_run
+from bleuberi.training.watched_run import add_samples, watched_rewards
 
 log = logging.getLogger(__name__)
 
@@ -59,17 +61,23 @@ def train_grpo(settings: RunSettings) -> Path:
     asked = checkpoint_settings(settings.args, decided, parents)
     checkpoint = start_run(folder, settings.args, asked)
     join_processes(settings.args)
+    model = load_policy(settings.model, tokenizer)
+    ends = model.generation_config.eos_token_id
+    trainer_rows = [to_trainer_row(row) for row in rows]
+    monitor = monitor_callback(settings.run)
     trainer = GRPOTrainer(
-        model=load_policy(settings.model, tokenizer),
-        reward_funcs=[TrlReward(reward) for reward in rewards],
+        model=model,
+        reward_funcs=watched_rewards(rewards, settings.run, settings.args.num_generations, ends),
         args=settings.args,
-        train_dataset=Dataset.from_list([to_trainer_row(row) for row in rows]),
+        train_dataset=Dataset.from_list(trainer_rows),
         processing_class=tokenizer,
         peft_config=get_peft_config(settings.model),
-        callbacks=[metrics_callback(folder), checkpoint_callback(folder, settings.args, asked)],
+        callbacks=[monitor, metrics_callback(folder), checkpoint_callback(folder, settings.args, asked)],
     )
+    add_samples(trainer, folder, trainer_rows, rewards, settings.run)
     show_step_lines(trainer)
     run_training(trainer, checkpoint)
+    refuse_stopped(monitor, folder, trainer.state.global_step)
     facts = {"parents": parents, "rows_in": tally.rows_in, "rows_used": tally.kept, "dropped": dict(tally.dropped)}
     save_finished(trainer, tokenizer, settings, decided, facts)
     publish(folder, repository, settings)

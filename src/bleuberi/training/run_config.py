@@ -27,6 +27,8 @@ from bleuberi.training.config_words import (
 )
 from bleuberi.training.foreign_checkpoint import refuse_foreign_checkpoint
 from bleuberi.training.installed_values import check_helpers, check_installed_choices, field_types, values_of
+from bleuberi.training.monitor_rules import NOT_DECIDING, MonitorConfig
+from bleuberi.training.reward_gate import GateConfig
 from bleuberi.training.setting_conflicts import check_removed, check_together, check_undone
 from bleuberi.training.trl_drift import check_drift, installed_defaults, recorded_defaults
 from bleuberi.training.value_rules import Method, check_batch, check_values
@@ -37,7 +39,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass
-class RunConfig:
+class RunConfig(GateConfig, MonitorConfig):
     """What a run needs beside TRL's fields."""
 
     dataset_path: str = field(default="", metadata={"help": "folder of the GRPO or SFT data set"})
@@ -50,6 +52,8 @@ class RunConfig:
     )
 
     def __post_init__(self) -> None:
+        GateConfig.__post_init__(self)
+        MonitorConfig.__post_init__(self)
         given: object = self.reward_funcs
         # `reward_funcs: bleu` in a YAML file arrives as a text, whose letters are no rewards.
         self.reward_funcs = [given] if isinstance(given, str) else [str(name) for name in self.reward_funcs]
@@ -79,7 +83,7 @@ class RunSettings:
 
 
 # Where a run lies, what it tells while it runs, and where it is published: none of it changes the model.
-_NOT_DECIDING = frozenset(
+_NOT_DECIDING = NOT_DECIDING | frozenset(
     {"output_dir", "logging_dir", "run_name", "resume_from_checkpoint", "report_to", "disable_tqdm", "log_level",
      "save_total_limit", "push_to_hub", "hub_model_id", "hub_strategy", "hub_token", "hub_private_repo",
      "hub_always_push", "hub_revision", "push_to_hub_token"}
