@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bleuberi import columns
 from bleuberi.artifacts import json_hash
@@ -13,16 +14,20 @@ from bleuberi.errors import UserError
 from bleuberi.generation.chat_format import prompt_ids
 from bleuberi.records import Tally
 from bleuberi.rewards import load_reward
+from bleuberi.training.cpu_rollout import cpu_rollout
 from bleuberi.training.model_loading import load_policy, load_policy_tokenizer
 from bleuberi.training.progress import show_step_lines
 from bleuberi.training.reward_adapter import TrlReward, trainable_rewards
 from bleuberi.training.run_config import RunSettings
 from bleuberi.training.run_folder import finished_run, metrics_callback, save_finished, start_run
 
+if TYPE_CHECKING:
+    from transformers import TrainerCallback
+
 log = logging.getLogger(__name__)
 
 
-def train_grpo(settings: RunSettings) -> Path:
+def train_grpo(settings: RunSettings, callbacks: Sequence[TrainerCallback] = ()) -> Path:
     """Train, or find trained; a killed run goes on from its last checkpoint. Returns the model folder.
 
     Errors: `UserError` for data, rewards or settings that do not fit, before the model is loaded.
@@ -53,7 +58,8 @@ def train_grpo(settings: RunSettings) -> Path:
         train_dataset=Dataset.from_list([to_trainer_row(row) for row in rows]),
         processing_class=tokenizer,
         peft_config=get_peft_config(settings.model),
-        callbacks=[metrics_callback(folder)],
+        callbacks=[metrics_callback(folder), *callbacks],
+        rollout_func=cpu_rollout(settings.args),
     )
     show_step_lines(trainer)
     trainer.train(resume_from_checkpoint=start_run(folder, settings.args, settings.decided(), parents))
