@@ -27,6 +27,7 @@ COMMANDS: Final = {
         "bleuberi.cli.create_training_data:grpo", "pool -> outputs -> scores -> selection: a GRPO data set"
     ),
     "data sft": Entry("bleuberi.cli.create_training_data:sft", "GRPO data set -> prompt-response pairs for SFT"),
+    "doctor": Entry("bleuberi.cli.doctor:main", "check a training run before it starts: does it fit? no GPU needed"),
     "train grpo": Entry("bleuberi.cli.train:grpo", "train with a reference-based reward (TRL's GRPO)"),
     "train sft": Entry("bleuberi.cli.train:sft", "train on prompt-response pairs (TRL's SFT)"),
     "explain": Entry("bleuberi.cli.explain:main", "take one score apart: matched n-grams, brevity penalty, smoothing"),

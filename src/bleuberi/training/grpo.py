@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bleuberi import columns
 from bleuberi.artifacts import json_hash
@@ -14,6 +15,7 @@ from bleuberi.generation.chat_format import prompt_ids
 from bleuberi.records import Tally
 from bleuberi.rewards import load_reward
 from bleuberi.training.checkpoints import checkpoint_callback
+from bleuberi.training.cpu_rollout import cpu_rollout
 from bleuberi.training.export import save_finished
 from bleuberi.training.hub import open_repository, publish
 from bleuberi.training.model_loading import load_policy, load_policy_tokenizer
@@ -26,10 +28,13 @@ from bleuberi.training.run_config import RunSettings
 from bleuberi.training.run_folder import checkpoint_settings, finished_run, metrics_callback, start_run
 from bleuberi.training.watched_run import add_samples, watched_rewards
 
+if TYPE_CHECKING:
+    from transformers import TrainerCallback
+
 log = logging.getLogger(__name__)
 
 
-def train_grpo(settings: RunSettings) -> Path:
+def train_grpo(settings: RunSettings, callbacks: Sequence[TrainerCallback] = ()) -> Path:
     """Train, or find trained; a killed run goes on from its last checkpoint. Returns the model folder.
 
     Errors: `UserError` for data, rewards or settings that do not fit, before the model is loaded.
@@ -72,7 +77,13 @@ def train_grpo(settings: RunSettings) -> Path:
         train_dataset=Dataset.from_list(trainer_rows),
         processing_class=tokenizer,
         peft_config=get_peft_config(settings.model),
-        callbacks=[monitor, metrics_callback(folder), checkpoint_callback(folder, settings.args, asked)],
+        callbacks=[
+            monitor,
+            metrics_callback(folder),
+            checkpoint_callback(folder, settings.args, asked),
+            *callbacks,
+        ],
+        rollout_func=cpu_rollout(settings.args),
     )
     add_samples(trainer, folder, trainer_rows, rewards, settings.run)
     show_step_lines(trainer)
