@@ -15,7 +15,8 @@ from bleuberi.errors import UserError
 from bleuberi.generation import EngineOptions, cached_engine
 from bleuberi.generation.base import Output, Sampling
 from bleuberi.records import Example
-from bleuberi.rewards import Reward, load_reward
+from bleuberi.rewards import Reward
+from bleuberi.rewards.on_cluster import load_reward_on
 from bleuberi.statistics import Estimate, mean_estimate, paired_difference
 
 log = logging.getLogger(__name__)
@@ -70,7 +71,8 @@ def evaluate(config: EvaluationConfig) -> Evaluation:
         raise UserError("Two models have the same name.", "Name them apart: --models base=... trained=...")
     if config.max_new_tokens < 1:
         raise UserError(f"--max_new_tokens is {config.max_new_tokens}.", "Let answers have at least 1 token, e.g. 512.")
-    rewards = [load_reward(name) for name in config.metrics]
+    cluster = config.engine_options.cluster if config.engine == "ray" else None
+    rewards = [load_reward_on(name, cluster) for name in config.metrics]
     pool = read_pool(config.prompts, config.ref_models)
     examples, tally = join_references(pool, config.ref_models)
     log.info("Prompts of %s: %s", pool.name, tally.sentence())
