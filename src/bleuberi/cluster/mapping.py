@@ -78,6 +78,11 @@ class RayWorker(Generic[U, R]):
         )
 
 
+def _survival() -> dict[str, int]:
+    """Ray's words for: workers may die as often as they like, but not of the same unit."""
+    return {"max_restarts": -1, "max_task_retries": _MOST_DEATHS}
+
+
 def _run(
     make_work: Callable[[], Callable[[U], R]], window: list[U], workers: Workers, calls_at_once: int
 ) -> Iterator[tuple[int, R, str]]:
@@ -104,8 +109,7 @@ def _run(
         ),
         num_cpus=workers.cpus,
         num_gpus=workers.gpus,
-        max_restarts=-1,
-        max_task_retries=_MOST_DEATHS,
+        ray_remote_args_fn=_survival,
     )
     try:
         for batch in data.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):

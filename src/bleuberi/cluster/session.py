@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import socket
+import sys
+from collections.abc import Iterator
 from typing import Any, Final
 
 from bleuberi.cluster.options import ClusterOptions, check_ray
@@ -16,6 +19,7 @@ log = logging.getLogger(__name__)
 _SWITCHES: Final = {
     "RAY_USAGE_STATS_ENABLED": "0",  # nothing is reported to anyone
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # under `uv run` it would upload the working directory
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # a worker's death takes it a page on our standard output; we say it in a line
     "RAY_BACKEND_LOG_LEVEL": "fatal",  # its C++ part writes to our terminal otherwise
 }
 _REACH_SECONDS: Final = 5.0
@@ -42,7 +46,8 @@ def connect(options: ClusterOptions) -> Any:  # noqa: ANN401 - the module `ray`,
             cores = os.cpu_count() or 1
             settings |= {"num_cpus": max(cores, options.workers or 1), "include_dashboard": False}
         try:
-            ray.init(**settings)
+            with _quiet_terminal():
+                ray.init(**settings)
         except (ConnectionError, TimeoutError, RuntimeError) as error:
             raise _no_cluster(address, error) from error
         where = "of its own on this machine" if address == "local" else f"at {address}"
@@ -58,6 +63,21 @@ def disconnect() -> None:
     ray.shutdown()
 
 
+@contextlib.contextmanager
+def _quiet_terminal() -> Iterator[None]:
+    """Ray's C++ part says on standard error that it was told to be quiet, past Python's own stream."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
 def _silence_ray_data() -> None:
     """Its progress bars and its lines about every execution: ours tell how far the work is."""
     import ray.data
@@ -66,7 +86,7 @@ def _silence_ray_data() -> None:
     context.enable_progress_bars = False
     context.print_on_execution_start = False
     for handler in logging.getLogger("ray.data").handlers:
-        if isinstance(handler, logging.StreamHandler):
+        if handler.name == "console":  # the other one writes Ray's own log file
             handler.setLevel(logging.CRITICAL)
 
 
