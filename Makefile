@@ -61,6 +61,15 @@ test-gpu: $(VENV)/.dev
 check-extras: $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --dry-run -c constraints.txt '.[deepspeed]' bitsandbytes
 	$(BIN)/python -m pip install --quiet --dry-run --ignore-installed '.[vllm]'
+# A minute of real Ray with two workers; Ray is 270 MB that the other tests do without.
+.PHONY: test-ray
+test-ray: $(VENV)/.ray
+	$(BIN)/python -m pytest -m ray
+
+$(VENV)/.ray: $(VENV)/.dev
+	@echo "Installing Ray ..."
+	@$(PIP) -e '.[ray]'
+	@touch $@
 
 # vLLM brings builds of its own of much that is here, so it gets its own environment, and stays out of make test.
 VLLM_BIN := .venv-vllm/bin
