@@ -8,6 +8,7 @@ from pathlib import Path
 from bleuberi.cli.engine_flags import add_engine_flags, take_engine_options
 from bleuberi.cli.parser import Parser
 from bleuberi.errors import UserError
+from bleuberi.plain_text import say
 
 
 def make_parser() -> Parser:
@@ -48,6 +49,6 @@ def main(argv: Sequence[str]) -> int:
     report.write_comparison(saved, folder)
     report.print_table(header, rows)
     for sentence in report.verdicts(saved):
-        print(sentence)
-    print(f"Everything is in {folder}")
+        say(sentence)
+    say(f"Everything is in {folder}")
     return 0

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from bleuberi import __version__
 from bleuberi.cli.parser import Command, run
 from bleuberi.errors import UserError
+from bleuberi.plain_text import say
 
 
 class Entry(NamedTuple):
@@ -76,12 +77,12 @@ def main() -> None:
     """Entry of the `bleuberi` command."""
     argv = sys.argv[1:]
     if not argv or argv[0] in ("-h", "--help", "help"):
-        print(usage())
+        say(usage())
         sys.exit(0)
     if argv[0] in ("-V", "--version"):
         from bleuberi.rewards.backend import describe
 
-        print(f"bleuberi {__version__} (BLEU and ROUGE-L: {describe()})")
+        say(f"bleuberi {__version__} (BLEU and ROUGE-L: {describe()})")
         sys.exit(0)
 
     def command(words: Sequence[str]) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bleuberi.plain_text import say
+
 _HELP = """usage: bleuberi train {method} --config FILE.yaml [--field value ...]
 
 Train {what}. A killed run goes on from its last checkpoint when the same command is typed again.
@@ -25,7 +27,7 @@ def grpo(argv: Sequence[str]) -> int:
     from bleuberi.training.grpo import train_grpo
     from bleuberi.training.run_config import read_settings
 
-    print(train_grpo(read_settings("grpo", argv)))
+    say(train_grpo(read_settings("grpo", argv)))
     return 0
 
 
@@ -36,7 +38,7 @@ def sft(argv: Sequence[str]) -> int:
     from bleuberi.training.run_config import read_settings
     from bleuberi.training.sft import train_sft
 
-    print(train_sft(read_settings("sft", argv)))
+    say(train_sft(read_settings("sft", argv)))
     return 0
 
 
@@ -47,7 +49,7 @@ def _help_wanted(argv: Sequence[str], method: str) -> bool:
     rewards = "\n  --reward_funcs NAME...  bleu, rouge, bleu_rouge_f1, or package.module:Class"
     prompts = "\n  --max_prompt_tokens N   rows with longer prompts are dropped and counted (512)"
     is_grpo = method == "grpo"
-    print(
+    say(
         _HELP.format(
             method=method,
             what="with a reference-based reward (TRL's GRPOTrainer)" if is_grpo else "on pairs (TRL's SFTTrainer)",
