@@ -33,6 +33,7 @@ COMMANDS: Final = {
     "explain": Entry("bleuberi.cli.explain:main", "take one score apart: matched n-grams, brevity penalty, smoothing"),
     "agreement": Entry("bleuberi.cli.agreement:main", "does this reward agree with people on your data? no GPU needed"),
     "evaluate": Entry("bleuberi.cli.evaluate:main", "answers of several models, scored, with paired differences"),
+    "report": Entry("bleuberi.cli.report:main", "one page about data, runs and evaluations, to open from disk"),
     "cache ls": Entry("bleuberi.cli.cache:ls", "which outputs are cached, of which models and settings"),
     "cache explain": Entry("bleuberi.cli.cache:explain", "which rows of a pool are cached, and why others are not"),
     "cache prune": Entry("bleuberi.cli.cache:prune", "remove damaged files, or the outputs of a model"),
