@@ -37,7 +37,7 @@ CONFIG: Final[dict[str, Any]] = {
     "axisX": {"grid": False, "domain": True, "domainColor": LINE},
     "legend": {
         "labelColor": INK, "labelFontSize": 11, "orient": "top", "title": None, "symbolType": "circle",
-        "symbolStrokeWidth": 0, "symbolOpacity": 1, "offset": 4, "labelLimit": 220, "columns": 3,
+        "symbolStrokeWidth": 2.5, "symbolSize": 60, "symbolOpacity": 1, "offset": 4, "labelLimit": 150, "columns": 2,
     },
     "header": {"labelColor": INK, "title": None, "labelFontSize": 11},
     "text": {"fill": QUIET, "fontSize": 11},

@@ -219,11 +219,11 @@ def scatter(values: list[Row], x_label: str, y_label: str) -> Spec:
             {
                 "transform": [{"filter": "isValid(datum.low) && isValid(datum.high)"}],
                 "mark": {"type": "rule", "stroke": MAIN, "opacity": 0.35, "strokeWidth": 2},
-                "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}},
+                "encoding": {"x": x, "y": y | {"field": "low"}, "y2": {"field": "high"}},
             },
             {
                 "mark": {"type": "point", "filled": True, "size": 60, "color": MAIN, "opacity": 0.9},
-                "encoding": {"x": x, "y": {**y, "field": "value"}, "tooltip": tips},
+                "encoding": {"x": x, "y": y | {"field": "value"}, "tooltip": tips},
             },
         ],
     )

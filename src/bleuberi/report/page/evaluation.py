@@ -57,7 +57,7 @@ def evaluation_section(folder: Path, id_: str, name: str) -> Section:
     charts += [chart for metric in scores for chart in _mean_chart(result, metric)]
     notices = verdict_notices(content) + [Notice("note", str(text)) for text in content.get("warnings") or []]
     if damaged:
-        notices.append(Notice("note", f"{damaged} damaged lines of answers.jsonl were left out."))
+        notices.append(Notice("note", f"Damaged lines of answers.jsonl that were left out: {damaged}."))
     sampling = content["config"].get("sampling_signature")
     facts = [
         Fact("models", f"{len(result.groups)}"),

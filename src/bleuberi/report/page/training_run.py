@@ -105,7 +105,7 @@ def _notices(run: Run, damaged_samples: int) -> list[Notice]:
             Notice("note", "The run did not finish (or is still going on): this is what it had logged so far.")
         )
     if run.damaged_lines or damaged_samples:
-        notices.append(Notice("note", f"{run.damaged_lines + damaged_samples} damaged lines were left out."))
+        notices.append(Notice("note", f"Damaged lines that were left out: {run.damaged_lines + damaged_samples}."))
     if run.entries and not series(run.entries, "reward") and run.method == "GRPO":
         notices.append(Notice("note", "No reward was logged, so none is drawn."))
     if not run.entries:
