@@ -10,6 +10,7 @@ from typing import Any
 from bleuberi.cli.engine_flags import add_engine_flags, take_engine_options
 from bleuberi.cli.parser import Parser
 from bleuberi.errors import UserError
+from bleuberi.plain_text import say
 
 
 def make_parser() -> Parser:
@@ -77,7 +78,7 @@ def main(argv: Sequence[str]) -> int:
     saved = report.read_evaluation(folder)
     report.write_comparison(saved, folder)
     report.print_comparison(saved)
-    print(f"Everything is in {folder}")
+    say(f"Everything is in {folder}")
     return 0
 
 

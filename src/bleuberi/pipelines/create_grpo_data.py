@@ -22,6 +22,7 @@ from bleuberi.pipelines.dataset_folder import find_made, refuse_other, save_data
 from bleuberi.pipelines.grpo_data_config import GrpoDataConfig
 from bleuberi.pipelines.sample_pool import Samples, samples_from_file, samples_from_model
 from bleuberi.pipelines.score_pool import Scores, imported_scores, score_pool
+from bleuberi.pipelines.selection_examples import SELECTION_EXAMPLES, selection_examples
 from bleuberi.pipelines.selection_record import SELECTION_RECORD, Picked, ScoredSample, selection_record
 from bleuberi.pipelines.signal_data import SignalRequest, pick_by_signal
 from bleuberi.records import Example, Tally
@@ -92,7 +93,10 @@ def create_grpo_data(config: GrpoDataConfig, draw: Callable[[Path, GrpoData], No
         [to_row(row, picked.columns_by_id.get(row.id, {})) for row in picked.chosen],
         request,
         overwrite=config.overwrite,
-        records={SELECTION_RECORD: selection_record(config.selection_mode, metric, examples, picked, tally)},
+        records={
+            SELECTION_RECORD: selection_record(config.selection_mode, metric, examples, picked, tally),
+            SELECTION_EXAMPLES: selection_examples(metric, examples, picked),
+        },
         draw=(lambda folder: draw(folder, made)) if draw else None,
         rows_in=tally.rows_in,
         rows_out=tally.kept,
