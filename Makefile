@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: install demo test test-package check format benchmark clean
+.PHONY: install demo test test-package fuzz check format benchmark clean
 
 install: $(VENV)/.train
 
@@ -14,6 +14,11 @@ demo: $(VENV)/.train
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest
+
+# Made-up input to the pool reader, the tokenisers and the handling of texts, so many minutes each.
+FUZZ_MINUTES ?= 10
+fuzz: $(VENV)/.dev
+	$(BIN)/python -m tests.fuzz.run --minutes $(FUZZ_MINUTES)
 
 # Builds and installs what would be published, in environments of its own; FULL=1 brings torch and runs a demo.
 test-package:

@@ -23,6 +23,7 @@ from typing import Any, Final
 
 from bleuberi import __version__
 from bleuberi.errors import UserError
+from bleuberi.redaction import redact_value, redact_words
 
 SCHEMA_VERSION: Final = 1
 MANIFEST: Final = "manifest.json"
@@ -62,13 +63,16 @@ def library_versions() -> dict[str, str]:
 
 
 def make_manifest(kind: str, config: Json, **facts: object) -> dict[str, Any]:
-    """A manifest's content: what it is of, the settings that made it, and whatever `facts` the maker knows."""
+    """A manifest's content: what it is of, the settings that made it, and whatever `facts` the maker knows.
+
+    Keys and tokens are left out, of the command line too.
+    """
     return {
         "schema_version": SCHEMA_VERSION,
         "kind": kind,
-        "config": dict(config),
-        **facts,
-        "command": sys.argv,
+        "config": redact_value(dict(config)),
+        **redact_value(facts),
+        "command": redact_words(sys.argv),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": library_versions(),
     }

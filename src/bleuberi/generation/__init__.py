@@ -50,7 +50,7 @@ def _identity(model: str, engine: str, options: EngineOptions) -> ModelIdentity:
         from bleuberi.generation.canned import answers_revision
 
         return ModelIdentity(model, answers_revision(_answers_file(options)), "")
-    return identify_model(model)
+    return identify_model(model, options.trust_remote_code)
 
 
 def _maker(model: str, engine: str, options: EngineOptions) -> Callable[[], Engine | StreamingEngine]:
@@ -59,7 +59,7 @@ def _maker(model: str, engine: str, options: EngineOptions) -> Callable[[], Engi
         if chosen == "vllm":
             from bleuberi.generation.vllm_engine import VllmEngine
 
-            return VllmEngine(model, **options.engine_args)
+            return VllmEngine(model, trust_remote_code=options.trust_remote_code, **options.engine_args)
         if chosen == "openai":
             from bleuberi.generation.openai_engine import OpenAIEngine
 
@@ -71,7 +71,7 @@ def _maker(model: str, engine: str, options: EngineOptions) -> Callable[[], Engi
         from bleuberi.generation.transformers_engine import TransformersEngine
 
         try:
-            return TransformersEngine(model, **options.engine_args)
+            return TransformersEngine(model, trust_remote_code=options.trust_remote_code, **options.engine_args)
         except TypeError as error:
             raise UserError(f"--engine_args: {error}", "The transformers engine takes batch_rows=32.") from error
 

@@ -38,7 +38,7 @@ def train_grpo(settings: RunSettings) -> Path:
     if finished_run(folder, settings.decided(), parents):
         log.info("%s is trained already, with the same settings", folder)
         return folder
-    tokenizer = load_policy_tokenizer(settings.model.model_name_or_path)
+    tokenizer = load_policy_tokenizer(settings.model.model_name_or_path, settings.args.trust_remote_code)
     rows, tally = drop_long_prompts(rows, tokenizer, settings.run.max_prompt_tokens)
     log.info("Prompts of at most %d tokens: %s", settings.run.max_prompt_tokens, tally.sentence())
     check_one_step(rows, settings.args)
@@ -47,7 +47,7 @@ def train_grpo(settings: RunSettings) -> Path:
     from trl import GRPOTrainer, get_peft_config
 
     trainer = GRPOTrainer(
-        model=load_policy(settings.model, tokenizer),
+        model=load_policy(settings.model, tokenizer, settings.args.trust_remote_code),
         reward_funcs=[TrlReward(reward) for reward in rewards],
         args=settings.args,
         train_dataset=Dataset.from_list([to_trainer_row(row) for row in rows]),

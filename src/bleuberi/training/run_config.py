@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import os
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from bleuberi.errors import MissingExtraError, UserError
+from bleuberi.redaction import redact_value
 
 Method = Literal["grpo", "sft"]
 
@@ -60,7 +62,7 @@ class RunSettings:
                 value = getattr(part, item.name)
                 default = item.default if item.default is not dataclasses.MISSING else None
                 if value != default and item.name not in _NOT_DECIDING and _is_plain(value):
-                    changed[item.name] = value
+                    changed[item.name] = redact_value(value)
         return changed
 
 
@@ -102,7 +104,15 @@ def read_settings(method: Method, argv: Sequence[str]) -> RunSettings:
         raise UserError("No model is named.", "Add --model_name_or_path MODEL, or write it into the config file.")
     if not run.dataset_path:
         raise UserError("No data set is named.", "Add --dataset_path FOLDER, or write it into the config file.")
+    take_hub_token(args)
     return RunSettings(method, run, args, model)
+
+
+def take_hub_token(args: Any) -> None:  # noqa: ANN401 - TRL's arguments
+    """Move the hub's token to the environment, where the hub's library looks for it: the trainer would save it."""
+    if args.hub_token:
+        os.environ["HF_TOKEN"] = args.hub_token
+        args.hub_token = None
 
 
 PRESETS: Final = Path(__file__).parent / "presets"

@@ -101,5 +101,6 @@ def save_finished(trainer: Any, tokenizer: Any, folder: Path, decided: dict[str,
         trainer.save_model(str(folder))
     if trainer.is_world_process_zero():
         tokenizer.save_pretrained(folder)
+        (folder / "training_args.bin").unlink(missing_ok=True)  # a pickle; the manifest has the settings
         write_json(folder / MANIFEST, make_manifest("model", decided, steps=trainer.state.global_step, **facts))
         log.info("The model is in %s", folder)
