@@ -20,6 +20,7 @@ REFERENCE_PREFIX: Final = "ref_output_"
 GOLD: Final = "gold"
 MAX_NAME_BYTES: Final = 100
 _MARKED: Final = re.compile(r"-[0-9a-f]{8}$")
+MAX_FILE_NAME_BYTES: Final = 255  # of every file system in use
 MAX_LABEL_BYTES: Final = 200  # a generated name; endings are added to it, and file systems take 255
 
 SHORT_REFERENCE_NAMES: Final = {

@@ -45,6 +45,20 @@ def bounded_lines(path: Path, stream: IO[bytes]) -> Iterator[bytes]:
         yield line
 
 
+def first_visible_byte(path: Path, stream: IO[bytes]) -> bytes:
+    """The first byte that is no blank and no byte order mark; none in an empty file. Errors: a packed bomb."""
+    packed_bytes, read_bytes = path.stat().st_size, 0
+    while block := stream.read(_BLOCK):
+        if not read_bytes:
+            block = block.removeprefix(b"\xef\xbb\xbf")
+        read_bytes += len(block)
+        if visible := block.lstrip():
+            return visible[:1]
+        if path.suffix == ".gz":
+            refuse_bomb(path, packed_bytes, read_bytes)
+    return b""
+
+
 def read_whole(path: Path, stream: IO[bytes]) -> bytes:
     """The rest of a stream. Errors: `UserError` where it is more than MAX_WHOLE_BYTES, or a packed bomb."""
     packed_bytes, blocks, read_bytes = path.stat().st_size, [], 0

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
+from bleuberi.artifacts import local_path
 from bleuberi.data import bounds
 from bleuberi.errors import MissingExtraError, UserError
 
@@ -28,7 +29,7 @@ class RawRow(NamedTuple):
 
 def read_rows(source: str, split: str = "train") -> Iterator[RawRow]:
     """The rows of any table that a pool can lie in, one after the other; `split` is of data sets that have splits."""
-    path = Path(source).expanduser()
+    path = local_path(source)
     if path.is_dir():
         return _rows_of_dataset_folder(path, split)
     if path.is_file():
@@ -65,7 +66,7 @@ def read_rows_or_csv(path: Path) -> Iterator[RawRow]:
 def _rows_of_json(path: Path) -> Iterator[RawRow]:
     try:
         with bounds.open_bounded(path) as stream:
-            first = _first_visible_byte(path, stream)
+            first = bounds.first_visible_byte(path, stream)
             stream.seek(0)
             for place, value in (_array_items if first == b"[" else _line_items)(path, stream):
                 if not isinstance(value, dict):
@@ -73,13 +74,6 @@ def _rows_of_json(path: Path) -> Iterator[RawRow]:
                 yield RawRow(place, value)
     except bounds.GZIP_DAMAGE as error:
         raise bounds.damaged_gzip(path, error) from error
-
-
-def _first_visible_byte(path: Path, stream: IO[bytes]) -> bytes:
-    for line in bounds.bounded_lines(path, stream):
-        if stripped := line.removeprefix(b"\xef\xbb\xbf").strip():
-            return stripped[:1]
-    return b""
 
 
 def _array_items(path: Path, stream: IO[bytes]) -> Iterator[tuple[str, Any]]:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from bleuberi.artifacts import content_hash, file_hash, json_hash
+from bleuberi.artifacts import content_hash, file_hash, json_hash, local_path
 from bleuberi.errors import MissingExtraError, UserError
 from bleuberi.generation.chat_format import with_chat_template
 
@@ -34,7 +34,7 @@ class ModelIdentity:
 
 def is_model_folder(model: str) -> bool:
     """Whether the name means a local folder. Errors: `UserError` where it does, and the folder holds no model."""
-    path = Path(model).expanduser()
+    path = local_path(model)
     if not path.is_dir():
         if model.startswith((".", "/", "~")) or model.count("/") > 1:
             raise UserError(f"There is no model folder {model}.", "Check the path given with --model.")
@@ -64,7 +64,7 @@ def identify_model(model: str, trust_remote_code: bool = False) -> ModelIdentity
     tokenizer = load_tokenizer(model, trust_remote_code)
     template = content_hash(str(tokenizer.chat_template))
     if is_model_folder(model):
-        return ModelIdentity(model, folder_revision(Path(model).expanduser()), template)
+        return ModelIdentity(model, folder_revision(local_path(model)), template)
     from transformers import AutoConfig
 
     # A hub model's config names the commit that its files came from.
