@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bleuberi.cli.engine_flags import add_engine_flags, take_engine_options
 from bleuberi.cli.parser import Parser
+from bleuberi.plain_text import say
 
 NAMES = "mt_bench, arena_hard_v1, arena_hard_v2, wildbench, alpaca_eval"
 

@@ -9,7 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from bleuberi.cli.engine_flags import add_engine_flags, take_engine_options
-from bleuberi.cli.parser import Parser, run
+from bleuberi.cli.parser import Parser, hide_secrets_in_tracebacks, run
 from bleuberi.columns import SHORT_REFERENCE_NAMES
 from bleuberi.plain_text import say
 
@@ -143,4 +143,5 @@ def front_door(argv: Sequence[str]) -> int:
 
 def main() -> None:
     """Entry of the front door."""
+    hide_secrets_in_tracebacks()
     sys.exit(run(front_door, sys.argv[1:]))

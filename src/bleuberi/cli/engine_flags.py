@@ -9,7 +9,10 @@ from typing import Any
 from bleuberi.cli.parser import Parser
 from bleuberi.errors import UserError
 
-_NAMES = ("base_url", "concurrency", "timeout_seconds", "api_key_env", "answers", "engine_args", "ray_engine")
+_NAMES = (
+    "base_url", "concurrency", "timeout_seconds", "api_key_env", "answers", "engine_args", "ray_engine",
+    "trust_remote_code",
+)  # fmt: skip
 
 
 def add_engine_flags(parser: Parser) -> None:
@@ -27,6 +30,7 @@ def add_engine_flags(parser: Parser) -> None:
     add("--timeout_seconds", type=float, default=600.0, help="openai: the longest wait for one answer")
     add("--api_key_env", default="OPENAI_API_KEY", metavar="NAME", help="openai: the variable that holds the key")
     add("--answers", type=Path, metavar="FILE", help="canned: JSON lines with id (or prompt) and response")
+    add("--trust_remote_code", action="store_true", help="run the Python that a model brings; read it first")
     add(
         "--engine_args",
         nargs="+",

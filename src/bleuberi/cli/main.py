@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import Final, NamedTuple
 
 from bleuberi import __version__
-from bleuberi.cli.parser import Command, run
+from bleuberi.cli.parser import Command, hide_secrets_in_tracebacks, run
 from bleuberi.errors import UserError
 from bleuberi.plain_text import say
 
@@ -81,6 +81,7 @@ def find_command(argv: Sequence[str]) -> tuple[Command, Sequence[str]]:
 
 def main() -> None:
     """Entry of the `bleuberi` command."""
+    hide_secrets_in_tracebacks()
     argv = sys.argv[1:]
     if not argv or argv[0] in ("-h", "--help", "help"):
         say(usage())

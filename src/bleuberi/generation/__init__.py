@@ -67,7 +67,7 @@ def engine_identity(model: str, engine: str, options: EngineOptions) -> ModelIde
         from bleuberi.generation.canned import answers_revision
 
         return ModelIdentity(model, answers_revision(_answers_file(options)), "")
-    return identify_model(model)
+    return identify_model(model, options.trust_remote_code)
 
 
 def load_engine(model: str, engine: str, options: EngineOptions) -> Engine | StreamingEngine:
@@ -75,7 +75,7 @@ def load_engine(model: str, engine: str, options: EngineOptions) -> Engine | Str
     if engine == "vllm":
         from bleuberi.generation.vllm_engine import VllmEngine
 
-        return VllmEngine(model, **options.engine_args)
+        return VllmEngine(model, trust_remote_code=options.trust_remote_code, **options.engine_args)
     if engine == "openai":
         from bleuberi.generation.openai_engine import OpenAIEngine
 
@@ -87,7 +87,7 @@ def load_engine(model: str, engine: str, options: EngineOptions) -> Engine | Str
     from bleuberi.generation.transformers_engine import TransformersEngine
 
     try:
-        return TransformersEngine(model, **options.engine_args)
+        return TransformersEngine(model, trust_remote_code=options.trust_remote_code, **options.engine_args)
     except TypeError as error:
         raise UserError(f"--engine_args: {error}", "The transformers engine takes batch_rows=32.") from error
 

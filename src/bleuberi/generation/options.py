@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from bleuberi.cluster.options import ClusterOptions, check_ray
 from bleuberi.errors import UserError
+from bleuberi.redaction import redact
 
 OPENAI_URL: Final = "https://api.openai.com/v1"
 
@@ -42,6 +43,7 @@ class EngineOptions:
     timeout_seconds: float = 600.0
     api_key_env: str = "OPENAI_API_KEY"
     answers: Path | None = None
+    trust_remote_code: bool = False  # run Python that comes with the model
     engine_args: Mapping[str, Any] = field(default_factory=dict)  # of vllm.LLM or TransformersEngine
     ray_engine: str = "auto"  # what each worker runs
     cluster: ClusterOptions = field(default_factory=ClusterOptions)
@@ -92,8 +94,8 @@ def _install(entry: EngineEntry) -> str:
 def _check_url(url: str) -> None:
     if not url.startswith(("http://", "https://")):
         raise UserError(f"--base_url {url} is no web address.", "Write it as http://HOST:PORT/v1.")
-    if "@" in url.split("/")[2]:
+    if "@" in url.split("/")[2] or redact(url) != url:
         raise UserError(
-            "--base_url carries a password, which would be written into manifests.",
+            "--base_url carries a password or a key, which would be written into manifests.",
             "Put the key into an environment variable and name it with --api_key_env.",
         )

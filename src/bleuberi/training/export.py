@@ -100,7 +100,7 @@ def _merged(trainer: Any, tokenizer: Any, settings: RunSettings) -> Any:  # noqa
         return tuned.merge_and_unload()
     from peft import PeftModel
 
-    base = load_policy(settings.model, tokenizer)
+    base = load_policy(settings.model, tokenizer, settings.args.trust_remote_code)
     return PeftModel.from_pretrained(base, str(Path(settings.args.output_dir) / ADAPTER)).merge_and_unload()
 
 

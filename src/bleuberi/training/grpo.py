@@ -53,7 +53,7 @@ def train_grpo(settings: RunSettings, callbacks: Sequence[TrainerCallback] = ())
         log.info("%s is trained already, with the same settings", folder)
         publish(folder, repository, settings)
         return folder
-    tokenizer = load_policy_tokenizer(settings.model.model_name_or_path)
+    tokenizer = load_policy_tokenizer(settings.model.model_name_or_path, settings.args.trust_remote_code)
     rows, tally = drop_long_prompts(rows, tokenizer, settings.run.max_prompt_tokens)
     log.info("Prompts of at most %d tokens: %s", settings.run.max_prompt_tokens, tally.sentence())
     check_one_step(rows, settings.args)
@@ -66,7 +66,7 @@ def train_grpo(settings: RunSettings, callbacks: Sequence[TrainerCallback] = ())
     asked = checkpoint_settings(settings.args, decided, parents)
     checkpoint = start_run(folder, settings.args, asked)
     join_processes(settings.args)
-    model = load_policy(settings.model, tokenizer)
+    model = load_policy(settings.model, tokenizer, settings.args.trust_remote_code)
     ends = model.generation_config.eos_token_id
     trainer_rows = [to_trainer_row(row) for row in rows]
     monitor = monitor_callback(settings.run)

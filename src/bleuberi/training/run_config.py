@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bleuberi.errors import MissingExtraError, UserError
+from bleuberi.redaction import redact_value
 from bleuberi.training.config_words import (
     PRESETS,
     check_fields,
@@ -78,7 +79,7 @@ class RunSettings:
                 value = getattr(part, item.name)
                 default = item.default if item.default is not dataclasses.MISSING else None
                 if value != default and item.name not in _NOT_DECIDING and _is_plain(value):
-                    changed[item.name] = value
+                    changed[item.name] = redact_value(value)
         return changed
 
 
@@ -113,6 +114,7 @@ def read_settings(method: Method, argv: Sequence[str]) -> RunSettings:
     check_installed_choices(kinds, asked)
     check_helpers(asked)
     settings = RunSettings(method, *_parse(method, kinds, words))
+    take_hub_token(settings.args)
     _check_parsed(settings)
     if drift and settings.args.process_index == 0:
         log.warning(drift)
@@ -217,6 +219,13 @@ def _check_parsed(settings: RunSettings) -> None:
             f"Start it with torchrun --nproc_per_node {args.n_gpu} -m bleuberi.cli.main train {method} ..., or set "
             "CUDA_VISIBLE_DEVICES=0.",
         )
+
+
+def take_hub_token(args: Any) -> None:  # noqa: ANN401 - TRL's arguments
+    """Move the hub's token to the environment, where the hub's library looks for it: the trainer would save it."""
+    if args.hub_token:
+        os.environ["HF_TOKEN"] = args.hub_token
+        args.hub_token = None
 
 
 def _is_plain(value: object) -> bool:
