@@ -31,8 +31,9 @@ def grpo_parser(prog: str) -> Parser:
         nargs="+",
         default=["gold"],
         metavar="NAME",
-        help=f"references: columns ref_output_NAME ({known})",
+        help=f"references: columns ref_output_NAME ({known}), or all",
     )
+    add("--min_references", type=int, metavar="N", help="how many of them a row needs; without it each (of all: 1)")
     add(
         "--selection_mode",
         choices=("random", "easy", "medium", "hard", "signal"),

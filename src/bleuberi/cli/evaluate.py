@@ -20,6 +20,7 @@ def make_parser() -> Parser:
     add("--prompts", required=True, metavar="POOL", help="prompts with references, in any form a pool can have")
     add("--output_dir", type=Path, required=True, help="gets evaluation.json, answers.jsonl, table and figure")
     add("--ref_models", nargs="+", default=["gold"], metavar="NAME", help="whose answers are the references")
+    add("--min_references", type=int, metavar="N", help="how many of them a prompt needs; without it each (of all: 1)")
     add("--metrics", nargs="+", default=["bleu", "rouge"], metavar="METRIC", help="rewards to score with")
     add("--max_new_tokens", type=int, default=512, help="the most tokens an answer may have")
     add("--cache_dir", type=Path, help="where answers are kept; OUTPUT_DIR/inference_outputs where not given")

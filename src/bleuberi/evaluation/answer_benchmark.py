@@ -10,7 +10,7 @@ from typing import Any
 
 from bleuberi.artifacts import make_manifest, write_json, write_text
 from bleuberi.data.pool import read_pool
-from bleuberi.data.references import join_references
+from bleuberi.data.references import check_reference_choice, join_references
 from bleuberi.errors import UserError
 from bleuberi.generation import EngineOptions, cached_engine
 from bleuberi.generation.base import Output, Sampling
@@ -33,6 +33,7 @@ class EvaluationConfig:
     prompts: str
     output_dir: Path
     ref_models: tuple[str, ...] = ("gold",)
+    min_references: int | None = None  # None: every chosen one
     metrics: tuple[str, ...] = ("bleu", "rouge")
     max_new_tokens: int = 512
     engine: str = "auto"
@@ -71,10 +72,11 @@ def evaluate(config: EvaluationConfig) -> Evaluation:
         raise UserError("Two models have the same name.", "Name them apart: --models base=... trained=...")
     if config.max_new_tokens < 1:
         raise UserError(f"--max_new_tokens is {config.max_new_tokens}.", "Let answers have at least 1 token, e.g. 512.")
+    check_reference_choice(config.ref_models, config.min_references)
     cluster = config.engine_options.cluster if config.engine == "ray" else None
     rewards = [load_reward_on(name, cluster) for name in config.metrics]
     pool = read_pool(config.prompts, config.ref_models)
-    examples, tally = join_references(pool, config.ref_models)
+    examples, tally = join_references(pool, config.ref_models, config.min_references)
     log.info("Prompts of %s: %s", pool.name, tally.sentence())
     sampling = Sampling(max_new_tokens=config.max_new_tokens, temperature=0.0, top_p=1.0)
     cache = config.cache_dir or config.output_dir / "inference_outputs"
@@ -166,6 +168,7 @@ def _save(evaluation: Evaluation, config: EvaluationConfig, pool_sha256: str) ->
         "prompts": config.prompts,
         "pool_sha256": pool_sha256,
         "ref_models": list(config.ref_models),
+        "min_references": config.min_references,
         "sampling_signature": evaluation.sampling_signature,
     }
     facts = {

@@ -62,7 +62,7 @@ def create_grpo_data(config: GrpoDataConfig, draw: Callable[[Path, GrpoData], No
     if config.output_dataset_name is not None and not config.overwrite:
         refuse_other(parent / config.output_dataset_name, request)
 
-    examples, joined = join_references(pool, config.ref_models)
+    examples, joined = join_references(pool, config.ref_models, config.min_references)
     log.info("Pool %s: %s", pool.name, joined.sentence())
     if config.metric is not None and not config.scores_needed:
         log.warning("Nothing to score without --model or --outputs: the data set is saved without scores")
@@ -208,7 +208,7 @@ def _label(config: GrpoDataConfig, pool: Pool) -> str:
     """`{pool}_{metric}_{model}_{n}ref-{names}`, or `{pool}_{n}ref-{names}` where nothing is scored."""
     model = config.model or (config.outputs.name.split(".")[0] if config.outputs else "")
     scored = [config.metric_name, model_short_name(model)] if config.scores_needed and config.metric_name else []
-    return pool_label([pool.name, *scored, reference_label(order_references(config.ref_models))])
+    return pool_label([pool.name, *scored, reference_label(order_references(config.ref_models), config.min_references)])
 
 
 def _request(config: GrpoDataConfig, pool: Pool) -> dict[str, Any]:
@@ -218,6 +218,7 @@ def _request(config: GrpoDataConfig, pool: Pool) -> dict[str, Any]:
         "pool": pool.name,
         "pool_sha256": pool.content_sha256,
         "ref_models": order_references(plain.ref_models),
+        "min_references": plain.min_references,
         "selection_mode": plain.selection_mode,
         "num_examples": plain.num_examples,
         "metric": plain.metric if plain.scores_needed else None,
