@@ -23,8 +23,9 @@ def grpo(argv: Sequence[str]) -> int:
     if _help_wanted(argv, "grpo"):
         return 0
     from bleuberi.training.grpo import train_grpo
-    from bleuberi.training.run_config import read_settings
+    from bleuberi.training.run_config import check_places, read_settings
 
+    check_places("grpo", argv)
     print(train_grpo(read_settings("grpo", argv)))
     return 0
 
@@ -33,9 +34,10 @@ def sft(argv: Sequence[str]) -> int:
     """Train with SFT."""
     if _help_wanted(argv, "sft"):
         return 0
-    from bleuberi.training.run_config import read_settings
+    from bleuberi.training.run_config import check_places, read_settings
     from bleuberi.training.sft import train_sft
 
+    check_places("sft", argv)
     print(train_sft(read_settings("sft", argv)))
     return 0
 

@@ -26,6 +26,7 @@ from bleuberi.pipelines.selection_record import SELECTION_RECORD, Picked, Scored
 from bleuberi.pipelines.signal_data import SignalRequest, pick_by_signal
 from bleuberi.records import Example, Tally
 from bleuberi.rewards import load_reward
+from bleuberi.rewards.on_cluster import load_reward_on
 
 log = logging.getLogger(__name__)
 
@@ -156,7 +157,7 @@ def _signal_request(config: GrpoDataConfig, metric: str, scores_path: Path) -> S
     known = config.outputs is None or (config.model is not None and (Path(config.model) / "config.json").is_file())
     return SignalRequest(
         settings=settings,
-        reward=load_reward(metric),
+        reward=load_reward_on(metric, config.scoring_cluster),
         draw=draw,
         scores_path=scores_path,
         max_tokens=config.inference_max_new_tokens,
@@ -194,7 +195,8 @@ def _score(
         answers = answers_from_model(
             examples, config.model, config.sampling, config.engine, cache, config.engine_options
         )
-    return answers, score_pool(examples, answers.text_by_id, load_reward(config.metric), keep_at or path)
+    reward = load_reward_on(config.metric, config.scoring_cluster)
+    return answers, score_pool(examples, answers.text_by_id, reward, keep_at or path)
 
 
 def _draw(examples: Sequence[Example], config: GrpoDataConfig) -> list[Example]:
