@@ -94,10 +94,13 @@ def check_model_folder(folder: Path) -> None:
 def _merged(trainer: Any, tokenizer: Any, settings: RunSettings) -> Any:  # noqa: ANN401
     """The whole model with its LoRA weights merged: from memory, or from the adapter's files where it is split."""
     if not trainer.is_fsdp_enabled and not hasattr(next(trainer.model.parameters()), "ds_id"):  # ZeRO-3 gives ids
-        return trainer.accelerator.unwrap_model(trainer.model).merge_and_unload()
+        tuned = trainer.accelerator.unwrap_model(trainer.model)
+        if next(tuned.parameters()).device.type == "cpu":
+            tuned = tuned.float()  # bfloat16 would round away much of a small change, and a CPU answers in float32
+        return tuned.merge_and_unload()
     from peft import PeftModel
 
-    base = load_policy(settings.model, tokenizer)
+    base = load_policy(settings.model, tokenizer, settings.args.trust_remote_code)
     return PeftModel.from_pretrained(base, str(Path(settings.args.output_dir) / ADAPTER)).merge_and_unload()
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from bleuberi.artifacts import folder_lock, read_manifest, write_text
 from bleuberi.errors import UserError
 from bleuberi.training.checkpoints import MARK, find_checkpoints, read_mark, set_aside_incomplete, step_of
+from bleuberi.training.completion_samples import cut_samples
 
 if TYPE_CHECKING:
     from transformers import TrainerCallback
@@ -64,7 +65,9 @@ def start_run(folder: Path, args: Any, asked: dict[str, Any]) -> str | None:  # 
         with hold_folder(args):  # what looks cut short may be a living run's
             set_aside_incomplete(folder, but=checkpoint)
             inside = checkpoint is not None and checkpoint.resolve().parent == folder.resolve()
-            _cut_metrics(folder / METRICS, step_of(checkpoint) if checkpoint and inside else 0)
+            last_step = step_of(checkpoint) if checkpoint and inside else None
+            _cut_metrics(folder / METRICS, last_step or 0)
+            cut_samples(folder, last_step)
         if checkpoint is not None:
             log.info("Going on from %s", checkpoint)
     return str(checkpoint) if checkpoint is not None else None
@@ -94,8 +97,13 @@ def check_named_checkpoint(checkpoint: Path, asked: dict[str, Any]) -> None:
 
 def _cut_metrics(path: Path, last_step: int) -> None:
     if path.is_file():
-        kept = [entry for entry in read_metrics(path.parent) if 0 < entry["step"] <= last_step]
+        kept = [entry for entry in read_metrics(path.parent) if 0 < entry["step"] <= last_step and not _closes(entry)]
         write_text(path, "".join(json.dumps(entry) + "\n" for entry in kept))
+
+
+def _closes(entry: dict[str, Any]) -> bool:
+    """Whether a run that ended wrote it: one that the monitor stopped, and that now goes on, has not."""
+    return "train_runtime" in entry
 
 
 def _refuse_other(folder: Path, state: str, before: dict[str, Any], asked: dict[str, Any]) -> None:

@@ -38,7 +38,7 @@ def train_sft(settings: RunSettings) -> Path:
         log.info("%s is trained already, with the same settings", folder)
         publish(folder, repository, settings)
         return folder
-    tokenizer = load_policy_tokenizer(settings.model.model_name_or_path)
+    tokenizer = load_policy_tokenizer(settings.model.model_name_or_path, settings.args.trust_remote_code)
     pairs = [to_prompt_and_completion(row[MESSAGES]) for row in rows]
     tokens = [to_sft_tokens(tokenizer, pair["prompt"], pair["completion"]) for pair in pairs]
     limit = settings.args.max_length
@@ -58,7 +58,7 @@ def train_sft(settings: RunSettings) -> Path:
     checkpoint = start_run(folder, settings.args, asked)
     join_processes(settings.args)
     trainer = SFTTrainer(
-        model=load_policy(settings.model, tokenizer),
+        model=load_policy(settings.model, tokenizer, settings.args.trust_remote_code),
         args=settings.args,
         train_dataset=Dataset.from_list([row._asdict() for row in tokens]),
         processing_class=tokenizer,
