@@ -9,7 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from bleuberi.cli.engine_flags import add_engine_flags, take_engine_options
-from bleuberi.cli.parser import Parser, run
+from bleuberi.cli.parser import Parser, hide_secrets_in_tracebacks, run
 from bleuberi.columns import SHORT_REFERENCE_NAMES
 from bleuberi.plain_text import say
 
@@ -32,8 +32,9 @@ def grpo_parser(prog: str) -> Parser:
         nargs="+",
         default=["gold"],
         metavar="NAME",
-        help=f"references: columns ref_output_NAME ({known})",
+        help=f"references: columns ref_output_NAME ({known}), or all",
     )
+    add("--min_references", type=int, metavar="N", help="how many of them a row needs; without it each (of all: 1)")
     add(
         "--selection_mode",
         choices=("random", "easy", "medium", "hard", "signal"),
@@ -142,4 +143,5 @@ def front_door(argv: Sequence[str]) -> int:
 
 def main() -> None:
     """Entry of the front door."""
+    hide_secrets_in_tracebacks()
     sys.exit(run(front_door, sys.argv[1:]))

@@ -124,7 +124,13 @@ def _evaluate(places: Places, model: str) -> None:
          "by prompt, with a 95 % interval.")  # fmt: skip
     words = ["--models", f"base={model}", f"grpo={places.run / 'grpo'}", f"sft={places.run / 'sft'}"]
     words += ["--prompts", str(places.root / "pool/held_out.jsonl"), "--ref_models", *REFERENCES]
-    words += ["--max_new_tokens", str(MAX_NEW_TOKENS), "--cache_dir", str(places.data / "inference_outputs")]
+    words += [
+        "--length_control",
+        "--max_new_tokens",
+        str(MAX_NEW_TOKENS),
+        "--cache_dir",
+        str(places.data / "inference_outputs"),
+    ]
     _run("evaluate", evaluate.main, [*words, "--output_dir", str(places.run / "evaluation")])
 
 
