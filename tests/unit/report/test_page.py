@@ -208,3 +208,13 @@ def test_examples_are_thinned_until_the_page_is_small(tmp_path, monkeypatch):
     browsers = [browser for one in build([tmp_path]) for browser in one.browsers]
     assert sum(len(json.dumps(browser.rows)) for browser in browsers) <= 12_000
     assert any(f"Only {len(browser.rows)} of them fit" in browser.note for browser in browsers)
+
+
+def test_a_reward_of_ones_own_keeps_its_signature(tmp_path):
+    write_run(tmp_path / "run", reward="mine", signature="mine|v:1")
+    for name in ("manifest.json", "started.json"):
+        path = tmp_path / "run" / name
+        path.write_text(path.read_text().replace('"reward_funcs": ["mine"]', '"reward_funcs": ["my.module:Mine"]'))
+    run = section(build([tmp_path]), "training run")
+    assert run.charts[0].signature == "mine|v:1"
+    assert run.signatures["reward mine"] == "mine|v:1"

@@ -122,7 +122,7 @@ def intervals(values: list[Row], label: str, *, form: str = ".3f", zero_line: fl
     x: Row = {
         "type": "quantitative",
         "scale": {"zero": False, "nice": True},
-        "axis": {"title": label, "tickCount": 5, "grid": True, "format": "~g"},
+        "axis": {"title": label, "tickCount": 4, "grid": True, "format": "~g"},
     }
     color: Row = {"field": "group", "type": "nominal", "scale": colors(groups)}
     if len(groups) == 1:
