@@ -7,7 +7,7 @@ A model can gain BLEU by either, and they say which.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Literal, NamedTuple
 
 from bleuberi.errors import UserError
@@ -76,9 +76,9 @@ class Measure(NamedTuple):
         return None if self.role == "length" else "higher"
 
 
-def measures(metrics: Sequence[str]) -> list[Measure]:
+def measures(metrics: Sequence[str], load: Callable[[str], Reward] = load_reward) -> list[Measure]:
     """The rewards of those names, BLEU's factors where it is among them, and words. Errors: `UserError`."""
-    asked = [load_reward(name) for name in dict.fromkeys(metrics)]
+    asked = [load(name) for name in dict.fromkeys(metrics)]
     chosen = [Measure(reward.name, reward, "score") for reward in asked]
     if any(reward.name == BLEU for reward in asked):
         parts: list[TextReward] = [BrevityPenaltyAlone(), *(BleuPrecision(n) for n in range(1, MAX_ORDER + 1))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from bleuberi.errors import UserError
@@ -35,7 +36,8 @@ def read_models(words: Sequence[str]) -> tuple[EvaluatedModel, ...]:
     models = []
     for word in words:
         name, _, model = word.partition("=")
-        entry = EvaluatedModel(name, model)
+        # No shell expands a ~ in the middle of a word.
+        entry = EvaluatedModel(name, str(Path(model).expanduser()) if model.startswith("~") else model)
         if not model or not entry.group or name.endswith("@") or name.count("@") > 1 or ":" in name:
             raise UserError(
                 f"--models got {word!r}.",
