@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bleuberi.cli.engine_flags import add_engine_flags, take_engine_options
 from bleuberi.cli.parser import Parser
+from bleuberi.plain_text import say
 
 NAMES = "mt_bench, arena_hard_v1, arena_hard_v2, wildbench, alpaca_eval"
 
@@ -34,8 +35,8 @@ def answers(argv: Sequence[str]) -> int:
     harness = find_harness(arguments["harness"])
     arguments["models"] = read_models(arguments["models"])
     for path in write_harness_answers(HarnessConfig(**arguments)):
-        print(path)
-    print(f"Format: {harness.checked}")
+        say(path)
+    say(f"Format: {harness.checked}")
     return 0
 
 
@@ -54,8 +55,8 @@ def scores(argv: Sequence[str]) -> int:
     content = read_harness_results(arguments.harness, arguments.files)
     print_table(*benchmark_rows(content))
     for warning in content["warnings"]:
-        print(f"Mind: {warning}")
+        say(f"Mind: {warning}")
     if arguments.output_dir is not None:
         write_json(arguments.output_dir / "benchmark.json", content)
-        print(f"Everything is in {arguments.output_dir}")
+        say(f"Everything is in {arguments.output_dir}")
     return 0

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from bleuberi.cli.engine_flags import add_engine_flags, take_engine_options
 from bleuberi.cli.parser import Parser
 from bleuberi.errors import UserError
+from bleuberi.plain_text import say
 
 
 def make_parser() -> Parser:
@@ -77,13 +77,14 @@ def main(argv: Sequence[str]) -> int:
     saved = report.read_evaluation(folder)
     report.write_comparison(saved, folder)
     report.print_comparison(saved)
-    print(f"Everything is in {folder}")
+    say(f"Everything is in {folder}")
     return 0
 
 
 def _take_judge(arguments: dict[str, Any]) -> Any:  # noqa: ANN401 - a JudgeConfig or None, loaded only here
     """The judge's flags, taken out of `arguments`. Errors: `UserError`."""
     from bleuberi.evaluation.judge import JudgeConfig
+    from bleuberi.generation import EngineOptions
 
     names = ("judge_url", "judge_api_key_env", "judge_pairs", "judge_max_new_tokens", "judge_temperature")
     given = {name.removeprefix("judge_"): arguments.pop(name) for name in names}
@@ -100,11 +101,11 @@ def _take_judge(arguments: dict[str, Any]) -> Any:  # noqa: ANN401 - a JudgeConf
         if not other or not base:
             raise UserError(f"--judge_pairs got {word!r}.", "Write A:B, e.g. grpo:sft.")
         pairs.append((other, base))
-    options = replace(
-        arguments["engine_options"],
+    engine = arguments["engine_options"]  # of the models: its patience alone is the judge's too
+    options = EngineOptions(
         base_url=given["url"],
         api_key_env=given["api_key_env"],
-        answers=None,
-        engine_args={},
+        concurrency=engine.concurrency,
+        timeout_seconds=engine.timeout_seconds,
     )
     return JudgeConfig(model, tuple(pairs), options, given["max_new_tokens"], given["temperature"])

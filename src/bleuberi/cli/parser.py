@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from bleuberi.errors import UserError
+from bleuberi.plain_text import plain, say
 
 Command = Callable[[Sequence[str]], int]
 
@@ -45,11 +46,18 @@ def run(command: Command, argv: Sequence[str]) -> int:
     try:
         return command(argv)
     except UserError as error:
-        print(f"Error: {error.what}\n{error.cure}", file=sys.stderr)
+        say(f"Error: {error.what}\n{error.cure}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("Stopped. What was finished is saved: run the same command to go on.", file=sys.stderr)
+        say("Stopped. What was finished is saved: run the same command to go on.", file=sys.stderr)
         return 130
+
+
+class _PlainFormatter(logging.Formatter):
+    """Messages quote prompts, names and paths."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return plain(super().format(record))
 
 
 def talk_on_stderr() -> None:
@@ -57,7 +65,7 @@ def talk_on_stderr() -> None:
     logger = logging.getLogger("bleuberi")
     if not logger.handlers:
         handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(logging.Formatter("%(message)s"))
+        handler.setFormatter(_PlainFormatter("%(message)s"))
         logger.addHandler(handler)
         logger.setLevel(logging.INFO)
         logger.propagate = False

@@ -79,7 +79,7 @@ def evaluate(config: EvaluationConfig) -> Evaluation:
 
 
 def _measures(config: EvaluationConfig) -> list[Measure]:
-    chosen = measures(config.scored_by)
+    chosen = measures(config.scored_by, config.engine_options.cluster if config.engine == "ray" else None)
     needing = [measure.name for measure in chosen if getattr(measure.reward, "needs_references", True)]
     if config.no_references and needing:
         raise UserError(

@@ -7,15 +7,17 @@ A model can gain BLEU by either, and they say which.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple
 
+from bleuberi.cluster import ClusterOptions
 from bleuberi.errors import UserError
 from bleuberi.evaluation.baselines import BrevityPenaltyAlone
 from bleuberi.records import Example
-from bleuberi.rewards import Reward, load_reward
+from bleuberi.rewards import Reward
 from bleuberi.rewards.base import TextReward
 from bleuberi.rewards.bleu_python import MAX_ORDER, clipped, compile_references, ngrams, precisions
+from bleuberi.rewards.on_cluster import load_reward_on
 from bleuberi.rewards.tokens import tokenize_13a
 
 Role = Literal["score", "part", "length"]
@@ -76,9 +78,12 @@ class Measure(NamedTuple):
         return None if self.role == "length" else "higher"
 
 
-def measures(metrics: Sequence[str], load: Callable[[str], Reward] = load_reward) -> list[Measure]:
-    """The rewards of those names, BLEU's factors where it is among them, and words. Errors: `UserError`."""
-    asked = [load(name) for name in dict.fromkeys(metrics)]
+def measures(metrics: Sequence[str], cluster: ClusterOptions | None = None) -> list[Measure]:
+    """The rewards of those names, BLEU's factors where it is among them, and words.
+
+    `cluster`: whose workers compute the rewards; this process where it is None. Errors: `UserError`.
+    """
+    asked = [load_reward_on(name, cluster) for name in dict.fromkeys(metrics)]
     chosen = [Measure(reward.name, reward, "score") for reward in asked]
     if any(reward.name == BLEU for reward in asked):
         parts: list[TextReward] = [BrevityPenaltyAlone(), *(BleuPrecision(n) for n in range(1, MAX_ORDER + 1))]

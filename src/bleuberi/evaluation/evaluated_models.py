@@ -36,7 +36,7 @@ def read_models(words: Sequence[str]) -> tuple[EvaluatedModel, ...]:
     models = []
     for word in words:
         name, _, model = word.partition("=")
-        # No shell expands a ~ in the middle of a word.
+        # No shell expands a ~ behind a `=`.
         entry = EvaluatedModel(name, str(Path(model).expanduser()) if model.startswith("~") else model)
         if not model or not entry.group or name.endswith("@") or name.count("@") > 1 or ":" in name:
             raise UserError(

@@ -15,7 +15,17 @@ from pathlib import Path
 from bleuberi.artifacts import content_hash, folder_lock, json_hash, read_shard, write_json
 from bleuberi.columns import model_short_name
 from bleuberi.generation.answer_store import AnswerStore, in_batches, shard_paths, to_output
-from bleuberi.generation.base import Engine, OnOutput, Output, Request, Sampling, StreamingEngine
+from bleuberi.generation.base import (
+    AnyEngine,
+    Engine,
+    OnOutput,
+    Output,
+    Request,
+    Sampling,
+    Shard,
+    ShardingEngine,
+    StreamingEngine,
+)
 from bleuberi.generation.model_identity import ModelIdentity
 from bleuberi.generation.progress import answer_progress
 from bleuberi.records import Conversation
@@ -29,12 +39,10 @@ _COUNT_ROWS = 16_384
 class CachedEngine:
     """Answers from `cache_folder` where it can; loads the engine only where an answer is missing."""
 
-    def __init__(
-        self, identity: ModelIdentity, make_engine: Callable[[], Engine | StreamingEngine], cache_folder: Path
-    ) -> None:
+    def __init__(self, identity: ModelIdentity, make_engine: Callable[[], AnyEngine], cache_folder: Path) -> None:
         self.identity = identity
         self._make_engine = make_engine
-        self._engine: Engine | StreamingEngine | None = None
+        self._engine: AnyEngine | None = None
         self._cache_folder = cache_folder
         self.answered_now = 0  # rows that this object had to generate
         self._unanswered: dict[str, Output] = {}  # by prompt key; they are asked again by the next run
@@ -96,7 +104,7 @@ class CachedEngine:
 
     def _fill(
         self,
-        engine: Engine | StreamingEngine,
+        engine: AnyEngine,
         store: AnswerStore,
         conversations: Iterable[Conversation],
         sampling: Sampling,
@@ -122,22 +130,32 @@ class CachedEngine:
 
     def _fill_by_shards(
         self,
-        engine: Engine,
+        engine: Engine | ShardingEngine,
         store: AnswerStore,
         conversations: Iterable[Conversation],
         sampling: Sampling,
         on_output: OnOutput,
     ) -> None:
-        for batch in in_batches(conversations, engine.shard_rows):
-            keys = [prompt_key(conversation) for conversation in batch]
-            # One question may stand twice in a pool; it is asked once.
-            asked = {key: row for key, row, new in zip(keys, batch, store.missing(keys), strict=True) if new}
-            if not asked:
-                continue
-            shard = content_hash(str(sampling.seed), *asked)
-            outputs = engine.generate(list(asked.values()), sampling, int(shard[:8], 16), on_output)
-            store.write(shard[:16], list(asked), outputs)
-            self.answered_now += len(asked)
+        in_work: set[str] = set()
+
+        def shards() -> Iterator[Shard]:
+            for batch in in_batches(conversations, engine.shard_rows):
+                keys = [prompt_key(conversation) for conversation in batch]
+                # One question may stand twice in a pool; it is asked once.
+                asked = {
+                    key: row
+                    for key, row, new in zip(keys, batch, store.missing(keys), strict=True)
+                    if new and key not in in_work
+                }
+                if asked:
+                    in_work.update(asked)
+                    name = content_hash(str(sampling.seed), *asked)
+                    yield Shard(name[:16], list(asked), list(asked.values()), int(name[:8], 16))
+
+        for shard, outputs in _answer_shards(engine, shards(), sampling, on_output):
+            store.write(shard.name, shard.keys, outputs)
+            in_work.difference_update(shard.keys)
+            self.answered_now += len(shard.keys)
 
     def _fill_as_they_come(
         self,
@@ -168,6 +186,19 @@ class CachedEngine:
             store.seal()
         finally:
             store.close()
+
+
+def _answer_shards(
+    engine: Engine | ShardingEngine, shards: Iterable[Shard], sampling: Sampling, on_output: OnOutput
+) -> Iterator[tuple[Shard, list[Output]]]:
+    if isinstance(engine, ShardingEngine):
+        for shard, outputs in engine.answer_shards(shards, sampling):
+            for output in outputs:
+                on_output(output)
+            yield shard, outputs
+    else:
+        for shard in shards:
+            yield shard, engine.generate(shard.conversations, sampling, shard.seed, on_output)
 
 
 def sample_seed(seed: int, sample: int) -> int:

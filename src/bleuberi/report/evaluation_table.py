@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bleuberi.artifacts import write_text
+from bleuberi.plain_text import one_line, plain, say
 from bleuberi.report.style import BLUE, INK, MUTED, new_figure, save, title
 
 Rows = list[list[str]]
@@ -133,8 +134,15 @@ def verdicts(evaluation: dict[str, Any]) -> list[str]:
 
 def markdown_table(header: list[str], rows: Rows) -> str:
     """The table as Markdown."""
-    lines = ["| " + " | ".join(cells) + " |" for cells in (header, ["---"] * len(header), *rows)]
+    lines = [
+        "| " + " | ".join(_cell(cell) for cell in cells) + " |" for cells in (header, ["---"] * len(header), *rows)
+    ]
     return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    """Words of a file as one harmless cell of Markdown."""
+    return one_line(text).replace("|", "\\|").replace("<", "&lt;")
 
 
 def print_table(header: list[str], rows: Rows, text_columns: int = 2) -> None:
@@ -147,7 +155,7 @@ def print_table(header: list[str], rows: Rows, text_columns: int = 2) -> None:
     for place, name in enumerate(header):
         table.add_column(name, justify="left" if place < text_columns else "right", no_wrap=place >= text_columns)
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(plain(cell)) for cell in row))
     Console().print(table)
 
 
@@ -163,9 +171,9 @@ def print_comparison(evaluation: dict[str, Any]) -> None:
             print_table(header, rows, text_columns)
             print()
     for sentence in verdicts(evaluation):
-        print(sentence)
+        say(sentence)
     for warning in evaluation["warnings"]:
-        print(f"Mind: {warning}")
+        say(f"Mind: {warning}")
 
 
 def draw_differences(evaluation: dict[str, Any], path: Path) -> None:

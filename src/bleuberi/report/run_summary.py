@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bleuberi.artifacts import write_text
+from bleuberi.plain_text import one_line
 from bleuberi.report.evaluation_table import markdown_table, read_evaluation, table_rows, verdicts
 from bleuberi.report.training_curves import draw_grpo_curves, draw_sft_curve, read_metrics
 
@@ -98,4 +99,4 @@ def _examples(evaluation: Path, saved: dict[str, Any], count: int = 3) -> list[s
 
 def _quoted(text: str) -> str:
     """Model text as one harmless line of Markdown."""
-    return "`" + " ".join(text.split()).replace("`", "'") + "`"
+    return "`" + one_line(text).replace("`", "'") + "`"
