@@ -56,7 +56,14 @@ def config_values(argv: Sequence[str]) -> dict[str, Any]:
 def read_as_if(method: Method, argv: Sequence[str], processes: int) -> RunSettings:
     """The settings, read by TRL's own classes for that many processes. Errors: as `read_settings`."""
     with assumed_machine(processes):
-        settings = read_settings(method, argv)
+        try:
+            settings = read_settings(method, argv)
+        except MissingExtraError as error:
+            if error.package != "vllm":
+                raise
+            # The machine that it is meant for may have it; that it is missing here is told among the versions.
+            settings = read_settings(method, [*argv, "--use_vllm", "false"])
+            settings.args.use_vllm = True
         # Both are worked out on first use, so they are asked while the assumption holds.
         if settings.args.world_size != processes:
             raise AssertionError("the number of processes was not assumed")
