@@ -15,7 +15,7 @@ from bleuberi.training.run_config import RunSettings
 CPU_PROCESS: Final = 0.6e9  # Python with torch, transformers and trl, measured (docs/preflight.md)
 GPU_PROCESS: Final = 0.9e9  # a CUDA context and its libraries' workspaces; a usual figure, not measured by us
 _TILE_TOKENS, _TILE_VOCABULARY = 4096, 32768  # of TRL's fused output layer
-_CPU_BESIDES = 0.7  # measured on a CPU beyond the activations counted, as a share of them (docs/preflight.md)
+_CPU_HOLES = 0.7  # of the activations: what the C library holds free between them, measured (docs/preflight.md)
 _CPU_TILES = 8  # 32-bit tensors of a tile's size that its torch form has alive at once
 
 
@@ -178,7 +178,7 @@ def _loss_phase(
         head += 4.0 * sizes.head
     parts = {"activations": kept, "output layer": head}
     if args.use_cpu:
-        parts["kept besides"] = _CPU_BESIDES * kept
+        parts["holes of the C allocator"] = _CPU_HOLES * kept
     return parts
 
 

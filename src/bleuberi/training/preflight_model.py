@@ -119,7 +119,7 @@ class MetaModel:
         self.model.gradient_checkpointing_enable({"use_reentrant": False})
         kept = self._kept_bytes(rows, length)
         self.model.gradient_checkpointing_disable()
-        return kept + full // max(1, self.config.num_hidden_layers)
+        return kept + full // max(1, int(self.config.num_hidden_layers))
 
     def _kept_bytes(self, rows: int, length: int) -> int:
         import torch
