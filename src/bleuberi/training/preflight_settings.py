@@ -6,8 +6,10 @@ The config classes ask the machine for a bf16 GPU and for the number of processe
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
 
@@ -62,12 +64,24 @@ def read_as_if(method: Method, argv: Sequence[str], processes: int) -> RunSettin
             if error.package != "vllm":
                 raise
             # The machine that it is meant for may have it; that it is missing here is told among the versions.
-            settings = read_settings(method, [*argv, "--use_vllm", "false"])
-            settings.args.use_vllm = True
+            with _assumed_package("vllm"):
+                settings = read_settings(method, argv)
         # Both are worked out on first use, so they are asked while the assumption holds.
         if settings.args.world_size != processes:
             raise AssertionError("the number of processes was not assumed")
     return settings
+
+
+@contextmanager
+def _assumed_package(name: str) -> Iterator[None]:
+    """Within it, a package that is looked for by its name alone seems to be installed."""
+    find = importlib.util.find_spec
+    found = ModuleSpec(name, None)
+    importlib.util.find_spec = lambda wanted, package=None: found if wanted == name else find(wanted, package)
+    try:
+        yield
+    finally:
+        importlib.util.find_spec = find
 
 
 @contextmanager
