@@ -73,11 +73,11 @@ def read_as_if(method: Method, argv: Sequence[str], processes: int) -> RunSettin
 
 
 @contextmanager
-def _assumed_package(name: str) -> Iterator[None]:
+def _assumed_package(assumed: str) -> Iterator[None]:
     """Within it, a package that is looked for by its name alone seems to be installed."""
     find = importlib.util.find_spec
-    found = ModuleSpec(name, None)
-    importlib.util.find_spec = lambda wanted, package=None: found if wanted == name else find(wanted, package)
+    found = ModuleSpec(assumed, None)
+    importlib.util.find_spec = lambda name, package=None: found if name == assumed else find(name, package)
     try:
         yield
     finally:
