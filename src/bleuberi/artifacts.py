@@ -23,6 +23,7 @@ from typing import Any, Final
 
 from bleuberi import __version__
 from bleuberi.errors import UserError
+from bleuberi.redaction import redact_value, redact_words
 
 SCHEMA_VERSION: Final = 1
 MANIFEST: Final = "manifest.json"
@@ -52,6 +53,22 @@ def file_hash(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def local_path(name: str) -> Path:
+    """The path that a word means, `~` filled in, whether it is there or not.
+
+    Errors: `UserError` for what no file system takes, such as 300 letters or the home of nobody.
+    """
+    try:
+        path = Path(name).expanduser()
+        path.exists()
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise UserError(
+            f"{name[:80]!r} can be no path and no name here: {reason}.", "Check it, and type it again."
+        ) from error
+    return path
+
+
 def library_versions() -> dict[str, str]:
     """Versions of this package, Python and the libraries that decide numbers, as far as installed."""
     found = {"bleuberi": __version__, "python": sys.version.split()[0]}
@@ -62,13 +79,16 @@ def library_versions() -> dict[str, str]:
 
 
 def make_manifest(kind: str, config: Json, **facts: object) -> dict[str, Any]:
-    """A manifest's content: what it is of, the settings that made it, and whatever `facts` the maker knows."""
+    """A manifest's content: what it is of, the settings that made it, and whatever `facts` the maker knows.
+
+    Keys and tokens are left out, of the command line too.
+    """
     return {
         "schema_version": SCHEMA_VERSION,
         "kind": kind,
-        "config": dict(config),
-        **facts,
-        "command": sys.argv,
+        "config": redact_value(dict(config)),
+        **redact_value(facts),
+        "command": redact_words(sys.argv),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": library_versions(),
     }
@@ -102,7 +122,17 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, value: object) -> None:
     """Write JSON whole or not at all, readable by people."""
-    write_text(path, json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+    write_text(path, readable_json(value, indent=2) + "\n")
+
+
+def readable_json(value: object, indent: int | None = None) -> str:
+    """JSON with its letters as they are; escaped where they include what no file holds (half of a surrogate pair)."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent, default=str)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, ensure_ascii=True, indent=indent, default=str)
+    return text
 
 
 def read_json(path: Path) -> Any:  # noqa: ANN401 - whatever was written

@@ -6,6 +6,7 @@ The pool's columns are those of the Hugging Face data set `yapeichang/BLEUBERI-T
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -19,6 +20,8 @@ REFERENCE_PREFIX: Final = "ref_output_"
 ALL_REFERENCES: Final = "all"  # as the only name of --ref_models: whatever references a row has
 GOLD: Final = "gold"
 MAX_NAME_BYTES: Final = 100
+_MARKED: Final = re.compile(r"-[0-9a-f]{8}$")
+MAX_FILE_NAME_BYTES: Final = 255  # of every file system in use
 MAX_LABEL_BYTES: Final = 200  # a generated name; endings are added to it, and file systems take 255
 
 SHORT_REFERENCE_NAMES: Final = {
@@ -69,13 +72,19 @@ def asks_all(ref_models: Sequence[str]) -> bool:
 
 
 def safe_name(text: str) -> str:
-    """`text` as one harmless path component: odd characters become `_`, and it is kept short."""
+    """`text` as one harmless path component, no two texts with the same one: odd characters become `_`, it is kept
+    short, and what was changed is told apart by a hash of what it was."""
     kept = "".join(char if char.isalnum() or char in "._-+@" else "_" for char in text).lstrip(".") or "unnamed"
-    return _shortened(kept, MAX_NAME_BYTES)
+    if kept == text and not _MARKED.search(text):  # a text that ends like a mark could be taken for another's
+        return _shortened(kept, MAX_NAME_BYTES)
+    return _shortened(f"{kept.rstrip('_') or 'unnamed'}-{_mark(text)}", MAX_NAME_BYTES)
 
 
 def model_short_name(model: str) -> str:
-    """A model's part in file names: the last component of a hub id or a path, e.g. `Qwen2.5-7B`."""
+    """A model's part in file names: the last component of a hub id or a path, e.g. `Qwen2.5-7B`.
+
+    Models of two owners may share it; whatever is looked up by it is checked by its content.
+    """
     return safe_name(model.rstrip("/").rsplit("/", 1)[-1])
 
 
@@ -88,5 +97,8 @@ def _shortened(name: str, max_bytes: int) -> str:
     """The name cut to size; what was cut is told apart by a hash."""
     if len(name.encode()) <= max_bytes:
         return name
-    mark = hashlib.sha256(name.encode()).hexdigest()[:8]
-    return name.encode()[: max_bytes - 9].decode(errors="ignore") + "-" + mark
+    return name.encode()[: max_bytes - 9].decode(errors="ignore") + "-" + _mark(name)
+
+
+def _mark(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]

@@ -16,7 +16,7 @@ def test_reference_labels_use_the_methods_short_names():
 
 @pytest.mark.parametrize(
     ("model", "name"),
-    [("Qwen/Qwen2.5-7B", "Qwen2.5-7B"), ("/models/tiny/", "tiny"), ("tiny", "tiny"), ("a/b c", "b_c")],
+    [("Qwen/Qwen2.5-7B", "Qwen2.5-7B"), ("/models/tiny/", "tiny"), ("tiny", "tiny"), ("a/b c", "b_c-47d8a4a8")],
 )
 def test_models_are_named_by_their_last_component(model, name):
     assert model_short_name(model) == name
@@ -27,9 +27,44 @@ def test_names_are_harmless_and_short(first, second):
     name = safe_name(first)
     assert name
     assert "/" not in name
+    assert first == second or name != safe_name(second)
     assert not name.startswith(".")
     assert len(pool_label([name, safe_name(second)] * 3).encode()) <= MAX_LABEL_BYTES
 
 
 def test_long_names_stay_apart():
     assert safe_name("x" * 300 + "a") != safe_name("x" * 300 + "b")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a b",
+        "a_b",
+        "a/b",
+        "a\\b",
+        "a\x00b",
+        "../a_b",
+        "..",
+        ".a_b",
+        "a_b-0123abcd",
+        "a\ud800b",
+        "é",
+        "e\u0301",
+        "x" * 300,
+    ],
+)
+def test_no_two_names_collide(text):
+    others = [
+        "a:b",
+        "a?b",
+        "a__b",
+        "_a_b",
+        "unnamed",
+        "...",
+        "a_b-" + safe_name("a b")[-8:],
+        safe_name("a b"),
+        safe_name(".."),
+    ]
+    assert safe_name(text) not in [safe_name(other) for other in others if other != text]
+    assert len(safe_name(text).encode()) <= 100

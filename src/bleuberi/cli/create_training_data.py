@@ -9,8 +9,9 @@ from dataclasses import fields
 from pathlib import Path
 
 from bleuberi.cli.engine_flags import add_engine_flags, take_engine_options
-from bleuberi.cli.parser import Parser, run
+from bleuberi.cli.parser import Parser, hide_secrets_in_tracebacks, run
 from bleuberi.columns import SHORT_REFERENCE_NAMES
+from bleuberi.plain_text import say
 
 _POOL = "yapeichang/BLEUBERI-Tulu3-50k"
 
@@ -116,7 +117,7 @@ def grpo(argv: Sequence[str], prog: str = "bleuberi data grpo") -> int:
                 draw_score_histogram(path, made.metric, made.signature, *scores)
 
     made = create_grpo_data(GrpoDataConfig(**arguments, signal=SignalSettings(**signal) if signal else None), draw)
-    print(f"{made.rows} examples in {made.folder}")
+    say(f"{made.rows} examples in {made.folder}")
     return 0
 
 
@@ -126,7 +127,7 @@ def sft(argv: Sequence[str], prog: str = "bleuberi data sft") -> int:
     from bleuberi.pipelines.create_sft_data import SftDataConfig, create_sft_data
 
     made = create_sft_data(SftDataConfig(**arguments))
-    print(f"{made.rows} prompt-response pairs in {made.folder}")
+    say(f"{made.rows} prompt-response pairs in {made.folder}")
     return 0
 
 
@@ -142,4 +143,5 @@ def front_door(argv: Sequence[str]) -> int:
 
 def main() -> None:
     """Entry of the front door."""
+    hide_secrets_in_tracebacks()
     sys.exit(run(front_door, sys.argv[1:]))

@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import errno
 import logging
 import sys
+import traceback
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from types import TracebackType
+from typing import Final, NoReturn
 
 from bleuberi.errors import UserError
+from bleuberi.plain_text import plain, say
+from bleuberi.redaction import redact, remember_secrets
+
+# What a file system says about a path: the user's to mend, wherever it comes up.
+_REFUSALS: Final = frozenset(
+    {
+        errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENOSPC,
+        errno.EROFS, errno.EDQUOT,
+    }
+)  # fmt: skip
 
 Command = Callable[[Sequence[str]], int]
 
@@ -41,15 +54,44 @@ class Parser(argparse.ArgumentParser):
 
 def run(command: Command, argv: Sequence[str]) -> int:
     """Run a command: expected trouble is two lines and exit code 2; a bug keeps its traceback."""
+    remember_secrets(argv)
     talk_on_stderr()
     try:
         return command(argv)
     except UserError as error:
-        print(f"Error: {error.what}\n{error.cure}", file=sys.stderr)
-        return 2
+        return _tell(error)
+    except OSError as error:
+        if error.errno not in _REFUSALS or error.filename is None:
+            raise
+        return _tell(
+            UserError(
+                f"{error.filename!s:.120} cannot be used: {error.strerror}.", "Check the path and who may use it."
+            )
+        )
     except KeyboardInterrupt:
-        print("Stopped. What was finished is saved: run the same command to go on.", file=sys.stderr)
+        say("Stopped. What was finished is saved: run the same command to go on.", file=sys.stderr)
         return 130
+
+
+def _tell(error: UserError) -> int:
+    say(redact(f"Error: {error.what}\n{error.cure}"), file=sys.stderr)
+    return 2
+
+
+class RedactingFormatter(logging.Formatter):
+    """Messages quote prompts, names and paths, and a library's error what it was given."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return plain(redact(super().format(record)))
+
+
+def hide_secrets_in_tracebacks() -> None:
+    """A bug's traceback goes into reports and chats: keys are hidden in it too."""
+
+    def show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        sys.stderr.write(redact("".join(traceback.format_exception(kind, error, trace))))
+
+    sys.excepthook = show
 
 
 def talk_on_stderr() -> None:
@@ -57,7 +99,7 @@ def talk_on_stderr() -> None:
     logger = logging.getLogger("bleuberi")
     if not logger.handlers:
         handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(logging.Formatter("%(message)s"))
+        handler.setFormatter(RedactingFormatter("%(message)s"))
         logger.addHandler(handler)
         logger.setLevel(logging.INFO)
         logger.propagate = False

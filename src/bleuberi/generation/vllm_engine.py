@@ -58,14 +58,18 @@ def sampling_kwargs(sampling: Sampling, stop_ids: Sequence[int], seed: int) -> d
 class VllmEngine:
     """Feeds vLLM row by row: its continuous batching never runs dry between shards, and each answer is kept at once."""
 
-    def __init__(self, model: str, **options: Any) -> None:  # noqa: ANN401 - vLLM's own options, e.g. tensor_parallel_size
-        """Load the model. Errors: `UserError` where vLLM is not installed, or refuses the model or an option."""
+    def __init__(self, model: str, *, trust_remote_code: bool = False, **options: Any) -> None:  # noqa: ANN401 - vLLM's own
+        """Load the model, from safetensors unless `load_format` says otherwise.
+
+        Errors: `UserError` where vLLM is not installed, or refuses the model or an option.
+        """
+        options = {"load_format": "safetensors", **options, "trust_remote_code": trust_remote_code}
         try:
             from vllm import LLM
         except ImportError as error:
             raise MissingExtraError("vllm", "vllm", "The vLLM engine") from error
-        self._tokenizer = load_tokenizer(model)
-        self._stop_ids = stop_token_ids(self._tokenizer, _model_eos(model))
+        self._tokenizer = load_tokenizer(model, trust_remote_code)
+        self._stop_ids = stop_token_ids(self._tokenizer, _model_eos(model, trust_remote_code))
         try:
             # "vllm": take no sampling defaults from the model's files.
             self._llm: Any = LLM(model=model, generation_config="vllm", **options)
@@ -103,12 +107,12 @@ class VllmEngine:
                     yield in_work.pop(answer.request_id), to_answer(self._tokenizer, new_ids, self._stop_ids)
 
 
-def _model_eos(model: str) -> int | list[int] | None:
+def _model_eos(model: str, trust_remote_code: bool) -> int | list[int] | None:
     """The end tokens that the model's own files name, as the transformers engine finds them in the loaded model."""
     from transformers import AutoConfig, GenerationConfig
 
     try:
         eos: int | list[int] | None = GenerationConfig.from_pretrained(model).eos_token_id
     except OSError:  # the model has no generation_config.json
-        eos = getattr(AutoConfig.from_pretrained(model), "eos_token_id", None)
+        eos = getattr(AutoConfig.from_pretrained(model, trust_remote_code=trust_remote_code), "eos_token_id", None)
     return eos

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bleuberi import columns
-from bleuberi.artifacts import file_hash, fresh_file, make_manifest, read_json, write_json
+from bleuberi.artifacts import file_hash, fresh_file, make_manifest, read_json, readable_json, write_json
 from bleuberi.data.pool import pool_name, read_questions
 from bleuberi.errors import UserError
 from bleuberi.generation import EngineOptions, cached_engine, check_engine
@@ -177,7 +177,7 @@ def _write(config: ReferencesConfig, engine: CachedEngine, request: dict[str, An
                 found.note(output, flag)
                 text = None if output.finish_reason == "prompt_too_long" else output.text
                 values = {**raw.values, column: text, flag_column: flag}
-                stream.write(json.dumps(values, ensure_ascii=False, default=str) + "\n")
+                stream.write(readable_json(values) + "\n")
         facts = {"rows": found.rows, "flags": dict(found.flags), "served_models": found.served}
         facts["sha256"] = file_hash(partial)
         # Before the file takes its place: a kill between the two leaves a manifest that vouches for nothing.

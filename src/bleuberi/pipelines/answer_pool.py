@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bleuberi.artifacts import file_hash
-from bleuberi.columns import model_short_name, safe_name
+from bleuberi.columns import MAX_FILE_NAME_BYTES, model_short_name
 from bleuberi.data.outputs import read_outputs
 from bleuberi.errors import UserError
 from bleuberi.generation import EngineOptions, cached_engine
@@ -83,9 +83,9 @@ def _imported_answers(
     examples: Sequence[Example], model: str, cache_folder: Path
 ) -> tuple[dict[str, str], dict[str, Any]]:
     """The `{model}_inference_results.csv` that users of the original tool have."""
-    for name in dict.fromkeys((model_short_name(model), safe_name(model))):
+    for name in dict.fromkeys((model_short_name(model), model.replace("/", "_"))):
         path = cache_folder / f"{name}_inference_results.csv"
-        if path.is_file():
+        if len(path.name.encode()) <= MAX_FILE_NAME_BYTES and path.is_file():
             made = read_outputs(path, None)
             found = {row.id: made.text_by_id[row.id] for row in examples if row.id in made.text_by_id}
             log.info("Imported %d outputs from %s (made elsewhere: its sampling is not known)", len(found), path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bleuberi.cluster import ClusterOptions
 from bleuberi.columns import safe_name
 from bleuberi.data.references import check_reference_choice
 from bleuberi.data.selection import SELECTION_MODES, SelectionMode
@@ -49,6 +50,11 @@ class GrpoDataConfig:
     def metric_name(self) -> str | None:
         """The metric's own name, for columns and files; `metric` can be a dotted path."""
         return safe_name(load_reward(self.metric).name) if self.metric is not None else None
+
+    @property
+    def scoring_cluster(self) -> ClusterOptions | None:
+        """Whose workers score; None where this process does."""
+        return self.engine_options.cluster if self.engine == "ray" else None
 
     @property
     def sampling(self) -> Sampling:

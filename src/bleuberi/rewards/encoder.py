@@ -64,7 +64,7 @@ def load_config(model: str) -> Any:  # noqa: ANN401 - transformers has no types
     from transformers import AutoConfig
 
     try:
-        return AutoConfig.from_pretrained(model)
+        return AutoConfig.from_pretrained(model, trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise UserError(
             f"The model {model} could not be loaded: {error}", "Give the folder of a model, or a name on the hub."
@@ -79,8 +79,10 @@ def load_encoder(model: str) -> tuple[Any, Any, int]:
     from transformers import AutoModel, AutoTokenizer
 
     config = load_config(model)
-    tokenizer = AutoTokenizer.from_pretrained(model)
-    encoder = AutoModel.from_pretrained(model, dtype=torch.float32).eval()
+    tokenizer = AutoTokenizer.from_pretrained(model, trust_remote_code=False)
+    encoder = AutoModel.from_pretrained(
+        model, dtype=torch.float32, use_safetensors=True, trust_remote_code=False
+    ).eval()
     encoder.to("cuda" if torch.cuda.is_available() else "cpu")
     # A tokenizer without a limit reports a number of thirty digits, which overflows further down.
     limits = [getattr(config, "max_position_embeddings", MAX_TOKENS_WITHOUT_LIMIT), tokenizer.model_max_length]

@@ -78,8 +78,10 @@ def load_reward_model(name: str) -> tuple[Any, Any, int]:
         )
     on_gpu = torch.cuda.is_available()
     dtype = torch.bfloat16 if on_gpu else torch.float32
-    tokenizer = AutoTokenizer.from_pretrained(name)
-    model = AutoModelForSequenceClassification.from_pretrained(name, dtype=dtype).eval()
+    tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
+    model = AutoModelForSequenceClassification.from_pretrained(
+        name, dtype=dtype, use_safetensors=True, trust_remote_code=False
+    ).eval()
     model.to("cuda" if on_gpu else "cpu")
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token

@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from bleuberi.errors import UserError
+from bleuberi.redaction import redact
 from bleuberi.rewards.base import Scores, TextReward
 
 RETRIED = {408, 409, 425, 429, 500, 502, 503, 504}
@@ -42,7 +43,7 @@ class ServedRewardModel(TextReward):
         )
 
     def signature(self) -> str:
-        return f"rm|served:{self.url}|model:{self.model or 'default'}|v:1"
+        return f"rm|served:{redact(self.url)}|model:{self.model or 'default'}|v:1"
 
     def score_rows(
         self, prompts: Sequence[str], responses: Sequence[str], references: Sequence[Sequence[str]]
@@ -69,14 +70,15 @@ class ServedRewardModel(TextReward):
                 reason = f"HTTP {error.code} {error.reason}"
                 if error.code not in RETRIED:
                     raise UserError(
-                        f"The reward model at {self.url} refused: {reason}.", "Check the URL and the model's name."
+                        f"The reward model at {redact(self.url)} refused: {reason}.",
+                        "Check the URL and the model's name.",
                     ) from error
             except (OSError, TimeoutError) as error:
                 reason = str(error)
             if attempt < self.retries:
                 time.sleep(self.wait_seconds * 2**attempt)
         raise UserError(
-            f"The reward model at {self.url} gave no answer in {self.retries + 1} attempts: {reason}.",
+            f"The reward model at {redact(self.url)} gave no answer in {self.retries + 1} attempts: {reason}.",
             "Check that the server runs, or raise timeout_seconds or retries.",
         )
 
@@ -95,6 +97,6 @@ class ServedRewardModel(TextReward):
         if isinstance(value, int | float) and not isinstance(value, bool) and value == value:
             return float(value)
         raise UserError(
-            f"The reward model at {self.url} answered without one number: {answer!r:.200}",
+            f"The reward model at {redact(self.url)} answered without one number: {answer!r:.200}",
             'Expected vLLM\'s /classify or /pooling with one label, or {"rewards": [number]}.',
         )

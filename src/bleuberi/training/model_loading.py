@@ -8,13 +8,13 @@ from bleuberi.generation.chat_format import end_of_turn_token, stop_token_ids
 from bleuberi.generation.model_identity import load_tokenizer, model_unavailable
 
 
-def load_policy_tokenizer(model: str) -> Any:  # noqa: ANN401 - any transformers tokenizer
+def load_policy_tokenizer(model: str, trust_remote_code: bool = False) -> Any:  # noqa: ANN401 - any transformers tokenizer
     """The tokenizer, its end token being the one that closes an assistant's turn.
 
     Base models end texts with one token and turns with another; a policy has to learn to end its turn. Where no
     padding token is set, one that is not the end token is taken, so that the end token keeps its place in the loss.
     """
-    tokenizer = load_tokenizer(model)
+    tokenizer = load_tokenizer(model, trust_remote_code)
     text_end = tokenizer.eos_token
     if (token := end_of_turn_token(tokenizer)) is not None:
         tokenizer.eos_token = token
@@ -24,7 +24,7 @@ def load_policy_tokenizer(model: str) -> Any:  # noqa: ANN401 - any transformers
     return tokenizer
 
 
-def load_policy(settings: Any, tokenizer: Any) -> Any:  # noqa: ANN401 - trl.ModelConfig; transformers objects
+def load_policy(settings: Any, tokenizer: Any, trust_remote_code: bool = False) -> Any:  # noqa: ANN401 - trl.ModelConfig; transformers objects
     """The model to train, ending its answers at every end token its template and its own files name.
 
     Call it after the training arguments were made: ZeRO-3 then splits the weights while they are read.
@@ -38,7 +38,12 @@ def load_policy(settings: Any, tokenizer: Any) -> Any:  # noqa: ANN401 - trl.Mod
     dtype = settings.dtype if settings.dtype in ("auto", None) else getattr(torch, settings.dtype)
     try:
         model = AutoModelForCausalLM.from_pretrained(
-            name, revision=settings.model_revision, dtype=dtype, attn_implementation=settings.attn_implementation
+            name,
+            revision=settings.model_revision,
+            dtype=dtype,
+            attn_implementation=settings.attn_implementation,
+            use_safetensors=True,
+            trust_remote_code=trust_remote_code,
         )
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise model_unavailable(name, error) from error

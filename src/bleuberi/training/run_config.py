@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bleuberi.errors import MissingExtraError, UserError
+from bleuberi.redaction import redact_value
 from bleuberi.training.config_words import (
     PRESETS,
     check_fields,
@@ -27,6 +28,8 @@ from bleuberi.training.config_words import (
 )
 from bleuberi.training.foreign_checkpoint import refuse_foreign_checkpoint
 from bleuberi.training.installed_values import check_helpers, check_installed_choices, field_types, values_of
+from bleuberi.training.monitor_rules import NOT_DECIDING, MonitorConfig
+from bleuberi.training.reward_gate import GateConfig
 from bleuberi.training.setting_conflicts import check_removed, check_together, check_undone
 from bleuberi.training.trl_drift import check_drift, installed_defaults, recorded_defaults
 from bleuberi.training.value_rules import Method, check_batch, check_values
@@ -37,7 +40,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass
-class RunConfig:
+class RunConfig(GateConfig, MonitorConfig):
     """What a run needs beside TRL's fields."""
 
     dataset_path: str = field(default="", metadata={"help": "folder of the GRPO or SFT data set"})
@@ -50,6 +53,8 @@ class RunConfig:
     )
 
     def __post_init__(self) -> None:
+        GateConfig.__post_init__(self)
+        MonitorConfig.__post_init__(self)
         given: object = self.reward_funcs
         # `reward_funcs: bleu` in a YAML file arrives as a text, whose letters are no rewards.
         self.reward_funcs = [given] if isinstance(given, str) else [str(name) for name in self.reward_funcs]
@@ -74,13 +79,16 @@ class RunSettings:
                 value = getattr(part, item.name)
                 default = item.default if item.default is not dataclasses.MISSING else None
                 if value != default and item.name not in _NOT_DECIDING and _is_plain(value):
-                    changed[item.name] = value
+                    changed[item.name] = redact_value(value)
         return changed
 
 
-_NOT_DECIDING = frozenset(
-    {"output_dir", "logging_dir", "run_name", "resume_from_checkpoint", "hub_token", "push_to_hub_token"}
-)
+# Where a run lies, what it tells while it runs, and where it is published: none of it changes the model.
+_NOT_DECIDING = NOT_DECIDING | frozenset(
+    {"output_dir", "logging_dir", "run_name", "resume_from_checkpoint", "report_to", "disable_tqdm", "log_level",
+     "save_total_limit", "push_to_hub", "hub_model_id", "hub_strategy", "hub_token", "hub_private_repo",
+     "hub_always_push", "hub_revision", "push_to_hub_token"}
+)  # fmt: skip
 
 
 def read_settings(method: Method, argv: Sequence[str]) -> RunSettings:
@@ -106,6 +114,7 @@ def read_settings(method: Method, argv: Sequence[str]) -> RunSettings:
     check_installed_choices(kinds, asked)
     check_helpers(asked)
     settings = RunSettings(method, *_parse(method, kinds, words))
+    take_hub_token(settings.args)
     _check_parsed(settings)
     if drift and settings.args.process_index == 0:
         log.warning(drift)
@@ -210,6 +219,13 @@ def _check_parsed(settings: RunSettings) -> None:
             f"Start it with torchrun --nproc_per_node {args.n_gpu} -m bleuberi.cli.main train {method} ..., or set "
             "CUDA_VISIBLE_DEVICES=0.",
         )
+
+
+def take_hub_token(args: Any) -> None:  # noqa: ANN401 - TRL's arguments
+    """Move the hub's token to the environment, where the hub's library looks for it: the trainer would save it."""
+    if args.hub_token:
+        os.environ["HF_TOKEN"] = args.hub_token
+        args.hub_token = None
 
 
 def _is_plain(value: object) -> bool:

@@ -35,7 +35,6 @@ UNDONE: Final[Mapping[str, Undone]] = {
     "model_init_kwargs": Undone(
         (None, {}), _LOADED_BEFORE, "Use dtype, attn_implementation and model_revision; leave this one out."
     ),
-    "trust_remote_code": Undone((False,), "no code of a model folder is ever run here", "Leave it out."),
     "auto_find_batch_size": Undone((False,), "a smaller batch would be another run", "Lower the batch size yourself."),
 }  # fmt: skip
 

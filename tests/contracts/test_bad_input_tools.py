@@ -1,0 +1,169 @@
+"""Wrong input to the commands beside data, training and evaluation: exit code 2, two lines, nothing half-written."""
+
+import gzip
+import json
+
+import pytest
+
+from bleuberi.cli.main import COMMANDS, find_command
+from bleuberi.cli.parser import run
+from tests.conftest import pool_rows
+
+LONG = "x" * 300
+CHECK = ["data check", "pool.jsonl"]
+REFERENCES = ["references", "--hf_dataset_path", "pool.jsonl", "--model", "m", "--output", "OUT/new.jsonl"]
+CANNED = [*REFERENCES, "--engine", "canned", "--answers"]
+PAIRS = ["agreement", "--output_dir", "OUT", "--no_figures", "--preferences"]
+SYSTEMS = ["agreement", "--output_dir", "OUT", "--no_figures", "--outputs", "systems.jsonl", "--label_column", "win"]
+EXPLAIN = ["cache explain", "cache", "--hf_dataset_path", "pool.jsonl", "--model", "m", "--engine"]
+GRPO = ["data grpo", "--output_dir", "OUT", "--metric", "bleu", "--model", "org/m", "--outputs", "answers.jsonl"]
+GRPO += ["--hf_dataset_path"]
+
+ROWS = [  # words, the first line, the second line
+    (["trian", "grpo"], "There is no command 'trian grpo'.", "bleuberi train grpo"),
+    (["--verbose"], "There is no command", "bleuberi --help"),
+    (["data check"], "the following arguments are required: POOL", "--help"),
+    (["data check", "none.jsonl"], "There is no file or folder none.jsonl.", "Check the path"),
+    (["data check", LONG], "can be no path", "Check it"),
+    (["data check", "~nobody-of-that-name/pool.jsonl"], "can be no path", "Check it"),
+    (["data check", "empty.jsonl"], "The pool empty.jsonl has no rows.", "to its end"),
+    (["data check", "broken.jsonl"], "broken.jsonl, line 2 is not valid JSON", "that line"),
+    (["data check", "nested.jsonl"], "nested.jsonl, line 1 is not valid JSON", "that line"),
+    (["data check", "latin.jsonl"], "latin.jsonl, line 1 is not valid JSON", "that line"),
+    (["data check", "list.jsonl"], "list.jsonl, line 2 is not a JSON object.", "{...}"),
+    (["data check", "surrogate.jsonl"], "`prompt` is no valid text", "surrogate"),
+    (["data check", "bomb.jsonl.gz"], "bomb.jsonl.gz, line 1 is longer than 32 MiB.", "one row a line"),
+    (["data check", "no.parquet"], "no.parquet is not a readable Parquet file", "again"),
+    (["data check", "plain.gz"], "plain.gz is of a kind that is not read here.", ".jsonl"),
+    ([*CHECK, "--drop", "ugly", "--output_dir", "OUT"], "There is no flag 'ugly'.", "duplicate_prompt"),
+    ([*CHECK, "--held_out", "-1", "--output_dir", "OUT"], "--held_out", ""),
+    ([*CHECK, "--held_out", "3"], "there is no place for it.", "--output_dir"),
+    ([*CHECK, "--ref_models", "o4"], "No column ref_output_o4 in pool.jsonl.", "--ref_models gold"),
+    ([*CHECK, "--against", "none.jsonl"], "There is no file or folder none.jsonl.", "Check the path"),
+    ([*CHECK, "--max_completion_length", "many"], "invalid int value: 'many'", "--help"),
+    ([*CHECK, "--heldout", "3"], "unrecognized arguments: --heldout", "Did you mean --held_out?"),
+    ([*CHECK, "--output_dir", "afile"], "afile", ""),
+    (["references"], "the following arguments are required", "--help"),
+    ([*REFERENCES, "--engine", "jax"], "There is no engine 'jax'.", "--engine"),
+    ([*REFERENCES, "--engine", "canned"], "--engine canned and --answers FILE go together.", "Give both"),
+    ([*CANNED, "none.jsonl"], "There is no file none.jsonl.", "--answers"),
+    ([*CANNED, "strangers.jsonl"], "There is no canned answer for the row r0.", "--answers"),
+    ([*CANNED, "broken.jsonl"], "broken.jsonl, line 1 lacks `id`", "id"),
+    ([*REFERENCES, "--base_url", "host:80"], "--base_url host:80 is no web address.", "http://"),
+    ([*REFERENCES, "--base_url", "http://me:pw@host/v1"], "carries a password or a key", "--api_key_env"),
+    ([*REFERENCES, "--base_url", "http://host/v1?api_key=abc"], "carries a password or a key", "--api_key_env"),
+    ([*REFERENCES, "--engine", "openai", "--api_key_env", "NO_SUCH_VARIABLE"], "NO_SUCH_VARIABLE is not set", "export"),
+    ([*REFERENCES, "--engine_args", "oops"], "--engine_args got 'oops'.", "NAME=VALUE"),
+    ([*REFERENCES, "--concurrency", "0", "--base_url", "http://localhost:1/v1"], "--concurrency is 0.", "at least one"),
+    ([*CANNED, "answers.jsonl", "--temperature", "-1"], "temperature", ""),
+    ([*CANNED, "answers.jsonl", "--top_p", "2"], "top_p", ""),
+    ([*CANNED, "answers.jsonl", "--name", "gold"], "has a column ref_output_gold already.", "--name"),
+    (["explain"], "A response and a reference are needed.", "--response"),
+    (["explain", "--response", "x"], "A response and a reference are needed.", "--reference"),
+    (["explain", "--response", "@none.txt", "--reference", "x"], "The file none.txt could not be read", "UTF-8"),
+    (["explain", "--response", "@latin.jsonl", "--reference", "x"], "latin.jsonl could not be read", "UTF-8"),
+    (["explain", "--file", "none.jsonl"], "The file none.jsonl could not be read", "JSON-lines"),
+    (["explain", "--file", "broken.jsonl", "--id", "zz"], "broken.jsonl could not be read", "JSON-lines"),
+    (["explain", "--file", "pool.jsonl", "--id", "zz"], "No row with the id zz in pool.jsonl.", "Give the id"),
+    (["explain", "--file", "pool.jsonl"], "lacks a response or references", "A row needs"),
+    (["explain", "--respones", "x"], "unrecognized arguments: --respones", "Did you mean --response?"),
+    (["agreement"], "the following arguments are required: --output_dir", "--help"),
+    (["agreement", "--output_dir", "OUT"], "one of the arguments --preferences --outputs is required", "--help"),
+    ([*PAIRS, "none.jsonl"], "There is no file or folder none.jsonl.", "Check the path"),
+    ([*PAIRS, "empty.jsonl"], "empty.jsonl has no rows.", "Give a file"),
+    ([*PAIRS, "pool.jsonl"], "lacks the columns", "response_a"),
+    ([*PAIRS, "winner.jsonl"], "nobody", ""),
+    ([*PAIRS, "pairs.jsonl", "--rewards"], "There is nothing to compare.", "--rewards"),
+    ([*PAIRS, "pairs.jsonl", "--rewards", "blue"], "No metric or reward is called 'blue'.", "There are: bleu"),
+    ([*PAIRS, "pairs.jsonl", "--confidence", "95"], "does not lie between 0 and 1", "--help"),
+    ([*PAIRS, "pairs.jsonl", "--resamples", "0"], "is not 1 or more", "--help"),
+    (
+        [*PAIRS, "pairs.jsonl", "--sources", "elsewhere"],
+        "No preference pair is left of 4 rows",
+        "sources there are: here",
+    ),
+    ([*PAIRS, "pairs.jsonl", "--score_columns", "rm"], "rm", ""),
+    ([*SYSTEMS[:-2]], "--outputs needs --label_column.", "--labels"),
+    ([*SYSTEMS], "models are left to rank", "Give 3 or more"),
+    ([*SYSTEMS, "--labels", "none.csv"], "none.csv", ""),
+    (["cache ls", "folder"], "There are no cached outputs in folder.", "--output_dir"),
+    (["cache ls", "none"], "There are no cached outputs in none.", "--output_dir"),
+    (["cache prune", "folder"], "There are no cached outputs in folder.", "--output_dir"),
+    (["cache prune", "folder", "--older_than_days", "old"], "invalid float value: 'old'", "--help"),
+    ([*EXPLAIN, "canned", "--answers", "answers.jsonl"], "There are no cached outputs in cache.", "--output_dir"),
+    (["cache explain", "cache"], "the following arguments are required", "--help"),
+    (["demo", "--steps", "0"], "--steps is below 1", "--help"),
+    (["demo", "--steps", "many"], "invalid int value: 'many'", "--help"),
+    (["demo", "--setps", "3"], "unrecognized arguments: --setps", "Did you mean --steps?"),
+    ([*GRPO, LONG], "can be no path", "Check it"),
+    ([*GRPO, "bomb.jsonl.gz"], "longer than 32 MiB", "one row a line"),
+    ([*GRPO, "pool.jsonl", "--outputs", LONG], "File name too long", "Check the path"),
+    ([*GRPO, "pool.jsonl", "--outputs", "noid.jsonl"], "has no usable `id`", "Give every output"),
+]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with good and bad files of every kind."""
+    folder = tmp_path_factory.mktemp("place")
+
+    def lines(name, *rows):
+        (folder / name).write_text("".join(row if isinstance(row, str) else json.dumps(row) + "\n" for row in rows))
+
+    rows = pool_rows(6)
+    lines("pool.jsonl", *rows)
+    lines("answers.jsonl", *({"id": row["id"], "response": row["prompt"], "model": "org/m"} for row in rows))
+    systems = [{"model": m, "prompt_id": p, "output": m * 3, "ref_output_gold": "G"} for m in "ab" for p in "12"]
+    lines("systems.jsonl", *({**row, "win": 1.0} for row in systems))
+    lines("strangers.jsonl", {"id": "nobody", "response": "x"})
+    lines("noid.jsonl", {"id": None, "response": "x", "model": "org/m"})
+    lines("empty.jsonl")
+    lines("broken.jsonl", rows[0], '{"id": \n')
+    lines("nested.jsonl", '{"id": ' + "[" * 100_000 + "\n")
+    lines("list.jsonl", rows[0], "[1, 2]\n")
+    lines("surrogate.jsonl", {"id": "a", "prompt": "\ud800", "ref_output_gold": "G"})
+    pair = {"prompt": "P", "response_a": "one", "response_b": "two", "ref_output_gold": "one more", "source": "here"}
+    lines("pairs.jsonl", *({**pair, "prompt": f"P{n}", "winner": "ab"[n % 2]} for n in range(4)))
+    lines("winner.jsonl", {**pair, "winner": "nobody"})
+    (folder / "latin.jsonl").write_bytes('{"id": "é"}\n'.encode("latin-1"))
+    (folder / "bomb.jsonl.gz").write_bytes(gzip.compress(b'{"id": "' + b"x" * (40 << 20), 1))
+    (folder / "no.parquet").write_bytes(b"PAR1")
+    (folder / "plain.gz").write_bytes(gzip.compress(b"{}"))
+    (folder / "afile").write_text("a file")
+    (folder / "folder").mkdir()
+    (folder / "cache").mkdir()
+    return folder
+
+
+def dispatch(words):
+    command, rest = find_command(words)
+    return command(rest)
+
+
+@pytest.mark.parametrize(("words", "what", "cure"), ROWS, ids=[" ".join(words)[-50:] for words, _, _ in ROWS])
+def test_bad_input(words, what, cure, place, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(place)
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    before = sorted(place.rglob("*"))
+    words = [*words[0].split(), *(word.replace("OUT", str(tmp_path / "out")) for word in words[1:])]
+    assert run(dispatch, words) == 2
+    said = capsys.readouterr().err.splitlines()
+    told = [line for line in said if not line.startswith(("Pool ", "Engine: ", "Answers ", "answers ", "Generating "))]
+    told = told[-2:] if words[0] == "agreement" else told  # its progress goes the same way
+    assert len(told) == 2, said
+    assert told[0].startswith("Error: ")
+    assert what in told[0]
+    assert cure in told[1]
+    assert told[1].strip()
+    assert not [
+        path for path in (tmp_path / "out").rglob("*") if path.is_file() and path.name not in (".lock", "cache.json")
+    ]
+    assert sorted(place.rglob("*")) == before
+
+
+def test_every_command_has_a_row():
+    from tests.contracts.test_bad_input import CPU_GRPO, CPU_SFT, DATA, EVALUATION
+
+    named = {row[0][0] for row in ROWS} | {f"data {row[0][0]}" for row in DATA if row[0]}
+    named |= {f"train {CPU_GRPO[0]}", f"train {CPU_SFT[0]}"} | ({"evaluate"} if EVALUATION else set())
+    assert named >= set(COMMANDS)
