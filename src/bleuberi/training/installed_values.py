@@ -68,7 +68,9 @@ def check_helpers(values: Values) -> None:
     """Refuse what needs a library that is not installed; the trainer would say so with the model in memory."""
     for name, package, extra in (("use_vllm", "vllm", "vllm"), ("use_peft", "peft", "train"),
                                  ("deepspeed", "deepspeed", "deepspeed")):  # fmt: skip
-        if values.get(name) and importlib.util.find_spec(package) is None:
+        given = values.get(name)
+        is_off = not given or (isinstance(given, str) and given.lower() in ("false", "no", "n", "f", "0"))  # of a flag
+        if not is_off and importlib.util.find_spec(package) is None:
             raise MissingExtraError(package, extra, f"{name}: {values[name]}")
     _check_reports(values.get("report_to"))
 

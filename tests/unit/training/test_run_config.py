@@ -132,3 +132,12 @@ def test_what_a_run_decided_is_told_from_where_it_lies(tmp_path):
     assert one == two
     assert one["beta"] == 0.1
     assert settings(tmp_path, "beta: 0.2").decided() != one
+
+
+def test_a_switch_that_a_flag_turns_off_needs_no_library(monkeypatch):
+    from bleuberi.training import installed_values
+
+    monkeypatch.setattr(installed_values.importlib.util, "find_spec", lambda name: None)
+    installed_values.check_helpers({"use_vllm": "false", "use_peft": False, "report_to": "none"})
+    with pytest.raises(UserError, match="use_vllm: true needs"):
+        installed_values.check_helpers({"use_vllm": "true", "report_to": "none"})
