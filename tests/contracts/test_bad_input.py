@@ -90,11 +90,6 @@ TRAIN = [
     ([*CPU_GRPO, "sft_data"], "sft_data is no GRPO data set: it lacks prompt, references.", "grpo"),
     ([*CPU_GRPO, "grpo_data", *HALVES], "save_steps 3 puts checkpoints between the 2 micro-batches", "--save_steps 4"),
     (
-        [*CPU_GRPO, "grpo_data", *HALVES, "--beta", "0.04", "--sync_ref_model", "true"],
-        "sync_ref_model changes a reference model",
-        "--save_strategy no",
-    ),
-    (
         [*CPU_SFT, "sft_data", "--resume_from_checkpoint", "checkpoint-9"],
         "There is no checkpoint folder checkpoint-9.",
         "Leave resume_from_checkpoint out",
