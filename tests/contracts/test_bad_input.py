@@ -89,7 +89,6 @@ TRAIN = [
     ([*CPU_GRPO, "nothing"], "There is no data set folder nothing.", "create_training_data.py grpo"),
     ([*CPU_GRPO, "sft_data"], "sft_data is no GRPO data set: it lacks prompt, references.", "grpo"),
     ([*CPU_GRPO, "grpo_data", *HALVES], "save_steps 3 puts checkpoints between the 2 micro-batches", "--save_steps 4"),
-    ([*CPU_GRPO, "grpo_data", *HALVES, "--sync_ref_model", "true"], "sync_ref_model", "--save_strategy no"),
     (
         [*CPU_SFT, "sft_data", "--resume_from_checkpoint", "checkpoint-9"],
         "There is no checkpoint folder checkpoint-9.",
