@@ -68,8 +68,18 @@ def run(command: Command, argv: Sequence[str]) -> int:
             )
         )
     except KeyboardInterrupt:
-        print("Stopped. What was finished is saved: run the same command to go on.", file=sys.stderr)
+        print(stopped_line(argv), file=sys.stderr)
         return 130
+
+
+def stopped_line(argv: Sequence[str]) -> str:
+    """What Ctrl-C leaves, and how to go on, in one line; `argv` begins with the command's words."""
+    first = argv[0] if argv else ""
+    if first in ("train", "demo"):
+        return "Stopped. The last checkpoint and the metrics are saved: the same command goes on from there."
+    if first in ("data", "references", "evaluate", "grpo", "sft"):
+        return "Stopped. Answers and scores that were finished are saved: the same command goes on from there."
+    return "Stopped. Nothing is left half-written: the same command starts again."
 
 
 def _tell(error: UserError) -> int:
