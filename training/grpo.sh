@@ -34,8 +34,8 @@ CONFIG="${CONFIG:-$DEFAULT_GRPO_CONFIG}"
     --output_dir "$DATA_DIR" \
     --output_dataset_name "$DATASET_NAME"
 
-# 2. DeepSpeed: ZeRO-3, optimizer and parameters offloaded to the CPU.
-write_deepspeed_config "$CKPT_DIR/$RUN_NAME/deepspeed_zero3_offload.json"
+# 2. DeepSpeed: by default ZeRO-3, optimizer and parameters offloaded to the CPU; LAUNCH chooses (training/README.md).
+write_deepspeed_config "$CKPT_DIR/$RUN_NAME"
 
 # 3. Training. It leaves a plain Hugging Face model folder in CKPT_DIR/RUN_NAME.
 launch train grpo \

@@ -11,39 +11,48 @@ else
     DEFAULT_SFT_CONFIG="$ROOT/training/configs/sft_cpu.yaml"
 fi
 
-# The trainer fills every "auto" from its own settings.
+LAUNCH_DIR="$ROOT/training/launch"
+LAUNCH="${LAUNCH:-zero3_offload}"         # zero2, zero3, zero3_offload, fsdp2, or plain (the whole model on each GPU)
+NODES="${NODES:-1}"                       # 2: the same job on both, with NODE_RANK 0 and 1, and MAIN_ADDRESS of the first
+
+if [[ "$LAUNCH" != fsdp2 && "$LAUNCH" != plain && ! -f "$LAUNCH_DIR/$LAUNCH.json" ]]; then
+    echo "Error: LAUNCH is '$LAUNCH', which is none of: zero2, zero3, zero3_offload, fsdp2, plain." >&2
+    echo "Choose one, e.g. LAUNCH=zero3 bash training/grpo.sh" >&2
+    exit 2
+fi
+if ((NODES > 1)) && [[ "$LAUNCH" == fsdp2 || -z "${NODE_RANK:-}" || -z "${MAIN_ADDRESS:-}" ]]; then
+    echo "Error: with NODES=$NODES each node needs NODE_RANK and MAIN_ADDRESS, and LAUNCH another than fsdp2." >&2
+    echo "E.g. NODES=2 NODE_RANK=0 MAIN_ADDRESS=10.0.0.1 LAUNCH=zero3 bash training/grpo.sh" >&2
+    exit 2
+fi
+
+DEEPSPEED_CONFIG=""
+
+# Leaves the run's DeepSpeed config in its folder; the trainer fills every "auto" from its own settings.
 write_deepspeed_config() {
-    DEEPSPEED_CONFIG="$1"
-    mkdir -p "$(dirname "$DEEPSPEED_CONFIG")"
-    cat >"$DEEPSPEED_CONFIG" <<'JSON'
-{
-  "zero_optimization": {
-    "stage": 3,
-    "offload_optimizer": {"device": "cpu", "pin_memory": true},
-    "offload_param": {"device": "cpu", "pin_memory": true},
-    "overlap_comm": true,
-    "contiguous_gradients": true,
-    "reduce_bucket_size": "auto",
-    "stage3_prefetch_bucket_size": "auto",
-    "stage3_param_persistence_threshold": "auto",
-    "stage3_gather_16bit_weights_on_model_save": true
-  },
-  "bf16": {"enabled": "auto"},
-  "gradient_clipping": "auto",
-  "gradient_accumulation_steps": "auto",
-  "train_batch_size": "auto",
-  "train_micro_batch_size_per_gpu": "auto"
-}
-JSON
+    [[ -f "$LAUNCH_DIR/$LAUNCH.json" ]] || return 0
+    DEEPSPEED_CONFIG="$1/deepspeed_$LAUNCH.json"
+    mkdir -p "$1"
+    cp "$LAUNCH_DIR/$LAUNCH.json" "$DEEPSPEED_CONFIG"
 }
 
-# With GPUs: one process a GPU, under DeepSpeed. Without: one process on the CPU, with the small presets.
+# With GPUs: one process a GPU. Without: one process on the CPU, with the small presets.
 launch() {
-    if ((NUM_GPUS > 0)); then
-        "$PYTHON" -m accelerate.commands.launch --num_processes "$NUM_GPUS" --num_machines 1 --mixed_precision bf16 \
-            --module bleuberi.cli.main "$@" --deepspeed "$DEEPSPEED_CONFIG"
-    else
+    if ((NUM_GPUS == 0)); then
         echo "No GPU found: training on the CPU, without DeepSpeed (its config is written all the same), with $CONFIG."
         GOMP_SPINCOUNT="${GOMP_SPINCOUNT:-0}" "$PYTHON" -m bleuberi.cli.main "$@"
+        return
     fi
+    local machines="$LAUNCH_DIR/one_node.yaml"
+    local words=(--num_processes "$((NUM_GPUS * NODES))")
+    if [[ "$LAUNCH" == fsdp2 ]]; then
+        machines="$LAUNCH_DIR/fsdp2.yaml"
+    elif ((NODES > 1)); then
+        machines="$LAUNCH_DIR/two_nodes.yaml"
+        words+=(--num_machines "$NODES" --machine_rank "$NODE_RANK" --main_process_ip "$MAIN_ADDRESS")
+    fi
+    local deepspeed=()
+    [[ -n "$DEEPSPEED_CONFIG" ]] && deepspeed=(--deepspeed "$DEEPSPEED_CONFIG")
+    "$PYTHON" -m accelerate.commands.launch --config_file "$machines" "${words[@]}" \
+        --module bleuberi.cli.main "$@" "${deepspeed[@]}"
 }

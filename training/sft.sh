@@ -40,8 +40,8 @@ if [[ ! -f "$GRPO_DATA/dataset_dict.json" ]]; then
 fi
 "$PYTHON" "$ROOT/training/create_training_data.py" sft --input_data_path "$GRPO_DATA" --output_dir "$DATA_DIR"
 
-# 2. DeepSpeed: ZeRO-3, optimizer and parameters offloaded to the CPU.
-write_deepspeed_config "$CKPT_DIR/$RUN_NAME/deepspeed_zero3_offload.json"
+# 2. DeepSpeed: by default ZeRO-3, optimizer and parameters offloaded to the CPU; LAUNCH chooses (training/README.md).
+write_deepspeed_config "$CKPT_DIR/$RUN_NAME"
 
 # 3. Training. It leaves a plain Hugging Face model folder in CKPT_DIR/RUN_NAME.
 launch train sft \

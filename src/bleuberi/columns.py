@@ -17,6 +17,7 @@ PROMPT: Final = "prompt"
 GROUND_TRUTH: Final = "ground_truth"
 REFERENCES: Final = "references"
 REFERENCE_PREFIX: Final = "ref_output_"
+ALL_REFERENCES: Final = "all"  # as the only name of --ref_models: whatever references a row has
 GOLD: Final = "gold"
 MAX_NAME_BYTES: Final = 100
 _MARKED: Final = re.compile(r"-[0-9a-f]{8}$")
@@ -57,9 +58,17 @@ def short_reference_name(ref_model: str) -> str:
     return SHORT_REFERENCE_NAMES.get(ref_model, safe_name(ref_model).lower())
 
 
-def reference_label(ref_models: Sequence[str]) -> str:
-    """E.g. `2ref-gold-claude`: how many references, and whose."""
-    return f"{len(ref_models)}ref-" + "-".join(short_reference_name(model) for model in ref_models)
+def reference_label(ref_models: Sequence[str], min_references: int | None = None) -> str:
+    """E.g. `2ref-gold-claude`: how many references, and whose; `min2ref-all` where rows may have different ones."""
+    short = "-".join(short_reference_name(model) for model in ref_models)
+    if min_references is not None or asks_all(ref_models):
+        return f"min{min_references or 1}ref-{short}"
+    return f"{len(ref_models)}ref-{short}"
+
+
+def asks_all(ref_models: Sequence[str]) -> bool:
+    """Whether every reference that a row has is wanted."""
+    return list(ref_models) == [ALL_REFERENCES]
 
 
 def safe_name(text: str) -> str:

@@ -6,6 +6,8 @@ its traceback.
 
 from __future__ import annotations
 
+from bleuberi.plain_text import one_line
+
 
 class UserError(Exception):
     """Something the user can mend: what happened, and what to type or change.
@@ -14,8 +16,8 @@ class UserError(Exception):
     """
 
     def __init__(self, what: str, cure: str) -> None:
-        self.what = " ".join(what.split())
-        self.cure = " ".join(cure.split())
+        self.what = one_line(what)
+        self.cure = one_line(cure)
         super().__init__(f"{self.what}\n{self.cure}")
 
     def __reduce__(self) -> tuple[type[UserError], tuple[str, str]]:

@@ -71,6 +71,9 @@ DATA = [  # words behind `create_training_data.py`, the first line, the second l
     (["sft", "--input_data_path", "folder"], "folder is a folder, but no data set", "data set's own folder"),
     (["sft", "--input_data_path", "sft_data"], "sft_data is no GRPO data set: it lacks prompt, references", "grpo"),
 ]
+# One generation for two training steps, and a checkpoint after three.
+HALVES = ["--per_device_train_batch_size", "2", "--num_generations", "2", "--steps_per_generation", "2"]
+HALVES += ["--save_steps", "3"]
 TRAIN = [
     (["grpo", "--config", "none.yaml"], "There is no config file none.yaml.", "a preset: grpo_cpu"),
     (["grpo", "--config", "bad.yaml"], "bad.yaml has a field 'learing_rate'", "Did you mean learning_rate?"),
@@ -85,6 +88,13 @@ TRAIN = [
     ([*CPU_GRPO, "grpo_data", "--max_prompt_tokens", "2"], "No row is left: kept 0 of 2", "--max_prompt_tokens"),
     ([*CPU_GRPO, "nothing"], "There is no data set folder nothing.", "create_training_data.py grpo"),
     ([*CPU_GRPO, "sft_data"], "sft_data is no GRPO data set: it lacks prompt, references.", "grpo"),
+    ([*CPU_GRPO, "grpo_data", *HALVES], "save_steps 3 puts checkpoints between the 2 micro-batches", "--save_steps 4"),
+    ([*CPU_GRPO, "grpo_data", *HALVES, "--sync_ref_model", "true"], "sync_ref_model", "--save_strategy no"),
+    (
+        [*CPU_SFT, "sft_data", "--resume_from_checkpoint", "checkpoint-9"],
+        "checkpoint-9 is no checkpoint.",
+        "leave --resume_from_checkpoint out",
+    ),
     ([*CPU_GRPO, "reserved"], "whose names the trainer reserves: completions", "Rename"),
     ([*CPU_GRPO, "grpo_data", "--model_name_or_path", "./folder"], "The folder ./folder holds no model", "Give"),
     ([*CPU_SFT, "nothing"], "There is no data set folder nothing.", "create_training_data.py sft"),

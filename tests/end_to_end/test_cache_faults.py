@@ -263,6 +263,6 @@ def test_memory_stays_flat(tmp_path):
         )
         count, answered, megabytes[rows] = json.loads(done.stdout)
         assert count == answered == rows
-    assert megabytes[40_000] < megabytes[5_000] + 15, (
+    assert megabytes[40_000] < megabytes[5_000] + 8, (
         megabytes
     )  # the answers themselves, held in memory, would take 25 MB

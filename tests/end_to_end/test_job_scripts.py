@@ -46,7 +46,7 @@ def check_model(folder):
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     assert list(folder.glob("*.safetensors"))
-    assert not list(folder.glob("adapter*")), "the model is whole, not an adapter"
+    assert not list(folder.glob("adapter_*")), "the model is whole, not an adapter"
     model, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
     ids = tokenizer.apply_chat_template(
         [{"role": "user", "content": "Hi"}], add_generation_prompt=True, return_tensors="pt"

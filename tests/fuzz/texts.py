@@ -4,11 +4,11 @@ import json
 import os
 import unicodedata
 
-from bleuberi.plain_text import one_line, plain
 from hypothesis import strategies as st
 
 from bleuberi import columns, redaction
 from bleuberi.errors import UserError
+from bleuberi.plain_text import one_line, plain
 
 SECRET = "s3cr3t-Value-0123456789"
 PARTS = [

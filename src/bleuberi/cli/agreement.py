@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bleuberi.cli.parser import Parser
 from bleuberi.errors import MissingExtraError, UserError
+from bleuberi.plain_text import plain
 
 if TYPE_CHECKING:
     from bleuberi.evaluation.agreement import Sureness
@@ -117,14 +118,14 @@ def main(argv: Sequence[str]) -> int:
 
     sureness = Sureness(given.resamples, given.seed, given.confidence)
     run = _run_pairs if given.preferences else _run_systems
-    result = run(given, command, sureness, lambda line: progress.print(line, highlight=False))
+    result = run(given, command, sureness, lambda line: progress.print(plain(line), highlight=False, markup=False))
     print_agreement(result, console)
     written = ["agreement.json"]
     if not given.no_figures:
         from bleuberi.report.agreement_figures import draw_agreement
 
         written += [path.name for path in draw_agreement(given.output_dir / "agreement.json")]
-    console.print(f"{given.output_dir}: {', '.join(written)}", style="dim", highlight=False)
+    console.print(plain(f"{given.output_dir}: {', '.join(written)}"), style="dim", highlight=False, markup=False)
     return 0
 
 

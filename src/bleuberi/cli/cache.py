@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bleuberi.cli.engine_flags import add_engine_flags, take_engine_options
 from bleuberi.cli.parser import Parser
+from bleuberi.plain_text import say
 
 
 def _parser(name: str, description: str) -> Parser:
@@ -24,16 +25,12 @@ def ls(argv: Sequence[str]) -> int:
     for cache in list_caches(cache_root(arguments.folder)):
         model = cache.settings.get("model", {})
         written = datetime.fromtimestamp(cache.last_written).strftime("%Y-%m-%d %H:%M")
-        print(
-            f"{cache.path.name}  {cache.rows:,} rows, {cache.shards:,} shards, {cache.bytes / 1e6:,.1f} MB, {written}"
-        )
-        print(
-            f"    {model.get('model')} ({model.get('revision', '')[:60]})  {cache.settings.get('sampling_signature')}"
-        )
+        say(f"{cache.path.name}  {cache.rows:,} rows, {cache.shards:,} shards, {cache.bytes / 1e6:,.1f} MB, {written}")
+        say(f"    {model.get('model')} ({model.get('revision', '')[:60]})  {cache.settings.get('sampling_signature')}")
         if cache.waiting_rows:
-            print(f"    {cache.waiting_rows:,} rows of an interrupted run wait to be taken over")
+            say(f"    {cache.waiting_rows:,} rows of an interrupted run wait to be taken over")
         if cache.leftovers:
-            print(f"    {len(cache.leftovers)} damaged or unfinished files: bleuberi cache prune {arguments.folder}")
+            say(f"    {len(cache.leftovers)} damaged or unfinished files: bleuberi cache prune {arguments.folder}")
     return 0
 
 
@@ -65,13 +62,11 @@ def explain(argv: Sequence[str]) -> int:
     questions = (question for _, question in read_questions(arguments["hf_dataset_path"]))
     folder = engine.folder(sampling)
     found, misses = view.explain(root, folder, engine.identity, sampling, questions)
-    print(
-        f"{found:,} of {found + len(misses):,} rows are cached in {folder}{'' if folder.is_dir() else ' (not there)'}"
-    )
+    say(f"{found:,} of {found + len(misses):,} rows are cached in {folder}{'' if folder.is_dir() else ' (not there)'}")
     for reason, count, first in view.count_reasons(misses):
-        print(f"{count:,} missing, e.g. {first}: {reason}")
+        say(f"{count:,} missing, e.g. {first}: {reason}")
     for miss in misses[: arguments["rows"]]:
-        print(f"  {miss.row}: {miss.reason}")
+        say(f"  {miss.row}: {miss.reason}")
     return 0
 
 
@@ -87,9 +82,9 @@ def prune(argv: Sequence[str]) -> int:
     caches = view.list_caches(view.cache_root(arguments.folder))
     paths = view.to_prune(caches, arguments.model, arguments.older_than_days)
     for path in paths:
-        print(path)
+        say(path)
     if arguments.yes:
         view.remove(paths)
     verb = "removed" if arguments.yes else "would go; add --yes to remove them"
-    print(f"{len(paths)} {verb}" if paths else "There is nothing to remove.")
+    say(f"{len(paths)} {verb}" if paths else "There is nothing to remove.")
     return 0

@@ -11,6 +11,7 @@ from pathlib import Path
 from bleuberi.cli.engine_flags import add_engine_flags, take_engine_options
 from bleuberi.cli.parser import Parser, hide_secrets_in_tracebacks, run
 from bleuberi.columns import SHORT_REFERENCE_NAMES
+from bleuberi.plain_text import say
 
 _POOL = "yapeichang/BLEUBERI-Tulu3-50k"
 
@@ -31,8 +32,9 @@ def grpo_parser(prog: str) -> Parser:
         nargs="+",
         default=["gold"],
         metavar="NAME",
-        help=f"references: columns ref_output_NAME ({known})",
+        help=f"references: columns ref_output_NAME ({known}), or all",
     )
+    add("--min_references", type=int, metavar="N", help="how many of them a row needs; without it each (of all: 1)")
     add(
         "--selection_mode",
         choices=("random", "easy", "medium", "hard", "signal"),
@@ -115,7 +117,7 @@ def grpo(argv: Sequence[str], prog: str = "bleuberi data grpo") -> int:
                 draw_score_histogram(path, made.metric, made.signature, *scores)
 
     made = create_grpo_data(GrpoDataConfig(**arguments, signal=SignalSettings(**signal) if signal else None), draw)
-    print(f"{made.rows} examples in {made.folder}")
+    say(f"{made.rows} examples in {made.folder}")
     return 0
 
 
@@ -125,7 +127,7 @@ def sft(argv: Sequence[str], prog: str = "bleuberi data sft") -> int:
     from bleuberi.pipelines.create_sft_data import SftDataConfig, create_sft_data
 
     made = create_sft_data(SftDataConfig(**arguments))
-    print(f"{made.rows} prompt-response pairs in {made.folder}")
+    say(f"{made.rows} prompt-response pairs in {made.folder}")
     return 0
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bleuberi.cli.parser import Parser
+from bleuberi.plain_text import say
 
 
 def make_parser() -> Parser:
@@ -42,10 +43,10 @@ def main(argv: Sequence[str]) -> int:
         references = "" if entry["references"] is None else f"{entry['references']:,}"
         share = f"{entry['share']:.1%}"
         rows.append([str(entry["flag"]), str(entry["meaning"]), f"{entry['rows']:,}", share, references])
-    print(f"{done.rows:,} rows, {done.references:,} references")
+    say(f"{done.rows:,} rows, {done.references:,} references")
     print_table(["flag", "meaning", "rows", "share", "references"], rows, text_columns=2)
     if arguments["drop"]:
-        print(done.tally.sentence())
+        say(done.tally.sentence())
     for path in done.files:
-        print(path)
+        say(path)
     return 0

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from bleuberi.cli.parser import Parser
+from bleuberi.plain_text import say
 
 PROMPTS_PER_STEP: Final = 4  # 16 completions in groups of 4, as in the preset grpo_cpu
 MAX_NEW_TOKENS: Final = 48
@@ -83,7 +84,7 @@ def _demo_model() -> str:
     from bleuberi.demo.model import demo_model_folder
 
     folder = demo_model_folder()
-    print(f"The model is {folder}")
+    say(f"The model is {folder}")
     return str(folder)
 
 
@@ -123,7 +124,13 @@ def _evaluate(places: Places, model: str) -> None:
          "by prompt, with a 95 % interval.")  # fmt: skip
     words = ["--models", f"base={model}", f"grpo={places.run / 'grpo'}", f"sft={places.run / 'sft'}"]
     words += ["--prompts", str(places.root / "pool/held_out.jsonl"), "--ref_models", *REFERENCES]
-    words += ["--max_new_tokens", str(MAX_NEW_TOKENS), "--cache_dir", str(places.data / "inference_outputs")]
+    words += [
+        "--length_control",
+        "--max_new_tokens",
+        str(MAX_NEW_TOKENS),
+        "--cache_dir",
+        str(places.data / "inference_outputs"),
+    ]
     _run("evaluate", evaluate.main, [*words, "--output_dir", str(places.run / "evaluation")])
 
 
@@ -138,19 +145,19 @@ def _finish(places: Places, seconds: float) -> None:
         dataset=places.grpo_data,
     )
     _say(6, "What came out", "")
-    print(summary.text)
-    print(f"\nTook {seconds / 60:.1f} minutes. Everything is in {places.run}:")
+    say(summary.text)
+    say(f"\nTook {seconds / 60:.1f} minutes. Everything is in {places.run}:")
     for path in summary.files:
-        print(f"  {path}")
-    print(f"\nTrain longer:  make demo STEPS={max(40, places.steps * 2)}     Your own data:  see README.md")
+        say(f"  {path}")
+    say(f"\nTrain longer:  make demo STEPS={max(40, places.steps * 2)}     Your own data:  see README.md")
 
 
 def _say(number: int, heading: str, text: str) -> None:
-    print(f"\n=== {number}. {heading}", flush=True)
+    say(f"\n=== {number}. {heading}", flush=True)
     if text:
-        print(text, flush=True)
+        say(text, flush=True)
 
 
 def _run(name: str, command: Callable[[Sequence[str]], int], words: Sequence[str]) -> None:
-    print(f"$ bleuberi {name} {shlex.join(words)}", flush=True)
+    say(f"$ bleuberi {name} {shlex.join(words)}", flush=True)
     command(words)

@@ -9,14 +9,22 @@ from typing import Any
 from bleuberi.cli.parser import Parser
 from bleuberi.errors import UserError
 
-_NAMES = ("base_url", "concurrency", "timeout_seconds", "api_key_env", "answers", "engine_args", "trust_remote_code")
+_NAMES = (
+    "base_url", "concurrency", "timeout_seconds", "api_key_env", "answers", "engine_args", "ray_engine",
+    "trust_remote_code",
+)  # fmt: skip
 
 
 def add_engine_flags(parser: Parser) -> None:
     """Add them in a group of their own."""
     group = parser.add_argument_group("engine", "what answers the prompts")
     add = group.add_argument
-    add("--engine", default="auto", metavar="ENGINE", help="vllm, transformers, openai, canned; auto: the best here")
+    add(
+        "--engine",
+        default="auto",
+        metavar="ENGINE",
+        help="vllm, transformers, openai, canned, ray; auto: the best here",
+    )
     add("--base_url", metavar="URL", help="openai: a server's address, e.g. http://localhost:8000/v1")
     add("--concurrency", type=int, default=16, help="openai: requests at once")
     add("--timeout_seconds", type=float, default=600.0, help="openai: the longest wait for one answer")
@@ -30,15 +38,21 @@ def add_engine_flags(parser: Parser) -> None:
         metavar="NAME=VALUE",
         help="options of vllm.LLM, e.g. tensor_parallel_size=4, or batch_rows=64 for transformers",
     )
+    add("--ray_engine", default="auto", metavar="ENGINE", help="ray: what each worker runs")
+    add("--ray_address", metavar="HOST:PORT", help="ray: the cluster; auto: this machine's; else a Ray is started here")
+    add("--ray_workers", type=int, metavar="N", help="ray: how many; as many as fit (without GPUs one a machine)")
+    add("--ray_gpus", type=int, metavar="N", help="ray: GPUs of a worker; 1, or as many as tensor_parallel_size tells")
 
 
 def take_engine_options(arguments: dict[str, Any]) -> None:
     """Replace the parsed flags in `arguments` by `engine_options`. Errors: `UserError`."""
+    from bleuberi.cluster import ClusterOptions
     from bleuberi.generation import EngineOptions
 
+    cluster = ClusterOptions(*(arguments.pop(f"ray_{name}") for name in ("address", "workers", "gpus")))
     chosen = {name: arguments.pop(name) for name in _NAMES}
     chosen["engine_args"] = dict(_option(word) for word in chosen["engine_args"])
-    arguments["engine_options"] = EngineOptions(**chosen)
+    arguments["engine_options"] = EngineOptions(**chosen, cluster=cluster)
 
 
 def _option(word: str) -> tuple[str, Any]:

@@ -1,13 +1,16 @@
-"""`bleuberi evaluate`: flags -> config -> one comparison -> table, figure and where they lie. No logic."""
+"""`bleuberi evaluate`: flags -> config -> one comparison -> tables, figure and where they lie. No logic."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from bleuberi.cli.engine_flags import add_engine_flags, take_engine_options
 from bleuberi.cli.parser import Parser
 from bleuberi.errors import UserError
+from bleuberi.plain_text import say
 
 
 def make_parser() -> Parser:
@@ -16,38 +19,93 @@ def make_parser() -> Parser:
         "bleuberi evaluate", "Let models answer prompts greedily, score the answers, and compare with the first model."
     )
     add = parser.add_argument
-    add("--models", nargs="+", required=True, metavar="NAME=MODEL", help="hub ids or folders; the first is the base")
+    add(
+        "--models",
+        nargs="+",
+        required=True,
+        metavar="NAME=MODEL",
+        help="hub ids or folders; the first is the base; seeds of one training: grpo@0=... grpo@1=...",
+    )
     add("--prompts", required=True, metavar="POOL", help="prompts with references, in any form a pool can have")
-    add("--output_dir", type=Path, required=True, help="gets evaluation.json, answers.jsonl, table and figure")
+    add("--output_dir", type=Path, required=True, help="gets evaluation.json, answers.jsonl, tables and figure")
     add("--ref_models", nargs="+", default=["gold"], metavar="NAME", help="whose answers are the references")
-    add("--metrics", nargs="+", default=["bleu", "rouge"], metavar="METRIC", help="rewards to score with")
+    add("--min_references", type=int, metavar="N", help="how many of them a prompt needs; without it each (of all: 1)")
+    add("--metrics", nargs="+", metavar="METRIC", help="rewards to score with; bleu and rouge where not given")
+    add("--no_references", action="store_true", help="prompts without references: words and the judge alone")
+    add("--length_control", action="store_true", help="also score the base's answers cut to each model's word counts")
     add("--max_new_tokens", type=int, default=512, help="the most tokens an answer may have")
     add("--cache_dir", type=Path, help="where answers are kept; OUTPUT_DIR/inference_outputs where not given")
+    add("--overwrite", action="store_true", help="replace an evaluation with other settings; its cache stays")
     add_engine_flags(parser)
+    add_judge_flags(parser)
     return parser
+
+
+def add_judge_flags(parser: Parser) -> None:
+    """Who compares answers, in a group of its own."""
+    add = parser.add_argument_group(
+        "judge", "a model that compares answers, two at a time and in both orders"
+    ).add_argument
+    add("--judge", metavar="MODEL", help="the judge's name at its server")
+    add("--judge_url", metavar="URL", help="its address (OpenAI's interface); api.openai.com where not given")
+    add("--judge_api_key_env", default="OPENAI_API_KEY", metavar="NAME", help="the variable that holds its key")
+    add(
+        "--judge_pairs",
+        nargs="+",
+        default=[],
+        metavar="A:B",
+        help="which models; each against the base, GRPO against SFT",
+    )
+    add("--judge_max_new_tokens", type=int, default=1024, help="the most tokens of its reply, thinking included")
+    add("--judge_temperature", type=float, default=0.0, help="for judges that do not take 0")
 
 
 def main(argv: Sequence[str]) -> int:
     """Compare models."""
     arguments = vars(make_parser().parse_args(argv))
-    models = []
-    for word in arguments.pop("models"):
-        name, _, model = word.partition("=")
-        if not name or not model:
-            raise UserError(f"--models got {word!r}.", "Write NAME=MODEL, e.g. base=Qwen/Qwen2.5-7B.")
-        models.append((name, model))
-    for name in ("ref_models", "metrics"):
-        arguments[name] = tuple(arguments[name])
     take_engine_options(arguments)
-    from bleuberi.evaluation.answer_benchmark import EvaluationConfig, evaluate
+    from bleuberi.evaluation.answer_benchmark import evaluate
+    from bleuberi.evaluation.evaluated_models import read_models
+    from bleuberi.evaluation.evaluation_config import EvaluationConfig
     from bleuberi.report import evaluation_table as report
 
-    folder = evaluate(EvaluationConfig(models=tuple(models), **arguments)).folder
+    arguments["models"] = read_models(arguments["models"])
+    arguments["judge"] = _take_judge(arguments)
+    arguments["ref_models"] = tuple(arguments["ref_models"])
+    if arguments["metrics"] is not None:
+        arguments["metrics"] = tuple(arguments["metrics"])
+    folder = evaluate(EvaluationConfig(**arguments)).folder
     saved = report.read_evaluation(folder)
-    header, rows = report.table_rows(saved)
     report.write_comparison(saved, folder)
-    report.print_table(header, rows)
-    for sentence in report.verdicts(saved):
-        print(sentence)
-    print(f"Everything is in {folder}")
+    report.print_comparison(saved)
+    say(f"Everything is in {folder}")
     return 0
+
+
+def _take_judge(arguments: dict[str, Any]) -> Any:  # noqa: ANN401 - a JudgeConfig or None, loaded only here
+    """The judge's flags, taken out of `arguments`. Errors: `UserError`."""
+    from bleuberi.evaluation.judge import JudgeConfig
+
+    names = ("judge_url", "judge_api_key_env", "judge_pairs", "judge_max_new_tokens", "judge_temperature")
+    given = {name.removeprefix("judge_"): arguments.pop(name) for name in names}
+    model = arguments["judge"]
+    if model is None:
+        if given["url"] or given["pairs"]:
+            raise UserError(
+                "--judge_url and --judge_pairs do nothing without --judge.", "Name the judge: --judge MODEL."
+            )
+        return None
+    pairs = []
+    for word in given["pairs"]:
+        other, _, base = word.partition(":")
+        if not other or not base:
+            raise UserError(f"--judge_pairs got {word!r}.", "Write A:B, e.g. grpo:sft.")
+        pairs.append((other, base))
+    options = replace(
+        arguments["engine_options"],
+        base_url=given["url"],
+        api_key_env=given["api_key_env"],
+        answers=None,
+        engine_args={},
+    )
+    return JudgeConfig(model, tuple(pairs), options, given["max_new_tokens"], given["temperature"])

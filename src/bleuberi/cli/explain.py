@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from bleuberi.cli.parser import Parser
 from bleuberi.errors import UserError
+from bleuberi.plain_text import one_line, plain, say
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -50,7 +51,7 @@ def main(argv: Sequence[str]) -> int:
     if arguments.json:
         from dataclasses import asdict
 
-        print(json.dumps(asdict(found), ensure_ascii=True))
+        say(json.dumps(asdict(found), ensure_ascii=True).replace("\x7f", "\\u007f"))  # JSON's own escape
         return 0
     from rich.console import Console
 
@@ -100,7 +101,7 @@ def _show(console: Console, prompt: str, found: Explanation) -> None:
 
     if prompt:
         console.print("prompt  ", style="bold", end="")
-        console.print(prompt.strip()[:300], markup=False)
+        console.print(plain(prompt.strip()[:300]), markup=False)
     score = "no score: no reference has tokens" if found.score is None else f"{found.score:.4f}"
     console.print(f"BLEU    {score}", style="bold")
     console.print(f"        {Bleu().signature()}\n", style="dim", markup=False)
@@ -134,8 +135,7 @@ def _highlighted(found: Explanation) -> Text:
 
     text = Text()
     for token, depth in zip(found.tokens, found.depth, strict=True):
-        # A lone surrogate cannot be written to a terminal.
-        text.append(token.encode("utf-8", "replace").decode("utf-8") + " ", style=STYLES[depth])
+        text.append(plain(token) + " ", style=STYLES[depth])
     return text
 
 
@@ -158,6 +158,6 @@ def _references_table(found: Explanation) -> Table:
     table = Table("reference", "tokens", "matches of 1/2/3/4 tokens", "matched only here", "begins", box=None)
     for number, reference in enumerate(found.references, start=1):
         matched = "/".join(map(str, reference.matched_by_order))
-        begin = Text(" ".join(reference.text.split())[:40].encode("utf-8", "replace").decode("utf-8"))
+        begin = Text(one_line(reference.text, 40))
         table.add_row(str(number), str(reference.tokens), matched, str(reference.only_here), begin)
     return table

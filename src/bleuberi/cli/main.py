@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from bleuberi import __version__
 from bleuberi.cli.parser import Command, hide_secrets_in_tracebacks, run
 from bleuberi.errors import UserError
+from bleuberi.plain_text import say
 
 
 class Entry(NamedTuple):
@@ -27,11 +28,17 @@ COMMANDS: Final = {
         "bleuberi.cli.create_training_data:grpo", "pool -> outputs -> scores -> selection: a GRPO data set"
     ),
     "data sft": Entry("bleuberi.cli.create_training_data:sft", "GRPO data set -> prompt-response pairs for SFT"),
+    "doctor": Entry("bleuberi.cli.doctor:main", "check a training run before it starts: does it fit? no GPU needed"),
     "train grpo": Entry("bleuberi.cli.train:grpo", "train with a reference-based reward (TRL's GRPO)"),
     "train sft": Entry("bleuberi.cli.train:sft", "train on prompt-response pairs (TRL's SFT)"),
     "explain": Entry("bleuberi.cli.explain:main", "take one score apart: matched n-grams, brevity penalty, smoothing"),
     "agreement": Entry("bleuberi.cli.agreement:main", "does this reward agree with people on your data? no GPU needed"),
     "evaluate": Entry("bleuberi.cli.evaluate:main", "answers of several models, scored, with paired differences"),
+    "benchmark answers": Entry(
+        "bleuberi.cli.benchmark:answers", "answer files for MT-Bench, Arena-Hard, WildBench and AlpacaEval"
+    ),
+    "benchmark scores": Entry("bleuberi.cli.benchmark:scores", "what those harnesses' judges said, with intervals"),
+    "report": Entry("bleuberi.cli.report:main", "one page about data, runs and evaluations, to open from disk"),
     "cache ls": Entry("bleuberi.cli.cache:ls", "which outputs are cached, of which models and settings"),
     "cache explain": Entry("bleuberi.cli.cache:explain", "which rows of a pool are cached, and why others are not"),
     "cache prune": Entry("bleuberi.cli.cache:prune", "remove damaged files, or the outputs of a model"),
@@ -77,12 +84,12 @@ def main() -> None:
     hide_secrets_in_tracebacks()
     argv = sys.argv[1:]
     if not argv or argv[0] in ("-h", "--help", "help"):
-        print(usage())
+        say(usage())
         sys.exit(0)
     if argv[0] in ("-V", "--version"):
         from bleuberi.rewards.backend import describe
 
-        print(f"bleuberi {__version__} (BLEU and ROUGE-L: {describe()})")
+        say(f"bleuberi {__version__} (BLEU and ROUGE-L: {describe()})")
         sys.exit(0)
 
     def command(words: Sequence[str]) -> int:

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Final, NoReturn
 
 from bleuberi.errors import UserError
+from bleuberi.plain_text import plain, say
 from bleuberi.redaction import redact, remember_secrets
 
 # What a file system says about a path: the user's to mend, wherever it comes up.
@@ -68,7 +69,7 @@ def run(command: Command, argv: Sequence[str]) -> int:
             )
         )
     except KeyboardInterrupt:
-        print(stopped_line(argv), file=sys.stderr)
+        say(stopped_line(argv), file=sys.stderr)
         return 130
 
 
@@ -83,15 +84,15 @@ def stopped_line(argv: Sequence[str]) -> str:
 
 
 def _tell(error: UserError) -> int:
-    print(redact(f"Error: {error.what}\n{error.cure}"), file=sys.stderr)
+    say(redact(f"Error: {error.what}\n{error.cure}"), file=sys.stderr)
     return 2
 
 
 class RedactingFormatter(logging.Formatter):
-    """A library's error that is logged may quote what it was given."""
+    """Messages quote prompts, names and paths, and a library's error what it was given."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return redact(super().format(record))
+        return plain(redact(super().format(record)))
 
 
 def hide_secrets_in_tracebacks() -> None:

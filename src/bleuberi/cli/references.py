@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bleuberi.cli.engine_flags import add_engine_flags, take_engine_options
 from bleuberi.cli.parser import Parser
+from bleuberi.plain_text import say
 
 
 def make_parser() -> Parser:
@@ -42,5 +43,5 @@ def main(argv: Sequence[str]) -> int:
     config = ReferencesConfig(**arguments)
     made = add_references(config)
     flagged = ", ".join(f"{count} {flag}" for flag, count in made.flags.items())
-    print(f"{made.rows} rows with ref_output_{config.ref_model} in {made.path} ({flagged or 'none flagged'})")
+    say(f"{made.rows} rows with ref_output_{config.ref_model} in {made.path} ({flagged or 'none flagged'})")
     return 0

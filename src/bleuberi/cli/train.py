@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bleuberi.plain_text import say
+
 _HELP = """usage: bleuberi train {method} --config FILE.yaml [--field value ...]
 
 Train {what}. A killed run goes on from its last checkpoint when the same command is typed again.
@@ -23,9 +25,10 @@ def grpo(argv: Sequence[str]) -> int:
     if _help_wanted(argv, "grpo"):
         return 0
     from bleuberi.training.grpo import train_grpo
-    from bleuberi.training.run_config import read_settings
+    from bleuberi.training.run_config import check_places, read_settings
 
-    print(train_grpo(read_settings("grpo", argv)))
+    check_places("grpo", argv)
+    say(train_grpo(read_settings("grpo", argv)))
     return 0
 
 
@@ -33,10 +36,11 @@ def sft(argv: Sequence[str]) -> int:
     """Train with SFT."""
     if _help_wanted(argv, "sft"):
         return 0
-    from bleuberi.training.run_config import read_settings
+    from bleuberi.training.run_config import check_places, read_settings
     from bleuberi.training.sft import train_sft
 
-    print(train_sft(read_settings("sft", argv)))
+    check_places("sft", argv)
+    say(train_sft(read_settings("sft", argv)))
     return 0
 
 
@@ -46,14 +50,16 @@ def _help_wanted(argv: Sequence[str], method: str) -> bool:
         return False
     rewards = "\n  --reward_funcs NAME...  bleu, rouge, bleu_rouge_f1, or package.module:Class"
     prompts = "\n  --max_prompt_tokens N   rows with longer prompts are dropped and counted (512)"
+    watched = "\n  --low_signal_gate true  groups whose rewards hardly differ get no advantage (docs/monitor.md)"
+    watched += "\n  --stop_on_warning true  a gamed reward ends the run, with a checkpoint"
     is_grpo = method == "grpo"
-    print(
+    say(
         _HELP.format(
             method=method,
             what="with a reference-based reward (TRL's GRPOTrainer)" if is_grpo else "on pairs (TRL's SFTTrainer)",
             kind=method.upper(),
             config="GRPOConfig" if is_grpo else "SFTConfig",
-            extra=rewards + prompts if is_grpo else "",
+            extra=rewards + prompts + watched if is_grpo else "",
         ),
         end="",
     )

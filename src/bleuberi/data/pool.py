@@ -27,12 +27,14 @@ class Pool:
 def read_pool(source: str, ref_models: Sequence[str] | None) -> Pool:
     """Read a pool: a local .jsonl/.json/.parquet (also .gz), a `save_to_disk` folder, or a Hugging Face hub id.
 
-    Only the references of `ref_models` are kept in memory; those of all models where it is None. Errors: `UserError`
-    for a missing file, malformed JSON (with file and line), missing columns, wrong types, duplicate ids, an empty
-    pool, an unknown reference model.
+    Only the references of `ref_models` are kept in memory; those of all models where it is None or `all`. Errors:
+    `UserError` for a missing file, malformed JSON (with file and line), missing columns, wrong types, duplicate ids, an
+    empty pool, an unknown reference model.
     """
     digest = hashlib.sha256()
     rows: list[PoolRow] = []
+    if ref_models is not None and columns.asks_all(ref_models):
+        ref_models = None
     seen: dict[str, str] = {}
     found_models: dict[str, None] = {}
     has_gold_column = False

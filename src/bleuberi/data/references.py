@@ -5,17 +5,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from bleuberi.columns import ALL_REFERENCES, asks_all
 from bleuberi.data.pool import Pool
 from bleuberi.errors import UserError
 from bleuberi.records import Example, Tally
 
 
-def join_references(pool: Pool, ref_models: Sequence[str]) -> tuple[list[Example], Tally]:
-    """The rows that have every chosen reference, in the pool's order; the others are counted by what they lack.
+def join_references(
+    pool: Pool, ref_models: Sequence[str], min_references: int | None = None
+) -> tuple[list[Example], Tally]:
+    """The rows that have enough of the chosen references, in the pool's order; the others are counted.
 
-    `references` holds gold first, then the order of `ref_models`. A blank reference counts as none.
-    Errors: `UserError` where no row is left.
+    `references` holds gold first, then the order of `ref_models`, or of the pool's columns where those are `all`.
+    `min_references`: how many of the chosen a row needs; where it is None, each of them, or one of `all`. A blank
+    reference counts as none. Errors: `UserError` where no row is left.
     """
+    if min_references is not None or asks_all(ref_models):
+        return _join_at_least(pool, order_references(ref_models), min_references or 1)
     ordered = order_references(ref_models)
     examples: list[Example] = []
     dropped: Counter[str] = Counter()
@@ -35,6 +41,41 @@ def join_references(pool: Pool, ref_models: Sequence[str]) -> tuple[list[Example
             "Choose fewer reference models with --ref_models.",
         )
     return examples, tally
+
+
+def _join_at_least(pool: Pool, ordered: Sequence[str], needed: int) -> tuple[list[Example], Tally]:
+    if asks_all(ordered):
+        ordered = order_references(pool.reference_models)
+    examples: list[Example] = []
+    for row in pool.rows:
+        references = [row.reference_by_model[model] for model in ordered if model in row.reference_by_model]
+        if len(references) >= needed:
+            gold = row.ground_truth or references[0]
+            examples.append(Example(row.id, row.source, row.messages, row.prompt, gold, references))
+    lacking = len(pool.rows) - len(examples)
+    tally = Tally(len(pool.rows), len(examples), {f"with fewer than {needed} references": lacking})
+    if not examples:
+        raise UserError(
+            f"No row of the pool {pool.name} has {needed} references of {', '.join(ordered)}: {tally.sentence()}.",
+            "Lower --min_references, or choose other reference models with --ref_models.",
+        )
+    return examples, tally
+
+
+def check_reference_choice(ref_models: Sequence[str], min_references: int | None) -> None:
+    """Refuse a choice that cannot be met. Errors: `UserError`."""
+    if ALL_REFERENCES in ref_models and not asks_all(ref_models):
+        raise UserError("--ref_models names all, and others beside it.", "Give `all` alone, or the names without it.")
+    if min_references is None:
+        return
+    if min_references < 1:
+        raise UserError(f"--min_references is {min_references}.", "Ask for at least one reference.")
+    chosen = order_references(ref_models)
+    if not asks_all(chosen) and min_references > len(chosen):
+        raise UserError(
+            f"--min_references is {min_references}, but only {len(chosen)} reference models are chosen.",
+            "Lower it, or choose more with --ref_models (or `--ref_models all`).",
+        )
 
 
 def order_references(ref_models: Sequence[str]) -> list[str]:

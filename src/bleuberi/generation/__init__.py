@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from pathlib import Path
 
 from bleuberi.errors import UserError
-from bleuberi.generation.base import Engine, StreamingEngine
+from bleuberi.generation.base import AnyEngine, Engine, StreamingEngine
 from bleuberi.generation.cached import CachedEngine
 from bleuberi.generation.model_identity import ModelIdentity, folder_revision, identify_model, is_model_folder
 from bleuberi.generation.options import ENGINES, EngineOptions, resolve_engine
 
-__all__ = ["ENGINES", "EngineOptions", "cached_engine", "check_engine", "local_revision"]
+__all__ = [
+    "ENGINES",
+    "EngineOptions",
+    "cached_engine",
+    "check_engine",
+    "engine_identity",
+    "load_engine",
+    "local_revision",
+]
 
 log = logging.getLogger(__name__)
 
@@ -24,8 +31,17 @@ def cached_engine(model: str, engine: str, cache_folder: Path, options: EngineOp
 
     Nothing is loaded but the tokenizer until an answer is missing. Errors: `UserError` for an unknown engine or model.
     """
-    engine = resolve_engine(engine, options)
-    return CachedEngine(_identity(model, engine, options), _maker(model, engine, options), cache_folder)
+    answering = resolve_engine(engine, options)
+    identity = engine_identity(model, answering, options)
+
+    def make() -> AnyEngine:
+        if engine == "ray":
+            from bleuberi.generation.ray_engine import ray_engine
+
+            return ray_engine(identity, answering, options)
+        return load_engine(model, _pick() if answering == "auto" else answering, options)
+
+    return CachedEngine(identity, make, cache_folder)
 
 
 def check_engine(model: str | None, engine: str, options: EngineOptions = _PLAIN) -> None:
@@ -39,11 +55,12 @@ def local_revision(model: str, engine: str, options: EngineOptions = _PLAIN) -> 
     """What tells two models of one name apart, as far as it is known without the network; None for a hub id."""
     engine = resolve_engine(engine, options)
     if engine in ("openai", "canned"):
-        return _identity(model, engine, options).revision
+        return engine_identity(model, engine, options).revision
     return folder_revision(Path(model).expanduser()) if is_model_folder(model) else None
 
 
-def _identity(model: str, engine: str, options: EngineOptions) -> ModelIdentity:
+def engine_identity(model: str, engine: str, options: EngineOptions) -> ModelIdentity:
+    """Which answers they are, as cache keys say it. Errors: `UserError` where there is no such model or file."""
     if engine == "openai":
         return ModelIdentity(model, f"endpoint:{options.url}", "")  # the template is the server's
     if engine == "canned":
@@ -53,29 +70,26 @@ def _identity(model: str, engine: str, options: EngineOptions) -> ModelIdentity:
     return identify_model(model, options.trust_remote_code)
 
 
-def _maker(model: str, engine: str, options: EngineOptions) -> Callable[[], Engine | StreamingEngine]:
-    def make() -> Engine | StreamingEngine:
-        chosen = _pick() if engine == "auto" else engine
-        if chosen == "vllm":
-            from bleuberi.generation.vllm_engine import VllmEngine
+def load_engine(model: str, engine: str, options: EngineOptions) -> Engine | StreamingEngine:
+    """The engine of that name, with its model. Errors: `UserError` for what cannot be loaded."""
+    if engine == "vllm":
+        from bleuberi.generation.vllm_engine import VllmEngine
 
-            return VllmEngine(model, trust_remote_code=options.trust_remote_code, **options.engine_args)
-        if chosen == "openai":
-            from bleuberi.generation.openai_engine import OpenAIEngine
+        return VllmEngine(model, trust_remote_code=options.trust_remote_code, **options.engine_args)
+    if engine == "openai":
+        from bleuberi.generation.openai_engine import OpenAIEngine
 
-            return OpenAIEngine(model, options)
-        if chosen == "canned":
-            from bleuberi.generation.canned import CannedFileEngine
+        return OpenAIEngine(model, options)
+    if engine == "canned":
+        from bleuberi.generation.canned import CannedFileEngine
 
-            return CannedFileEngine(_answers_file(options))
-        from bleuberi.generation.transformers_engine import TransformersEngine
+        return CannedFileEngine(_answers_file(options))
+    from bleuberi.generation.transformers_engine import TransformersEngine
 
-        try:
-            return TransformersEngine(model, trust_remote_code=options.trust_remote_code, **options.engine_args)
-        except TypeError as error:
-            raise UserError(f"--engine_args: {error}", "The transformers engine takes batch_rows=32.") from error
-
-    return make
+    try:
+        return TransformersEngine(model, trust_remote_code=options.trust_remote_code, **options.engine_args)
+    except TypeError as error:
+        raise UserError(f"--engine_args: {error}", "The transformers engine takes batch_rows=32.") from error
 
 
 def _pick() -> str:

@@ -9,7 +9,8 @@ from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 from bleuberi.errors import UserError
 from bleuberi.records import Conversation
 
-FinishReason = Literal["stop", "length", "prompt_too_long", "refused"]
+FinishReason = Literal["stop", "length", "prompt_too_long", "refused", "no_answer"]
+"""`no_answer`: the server failed on this row for good, and the rest went on without it; never kept in a cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,29 @@ class Engine(Protocol):
         ...
 
 
+class Shard(NamedTuple):
+    """Questions that are answered in one call, with what names their answers and decides them."""
+
+    name: str
+    keys: list[str]  # N, the questions' keys in the cache
+    conversations: list[Conversation]  # N
+    seed: int
+
+
+@runtime_checkable
+class ShardingEngine(Protocol):
+    """Answers several shards at once, each as an `Engine` would: the same texts, in any order of shards."""
+
+    @property
+    def shard_rows(self) -> int:
+        """As an `Engine` has it."""
+        ...
+
+    def answer_shards(self, shards: Iterable[Shard], sampling: Sampling) -> Iterator[tuple[Shard, list[Output]]]:
+        """Answer all; takes from `shards` as work gets done."""
+        ...
+
+
 class Request(NamedTuple):
     """One question of a stream, with a seed of its own."""
 
@@ -90,5 +114,11 @@ class StreamingEngine(Protocol):
     """Answers one by one, in any order: no row waits for its shard, and each is kept as it comes."""
 
     def stream(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[tuple[Request, Output]]:
-        """Answer all, with several in work at once; takes from `requests` as work gets done."""
+        """Answer all, with several in work at once; takes from `requests` as work gets done.
+
+        `requests` may run dry while rows are in work, and have more later: an engine that looks again gets them.
+        """
         ...
+
+
+AnyEngine = Engine | StreamingEngine | ShardingEngine

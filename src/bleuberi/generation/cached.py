@@ -15,7 +15,17 @@ from pathlib import Path
 from bleuberi.artifacts import content_hash, folder_lock, json_hash, read_shard, write_json
 from bleuberi.columns import model_short_name
 from bleuberi.generation.answer_store import AnswerStore, in_batches, shard_paths, to_output
-from bleuberi.generation.base import Engine, OnOutput, Output, Request, Sampling, StreamingEngine
+from bleuberi.generation.base import (
+    AnyEngine,
+    Engine,
+    OnOutput,
+    Output,
+    Request,
+    Sampling,
+    Shard,
+    ShardingEngine,
+    StreamingEngine,
+)
 from bleuberi.generation.model_identity import ModelIdentity
 from bleuberi.generation.progress import answer_progress
 from bleuberi.records import Conversation
@@ -29,14 +39,13 @@ _COUNT_ROWS = 16_384
 class CachedEngine:
     """Answers from `cache_folder` where it can; loads the engine only where an answer is missing."""
 
-    def __init__(
-        self, identity: ModelIdentity, make_engine: Callable[[], Engine | StreamingEngine], cache_folder: Path
-    ) -> None:
+    def __init__(self, identity: ModelIdentity, make_engine: Callable[[], AnyEngine], cache_folder: Path) -> None:
         self.identity = identity
         self._make_engine = make_engine
-        self._engine: Engine | StreamingEngine | None = None
+        self._engine: AnyEngine | None = None
         self._cache_folder = cache_folder
         self.answered_now = 0  # rows that this object had to generate
+        self._unanswered: dict[str, Output] = {}  # by prompt key; they are asked again by the next run
 
     def folder(self, sampling: Sampling) -> Path:
         """Where answers of this model with this sampling lie; the name is for people, the hash decides."""
@@ -71,7 +80,8 @@ class CachedEngine:
             log.info("All %d outputs come from the cache %s", asked, store.folder)
         for batch in in_batches(conversations, _LOOKUP_ROWS):
             outputs = store.read([prompt_key(conversation) for conversation in batch])
-            for conversation, output in zip(batch, outputs, strict=True):
+            for conversation, kept in zip(batch, outputs, strict=True):
+                output = kept or self._unanswered.get(prompt_key(conversation))
                 if output is None:
                     raise LookupError(f"no answer for {conversation.id}: the questions changed while they were walked")
                 yield conversation, output
@@ -94,7 +104,7 @@ class CachedEngine:
 
     def _fill(
         self,
-        engine: Engine | StreamingEngine,
+        engine: AnyEngine,
         store: AnswerStore,
         conversations: Iterable[Conversation],
         sampling: Sampling,
@@ -120,22 +130,32 @@ class CachedEngine:
 
     def _fill_by_shards(
         self,
-        engine: Engine,
+        engine: Engine | ShardingEngine,
         store: AnswerStore,
         conversations: Iterable[Conversation],
         sampling: Sampling,
         on_output: OnOutput,
     ) -> None:
-        for batch in in_batches(conversations, engine.shard_rows):
-            keys = [prompt_key(conversation) for conversation in batch]
-            # One question may stand twice in a pool; it is asked once.
-            asked = {key: row for key, row, new in zip(keys, batch, store.missing(keys), strict=True) if new}
-            if not asked:
-                continue
-            shard = content_hash(str(sampling.seed), *asked)
-            outputs = engine.generate(list(asked.values()), sampling, int(shard[:8], 16), on_output)
-            store.write(shard[:16], list(asked), outputs)
-            self.answered_now += len(asked)
+        in_work: set[str] = set()
+
+        def shards() -> Iterator[Shard]:
+            for batch in in_batches(conversations, engine.shard_rows):
+                keys = [prompt_key(conversation) for conversation in batch]
+                # One question may stand twice in a pool; it is asked once.
+                asked = {
+                    key: row
+                    for key, row, new in zip(keys, batch, store.missing(keys), strict=True)
+                    if new and key not in in_work
+                }
+                if asked:
+                    in_work.update(asked)
+                    name = content_hash(str(sampling.seed), *asked)
+                    yield Shard(name[:16], list(asked), list(asked.values()), int(name[:8], 16))
+
+        for shard, outputs in _answer_shards(engine, shards(), sampling, on_output):
+            store.write(shard.name, shard.keys, outputs)
+            in_work.difference_update(shard.keys)
+            self.answered_now += len(shard.keys)
 
     def _fill_as_they_come(
         self,
@@ -156,6 +176,9 @@ class CachedEngine:
 
         try:
             for request, output in engine.stream(requests(), sampling):
+                if output.finish_reason == "no_answer":
+                    self._unanswered[request.key] = output
+                    continue
                 store.append(request.key, output)
                 in_work.discard(request.key)
                 self.answered_now += 1
@@ -163,6 +186,19 @@ class CachedEngine:
             store.seal()
         finally:
             store.close()
+
+
+def _answer_shards(
+    engine: Engine | ShardingEngine, shards: Iterable[Shard], sampling: Sampling, on_output: OnOutput
+) -> Iterator[tuple[Shard, list[Output]]]:
+    if isinstance(engine, ShardingEngine):
+        for shard, outputs in engine.answer_shards(shards, sampling):
+            for output in outputs:
+                on_output(output)
+            yield shard, outputs
+    else:
+        for shard in shards:
+            yield shard, engine.generate(shard.conversations, sampling, shard.seed, on_output)
 
 
 def sample_seed(seed: int, sample: int) -> int:

@@ -8,13 +8,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, Final
 
 from bleuberi.artifacts import content_hash, file_hash
 from bleuberi.errors import UserError
+from bleuberi.generation.answer_store import in_batches
 from bleuberi.generation.base import Output, Request, Sampling
 from bleuberi.generation.key_index import KeyIndex, Place
 
+_ROWS_AT_ONCE: Final = 1024
 _NAMES = ("id", "prompt")
 _TEXTS = ("response", "output", "model_output", "generated_text", "text")
 
@@ -41,13 +43,9 @@ class CannedFileEngine:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._index = KeyIndex()
-        offset = 0
         with path.open("rb") as stream:
-            for number, line in enumerate(stream, 1):
-                row = _row(path, number, line)
-                names = [content_hash(name, str(row[name])) for name in _NAMES if name in row]
-                self._index.add(names, [Place(0, offset)] * len(names))
-                offset += len(line)
+            for batch in in_batches(_named_places(path, stream), _ROWS_AT_ONCE):
+                self._index.add(*zip(*batch, strict=True))
 
     def stream(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[tuple[Request, Output]]:
         with self._path.open("rb") as stream:
@@ -69,6 +67,17 @@ def answers_revision(path: Path) -> str:
     if not path.is_file():
         raise UserError(f"There is no file {path}.", "Check the path given with --answers.")
     return f"answers:{file_hash(path)}"
+
+
+def _named_places(path: Path, stream: BinaryIO) -> Iterator[tuple[str, Place]]:
+    """Under each name of each row (its id, its prompt) where its line begins."""
+    offset = 0
+    for number, line in enumerate(stream, 1):
+        row = _row(path, number, line)
+        for name in _NAMES:
+            if name in row:
+                yield content_hash(name, str(row[name])), Place(0, offset)
+        offset += len(line)
 
 
 def _row(path: Path, number: int, line: bytes) -> dict[str, Any]:

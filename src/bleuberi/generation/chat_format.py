@@ -7,10 +7,13 @@ format is told by the special tokens in the vocabulary.
 from __future__ import annotations
 
 import copy
+import logging
 from typing import Any, Final, NamedTuple
 
 from bleuberi.errors import UserError
 from bleuberi.records import Message
+
+log = logging.getLogger(__name__)
 
 
 class Family(NamedTuple):
@@ -50,9 +53,9 @@ _PROBE: Final = "qzx"
 
 
 def with_chat_template(tokenizer: Any) -> Any:  # noqa: ANN401 - any transformers tokenizer
-    """The tokenizer, with its family's template where it has none.
+    """The tokenizer, with its family's template where it has none, or a plain one where its family is not known.
 
-    Errors: `UserError` where it has none and its family is not known.
+    Errors: `UserError` where it has none and no end token, so that none would ever end a turn.
     """
     if tokenizer.chat_template:
         return tokenizer
@@ -62,8 +65,16 @@ def with_chat_template(tokenizer: Any) -> Any:  # noqa: ANN401 - any transformer
             tokenizer = copy.copy(tokenizer)
             tokenizer.chat_template = family.template
             return tokenizer
+    if tokenizer.eos_token is not None:
+        log.warning(
+            "%s has no chat template, and its family is not known: it gets the Tulu format, whose roles are plain text",
+            tokenizer.name_or_path,
+        )
+        tokenizer = copy.copy(tokenizer)
+        tokenizer.chat_template = _OLMO
+        return tokenizer
     raise UserError(
-        f"The tokenizer of {tokenizer.name_or_path} has no chat template, and its family is not known.",
+        f"The tokenizer of {tokenizer.name_or_path} has neither a chat template nor an end token.",
         "Use the model's instruct version, or save a `chat_template.jinja` into a local copy of the model folder.",
     )
 

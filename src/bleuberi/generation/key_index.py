@@ -1,15 +1,28 @@
-"""Where the answer to a question lies, in 28 bytes a question. Knows keys and numbers; knows no files or answers.
+"""Where the answer to a question lies, on disk, so that memory stays flat. Knows keys and numbers; no files or answers.
 
-A dictionary of half a million answers would fill a gigabyte; this fills 14 megabytes, so that memory stays flat.
+A dictionary of half a million answers would fill a gigabyte, and arrays of their keys grow with each row. This is a
+private SQLite file in the directory for temporary files: 40 bytes a row, gone with the process, even a killed one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final, NamedTuple
 
+from bleuberi.errors import UserError
+
 _KEY_BYTES: Final = 16  # of the 32 that SHA-256 has: two keys meet by chance once in 10^19 caches of a billion rows
-_MERGE_AT: Final = 8192
+_CACHE_KIB: Final = 2048  # of pages in memory
+_KEYS_A_QUERY: Final = 500  # SQLite takes at least 999 parameters
+_SCHEMA: Final = f"""
+PRAGMA cache_size = -{_CACHE_KIB};
+PRAGMA journal_mode = OFF;
+PRAGMA synchronous = OFF;
+CREATE TABLE places (key BLOB PRIMARY KEY, file INTEGER, offset INTEGER) WITHOUT ROWID;
+BEGIN;
+"""
 
 
 class Place(NamedTuple):
@@ -23,51 +36,49 @@ class KeyIndex:
     """Keys (hex digests) and their places. The first place of a key counts."""
 
     def __init__(self) -> None:
-        import numpy as np
-
-        self._keys = np.empty(0, dtype=f"S{_KEY_BYTES}")  # sorted
-        self._files = np.empty(0, dtype=np.uint32)
-        self._offsets = np.empty(0, dtype=np.uint64)
-        self._recent: dict[bytes, Place] = {}
+        # An empty name: SQLite makes a file that has no name either, and takes it away when it is closed. Its one
+        # transaction never ends: nothing outlives this object, and a commit would write every page that changed.
+        self._store = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        self._rows = 0
+        with _disk_errors():
+            self._store.executescript(_SCHEMA)
 
     def __len__(self) -> int:
-        return len(self._keys) + len(self._recent)
+        return self._rows
 
     def add(self, keys: Sequence[str], places: Sequence[Place]) -> int:
         """Note keys with their places; those that are known keep theirs. How many were new."""
-        before = len(self)
-        for key, place, known in zip(keys, places, self.find(keys), strict=True):
-            if known is None:
-                self._recent.setdefault(_raw(key), place)
-        if len(self._recent) >= _MERGE_AT:
-            self._merge()
-        return len(self) - before
+        rows = sorted((_raw(key), number, place) for number, (key, place) in enumerate(zip(keys, places, strict=True)))
+        before = self._store.total_changes
+        with _disk_errors():
+            self._store.executemany(
+                "INSERT OR IGNORE INTO places VALUES (?, ?, ?)", ((key, *place) for key, _, place in rows)
+            )
+        new = self._store.total_changes - before
+        self._rows += new
+        return new
 
     def find(self, keys: Sequence[str]) -> list[Place | None]:
         """The place of each key; None for those that are not known."""
-        import numpy as np
-
         wanted = [_raw(key) for key in keys]
-        found = [self._recent.get(key) for key in wanted]
-        if not len(self._keys) or not wanted:
-            return found
-        probes = np.array(wanted, dtype=self._keys.dtype)
-        spots = np.minimum(np.searchsorted(self._keys, probes), len(self._keys) - 1)
-        for row in np.nonzero(self._keys[spots] == probes)[0]:
-            found[row] = Place(int(self._files[spots[row]]), int(self._offsets[spots[row]]))
-        return found
+        found: dict[bytes, Place] = {}
+        for start in range(0, len(wanted), _KEYS_A_QUERY):
+            part = wanted[start : start + _KEYS_A_QUERY]
+            marks = ",".join("?" * len(part))
+            for key, file, offset in self._store.execute(f"SELECT * FROM places WHERE key IN ({marks})", part):
+                found[key] = Place(file, offset)
+        return [found.get(key) for key in wanted]
 
-    def _merge(self) -> None:
-        import numpy as np
 
-        fresh = sorted(self._recent.items())
-        keys = np.array([key for key, _ in fresh], dtype=self._keys.dtype)
-        spots = np.searchsorted(self._keys, keys)
-        # One array after the other, so that no two stand twice in memory.
-        self._keys = np.insert(self._keys, spots, keys)
-        self._files = np.insert(self._files, spots, np.array([place.file for _, place in fresh], dtype=np.uint32))
-        self._offsets = np.insert(self._offsets, spots, np.array([place.offset for _, place in fresh], dtype=np.uint64))
-        self._recent = {}
+@contextmanager
+def _disk_errors() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise UserError(
+            f"The index of answers could not be written to the directory for temporary files: {error}",
+            "Make room there, or set SQLITE_TMPDIR to a directory with room; the same command goes on.",
+        ) from error
 
 
 def _raw(key: str) -> bytes:

@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 MOST_TRIES: Final = 8  # of one row, where the server fails
 MOST_PAUSES: Final = 200  # of one row, where the server asks for patience
 TRIES_TO_REACH: Final = 3  # a server that never answered
+TRIES_TO_GO_ON: Final = 3  # of one row, where the others go on without it
+MOST_UNANSWERED: Final = 8  # rows in vain before a server that answered nothing is asked no more
 _AGAIN: Final = (408, 409, 425, 429)
 
 
@@ -39,8 +41,11 @@ class _Failure(NamedTuple):
 class OpenAIEngine:
     """`concurrency` requests at once; each answer is handed on as it comes."""
 
-    def __init__(self, model: str, options: EngineOptions, first_delay_seconds: float = 1.0) -> None:
-        """Errors: `UserError` where the key is missing."""
+    def __init__(
+        self, model: str, options: EngineOptions, first_delay_seconds: float = 1.0, *, go_on: bool = False
+    ) -> None:
+        """With `go_on`, a row on which the server fails for good gets the finish reason `no_answer`, and the others
+        go on. Errors: `UserError` where the key is missing."""
         try:
             import httpx
         except ImportError as error:
@@ -48,6 +53,8 @@ class OpenAIEngine:
         self.model, self.url = model, options.url
         self._concurrency = options.concurrency
         self._first_delay_seconds = first_delay_seconds
+        self._go_on = go_on
+        self._unanswered = 0
         self._key_name = options.api_key_env
         self._key = _api_key(options)
         local = urlsplit(self.url).hostname in ("localhost", "127.0.0.1", "::1")
@@ -110,7 +117,10 @@ class OpenAIEngine:
     def _answer(self, request: Request, sampling: Sampling, gate: Gate) -> Output | None:
         """One row's answer; None where the run was stopped while it waited. Errors: `UserError`."""
         tries = pauses = 0
+        most_failures = TRIES_TO_GO_ON if self._go_on else MOST_TRIES
         while gate.wait():
+            if self._unanswered >= MOST_UNANSWERED and not self._reached:
+                return Output("", "no_answer", 0)
             result = self._ask(request, sampling)
             if isinstance(result, Output):
                 self._reached = True
@@ -122,8 +132,12 @@ class OpenAIEngine:
             else:
                 gate.sleep(delay_seconds(tries, self._first_delay_seconds))
                 tries += 1
-            most = TRIES_TO_REACH if result.kind == "unreachable" and not self._reached else MOST_TRIES
-            if tries >= most or pauses >= MOST_PAUSES:
+            lost = result.kind == "unreachable" and not self._reached
+            if tries >= (TRIES_TO_REACH if lost else most_failures) or pauses >= MOST_PAUSES:
+                if self._go_on and not lost:
+                    log.warning("No answer after %d tries: %s", tries + pauses, result.what)
+                    self._unanswered += 1
+                    return Output("", "no_answer", 0)
                 raise UserError(
                     f"The server {self.url} gave no answer after {tries + pauses} tries: {result.what}",
                     "Check --base_url and the server. What was answered is kept: the same command goes on.",

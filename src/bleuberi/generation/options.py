@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from bleuberi.cluster.options import ClusterOptions, check_ray
 from bleuberi.errors import UserError
 from bleuberi.redaction import redact
 
@@ -28,6 +29,7 @@ ENGINE_TABLE: Final = {
     "transformers": EngineEntry("transformers in this process", "transformers", "train"),
     "openai": EngineEntry("a server with OpenAI's chat interface", "httpx", "openai"),
     "canned": EngineEntry("answers from a file", "", ""),
+    "ray": EngineEntry("one of the others in each worker of a Ray cluster (--ray_engine)", "ray", "ray"),
 }
 ENGINES: Final = tuple(ENGINE_TABLE)
 
@@ -43,6 +45,8 @@ class EngineOptions:
     answers: Path | None = None
     trust_remote_code: bool = False  # run Python that comes with the model
     engine_args: Mapping[str, Any] = field(default_factory=dict)  # of vllm.LLM or TransformersEngine
+    ray_engine: str = "auto"  # what each worker runs
+    cluster: ClusterOptions = field(default_factory=ClusterOptions)
 
     @property
     def url(self) -> str:
@@ -50,10 +54,18 @@ class EngineOptions:
 
 
 def resolve_engine(engine: str, options: EngineOptions) -> str:
-    """The engine's name, `auto` resolved as far as the options tell. Errors: `UserError` for what cannot work."""
-    if engine not in ENGINE_TABLE:
-        known = "; ".join(f"{name}{_install(entry)}" for name, entry in ENGINE_TABLE.items())
-        raise UserError(f"There is no engine {engine!r}.", f"Choose one with --engine: {known}.")
+    """What answers in the end: `auto` resolved as far as the options tell, and behind `ray` its workers' engine.
+
+    Errors: `UserError` for what cannot work.
+    """
+    _check_known(engine, "--engine", ENGINES)
+    if engine == "ray":
+        check_ray()
+        options.cluster.check()
+        _check_known(options.ray_engine, "--ray_engine", tuple(name for name in ENGINES if name != "ray"))
+        engine = options.ray_engine
+    elif options.cluster != ClusterOptions() or options.ray_engine != "auto":
+        raise UserError(f"The --ray_ flags do nothing with --engine {engine}.", "Use --engine ray, or leave them out.")
     if engine == "auto" and options.base_url is not None:
         engine = "openai"
     if options.base_url is not None and engine != "openai":
@@ -65,6 +77,12 @@ def resolve_engine(engine: str, options: EngineOptions) -> str:
     if options.concurrency < 1:
         raise UserError(f"--concurrency is {options.concurrency}.", "Allow at least one request at a time.")
     return engine
+
+
+def _check_known(engine: str, flag: str, names: tuple[str, ...]) -> None:
+    if engine not in names:
+        known = "; ".join(f"{name}{_install(ENGINE_TABLE[name])}" for name in names)
+        raise UserError(f"There is no engine {engine!r}.", f"Choose one with {flag}: {known}.")
 
 
 def _install(entry: EngineEntry) -> str:

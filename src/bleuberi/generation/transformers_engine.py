@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 from bleuberi.errors import MissingExtraError
 from bleuberi.generation.base import OnOutput, Output, Sampling
@@ -14,12 +14,20 @@ from bleuberi.generation.model_identity import load_tokenizer, model_unavailable
 from bleuberi.generation.nucleus import Nucleus
 from bleuberi.records import Conversation
 
+ROWS_A_BATCH: Final = 32
+BATCHES_A_SHARD: Final = 2  # few enough to lose, enough to sort
+
 
 class TransformersEngine:
     """Batches sorted by length and bounded in tokens, so that little is spent on padding."""
 
     def __init__(
-        self, model: str, batch_rows: int = 32, batch_tokens: int | None = None, *, trust_remote_code: bool = False
+        self,
+        model: str,
+        batch_rows: int = ROWS_A_BATCH,
+        batch_tokens: int | None = None,
+        *,
+        trust_remote_code: bool = False,
     ) -> None:
         """Load the model: bfloat16 on a GPU, float32 on a CPU. Errors: `UserError` where it cannot be had.
 
@@ -33,7 +41,7 @@ class TransformersEngine:
         except ImportError as error:
             raise MissingExtraError("transformers", "train", "Answering with a language model") from error
         self.batch_rows = batch_rows
-        self.shard_rows = 2 * batch_rows  # few enough to lose, enough to sort
+        self.shard_rows = BATCHES_A_SHARD * batch_rows
         self._tokenizer = load_tokenizer(model, trust_remote_code)
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         self.batch_tokens = batch_tokens or (32_768 if self._device == "cuda" else 4_096)

@@ -22,10 +22,12 @@ from bleuberi.pipelines.dataset_folder import find_made, refuse_other, save_data
 from bleuberi.pipelines.grpo_data_config import GrpoDataConfig
 from bleuberi.pipelines.sample_pool import Samples, samples_from_file, samples_from_model
 from bleuberi.pipelines.score_pool import Scores, imported_scores, score_pool
+from bleuberi.pipelines.selection_examples import SELECTION_EXAMPLES, selection_examples
 from bleuberi.pipelines.selection_record import SELECTION_RECORD, Picked, ScoredSample, selection_record
 from bleuberi.pipelines.signal_data import SignalRequest, pick_by_signal
 from bleuberi.records import Example, Tally
 from bleuberi.rewards import load_reward
+from bleuberi.rewards.on_cluster import load_reward_on
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +63,7 @@ def create_grpo_data(config: GrpoDataConfig, draw: Callable[[Path, GrpoData], No
     if config.output_dataset_name is not None and not config.overwrite:
         refuse_other(parent / config.output_dataset_name, request)
 
-    examples, joined = join_references(pool, config.ref_models)
+    examples, joined = join_references(pool, config.ref_models, config.min_references)
     log.info("Pool %s: %s", pool.name, joined.sentence())
     if config.metric is not None and not config.scores_needed:
         log.warning("Nothing to score without --model or --outputs: the data set is saved without scores")
@@ -91,7 +93,10 @@ def create_grpo_data(config: GrpoDataConfig, draw: Callable[[Path, GrpoData], No
         [to_row(row, picked.columns_by_id.get(row.id, {})) for row in picked.chosen],
         request,
         overwrite=config.overwrite,
-        records={SELECTION_RECORD: selection_record(config.selection_mode, metric, examples, picked, tally)},
+        records={
+            SELECTION_RECORD: selection_record(config.selection_mode, metric, examples, picked, tally),
+            SELECTION_EXAMPLES: selection_examples(metric, examples, picked),
+        },
         draw=(lambda folder: draw(folder, made)) if draw else None,
         rows_in=tally.rows_in,
         rows_out=tally.kept,
@@ -156,7 +161,7 @@ def _signal_request(config: GrpoDataConfig, metric: str, scores_path: Path) -> S
     known = config.outputs is None or (config.model is not None and (Path(config.model) / "config.json").is_file())
     return SignalRequest(
         settings=settings,
-        reward=load_reward(metric),
+        reward=load_reward_on(metric, config.scoring_cluster),
         draw=draw,
         scores_path=scores_path,
         max_tokens=config.inference_max_new_tokens,
@@ -194,7 +199,8 @@ def _score(
         answers = answers_from_model(
             examples, config.model, config.sampling, config.engine, cache, config.engine_options
         )
-    return answers, score_pool(examples, answers.text_by_id, load_reward(config.metric), keep_at or path)
+    reward = load_reward_on(config.metric, config.scoring_cluster)
+    return answers, score_pool(examples, answers.text_by_id, reward, keep_at or path)
 
 
 def _draw(examples: Sequence[Example], config: GrpoDataConfig) -> list[Example]:
@@ -206,7 +212,7 @@ def _label(config: GrpoDataConfig, pool: Pool) -> str:
     """`{pool}_{metric}_{model}_{n}ref-{names}`, or `{pool}_{n}ref-{names}` where nothing is scored."""
     model = config.model or (config.outputs.name.split(".")[0] if config.outputs else "")
     scored = [config.metric_name, model_short_name(model)] if config.scores_needed and config.metric_name else []
-    return pool_label([pool.name, *scored, reference_label(order_references(config.ref_models))])
+    return pool_label([pool.name, *scored, reference_label(order_references(config.ref_models), config.min_references)])
 
 
 def _request(config: GrpoDataConfig, pool: Pool) -> dict[str, Any]:
@@ -216,6 +222,7 @@ def _request(config: GrpoDataConfig, pool: Pool) -> dict[str, Any]:
         "pool": pool.name,
         "pool_sha256": pool.content_sha256,
         "ref_models": order_references(plain.ref_models),
+        "min_references": plain.min_references,
         "selection_mode": plain.selection_mode,
         "num_examples": plain.num_examples,
         "metric": plain.metric if plain.scores_needed else None,

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bleuberi.cluster import ClusterOptions
 from bleuberi.columns import safe_name
+from bleuberi.data.references import check_reference_choice
 from bleuberi.data.selection import SELECTION_MODES, SelectionMode
 from bleuberi.errors import UserError
 from bleuberi.generation import EngineOptions, check_engine
@@ -21,6 +23,7 @@ class GrpoDataConfig:
 
     hf_dataset_path: str = "yapeichang/BLEUBERI-Tulu3-50k"
     ref_models: tuple[str, ...] = ("gold",)
+    min_references: int | None = None  # None: every chosen one
     selection_mode: SelectionMode = "hard"
     num_examples: int | None = None
     metric: str | None = None
@@ -49,6 +52,11 @@ class GrpoDataConfig:
         return safe_name(load_reward(self.metric).name) if self.metric is not None else None
 
     @property
+    def scoring_cluster(self) -> ClusterOptions | None:
+        """Whose workers score; None where this process does."""
+        return self.engine_options.cluster if self.engine == "ray" else None
+
+    @property
     def sampling(self) -> Sampling:
         return Sampling(max_new_tokens=self.inference_max_new_tokens, seed=self.seed)
 
@@ -58,6 +66,7 @@ class GrpoDataConfig:
             raise UserError(
                 f"There is no selection mode {self.selection_mode!r}.", f"Choose one of {', '.join(SELECTION_MODES)}."
             )
+        check_reference_choice(self.ref_models, self.min_references)
         if self.num_examples is not None and self.num_examples < 1:
             raise UserError(f"--num_examples is {self.num_examples}.", "Ask for at least one example.")
         if self.selection_mode == "signal":

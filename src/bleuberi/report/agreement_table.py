@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bleuberi.plain_text import plain
+
 WIDE = 130  # columns of a terminal that shows every column of the tables
 
 
@@ -24,8 +26,8 @@ def print_agreement(result: Mapping[str, Any], console: Console) -> None:
         if result["orders"]:
             console.print(orders_table(result))
     for warning in result["warnings"]:
-        console.print(Text(f"note: {warning}", style="yellow"))
-    console.print(Text(result["verdict"], style="bold"))
+        console.print(Text(plain(f"note: {warning}"), style="yellow"))
+    console.print(Text(plain(result["verdict"]), style="bold"))
 
 
 def pairs_table(result: Mapping[str, Any], *, wide: bool = True) -> Table:
@@ -56,7 +58,7 @@ def pairs_table(result: Mapping[str, Any], *, wide: bool = True) -> Table:
             rate(one["subsets"]["length_matched"]),
             rate(one["agreement_with_ties"]),
         ]
-        table.add_row(one["name"], *(cells if wide else cells[:3]))
+        table.add_row(_words(one["name"]), *(cells if wide else cells[:3]))
     return table
 
 
@@ -75,14 +77,14 @@ def curve_table(result: Mapping[str, Any]) -> Table:
         row = {one["references"]: one for one in result["curves"] if one["reward"] == name}
         cells = [f"{rate(row[count]['agreement'])} {bounds(row[count]['agreement'])}" for count in counts]
         gain = row[counts[-1]]["more_than_with_one"]
-        table.add_row(name, *cells, f"{100 * gain['value']:+.1f} {bounds(gain, signed=True)}" if gain else "")
+        table.add_row(_words(name), *cells, f"{100 * gain['value']:+.1f} {bounds(gain, signed=True)}" if gain else "")
     return table
 
 
 def systems_table(result: Mapping[str, Any], *, wide: bool = True) -> Table:
     """Every reward and baseline: rank correlation of models' means with their label; if `wide`, by kind of interval."""
     table = Table(
-        title=f"{result['counts']['systems']} models by mean score against {result['label']}",
+        title=_words(f"{result['counts']['systems']} models by mean score against {result['label']}"),
         caption=f"intervals: {result['sureness']['confidence']:.0%}, over prompts and models unless said otherwise",
     )
     table.add_column("score", no_wrap=True)
@@ -101,7 +103,9 @@ def systems_table(result: Mapping[str, Any], *, wide: bool = True) -> Table:
             span(spearman["prompts"]),
             span(spearman["systems"]),
         ]
-        table.add_row(one["name"], *(cell for header, cell in zip(headers, cells, strict=True) if header in shown))
+        table.add_row(
+            _words(one["name"]), *(cell for header, cell in zip(headers, cells, strict=True) if header in shown)
+        )
     return table
 
 
@@ -117,14 +121,19 @@ def orders_table(result: Mapping[str, Any]) -> Table:
         for place, step in enumerate(order["steps"]):
             difference = step["difference"]
             table.add_row(
-                order["reward"] if not place else "",
-                step["lower"],
-                step["higher"],
+                _words(order["reward"] if not place else ""),
+                _words(step["lower"]),
+                _words(step["higher"]),
                 f"{difference['value']:+.4g}",
                 f"[{difference['low']:+.3g}, {difference['high']:+.3g}]",
                 f"{order['share_of_resamples']:.1%} of resamples" if not place else "",
             )
     return table
+
+
+def _words(text: str) -> Text:
+    """A name from a file: as it is, never as markup or an escape code."""
+    return Text(plain(text))
 
 
 def rate(estimate: Mapping[str, Any] | None) -> str:

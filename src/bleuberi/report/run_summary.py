@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bleuberi.artifacts import write_text
+from bleuberi.plain_text import one_line
 from bleuberi.report.evaluation_table import markdown_table, read_evaluation, table_rows, verdicts
 from bleuberi.report.training_curves import draw_grpo_curves, draw_sft_curve, read_metrics
 
@@ -83,16 +84,19 @@ def _examples(evaluation: Path, saved: dict[str, Any], count: int = 3) -> list[s
     metric = next(iter(saved["signatures"]))
     base, trained = saved["models"][0]["name"], saved["models"][1]["name"]
     rows = [json.loads(line) for line in (evaluation / "answers.jsonl").read_text(encoding="utf-8").splitlines()]
-    rows.sort(key=lambda row: abs(row["scores"][trained][metric] - row["scores"][base][metric]), reverse=True)
+    rows.sort(
+        key=lambda row: abs((row["scores"][trained][metric] or 0.0) - (row["scores"][base][metric] or 0.0)),
+        reverse=True,
+    )
     lines = []
     for row in rows[:count]:
         lines += [f"**{_quoted(row['prompt'])}**", ""]
         for name, answer in row["answers"].items():
-            lines.append(f"- {name} ({metric} {row['scores'][name][metric]:.3f}): {_quoted(answer)}")
+            lines.append(f"- {name} ({metric} {row['scores'][name][metric] or 0.0:.3f}): {_quoted(answer)}")
         lines += [f"- reference: {_quoted(row['references'][0])}", ""]
     return lines
 
 
 def _quoted(text: str) -> str:
     """Model text as one harmless line of Markdown."""
-    return "`" + " ".join(text.split()).replace("`", "'") + "`"
+    return "`" + one_line(text).replace("`", "'") + "`"

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from bleuberi.rewards.base import TextReward
+from bleuberi.rewards.bleu_parts import BleuParts, bleu_parts
 from bleuberi.rewards.bleu_python import CLOSEST_LENGTH, PLAIN_UNIGRAMS
 from bleuberi.rewards.references import BLEU
 from bleuberi.rewards.scoring import score
@@ -46,6 +47,15 @@ class Bleu(TextReward):
                 if scores[row] is not None and all(len(tokenize_13a(text)) < SHORT_TOKENS for text in texts):
                     scores[row] = max(token_f1(responses[row], text) for text in texts)
         return scores
+
+    def parts(self, responses: Sequence[str], references: Sequence[Sequence[str]]) -> list[BleuParts | None]:
+        """What each score consists of; None where it is no BLEU, or there is none."""
+        parts = bleu_parts(responses, references, self.flags)
+        if self.token_f1_when_short:
+            for row, texts in enumerate(references):
+                if all(len(tokenize_13a(text)) < SHORT_TOKENS for text in texts):
+                    parts[row] = None
+        return parts
 
 
 class BleuPlainUnigrams(Bleu):

@@ -12,7 +12,6 @@ from bleuberi.errors import UserError
 from bleuberi.rewards.base import Completion, Scores, TextReward
 from bleuberi.rewards.bleu import Bleu
 from bleuberi.rewards.reward_model import RewardModel
-from bleuberi.rewards.served_model import ServedRewardModel
 
 
 class BleuRm(TextReward):
@@ -26,8 +25,8 @@ class BleuRm(TextReward):
     needs_prompts = True
     over_whole_pool = True
 
-    def __init__(self, reward_model: RewardModel | ServedRewardModel | None = None) -> None:
-        self.parts: tuple[Bleu, RewardModel | ServedRewardModel] = (Bleu(), reward_model or RewardModel())
+    def __init__(self, reward_model: TextReward | None = None) -> None:
+        self.parts: tuple[Bleu, TextReward] = (Bleu(), reward_model or RewardModel())
 
     def signature(self) -> str:
         first, second = (part.signature() for part in self.parts)

@@ -10,9 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from bleuberi.errors import UserError
 from bleuberi.rewards.base import Scores, TextReward
@@ -48,18 +49,41 @@ class CachedReward(TextReward):
                 store.execute(_SCHEMA)
             known = dict(_find(store, keys))
             todo = list({key: row for row, key in enumerate(keys) if key not in known}.values())
-            for start in range(0, len(todo), ROWS_A_TRANSACTION):
-                rows = todo[start : start + ROWS_A_TRANSACTION]
-                scores = self.reward.score_rows(
-                    [prompts[row] for row in rows] if prompts else (),
-                    [responses[row] for row in rows],
-                    [references[row] for row in rows],
-                )
-                made = {keys[row]: score for row, score in zip(rows, scores, strict=True)}
+            asked_rows = (
+                [prompts[row] for row in todo] if prompts else (),
+                [responses[row] for row in todo],
+                [references[row] for row in todo],
+            )
+            for places, scores in score_in_parts(self.reward, *asked_rows):
+                made = {keys[todo[place]]: score for place, score in zip(places, scores, strict=True)}
                 with store:
                     store.executemany("INSERT OR REPLACE INTO scores VALUES (?, ?)", made.items())
                 known |= made
         return [known[key] for key in keys]
+
+
+@runtime_checkable
+class PartScorer(Protocol):
+    """A reward that has a way of its own to score many rows in parts, e.g. several at once."""
+
+    def score_parts(
+        self, prompts: Sequence[str], responses: Sequence[str], references: Sequence[Sequence[str]]
+    ) -> Iterator[tuple[range, Scores]]:
+        """The places of some rows and their scores, until all rows are done."""
+        ...
+
+
+def score_in_parts(
+    reward: TextReward, prompts: Sequence[str], responses: Sequence[str], references: Sequence[Sequence[str]]
+) -> Iterator[tuple[range, Scores]]:
+    """Scores as they come, in parts of `ROWS_A_TRANSACTION` rows or the reward's own; `prompts` may be empty."""
+    if isinstance(reward, PartScorer):
+        yield from reward.score_parts(prompts, responses, references)
+        return
+    for start in range(0, len(responses), ROWS_A_TRANSACTION):
+        part = range(start, min(start + ROWS_A_TRANSACTION, len(responses)))
+        span = slice(part.start, part.stop)
+        yield part, reward.score_rows(prompts[span], responses[span], references[span])
 
 
 def _find(store: sqlite3.Connection, keys: Sequence[bytes]) -> Iterable[tuple[bytes, float | None]]:

@@ -90,6 +90,12 @@ def explain(response: str, references: Sequence[str]) -> Explanation:
     )
 
 
+def matched_depths(tokens: Sequence[str], others: Sequence[Sequence[str]]) -> list[int]:
+    """For each token the longest n-gram over it, 0 to 4, that one of the other token lists has too."""
+    counts = [[Counter(ngrams(list(own), order)) for order in range(1, MAX_ORDER + 1)] for own in others]
+    return _depths(tokens, [_largest([one[n] for one in counts]) for n in range(MAX_ORDER)])
+
+
 def _largest(counters: Sequence[Counter[Ngram]]) -> Counter[Ngram]:
     """For each n-gram its largest count in one reference."""
     found: Counter[Ngram] = Counter()

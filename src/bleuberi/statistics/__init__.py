@@ -19,6 +19,7 @@ from bleuberi.statistics.correlation import kendall, spearman
 from bleuberi.statistics.estimate import Estimate
 from bleuberi.statistics.logistic import cluster_folds, fit_logistic
 from bleuberi.statistics.power import clusters_needed, detectable_difference, power_of
+from bleuberi.statistics.seeds import group_difference, group_mean
 
 __all__ = [
     "Estimate",
@@ -30,6 +31,8 @@ __all__ = [
     "clusters_needed",
     "detectable_difference",
     "fit_logistic",
+    "group_difference",
+    "group_mean",
     "holm",
     "kendall",
     "mean_estimate",

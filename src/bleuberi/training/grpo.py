@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bleuberi import columns
 from bleuberi.artifacts import json_hash
@@ -13,16 +14,27 @@ from bleuberi.errors import UserError
 from bleuberi.generation.chat_format import prompt_ids
 from bleuberi.records import Tally
 from bleuberi.rewards import load_reward
+from bleuberi.training.checkpoints import checkpoint_callback
+from bleuberi.training.cpu_rollout import cpu_rollout
+from bleuberi.training.export import save_finished
+from bleuberi.training.hub import open_repository, publish
 from bleuberi.training.model_loading import load_policy, load_policy_tokenizer
+from bleuberi.training.monitor_callback import monitor_callback, refuse_stopped
+from bleuberi.training.processes import join_processes
 from bleuberi.training.progress import show_step_lines
-from bleuberi.training.reward_adapter import TrlReward, trainable_rewards
+from bleuberi.training.resume import check_groups, check_save_steps, run_training
+from bleuberi.training.reward_adapter import trainable_rewards
 from bleuberi.training.run_config import RunSettings
-from bleuberi.training.run_folder import finished_run, metrics_callback, save_finished, start_run
+from bleuberi.training.run_folder import checkpoint_settings, finished_run, metrics_callback, start_run
+from bleuberi.training.watched_run import add_samples, watched_rewards
+
+if TYPE_CHECKING:
+    from transformers import TrainerCallback
 
 log = logging.getLogger(__name__)
 
 
-def train_grpo(settings: RunSettings) -> Path:
+def train_grpo(settings: RunSettings, callbacks: Sequence[TrainerCallback] = ()) -> Path:
     """Train, or find trained; a killed run goes on from its last checkpoint. Returns the model folder.
 
     Errors: `UserError` for data, rewards or settings that do not fit, before the model is loaded.
@@ -35,30 +47,51 @@ def train_grpo(settings: RunSettings) -> Path:
         raise UserError(f"There are {len(weights)} reward_weights for {len(rewards)} rewards.", "Give 1 a reward.")
     rows = read_grpo_rows(Path(settings.run.dataset_path))
     parents = {"data_sha256": json_hash(rows), "reward_signatures": [reward.signature() for reward in rewards]}
-    if finished_run(folder, settings.decided(), parents):
+    decided = settings.decided()
+    repository = open_repository(settings.args)
+    if finished_run(folder, decided, parents):
         log.info("%s is trained already, with the same settings", folder)
+        publish(folder, repository, settings)
         return folder
     tokenizer = load_policy_tokenizer(settings.model.model_name_or_path, settings.args.trust_remote_code)
     rows, tally = drop_long_prompts(rows, tokenizer, settings.run.max_prompt_tokens)
     log.info("Prompts of at most %d tokens: %s", settings.run.max_prompt_tokens, tally.sentence())
     check_one_step(rows, settings.args)
+    check_groups(settings.args)
+    check_save_steps(settings.args, len(rows))
 
     from datasets import Dataset
     from trl import GRPOTrainer, get_peft_config
 
+    asked = checkpoint_settings(settings.args, decided, parents)
+    checkpoint = start_run(folder, settings.args, asked)
+    join_processes(settings.args)
+    model = load_policy(settings.model, tokenizer, settings.args.trust_remote_code)
+    ends = model.generation_config.eos_token_id
+    trainer_rows = [to_trainer_row(row) for row in rows]
+    monitor = monitor_callback(settings.run)
     trainer = GRPOTrainer(
-        model=load_policy(settings.model, tokenizer, settings.args.trust_remote_code),
-        reward_funcs=[TrlReward(reward) for reward in rewards],
+        model=model,
+        reward_funcs=watched_rewards(rewards, settings.run, settings.args.num_generations, ends),
         args=settings.args,
-        train_dataset=Dataset.from_list([to_trainer_row(row) for row in rows]),
+        train_dataset=Dataset.from_list(trainer_rows),
         processing_class=tokenizer,
         peft_config=get_peft_config(settings.model),
-        callbacks=[metrics_callback(folder)],
+        callbacks=[
+            monitor,
+            metrics_callback(folder),
+            checkpoint_callback(folder, settings.args, asked),
+            *callbacks,
+        ],
+        rollout_func=cpu_rollout(settings.args),
     )
+    add_samples(trainer, folder, trainer_rows, rewards, settings.run)
     show_step_lines(trainer)
-    trainer.train(resume_from_checkpoint=start_run(folder, settings.args, settings.decided(), parents))
+    run_training(trainer, checkpoint)
+    refuse_stopped(monitor, folder, trainer.state.global_step)
     facts = {"parents": parents, "rows_in": tally.rows_in, "rows_used": tally.kept, "dropped": dict(tally.dropped)}
-    save_finished(trainer, tokenizer, folder, settings.decided(), facts)
+    save_finished(trainer, tokenizer, settings, decided, facts)
+    publish(folder, repository, settings)
     return folder
 
 

@@ -8,13 +8,16 @@ from bleuberi.errors import UserError
 from bleuberi.records import Message
 from bleuberi.rewards import Reward
 from bleuberi.rewards.base import Completion, completion_text
+from bleuberi.training.reward_handover import Handover, Scored
+from bleuberi.training.reward_monitor import LogMetric
 
 
 class TrlReward:
     """A reward as `GRPOTrainer(reward_funcs=...)` calls it: batches of conversations, columns as keywords."""
 
-    def __init__(self, reward: Reward) -> None:
+    def __init__(self, reward: Reward, handover: Handover | None = None) -> None:
         self.reward = reward
+        self.handover = handover
         self.__name__ = reward.name  # TRL logs under it
 
     def __call__(
@@ -23,13 +26,16 @@ class TrlReward:
         prompts: Sequence[str | Sequence[Message]],  # N
         completions: Sequence[Completion],  # N
         references: Sequence[Sequence[str]],  # N, the data set's column
-        **_: object,  # the other columns, the trainer's state and its log functions
+        completion_ids: Sequence[Sequence[int]] = (),  # N
+        log_metric: LogMetric | None = None,  # averaged over processes and steps, and logged
+        **_: object,  # the other columns and the trainer's state
     ) -> list[float | None]:  # N; TRL leaves None out of the group's mean
-        return self.reward(
-            prompts=[prompt if isinstance(prompt, str) else last_user_text(prompt) for prompt in prompts],
-            responses=[completion_text(completion) for completion in completions],
-            references=references,
-        )
+        asked = [prompt if isinstance(prompt, str) else last_user_text(prompt) for prompt in prompts]
+        texts = [completion_text(completion) for completion in completions]
+        scores = self.reward(prompts=asked, responses=texts, references=references)
+        if self.handover is None or log_metric is None:
+            return scores
+        return self.handover(self.reward, Scored(asked, texts, references, completion_ids, scores), log_metric)
 
 
 def last_user_text(messages: Sequence[Message]) -> str:

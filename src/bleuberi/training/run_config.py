@@ -1,29 +1,46 @@
 """Settings of a training run, read and checked. Knows TRL's config classes; trains nothing.
 
 TRL's own `GRPOConfig`, `SFTConfig` and `ModelConfig` are used as they are; `RunConfig` has what they lack. Every
-mistake is found here, before a model is loaded.
+mistake is found here, before a model is loaded, and most before torch is.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import difflib
+import logging
 import os
-import types
-import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any
 
 from bleuberi.errors import MissingExtraError, UserError
 from bleuberi.redaction import redact_value
+from bleuberi.training.config_words import (
+    PRESETS,
+    check_fields,
+    check_flags,
+    config_file,
+    flag_values,
+    located,
+    read_config_file,
+    split_words,
+)
+from bleuberi.training.foreign_checkpoint import refuse_foreign_checkpoint
+from bleuberi.training.installed_values import check_helpers, check_installed_choices, field_types, values_of
+from bleuberi.training.monitor_rules import NOT_DECIDING, MonitorConfig
+from bleuberi.training.reward_gate import GateConfig
+from bleuberi.training.setting_conflicts import check_removed, check_together, check_undone
+from bleuberi.training.trl_drift import check_drift, installed_defaults, recorded_defaults
+from bleuberi.training.value_rules import Method, check_batch, check_values
 
-Method = Literal["grpo", "sft"]
+__all__ = ["PRESETS", "Method", "RunConfig", "RunSettings", "read_settings"]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
-class RunConfig:
+class RunConfig(GateConfig, MonitorConfig):
     """What a run needs beside TRL's fields."""
 
     dataset_path: str = field(default="", metadata={"help": "folder of the GRPO or SFT data set"})
@@ -36,13 +53,13 @@ class RunConfig:
     )
 
     def __post_init__(self) -> None:
+        GateConfig.__post_init__(self)
+        MonitorConfig.__post_init__(self)
         given: object = self.reward_funcs
         # `reward_funcs: bleu` in a YAML file arrives as a text, whose letters are no rewards.
         self.reward_funcs = [given] if isinstance(given, str) else [str(name) for name in self.reward_funcs]
         if not self.reward_funcs:
             raise UserError("reward_funcs is empty.", "Name a reward, e.g. --reward_funcs bleu.")
-        if self.max_prompt_tokens < 1:
-            raise UserError(f"max_prompt_tokens is {self.max_prompt_tokens}.", "Give at least 1, e.g. 512.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,46 +83,142 @@ class RunSettings:
         return changed
 
 
-_NOT_DECIDING = frozenset(
-    {"output_dir", "logging_dir", "run_name", "resume_from_checkpoint", "hub_token", "push_to_hub_token"}
-)
+# Where a run lies, what it tells while it runs, and where it is published: none of it changes the model.
+_NOT_DECIDING = NOT_DECIDING | frozenset(
+    {"output_dir", "logging_dir", "run_name", "resume_from_checkpoint", "report_to", "disable_tqdm", "log_level",
+     "save_total_limit", "push_to_hub", "hub_model_id", "hub_strategy", "hub_token", "hub_private_repo",
+     "hub_always_push", "hub_revision", "push_to_hub_token"}
+)  # fmt: skip
 
 
 def read_settings(method: Method, argv: Sequence[str]) -> RunSettings:
     """Settings from `--config FILE.yaml` and flags (flags win).
 
-    Errors: `UserError` for an unknown or ill-typed field, a missing file, model or data set.
+    Errors: `UserError` for an unknown or ill-typed field, a value that no trainer takes, settings that do not go
+    together, a missing config file or library, and a model or data set that is not named.
     """
+    words, path, in_file, asked = _words_and_values(method, argv)
+    if path:
+        _check_method(method, path, in_file)
+    _check_early(method, asked)
+    kinds = _config_classes(method)
+    drift = check_drift(str(path or "The command"), asked, recorded_defaults(method), installed_defaults(method))
+    hints = field_types(kinds)
+    if path:
+        check_fields(path, in_file, hints)
+    check_flags(words, hints, f"bleuberi train {method}")
+    if not asked.get("model_name_or_path"):
+        raise UserError("No model is named.", "Add --model_name_or_path MODEL, or write it into the config file.")
+    if not asked.get("dataset_path"):
+        raise UserError("No data set is named.", "Add --dataset_path FOLDER, or write it into the config file.")
+    check_installed_choices(kinds, asked)
+    check_helpers(asked)
+    settings = RunSettings(method, *_parse(method, kinds, words))
+    take_hub_token(settings.args)
+    _check_parsed(settings)
+    if drift and settings.args.process_index == 0:
+        log.warning(drift)
+    return settings
+
+
+def check_places(method: Method, argv: Sequence[str]) -> None:
+    """What can be told at once of the folders that the same words name: no data set, a checkpoint of another model."""
+    _, _, _, asked = _words_and_values(method, argv)
+    data = asked.get("dataset_path")
+    if isinstance(data, str) and data and not Path(data).is_dir():
+        raise UserError(
+            f"There is no data set folder {data}.",
+            "Make one with: python training/create_training_data.py "
+            + (
+                "grpo ... --output_dataset_name NAME" if method == "grpo" else "sft --input_data_path GRPO_DATA_SET ..."
+            ),
+        )
+    refuse_foreign_checkpoint(asked)
+
+
+def _words_and_values(
+    method: Method, argv: Sequence[str]
+) -> tuple[list[str], Path | None, dict[str, Any], dict[str, Any]]:
+    """The words for TRL's parser, the config file, its fields, and what file and flags together ask for."""
+    words = split_words(argv)
+    path = config_file(words)
+    in_file = read_config_file(path) if path else {}
+    flags = flag_values(words)
+    check_removed(str(path), in_file)
+    check_removed(f"bleuberi train {method}", flags)
+    return words, path, in_file, {name: located(name, value) for name, value in {**in_file, **flags}.items()}
+
+
+def _check_method(method: Method, path: Path, in_file: Mapping[str, Any]) -> None:
+    """Refuse the other method's config file: some of its fields mean something here, and others nothing."""
+    other: Method = "sft" if method == "grpo" else "grpo"
+    there = recorded_defaults(other).fields.keys() - recorded_defaults(method).fields.keys()
+    if strange := sorted(there & in_file.keys()):
+        raise UserError(
+            f"{path} has {', '.join(strange[:3])}{' ...' if strange[3:] else ''}, which {other.upper()} has and "
+            f"{method.upper()} has not.",
+            f"Give a config for {method.upper()}, e.g. --config {method}_paper, or train with: bleuberi train {other}.",
+        )
+
+
+def _check_early(method: Method, asked: Mapping[str, Any]) -> None:
+    """What can be told without torch, of the fields that the file and the flags state."""
+    check_undone(method, asked)
+    check_values(method, asked)
+    if method == "grpo":
+        check_batch({**recorded_defaults(method).fields, **asked}, int(os.environ.get("WORLD_SIZE", "1")))
+
+
+def _config_classes(method: Method) -> tuple[type, ...]:
     try:
-        from trl import GRPOConfig, ModelConfig, SFTConfig, TrlParser
+        from trl import GRPOConfig, ModelConfig, SFTConfig
     except ImportError as error:
         raise MissingExtraError("trl", "train", "Training") from error
+    return (RunConfig, GRPOConfig if method == "grpo" else SFTConfig, ModelConfig)
+
+
+def _parse(method: Method, kinds: Sequence[type], words: Sequence[str]) -> tuple[RunConfig, Any, Any]:
+    """The settings as TRL's own parser reads them."""
+    from trl import TrlParser
 
     class Parser(TrlParser):  # type: ignore[misc]
-        """TRL's parser, failing as every command does."""
+        """TRL's parser, failing as every command does, with paths and presets found."""
 
         def error(self, message: str) -> None:
             raise UserError(f"bleuberi train {method}: {message}", f"See bleuberi train {method} --help.")
 
-    kinds = (RunConfig, GRPOConfig if method == "grpo" else SFTConfig, ModelConfig)
-    hints: dict[str, Any] = {}
-    for kind in kinds:
-        known = typing.get_type_hints(kind)
-        hints |= {item.name: known[item.name] for item in dataclasses.fields(kind)}
-    words = _split_config_flag(argv)
-    check_config_file(words, hints)
-    _check_flags(words, hints, f"bleuberi train {method}")
+        def set_defaults_with_config(self, **values: Any) -> list[str]:  # noqa: ANN401 - a config file's values
+            found = {name: located(name, value) for name, value in values.items()}
+            rest: list[str] = super().set_defaults_with_config(**found)
+            return rest
+
     try:
-        run, args, model = Parser(kinds, allow_abbrev=False).parse_args_and_config(args=words)
+        run, args, model = Parser(kinds, allow_abbrev=False).parse_args_and_config(args=list(words))
     except (ValueError, TypeError) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(f"bleuberi train {method}: {first}", "Mend the config file or the flag it names.") from error
-    if not model.model_name_or_path:
-        raise UserError("No model is named.", "Add --model_name_or_path MODEL, or write it into the config file.")
-    if not run.dataset_path:
-        raise UserError("No data set is named.", "Add --dataset_path FOLDER, or write it into the config file.")
-    take_hub_token(args)
-    return RunSettings(method, run, args, model)
+        cure = "Mend the config file or the flag it names."
+        if "bf16/gpu" in first:
+            first = "bf16 is on, and no GPU here can do it."
+            cure = "Without a GPU use the preset grpo_cpu or sft_cpu, or add --use_cpu true --bf16 false."
+        raise UserError(f"bleuberi train {method}: {first}", cure) from error
+    return run, args, model
+
+
+def _check_parsed(settings: RunSettings) -> None:
+    """What can be told of the settings as a whole, defaults and processes included."""
+    method, args = settings.method, settings.args
+    values = values_of((settings.run, args, settings.model))
+    check_undone(method, values)
+    check_values(method, values)
+    check_together(method, values)
+    if method == "grpo":
+        check_batch({**values, "generation_batch_size": None}, args.world_size)
+    if args.n_gpu > 1:
+        raise UserError(
+            f"{args.n_gpu} GPUs are visible to one process; the trainer wants a process for each.",
+            f"Start it with torchrun --nproc_per_node {args.n_gpu} -m bleuberi.cli.main train {method} ..., or set "
+            "CUDA_VISIBLE_DEVICES=0.",
+        )
 
 
 def take_hub_token(args: Any) -> None:  # noqa: ANN401 - TRL's arguments
@@ -113,85 +226,6 @@ def take_hub_token(args: Any) -> None:  # noqa: ANN401 - TRL's arguments
     if args.hub_token:
         os.environ["HF_TOKEN"] = args.hub_token
         args.hub_token = None
-
-
-PRESETS: Final = Path(__file__).parent / "presets"
-
-
-def _split_config_flag(argv: Sequence[str]) -> list[str]:
-    """`--config=FILE` as two words, since TRL's parser knows no other form; a preset's bare name as its path."""
-    words: list[str] = []
-    for word in argv:
-        words += ["--config", word.removeprefix("--config=")] if word.startswith("--config=") else [word]
-    for place, word in enumerate(words[1:], 1):
-        preset = PRESETS / f"{word}.yaml"
-        if words[place - 1] == "--config" and word == preset.stem and preset.is_file():
-            words[place] = str(preset)
-    return words
-
-
-def check_config_file(words: Sequence[str], hints: Mapping[str, Any]) -> None:
-    """Refuse a config file that is missing, no YAML mapping, or has an unknown or ill-typed field.
-
-    `hints`: the fields there are, and their types.
-    """
-    if "--config" not in words:
-        return
-    position = words.index("--config")
-    if position + 1 == len(words):
-        raise UserError("--config has no file.", "Give it a YAML file, e.g. --config training/configs/grpo_paper.yaml.")
-    path = Path(words[position + 1])
-    if not path.is_file():
-        known = ", ".join(sorted(preset.stem for preset in PRESETS.glob("*.yaml")))
-        raise UserError(f"There is no config file {path}.", f"Give a YAML file, or a preset: {known}.")
-    import yaml
-
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not valid YAML: {error}", "Mend the file.") from error
-    if not isinstance(values, dict):
-        raise UserError(f"{path} is not a YAML mapping of field: value.", "Write one `field: value` a line.")
-    values.pop("env", None)  # TRL's parser sets the environment from it
-    for name, value in values.items():
-        if name not in hints:
-            near = difflib.get_close_matches(str(name), hints, n=1)
-            raise UserError(
-                f"{path} has a field {name!r} that neither TRL nor this tool knows.",
-                f"Did you mean {near[0]}?" if near else "Remove it.",
-            )
-        kinds = _plain_kinds(hints[name])
-        # Texts are read as on the command line, by TRL's parser; what YAML has typed already would pass it unseen.
-        fits = isinstance(value, str) or type(value) in kinds or (type(value) is int and float in kinds)
-        if not fits:
-            expected = " or ".join(sorted("null" if kind is type(None) else kind.__name__ for kind in kinds))
-            raise UserError(
-                f"{path}: {name} is {value!r:.60}, not {expected}.",
-                "Mend the file; a word that YAML takes for something else, such as no, needs quotes.",
-            )
-
-
-def _check_flags(words: Sequence[str], hints: Mapping[str, Any], prog: str) -> None:
-    """Refuse a flag that does not exist, and suggest the nearest."""
-    for word in words:
-        name = word.partition("=")[0].removeprefix("--").replace("-", "_")
-        # Switches that are on by default can be written as --no_...
-        if word.startswith("--") and name != "config" and not {name, name.removeprefix("no_")} & hints.keys():
-            near = difflib.get_close_matches(name, hints, n=1)
-            raise UserError(
-                f"{prog} has no flag {word.partition('=')[0]}.",
-                (f"Did you mean --{near[0]}? " if near else "") + f"See {prog} --help.",
-            )
-
-
-def _plain_kinds(hint: Any) -> set[type]:  # noqa: ANN401 - any type annotation
-    """The classes that a value of the annotated type can have, containers without their items."""
-    origin = typing.get_origin(hint)
-    if origin is typing.Literal:
-        return {type(value) for value in typing.get_args(hint)}
-    if origin in (typing.Union, types.UnionType):
-        return {kind for part in typing.get_args(hint) for kind in _plain_kinds(part)}
-    return {origin or hint}
 
 
 def _is_plain(value: object) -> bool:

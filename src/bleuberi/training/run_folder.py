@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bleuberi.artifacts import MANIFEST, make_manifest, read_manifest, write_json, write_text
+from bleuberi.artifacts import folder_lock, read_manifest, write_text
 from bleuberi.errors import UserError
+from bleuberi.training.checkpoints import MARK, find_checkpoints, read_mark, set_aside_incomplete, step_of
+from bleuberi.training.completion_samples import cut_samples
 
 if TYPE_CHECKING:
     from transformers import TrainerCallback
@@ -16,7 +20,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 METRICS = "metrics.jsonl"
-STARTED = "started.json"
+
+
+@contextmanager
+def hold_folder(args: Any) -> Iterator[None]:  # noqa: ANN401 - transformers.TrainingArguments
+    """Hold the output folder, where there is one. Errors: `UserError` where another run trains into it."""
+    folder = Path(args.output_dir)
+    with folder_lock(folder) if args.process_index == 0 and folder.is_dir() else nullcontext():
+        yield
 
 
 def finished_run(folder: Path, decided: dict[str, Any], parents: dict[str, Any]) -> bool:
@@ -28,33 +39,75 @@ def finished_run(folder: Path, decided: dict[str, Any], parents: dict[str, Any])
     return True
 
 
-def start_run(folder: Path, args: Any, decided: dict[str, Any], parents: dict[str, Any]) -> str | None:  # noqa: ANN401
-    """The checkpoint to go on from, None for a fresh start; `args` are the trainer's. Leaves a note of the settings.
+def checkpoint_settings(args: Any, decided: dict[str, Any], parents: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401
+    """What has to be the same for a run to go on from a checkpoint; `args` are the trainer's."""
+    return {**decided, **parents, "processes": args.world_size}
 
-    The metrics behind that checkpoint are cut off: they come again. Errors: `UserError` where the checkpoints were
-    made with other settings or data, since going on from them would mix two runs.
+
+def start_run(folder: Path, args: Any, asked: dict[str, Any]) -> str | None:  # noqa: ANN401
+    """The checkpoint to go on from, None for a fresh start; `args` are the trainer's, `asked` `checkpoint_settings`.
+
+    The metrics behind that checkpoint are cut off: they come again. Call it before the model is loaded.
+    Errors: `UserError` where the checkpoints were made with other settings or data, since going on from them would
+    mix two runs.
     """
-    if args.resume_from_checkpoint is not None:
-        return str(args.resume_from_checkpoint)
-    checkpoint = last_checkpoint(folder)
-    asked = {**decided, **parents}
-    note = folder / STARTED
-    if checkpoint is not None and note.is_file():
-        _refuse_other(folder, "killed", json.loads(note.read_text(encoding="utf-8")), asked)
+    named = args.resume_from_checkpoint
+    if named is not None and str(named).lower() != "true":
+        checkpoint: Path | None = Path(named)
+        check_named_checkpoint(Path(named), asked)
+    else:
+        whole = [(place, mark) for place in find_checkpoints(folder) if (mark := read_mark(place)) is not None]
+        # A checkpoint of the weights alone cannot be gone on from.
+        checkpoint, mark = whole[-1] if whole and not args.save_only_model else (None, None)
+        if mark is not None:
+            _refuse_other(folder, "killed", mark["settings"], asked)
     if args.process_index == 0:
-        write_json(note, asked)
-        _cut_metrics(folder / METRICS, int(checkpoint.rpartition("-")[2]) if checkpoint else 0)
-    return checkpoint
+        with hold_folder(args):  # what looks cut short may be a living run's
+            set_aside_incomplete(folder, but=checkpoint)
+            inside = checkpoint is not None and checkpoint.resolve().parent == folder.resolve()
+            last_step = step_of(checkpoint) if checkpoint and inside else None
+            _cut_metrics(folder / METRICS, last_step or 0)
+            cut_samples(folder, last_step)
+        if checkpoint is not None:
+            log.info("Going on from %s", checkpoint)
+    return str(checkpoint) if checkpoint is not None else None
+
+
+def check_named_checkpoint(checkpoint: Path, asked: dict[str, Any]) -> None:
+    """Refuse a `--resume_from_checkpoint` that is none, is incomplete, or is another model's."""
+    if not (checkpoint / "trainer_state.json").is_file():
+        raise UserError(
+            f"{checkpoint} is no checkpoint.", "Give a checkpoint-N folder, or leave --resume_from_checkpoint out."
+        )
+    mark = read_mark(checkpoint)
+    if mark is None:
+        # Plain trainers leave no mark; what has one that does not fit was cut short.
+        if (checkpoint / MARK).exists():
+            raise UserError(f"The checkpoint {checkpoint} is incomplete.", "Take an earlier one.")
+        log.warning("%s has no mark that says it is complete", checkpoint)
+        return
+    for name in ("model_name_or_path", "use_peft", "lora_r", "lora_target_modules"):
+        before, now = mark["settings"].get(name), asked.get(name)
+        if before != now:
+            raise UserError(
+                f"{checkpoint} is a checkpoint of another model ({name}: {before!s:.60} there, {now!s:.60} asked).",
+                "Name the model that it was made with, or leave --resume_from_checkpoint out.",
+            )
 
 
 def _cut_metrics(path: Path, last_step: int) -> None:
     if path.is_file():
-        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-        whole = [line for line in lines if line.endswith("\n")]  # a kill can leave half a line
-        write_text(path, "".join(line for line in whole if 0 < json.loads(line)["step"] <= last_step))
+        kept = [entry for entry in read_metrics(path.parent) if 0 < entry["step"] <= last_step and not _closes(entry)]
+        write_text(path, "".join(json.dumps(entry) + "\n" for entry in kept))
+
+
+def _closes(entry: dict[str, Any]) -> bool:
+    """Whether a run that ended wrote it: one that the monitor stopped, and that now goes on, has not."""
+    return "train_runtime" in entry
 
 
 def _refuse_other(folder: Path, state: str, before: dict[str, Any], asked: dict[str, Any]) -> None:
+    asked = json.loads(json.dumps(asked))  # as it was read: a tuple is a list there
     differing = [name for name in {**before, **asked} if before.get(name) != asked.get(name)]
     if differing:
         said = "; ".join(f"{name}: {before.get(name)!s:.40} there, {asked.get(name)!s:.40} asked" for name in differing)
@@ -69,38 +122,31 @@ def metrics_callback(folder: Path) -> TrainerCallback:
     from transformers import TrainerCallback
 
     class MetricsLog(TrainerCallback):  # type: ignore[misc]
+        tokens_before = 0  # what TRL's SFTTrainer forgets when it goes on from a checkpoint
+        resumed = False
+
+        def on_train_begin(self, args: Any, state: Any, control: Any, **_: object) -> None:  # noqa: ANN401
+            self.resumed = state.global_step > 0
+            counted = [entry["num_tokens"] for entry in read_metrics(folder) if "num_tokens" in entry]
+            # GRPO's count is in the trainer's state, and goes on by itself.
+            self.tokens_before = counted[-1] if self.resumed and counted and not state.num_input_tokens_seen else 0
+
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: object) -> None:  # noqa: ANN401
             if state.is_world_process_zero and logs:
+                entry = {"step": state.global_step, **logs}
+                if "num_tokens" in entry:
+                    entry["num_tokens"] += self.tokens_before
+                if self.resumed:
+                    entry.pop("train_loss", None)  # a sum since the checkpoint, divided by all steps
                 folder.mkdir(parents=True, exist_ok=True)
                 with (folder / METRICS).open("a", encoding="utf-8") as stream:
-                    stream.write(json.dumps({"step": state.global_step, **logs}) + "\n")
+                    stream.write(json.dumps(entry) + "\n")
 
     return MetricsLog()
 
 
-def last_checkpoint(folder: Path) -> str | None:
-    """The newest checkpoint to go on from; None for a fresh start."""
-    from transformers.trainer_utils import get_last_checkpoint
-
-    found = get_last_checkpoint(str(folder)) if folder.is_dir() else None
-    if found is not None:
-        log.info("Going on from %s", found)
-    return str(found) if found is not None else None
-
-
-def save_finished(trainer: Any, tokenizer: Any, folder: Path, decided: dict[str, Any], facts: dict[str, Any]) -> None:  # noqa: ANN401
-    """Leave a plain model folder: safetensors, tokenizer and chat template; LoRA is merged; the manifest comes last.
-
-    Every process has to call it: split weights are gathered from all of them.
-    """
-    if hasattr(trainer.model, "merge_and_unload"):
-        model = trainer.accelerator.unwrap_model(trainer.model).merge_and_unload()
-        if trainer.is_world_process_zero():
-            model.save_pretrained(folder)
-    else:
-        trainer.save_model(str(folder))
-    if trainer.is_world_process_zero():
-        tokenizer.save_pretrained(folder)
-        (folder / "training_args.bin").unlink(missing_ok=True)  # a pickle; the manifest has the settings
-        write_json(folder / MANIFEST, make_manifest("model", decided, steps=trainer.state.global_step, **facts))
-        log.info("The model is in %s", folder)
+def read_metrics(folder: Path) -> list[dict[str, Any]]:
+    """The log entries of a run so far, each with its `step`; a line that a kill cut short is left out."""
+    path = folder / METRICS
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.is_file() else []
+    return [json.loads(line) for line in lines if line.endswith("\n")]

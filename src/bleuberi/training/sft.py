@@ -10,10 +10,15 @@ from bleuberi.columns import MESSAGES
 from bleuberi.data.sft_rows import read_sft_rows, to_prompt_and_completion
 from bleuberi.errors import UserError
 from bleuberi.records import Tally
+from bleuberi.training.checkpoints import checkpoint_callback
+from bleuberi.training.export import save_finished
+from bleuberi.training.hub import open_repository, publish
 from bleuberi.training.model_loading import load_policy, load_policy_tokenizer
+from bleuberi.training.processes import join_processes
 from bleuberi.training.progress import show_step_lines
+from bleuberi.training.resume import run_training
 from bleuberi.training.run_config import RunSettings
-from bleuberi.training.run_folder import finished_run, metrics_callback, save_finished, start_run
+from bleuberi.training.run_folder import checkpoint_settings, finished_run, metrics_callback, start_run
 from bleuberi.training.sft_tokens import SftTokens, to_sft_tokens
 
 log = logging.getLogger(__name__)
@@ -27,8 +32,11 @@ def train_sft(settings: RunSettings) -> Path:
     folder = Path(settings.args.output_dir)
     rows = read_sft_rows(Path(settings.run.dataset_path))
     parents = {"data_sha256": json_hash(rows)}
-    if finished_run(folder, settings.decided(), parents):
+    decided = settings.decided()
+    repository = open_repository(settings.args)
+    if finished_run(folder, decided, parents):
         log.info("%s is trained already, with the same settings", folder)
+        publish(folder, repository, settings)
         return folder
     tokenizer = load_policy_tokenizer(settings.model.model_name_or_path, settings.args.trust_remote_code)
     pairs = [to_prompt_and_completion(row[MESSAGES]) for row in rows]
@@ -46,19 +54,23 @@ def train_sft(settings: RunSettings) -> Path:
     from trl import SFTTrainer, get_peft_config
 
     settings.args.completion_only_loss = True
+    asked = checkpoint_settings(settings.args, decided, parents)
+    checkpoint = start_run(folder, settings.args, asked)
+    join_processes(settings.args)
     trainer = SFTTrainer(
         model=load_policy(settings.model, tokenizer, settings.args.trust_remote_code),
         args=settings.args,
         train_dataset=Dataset.from_list([row._asdict() for row in tokens]),
         processing_class=tokenizer,
         peft_config=get_peft_config(settings.model),
-        callbacks=[metrics_callback(folder)],
+        callbacks=[metrics_callback(folder), checkpoint_callback(folder, settings.args, asked)],
     )
     show_step_lines(trainer)
-    trainer.train(resume_from_checkpoint=start_run(folder, settings.args, settings.decided(), parents))
+    run_training(trainer, checkpoint)
     facts = {"parents": parents, "rows_in": tally.rows_in, "rows_used": tally.kept, "dropped": dict(tally.dropped),
              "rows_cut": cut, "tokens_in_loss": trained}  # fmt: skip
-    save_finished(trainer, tokenizer, folder, settings.decided(), facts)
+    save_finished(trainer, tokenizer, settings, decided, facts)
+    publish(folder, repository, settings)
     return folder
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from bleuberi.data.pool import read_pool
-from bleuberi.data.references import join_references, order_references
+from bleuberi.data.references import check_reference_choice, join_references, order_references
 from bleuberi.errors import UserError
 
 
@@ -56,3 +56,38 @@ def test_no_row_left(write_pool):
         "No row of the pool pool has all of the references gold, x: kept 0 of 1 (1 without x)."
     )
     assert caught.value.cure == "Choose fewer reference models with --ref_models."
+
+
+def test_all_takes_what_each_row_has(pool_path):
+    examples, tally = join_references(read_pool(str(pool_path), ["all"]), ["all"], 2)
+    assert [(row.id, row.references) for row in examples] == [
+        ("all", ["G", "X", "Y"]), ("no_x", ["G", "Y"]), ("no_gold", ["X", "Y"]), ("no_y", ["G", "X"])
+    ]  # fmt: skip
+    assert tally.sentence() == "kept 4 of 4"
+    examples, tally = join_references(read_pool(str(pool_path), ["all"]), ["all"], 3)
+    assert [row.id for row in examples] == ["all"]
+    assert tally.sentence() == "kept 1 of 4 (3 with fewer than 3 references)"
+
+
+def test_a_number_of_the_chosen_is_enough(pool_path):
+    examples, _ = join_references(read_pool(str(pool_path), ["y", "gold"]), ["y", "gold"], 1)
+    assert [row.references for row in examples] == [["G", "Y"], ["G", "Y"], ["Y"], ["G"]]
+
+
+@pytest.mark.parametrize(
+    ("models", "least", "what"),
+    [
+        (["all", "gold"], None, "--ref_models names all, and others beside it."),
+        (["gold"], 0, "--min_references is 0."),
+        (["gold", "gold"], 2, "--min_references is 2, but only 1 reference models are chosen."),
+    ],
+)
+def test_choices_that_cannot_be_met(models, least, what):
+    with pytest.raises(UserError) as caught:
+        check_reference_choice(models, least)
+    assert caught.value.what == what
+
+
+def test_no_row_has_so_many(pool_path):
+    with pytest.raises(UserError, match="has 4 references of gold, x, y"):
+        join_references(read_pool(str(pool_path), ["all"]), ["all"], 4)

@@ -10,14 +10,15 @@ HANG_SECONDS = 1.5
 
 
 class ChatServer(ThreadingHTTPServer):
-    """Answers `echo PROMPT`. `misbehave(prompt, attempt)` names a trouble, or None for a good answer."""
+    """Answers `echo PROMPT`, or what `speak(body)` says. `misbehave(prompt, attempt)` names a trouble, or None."""
 
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, misbehave=lambda prompt, attempt: None):
+    def __init__(self, misbehave=lambda prompt, attempt: None, speak=None):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.misbehave = misbehave
+        self.speak = speak or (lambda body: f"echo {body['messages'][-1]['content']}")
         self.bodies = []
         self.headers = []
         self.times = []
@@ -76,7 +77,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             message = trouble if isinstance(trouble, dict) else {}
             finish = message.pop("finish_reason", "stop")
-            choice = {"message": {"content": f"echo {prompt}", **message}, "finish_reason": finish}
+            choice = {"message": {"content": self.server.speak(body), **message}, "finish_reason": finish}
             reply = {"model": body["model"] + "-2025", "choices": [choice], "usage": {"completion_tokens": 2}}
             with self.server.guard:
                 self.server.answered[prompt] += 1

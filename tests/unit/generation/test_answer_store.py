@@ -20,13 +20,13 @@ TEXTS = st.text(max_size=40)
 
 @settings(deadline=None)
 @given(st.lists(st.lists(st.integers(0, 60), max_size=20), max_size=12), st.integers(1, 9))
-def test_the_index_is_a_dictionary_whose_first_entry_counts(rounds, merge_at):
-    before, key_index._MERGE_AT = key_index._MERGE_AT, merge_at
+def test_the_index_is_a_dictionary_whose_first_entry_counts(rounds, keys_a_query):
+    before, key_index._KEYS_A_QUERY = key_index._KEYS_A_QUERY, keys_a_query
     try:
         index, plain = KeyIndex(), {}
         for number, values in enumerate(rounds):
             keys = [content_hash(str(value)) for value in values]
-            places = [Place(number, value) for value in values]
+            places = [Place(number, at) for at in range(len(values))]
             fresh = len(set(keys) - set(plain))
             assert index.add(keys, places) == fresh
             for key, place in zip(keys, places, strict=True):
@@ -35,16 +35,24 @@ def test_the_index_is_a_dictionary_whose_first_entry_counts(rounds, merge_at):
         assert index.find(every) == [plain.get(key) for key in every]
         assert len(index) == len(plain)
     finally:
-        key_index._MERGE_AT = before
+        key_index._KEYS_A_QUERY = before
 
 
-def test_keys_that_end_in_zero_bytes_are_keys(monkeypatch):
-    monkeypatch.setattr(key_index, "_MERGE_AT", 1)
+def test_keys_that_end_in_zero_bytes_are_keys():
     index = KeyIndex()
     keys = ["ab" * 15 + "00", "ab" * 14 + "0000", "00" * 16, "ab" * 16]
     index.add(keys, [Place(0, number) for number in range(4)])
     assert index.find(keys) == [Place(0, number) for number in range(4)]
     assert index.find(["ab" * 14 + "0001"]) == [None]
+
+
+def test_an_index_without_room_is_said():
+    index = KeyIndex()
+    index._store.execute("PRAGMA max_page_count = 2")
+    keys = [content_hash(str(number)) for number in range(1000)]
+    with pytest.raises(UserError, match="The index of answers could not be written") as caught:
+        index.add(keys, [Place(0, number) for number in range(1000)])
+    assert "SQLITE_TMPDIR" in caught.value.cure
 
 
 @settings(deadline=None)

@@ -94,11 +94,20 @@ def test_a_template_that_ends_turns_with_plain_text_has_no_end_token():
     assert stop_token_ids(tokenizer) == [tokenizer.eos_token_id]
 
 
-def test_an_unknown_family_is_told_what_to_do():
-    tokenizer = make_tokenizer(["<|end|>"], "<|end|>")
+def test_an_unknown_family_gets_plain_roles_and_is_told(caplog):
+    tokenizer = with_chat_template(make_tokenizer(["<|end|>"], "<|end|>"))
+    assert "its family is not known: it gets the Tulu format" in caplog.text
+    turns = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yes."}]
+    assert tokenizer.apply_chat_template(turns, tokenize=False) == "<|user|>\nHi\n<|assistant|>\nYes.<|end|>"
+    asked = tokenizer.apply_chat_template(turns[:1], tokenize=False, add_generation_prompt=True)
+    assert asked == "<|user|>\nHi\n<|assistant|>\n"
+    assert end_of_turn_token(tokenizer) == "<|end|>"
+
+
+def test_an_unknown_family_without_an_end_token_is_told_what_to_do():
     with pytest.raises(UserError) as caught:
-        with_chat_template(tokenizer)
-    assert "has no chat template, and its family is not known" in caught.value.what
+        with_chat_template(make_tokenizer(["<|end|>"], None))
+    assert "has neither a chat template nor an end token" in caught.value.what
     assert "save a `chat_template.jinja`" in caught.value.cure
 
 

@@ -30,6 +30,8 @@ def base_model(tiny_model, tmp_path):
 
 
 def test_a_qwen_like_base_learns_to_end_its_turn(base_model):
+    from transformers import GenerationConfig
+
     tokenizer = load_policy_tokenizer(str(base_model))
     assert (tokenizer.eos_token, tokenizer.pad_token) == ("<|im_end|>", "<|endoftext|>")
     model = load_policy(wanted(base_model), tokenizer)
@@ -37,6 +39,9 @@ def test_a_qwen_like_base_learns_to_end_its_turn(base_model):
     assert model.generation_config.eos_token_id == sorted(ends)
     assert model.config.eos_token_id == ends[1]
     assert model.config.pad_token_id == model.generation_config.pad_token_id == ends[0]
+    model.save_pretrained(base_model.parent / "trained")
+    saved = GenerationConfig.from_pretrained(base_model.parent / "trained")
+    assert (saved.eos_token_id, saved.pad_token_id) == (sorted(ends), ends[0])
 
 
 def test_a_chat_models_own_padding_stays(tiny_model):

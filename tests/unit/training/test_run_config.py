@@ -26,17 +26,6 @@ def trouble(tmp_path, text, *words, method="grpo"):
     return caught.value
 
 
-@pytest.mark.parametrize("preset", sorted(path.stem for path in PRESETS.glob("*.yaml")))
-def test_every_preset_says_what_trl_reads(preset, tmp_path):
-    words = [*NEEDED, "--output_dir", str(tmp_path), *CPU]  # bf16 needs a GPU
-    read = read_settings(preset.partition("_")[0], ["--config", preset, *words])
-    values = yaml.safe_load((PRESETS / f"{preset}.yaml").read_text())
-    for name in values.keys() - {"use_cpu", "bf16", "report_to"}:
-        got = next(getattr(part, name) for part in (read.run, read.args, read.model) if hasattr(part, name))
-        assert got == values[name], name
-    assert read.args.report_to == []
-
-
 def test_the_paper_presets_have_the_papers_values(tmp_path):
     grpo = yaml.safe_load((PRESETS / "grpo_paper.yaml").read_text())
     expected = {
@@ -55,13 +44,9 @@ def test_the_paper_presets_have_the_papers_values(tmp_path):
 
 
 def test_the_presets_can_be_found_from_training_configs():
-    found = {path.name for path in (ROOT / "training/configs").glob("*.yaml")}
-    assert (
-        found
-        == {path.name for path in PRESETS.glob("*.yaml")}
-        == {f"{method}_{kind}.yaml" for method in ("grpo", "sft") for kind in ("cpu", "paper")}
-        | {name for name in found if name.partition("_")[0] in ("grpo", "sft")}
-    )
+    found = {path.stem for path in (ROOT / "training/configs").glob("*.yaml")}
+    assert found == {path.stem for path in PRESETS.glob("*.yaml")}
+    assert found >= {"grpo_paper", "grpo_lora_vllm_1gpu", "grpo_cpu", "sft_paper", "sft_cpu"}
 
 
 def test_flags_win_over_the_file(tmp_path):
@@ -94,8 +79,8 @@ def test_numbers_that_yaml_takes_for_texts_are_numbers(tmp_path):
         ("use_peft: 3", "run.yaml: use_peft is 3, not bool.", "Mend the file"),
         ("reward_funcs: []", "reward_funcs is empty.", "--reward_funcs bleu"),
         ("max_prompt_tokens: 0", "max_prompt_tokens is 0.", "at least 1"),
-        ("lr_scheduler_type: nonsense", "nonsense is not a valid SchedulerType", "Mend the config file"),
-        ("num_generations: 3", "must be divisible by num_generations (3)", "Mend the config file"),
+        ("lr_scheduler_type: nonsense", "is 'nonsense', which is none of: linear, cosine, ", "Write one of them"),
+        ("num_generations: 3", "num_generations 3 does not divide the 8 completions", "a multiple of 3"),
         ("env: 3", "`env` field should be a dict", "Mend the config file"),
         ("a: [", "run.yaml is not valid YAML: ", "Mend the file."),
         ("# nothing but this", "run.yaml is not a YAML mapping of field: value.", "one `field: value` a line"),

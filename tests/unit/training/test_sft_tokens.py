@@ -1,5 +1,7 @@
 """The loss sees the answer and its end token, nothing else: in our mask, and in what TRL's trainer hands the model."""
 
+from pathlib import Path
+
 import pytest
 
 from bleuberi.errors import UserError
@@ -21,8 +23,9 @@ SPECIAL = {
     "ChatML": ["<|endoftext|>", "<|im_start|>", "<|im_end|>"],
     "Llama 3": ["<|begin_of_text|>", "<|end_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"],
     "OLMo": ["<|endoftext|>", "|||PHONE_NUMBER|||"],
+    "none known": ["<|endoftext|>"],
 }
-END = {"ChatML": "<|im_end|>", "Llama 3": "<|eot_id|>", "OLMo": "<|endoftext|>"}
+END = {"ChatML": "<|im_end|>", "Llama 3": "<|eot_id|>", "OLMo": "<|endoftext|>", "none known": "<|endoftext|>"}
 
 
 @pytest.fixture(scope="module", params=SPECIAL)
@@ -101,29 +104,45 @@ def test_pairs_whose_prompt_leaves_no_room_are_dropped_and_counted():
         drop_filled_by_prompt([long], limit)
 
 
-def test_trls_own_batches_have_labels_on_the_answer_alone(tiny_model, tmp_path):
+SMOLLM2 = Path("~/.cache/bleuberi/models/SmolLM2-135M-Instruct").expanduser()
+
+
+@pytest.mark.skipif(not SMOLLM2.is_dir(), reason="make demo has not put SmolLM2 there")
+def test_smollm2s_own_ids():
+    tokenizer = load_policy_tokenizer(str(SMOLLM2))
+    turns = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hello?"}]
+    tokens = to_sft_tokens(tokenizer, turns, [{"role": "assistant", "content": "Bye.\n"}])
+    # <|im_start|>assistant\n is 1, 520, 9531, 198; the answer "Bye.\n" and <|im_end|>; no line break behind it.
+    learnt = [token for token, mask in zip(tokens.input_ids, tokens.completion_mask, strict=True) if mask]
+    assert tokens.input_ids[-len(learnt) - 4 : -len(learnt)] == [1, 520, 9531, 198]
+    assert learnt == [*tokenizer("Bye.\n", add_special_tokens=False)["input_ids"], 2]
+    assert tokenizer.eos_token_id == 2
+
+
+def trls_batch(model, tokenizer, rows, folder):
+    """What TRL's trainer would hand the model, and a model that hears it."""
     from datasets import Dataset
     from transformers import AutoModelForCausalLM
     from trl import SFTConfig, SFTTrainer
 
-    tokenizer = load_policy_tokenizer(str(tiny_model))
-    answers = ["Bye.", "A much longer answer, so that the other row is padded.\n"]
-    rows = [to_sft_tokens(tokenizer, PROMPT, [{"role": "assistant", "content": text}]) for text in answers]
+    settings = {"use_cpu": True, "bf16": False, "report_to": "none", "dataloader_pin_memory": False}
     trainer = SFTTrainer(
-        model=AutoModelForCausalLM.from_pretrained(tiny_model),
-        args=SFTConfig(
-            output_dir=str(tmp_path),
-            use_cpu=True,
-            bf16=False,
-            completion_only_loss=True,
-            report_to="none",
-            per_device_train_batch_size=2,
-            dataloader_pin_memory=False,
-        ),
+        model=AutoModelForCausalLM.from_pretrained(model),
+        args=SFTConfig(str(folder), completion_only_loss=True, per_device_train_batch_size=len(rows), **settings),
         train_dataset=Dataset.from_list([row._asdict() for row in rows]),
         processing_class=tokenizer,
     )
     (batch,) = trainer.get_train_dataloader()
+    return batch
+
+
+@pytest.mark.parametrize("pad", ["<|endoftext|>", "<|im_end|>"])  # some models pad with the token that ends turns
+def test_trls_own_batches_have_labels_on_the_answer_alone(tiny_model, tmp_path, pad):
+    tokenizer = load_policy_tokenizer(str(tiny_model))
+    tokenizer.pad_token = pad
+    answers = ["Bye.", "A much longer answer, so that the other row is padded.\n"]
+    rows = [to_sft_tokens(tokenizer, PROMPT, [{"role": "assistant", "content": text}]) for text in answers]
+    batch = trls_batch(tiny_model, tokenizer, rows, tmp_path)
     learnt = {tokenizer.decode(labels[labels != -100]) for labels in batch["labels"]}
     assert learnt == {text + "<|im_end|>" for text in answers}
     assert batch["labels"].shape == batch["input_ids"].shape

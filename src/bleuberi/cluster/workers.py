@@ -1,0 +1,87 @@
+"""How many workers, and how large each is. Knows the machines of a cluster; knows nothing of the work."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from bleuberi.cluster.options import ClusterOptions
+from bleuberi.cluster.session import connect
+from bleuberi.errors import UserError
+
+log = logging.getLogger(__name__)
+
+
+class Machine(NamedTuple):
+    """What one machine of the cluster has."""
+
+    cpus: int
+    gpus: int
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """So many workers, each with so many cores and GPUs. A worker never spans machines."""
+
+    count: int
+    cpus: int
+    gpus: int
+
+
+def plan_workers(options: ClusterOptions, gpus_needed: int = 1) -> Workers:
+    """The workers that fit the cluster, or those that were asked for.
+
+    `gpus_needed`: by one worker, where the machines have GPUs and no number was given; 0 for work without a model.
+    Errors: `UserError` where more is asked than there is.
+    """
+    ray = connect(options)
+    machines = [
+        Machine(int(node["Resources"].get("CPU", 0)), int(node["Resources"].get("GPU", 0)))
+        for node in ray.nodes()
+        if node["Alive"]
+    ]
+    workers = fit_workers(options, machines, gpus_needed)
+    log.info(
+        "%d Ray %s on %d %s, each with %s",
+        workers.count,
+        _plural(workers.count, "worker"),
+        len(machines),
+        _plural(len(machines), "machine"),
+        f"{workers.gpus} GPU" if workers.gpus else f"{workers.cpus} CPU",
+    )
+    return workers
+
+
+def fit_workers(options: ClusterOptions, machines: list[Machine], gpus_needed: int) -> Workers:
+    """As `plan_workers`, for machines that are known."""
+    there = sum(machine.gpus for machine in machines)
+    gpus = options.gpus if options.gpus is not None else (gpus_needed if there else 0)
+    if gpus:
+        room = sum(machine.gpus // gpus for machine in machines)
+        wanted = options.workers or max(1, room)
+        if wanted > room:
+            each = ", ".join(str(machine.gpus) for machine in machines)
+            raise UserError(
+                f"{wanted} {_plural(wanted, 'worker')} of {gpus} GPU asked for, but the cluster has room for {room} "
+                f"(GPUs of its {_plural(len(machines), 'machine')}: {each}).",
+                "Lower --ray_workers, or --ray_gpus with the engine's tensor_parallel_size; 0 runs on CPUs.",
+            )
+        return Workers(wanted, 1, gpus)
+    busy = [machine for machine in machines if machine.cpus]
+    wanted = options.workers or max(1, len(busy))
+    cores = sum(machine.cpus for machine in busy)
+    if wanted > cores:
+        raise UserError(
+            f"{wanted} {_plural(wanted, 'worker')} asked for, but the cluster has {cores} CPU.",
+            "Lower --ray_workers, or leave it out: one a machine.",
+        )
+    # As many cores as each can have wherever it is put.
+    cpus = max(1, cores // wanted)
+    while cpus > 1 and sum(machine.cpus // cpus for machine in busy) < wanted:
+        cpus -= 1
+    return Workers(wanted, cpus, 0)
+
+
+def _plural(count: int, noun: str) -> str:
+    return noun if count == 1 else noun + "s"

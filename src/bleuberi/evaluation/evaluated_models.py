@@ -1,0 +1,67 @@
+"""Which models are compared, and which of them are seeds of one training. Knows names; loads nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from bleuberi.errors import UserError
+
+
+class EvaluatedModel(NamedTuple):
+    """A model under its name. `grpo@0` is the seed 0 of the group `grpo`; a plain name is a group of its own."""
+
+    name: str
+    model: str  # hub id or folder
+
+    @property
+    def group(self) -> str:
+        return self.name.partition("@")[0]
+
+    @property
+    def seed(self) -> str | None:
+        return self.name.partition("@")[2] or None
+
+
+class Group(NamedTuple):
+    """Seeds of one training, or a single model."""
+
+    name: str
+    members: tuple[str, ...]  # names of models
+
+
+def read_models(words: Sequence[str]) -> tuple[EvaluatedModel, ...]:
+    """`NAME=MODEL` or `NAME@SEED=MODEL`, each. Errors: `UserError`."""
+    models = []
+    for word in words:
+        name, _, model = word.partition("=")
+        # No shell expands a ~ behind a `=`.
+        entry = EvaluatedModel(name, str(Path(model).expanduser()) if model.startswith("~") else model)
+        if not model or not entry.group or name.endswith("@") or name.count("@") > 1 or ":" in name:
+            raise UserError(
+                f"--models got {word!r}.",
+                "Write NAME=MODEL, e.g. base=Qwen/Qwen2.5-7B, or NAME@SEED=MODEL for seeds, e.g. grpo@1=runs/grpo-1.",
+            )
+        models.append(entry)
+    return tuple(models)
+
+
+def groups_of(models: Sequence[EvaluatedModel]) -> list[Group]:
+    """The groups in the order of their first models; the first is the base. Errors: two models of one name."""
+    names = [entry.name for entry in models]
+    if len(set(names)) < len(names):
+        raise UserError(
+            "Two models have the same name.",
+            "Name them apart: --models base=... trained=...; seeds of one training: grpo@0=... grpo@1=...",
+        )
+    members: dict[str, list[EvaluatedModel]] = {}
+    for entry in models:
+        members.setdefault(entry.group, []).append(entry)
+    for group, entries in members.items():
+        if len(entries) > 1 and any(entry.seed is None for entry in entries):
+            raise UserError(
+                f"{group} is the name of a model and of a group of seeds.",
+                f"Write every one with its seed: {group}@0=... {group}@1=...",
+            )
+    return [Group(group, tuple(entry.name for entry in entries)) for group, entries in members.items()]

@@ -1,0 +1,114 @@
+"""What a judge's verdicts come to: counts, a win rate with its interval, lengths beside it. Asks nobody.
+
+Only verdicts that both orders agree on make the win rate. All others are counted by their kind: an inconsistent,
+unreadable or missing reply is neither a tie nor half a win.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+
+from bleuberi.errors import UserError
+from bleuberi.evaluation.evaluated_models import Group
+from bleuberi.evaluation.judge import CONSISTENT, TROUBLES, VERDICTS, Judgment
+from bleuberi.evaluation.model_facts import TrainingFacts
+from bleuberi.evaluation.score_comparison import estimate_json
+from bleuberi.statistics import Estimate, group_mean, resampled_means
+
+_WINS: Mapping[str, float] = {"other": 1.0, "tie": 0.5, "base": 0.0}
+
+
+def pairs_to_judge(
+    asked: Sequence[tuple[str, str]],  # (other, base)
+    groups: Sequence[Group],
+    facts: Mapping[str, TrainingFacts | None],  # by group
+) -> list[tuple[Group, Group]]:  # (base, other)
+    """The pairs asked for; without any, each group against the base, and GRPO against SFT. Errors: unknown names."""
+    by_name = {group.name: group for group in groups}
+    for other, base in asked:
+        unknown = [name for name in (other, base) if name not in by_name]
+        if unknown or other == base:
+            raise UserError(
+                f"--judge_pairs got {other}:{base}, and there is no such pair.",
+                f"Pair two of: {', '.join(by_name)}.",
+            )
+    if asked:
+        return [(by_name[base], by_name[other]) for other, base in dict.fromkeys(asked)]
+    trained = [group for group in groups[1:] if facts.get(group.name) is not None]
+    method = {group.name: facts[group.name].method for group in trained}  # type: ignore[union-attr]
+    across = [
+        (left, right) if method[left.name] == "sft" else (right, left)
+        for left, right in combinations(trained, 2)
+        if method[left.name] != method[right.name]
+    ]
+    return [(groups[0], group) for group in groups[1:]] + across
+
+
+def member_pairs(base: Group, other: Group) -> list[tuple[str, str]]:
+    """Seeds side by side; the shorter group goes round again."""
+    count = max(len(base.members), len(other.members))
+    return [(base.members[n % len(base.members)], other.members[n % len(other.members)]) for n in range(count)]
+
+
+def summarise(
+    base: Group, other: Group, judged: Sequence[Sequence[Judgment]], clusters: Mapping[str, str]
+) -> dict[str, Any]:
+    """One pair of groups; `judged` has a list for each pair of members, `clusters` each prompt's text by its id."""
+    every = [judgment for column in judged for judgment in column]
+    counts = Counter(judgment.verdict for judgment in every)
+    won = [judgment for judgment in every if judgment.verdict in ("other", "base")]
+    winners = [judgment.words[judgment.verdict == "other"] for judgment in won]
+    losers = [judgment.words[judgment.verdict == "base"] for judgment in won]
+    uneven = [(winner, loser) for winner, loser in zip(winners, losers, strict=True) if winner != loser]
+    torn = [judgment.verdicts for judgment in every if judgment.verdict == "inconsistent"]
+    rate = _win_rate(judged, clusters)
+    return {
+        "base": base.name,
+        "other": other.name,
+        "members": [[column[0].base, column[0].other] for column in judged if column],
+        "prompts": len(every),
+        "counts": {name: counts[name] for name in VERDICTS},
+        "win_rate": None if rate is None else estimate_json(rate),
+        "mean_words": {"winner": fmean(winners), "loser": fmean(losers)} if won else None,
+        "longer_won": fmean(winner > loser for winner, loser in uneven) if uneven else None,
+        "first_place": fmean(said == ("base", "other") for said in torn) if torn else None,
+    }
+
+
+def judge_warnings(pairs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What a reader has to know before believing the win rates."""
+    said = []
+    for pair in pairs:
+        counts, name = pair["counts"], f"{pair['other']} against {pair['base']}"
+        asked = pair["prompts"] - counts["identical"]
+        trouble = {kind: counts[kind] for kind in TROUBLES if counts[kind]}
+        consistent = sum(counts[kind] for kind in CONSISTENT)
+        if trouble:
+            words = ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in trouble.items())
+            said.append(f"Judge, {name}: no verdict on {sum(trouble.values())} of {asked} comparisons ({words}).")
+        if asked and consistent < asked / 2:
+            said.append(
+                f"Judge, {name}: only {consistent} of {asked} verdicts hold in both orders; do not lean on them."
+            )
+        if pair["longer_won"] is not None and pair["longer_won"] > 0.65:
+            said.append(f"Judge, {name}: the longer answer won {pair['longer_won']:.0%} of the time.")
+    return said
+
+
+def _win_rate(judged: Sequence[Sequence[Judgment]], clusters: Mapping[str, str]) -> Estimate | None:
+    """The share of consistent verdicts that `other` wins, ties as halves; prompts (and seeds) resampled."""
+    values = np.full((max(map(len, judged), default=0), len(judged)), np.nan)
+    for column, judgments in enumerate(judged):
+        for row, judgment in enumerate(judgments):
+            values[row, column] = _WINS.get(judgment.verdict, np.nan)
+    kept = ~np.isnan(values).all(axis=0)
+    if not kept.any():
+        return None
+    names = [clusters[judgment.id] for judgment in judged[0]]
+    return group_mean(resampled_means(values[:, kept], names), list(range(int(kept.sum()))))

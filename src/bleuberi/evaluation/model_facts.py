@@ -1,0 +1,89 @@
+"""What a model folder tells of its making: method, reward, data, steps, tokenizer. Reads files; loads no model.
+
+`prompts_sha256` is the hash of the GRPO data set behind a run: a GRPO run has it itself, an SFT run names a data set
+whose manifest has it. Where that folder is gone, it is unknown, and unknown is never taken for equal.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bleuberi.artifacts import json_hash, read_manifest
+from bleuberi.errors import UserError
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingFacts:
+    """How a model was trained, as far as its manifest tells."""
+
+    method: str  # grpo or sft
+    label: str  # e.g. `GRPO(bleu)`, `SFT`
+    rewards: tuple[str, ...]  # signatures; empty for SFT
+    base_model: str | None
+    steps: int | None
+    rows: int | None
+    data_sha256: str | None
+    prompts_sha256: str | None
+    seed: int | None
+
+
+def training_facts(model: str) -> TrainingFacts | None:
+    """The facts of a model folder that a training of this tool left; None for any other model."""
+    folder = Path(model).expanduser()
+    manifest = read_manifest(folder) if folder.is_dir() else None
+    parents = (manifest or {}).get("parents")
+    if manifest is None or manifest.get("kind") != "model" or not isinstance(parents, dict):
+        return None
+    config = manifest.get("config", {})
+    rewards = tuple(str(signature) for signature in parents.get("reward_signatures", ()))
+    data = parents.get("data_sha256")
+    names = config.get("reward_funcs") or [signature.partition("|")[0] for signature in rewards]
+    return TrainingFacts(
+        method="grpo" if rewards else "sft",
+        label=f"GRPO({'+'.join(str(name) for name in names)})" if rewards else "SFT",
+        rewards=rewards,
+        base_model=config.get("model_name_or_path"),
+        steps=manifest.get("steps"),
+        rows=manifest.get("rows_used"),
+        data_sha256=data,
+        prompts_sha256=data if rewards else _prompts_behind(config.get("dataset_path"), data),
+        seed=config.get("seed"),
+    )
+
+
+def tokenizer_hash(model: str) -> str | None:
+    """What tells two tokenizers apart: their vocabulary, merges and special tokens. None where no file tells."""
+    path = Path(model).expanduser() / "tokenizer.json"
+    if not path.is_file():
+        return None
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        added = [entry.get("content") for entry in content.get("added_tokens", [])]
+        return json_hash([content.get("model"), added])[:16]
+    except (ValueError, AttributeError) as error:
+        raise UserError(f"{path} is not a tokenizer file: {error}", "Save the model's tokenizer again.") from error
+
+
+def same_model(left: str | None, right: str) -> bool | None:
+    """Whether two names mean one model: equal words or one folder. None where a path is gone and nothing tells."""
+    if left is None:
+        return None
+    if left == right:
+        return True
+    first, second = Path(left).expanduser(), Path(right).expanduser()
+    if first.is_dir() and second.is_dir():
+        return first.resolve() == second.resolve()
+    return None
+
+
+def _prompts_behind(dataset: Any, data_sha256: str | None) -> str | None:  # noqa: ANN401 - out of a manifest
+    """The hash of the GRPO data set that an SFT data set was made from."""
+    folder = Path(str(dataset)).expanduser() if dataset else None
+    if folder is None or data_sha256 is None or not folder.is_dir():
+        return None
+    made = read_manifest(folder)
+    found = (made or {}).get("config", {}).get("input_sha256")
+    return str(found) if found else None

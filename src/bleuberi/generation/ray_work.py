@@ -1,0 +1,113 @@
+"""What a Ray worker does: load an engine, answer units of rows. Knows engines; knows nothing of Ray."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Final
+
+from bleuberi.errors import UserError
+from bleuberi.generation import engine_identity, load_engine
+from bleuberi.generation.base import Engine, Output, Request, Sampling, Shard, StreamingEngine
+from bleuberi.generation.model_identity import ModelIdentity
+from bleuberi.generation.options import EngineOptions
+
+ROWS_A_UNIT: Final = 64  # of a stream: what a worker that dies may have answered for nothing, times its units in work
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What the workers are sent: which model must answer, and how. Calling it loads the engine."""
+
+    identity: ModelIdentity
+    engine: str
+    options: EngineOptions
+    sampling: Sampling
+
+    def load(self) -> Engine | StreamingEngine:
+        """Errors: `UserError` also where this machine has another model under that name than the one that asks."""
+        model = self.identity.model
+        if engine_identity(model, self.engine, self.options).key() != self.identity.key():
+            raise UserError(
+                f"A Ray worker has another {model} than this machine: its answers would be mixed up with it.",
+                "Put the same files at the same path on every machine, best on a disk that they share.",
+            )
+        return load_engine(model, self.engine, self.options)
+
+
+class ShardWork(_Work):
+    """Whole shards, one after the other."""
+
+    __slots__ = ()
+
+    def __call__(self) -> Callable[[Shard], list[Output]]:
+        engine = self.load()
+        if isinstance(engine, StreamingEngine):
+            raise TypeError(f"the engine {self.engine} answers no shards")
+        return lambda shard: engine.generate(shard.conversations, self.sampling, shard.seed, lambda output: None)
+
+
+class StreamWork(_Work):
+    """Units of rows, several at once: they feed one stream, so that the engine never runs dry between units."""
+
+    __slots__ = ()
+
+    def __call__(self) -> Callable[[list[Request]], list[Output]]:
+        engine = self.load()
+        if not isinstance(engine, StreamingEngine):
+            raise TypeError(f"the engine {self.engine} answers no streams")
+        stream = _EndlessStream(engine, self.sampling)
+        threading.Thread(target=stream.run, daemon=True).start()
+        return stream.answer
+
+
+class _EndlessStream:
+    """One thread runs the engine; the threads of the units hand it rows and wait for their answers."""
+
+    def __init__(self, engine: StreamingEngine, sampling: Sampling) -> None:
+        self._engine = engine
+        self._sampling = sampling
+        self._waiting: queue.SimpleQueue[Request] = queue.SimpleQueue()
+        self._answers: dict[str, Future[Output]] = {}  # by key: within a run no question is asked twice
+        self._failure: BaseException | None = None
+
+    def answer(self, unit: list[Request]) -> list[Output]:
+        """The unit's outputs in its order. Errors: what the engine raised."""
+        futures: list[Future[Output]] = [Future() for _ in unit]
+        self._answers.update({request.key: future for request, future in zip(unit, futures, strict=True)})
+        for request in unit:
+            self._waiting.put(request)
+        if self._failure is not None:
+            raise self._failure
+        return [future.result() for future in futures]
+
+    def run(self) -> None:
+        """Serve until the process ends, or the engine fails."""
+        try:
+            while True:
+                feed = _Feed(self._waiting)
+                for request, output in self._engine.stream(feed, self._sampling):
+                    self._answers.pop(request.key).set_result(output)
+        except BaseException as error:  # noqa: BLE001 - it is raised again in the threads that wait
+            self._failure = error
+            for future in list(self._answers.values()):
+                future.set_exception(error)
+
+
+class _Feed(Iterator[Request]):
+    """Waits for the first row; then gives what is there, and runs dry rather than keep rows in work waiting."""
+
+    def __init__(self, waiting: queue.SimpleQueue[Request]) -> None:
+        self._waiting = waiting
+        self._begun = False
+
+    def __next__(self) -> Request:
+        try:
+            request = self._waiting.get(block=not self._begun)
+        except queue.Empty:
+            raise StopIteration from None
+        self._begun = True
+        return request

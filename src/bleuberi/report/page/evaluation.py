@@ -1,0 +1,172 @@
+"""The page's part on an evaluation. Reads `evaluation.json` of any version, and the answers; computes no interval."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from bleuberi.report.page.charts import intervals
+from bleuberi.report.page.evaluation_browser import difference_chart, evaluation_browser
+from bleuberi.report.page.evaluation_judge import judge_facts, judge_table, verdict_notices, verdict_table
+from bleuberi.report.page.parts import Cell, Chart, Fact, Notice, Section, Table, number, share
+from bleuberi.report.page.reading import Json, estimate, read_lines, read_object
+
+
+class Result(NamedTuple):
+    """What every version of the file tells, in one shape."""
+
+    base: str
+    metrics: list[str]  # the first is the main one
+    signatures: dict[str, str]
+    groups: list[Json]  # name, mean; the base first
+    differences: list[Json]  # base, other, difference
+    content: Json
+
+
+def read_result(folder: Path) -> Result:
+    """The comparison; models without groups are groups of their own."""
+    content = read_object(folder / "evaluation.json")
+    models = content["models"]
+    base = str(content.get("base") or models[0]["name"])
+    groups = content.get("groups") or [{"name": model["name"], "mean": model["mean"]} for model in models]
+    differences = content.get("comparisons") or [
+        {"base": base, "other": model["name"], "difference": model["difference"]}
+        for model in models
+        if model["difference"]
+    ]
+    signatures = {str(name): str(signature) for name, signature in content["signatures"].items()}
+    return Result(base, list(signatures), signatures, groups, differences, content)
+
+
+def evaluation_section(folder: Path, id_: str, name: str) -> Section:
+    """Table, intervals, verdict, and the examples with the largest differences first."""
+    result = read_result(folder)
+    content, main = result.content, result.metrics[0]
+    answers, damaged = read_lines(folder / "answers.jsonl")
+    to_base = [one for one in result.differences if one["base"] == result.base]
+    lead = (
+        "; ".join(_sentence(one, main) for one in to_base)
+        or f"{len(result.groups)} model on {content['prompts']:,} prompts"
+    )
+    roles = {one["name"]: one.get("role", "score") for one in content.get("metrics") or []}
+    scores = [metric for metric in result.metrics if roles.get(metric, "score") == "score"]
+    charts = [chart for metric in scores for chart in _difference_chart(result, metric)]
+    chart = difference_chart(answers, result.base, main, result.signatures[main])
+    if chart:
+        charts.insert(1 if charts else 0, chart)
+    charts += [chart for metric in scores for chart in _mean_chart(result, metric)]
+    notices = verdict_notices(content) + [Notice("note", str(text)) for text in content.get("warnings") or []]
+    if damaged:
+        notices.append(Notice("note", f"Damaged lines of answers.jsonl that were left out: {damaged}."))
+    sampling = content["config"].get("sampling_signature")
+    facts = [
+        Fact("models", f"{len(result.groups)}"),
+        Fact("prompts", f"{content['prompts']:,}"),
+        Fact("base", result.base),
+    ]
+    tables = [_table(result), *verdict_table(content, main, result.signatures[main]), *judge_table(content)]
+    browser = evaluation_browser(answers, result.base, main, result.signatures[main])
+    return Section(
+        id_,
+        "evaluation",
+        "Evaluation",
+        name,
+        f"{main}: {lead}." if to_base else f"{lead}.",
+        facts + judge_facts(content),
+        notices,
+        charts,
+        tables,
+        [browser] if browser else [],
+        result.signatures
+        | ({"answers": str(sampling)} if sampling else {})
+        | _method(to_base, main)
+        | _judge_signature(content),
+    )
+
+
+def _sentence(comparison: Json, metric: str) -> str:
+    value, low, high = estimate((comparison["difference"] or {}).get(metric))
+    if value is None or low is None or high is None:
+        return f"{comparison['other']} against {comparison['base']} is not known"
+    verdict = "better than" if low > 0 else "worse than" if high < 0 else "not told apart from"
+    return f"{comparison['other']} is {verdict} {comparison['base']}, {value:+.3f} [{low:+.3f}, {high:+.3f}]"
+
+
+def _difference_chart(result: Result, metric: str) -> list[Chart]:
+    rows: list[dict[str, Any]] = []
+    for one in result.differences:
+        value, low, high = estimate((one["difference"] or {}).get(metric))
+        if value is not None:
+            rows.append(
+                {"name": f"{one['other']} - {one['base']}", "value": value, "low": low, "high": high, "group": metric}
+            )
+    if not rows:
+        return []
+    note = f"paired by prompt, {result.content['prompts']:,} prompts; 95 % intervals; dashed: no difference"
+    spec = intervals(rows, f"difference of {metric}", form="+.3~f", zero_line=0)
+    return [Chart(f"differences_{metric}", f"Differences in {metric}", spec, note, result.signatures[metric])]
+
+
+def _mean_chart(result: Result, metric: str) -> list[Chart]:
+    rows: list[dict[str, Any]] = []
+    for group in result.groups:
+        value, low, high = estimate((group["mean"] or {}).get(metric))
+        if value is not None:
+            rows.append({"name": group["name"], "value": value, "low": low, "high": high, "group": metric})
+    spec = intervals(rows, f"mean {metric}", form=".3~f")
+    note = "95 % intervals over prompts; two models' intervals may overlap though their paired difference is clear"
+    return [Chart(f"means_{metric}", f"Mean {metric}", spec, note, result.signatures[metric])] if rows else []
+
+
+def _table(result: Result) -> Table:
+    models = {model["name"]: model for model in result.content["models"]}
+    to_base = {one["other"]: one["difference"] for one in result.differences if one["base"] == result.base}
+    rows = []
+    for metric in result.metrics:
+        for group in result.groups:
+            value, low, high = estimate((group["mean"] or {}).get(metric))
+            change, least, most = estimate((to_base.get(group["name"]) or {}).get(metric))
+            own = [models[name] for name in group.get("members") or [group["name"]] if name in models]
+            words = sum(model["mean_words"] for model in own) / len(own) if own else None
+            cut = sum(model["cut_share"] for model in own) / len(own) if own else None
+            rows.append(
+                [
+                    Cell(str(group["name"])),
+                    Cell(metric),
+                    number(value),
+                    _bounds(low, high),
+                    Cell("" if change is None else f"{change:+.3f}", change),
+                    _bounds(least, most, "+"),
+                    number(words, 0),
+                    share(cut, 0),
+                    Cell(result.signatures[metric]),
+                ]
+            )
+    columns = [
+        "model",
+        "metric",
+        "mean",
+        "interval",
+        f"difference to {result.base}",
+        "interval",
+        "words",
+        "cut off",
+        "signature",
+    ]
+    return Table("models", "Models", columns, rows, "95 % intervals; differences are paired by prompt")
+
+
+def _bounds(low: float | None, high: float | None, sign: str = "") -> Cell:
+    return Cell("" if low is None or high is None else f"[{low:{sign}.3f}, {high:{sign}.3f}]")
+
+
+def _method(to_base: list[Json], metric: str) -> dict[str, str]:
+    found = next(
+        (one["difference"][metric].get("method") for one in to_base if metric in (one["difference"] or {})), None
+    )
+    return {"intervals": str(found)} if found else {}
+
+
+def _judge_signature(content: Json) -> dict[str, str]:
+    judge = content.get("judge") or {}
+    return {"judge": str(judge["signature"])} if judge.get("signature") else {}

@@ -1,0 +1,118 @@
+"""What a page is made of: sections of facts, charts, tables and examples. Knows shapes; knows no files, no HTML."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+Spec = dict[str, Any]
+Level = Literal["note", "warning", "verdict"]
+
+
+class Fact(NamedTuple):
+    """One number or word that is read at a glance."""
+
+    label: str
+    value: str
+    note: str = ""
+
+
+class Notice(NamedTuple):
+    """A sentence that belongs beside the numbers."""
+
+    level: Level
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A Vega-Lite chart; `spec` has its numbers as one flat table under `data`, and colours as CSS variables."""
+
+    name: str  # unique within its section, and a file name
+    title: str
+    spec: Spec
+    note: str = ""
+    signature: str = ""  # how the numbers were made
+    wide: bool = False
+
+
+class Cell(NamedTuple):
+    """A table's cell: what is read, and what is sorted by (its text where that is None)."""
+
+    text: str
+    value: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Columns are words where their cells have no value, else numbers."""
+
+    name: str
+    title: str
+    columns: list[str]
+    rows: list[list[Cell]]
+    note: str = ""
+    signature: str = ""
+
+
+class Block(NamedTuple):
+    """One text of an example. `parts` are pieces with the longest matched n-gram over each (0: none)."""
+
+    kind: Literal["prompt", "response", "reference"]
+    label: str
+    parts: list[tuple[str, int]]
+    note: str = ""
+
+
+class Example(NamedTuple):
+    """A row of the browser; `numbers` by column, None where there is none."""
+
+    id: str
+    title: str
+    tag: str
+    numbers: dict[str, float | None]
+    blocks: list[Block]
+
+
+@dataclass(frozen=True, slots=True)
+class Browser:
+    """A bounded number of examples to browse, search and sort. They come in the order that is shown first."""
+
+    name: str
+    title: str
+    columns: list[str]
+    rows: list[Example]
+    note: str = ""
+    signature: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One folder's part of the page."""
+
+    id: str
+    kind: str
+    title: str
+    folder: str
+    lead: str = ""  # the one sentence that is also on top of the page
+    facts: list[Fact] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
+    charts: list[Chart] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+    browsers: list[Browser] = field(default_factory=list)
+    signatures: dict[str, str] = field(default_factory=dict)  # name -> how that number is made
+
+
+def number(value: float | None, digits: int = 3) -> Cell:
+    """A cell with a number; empty where there is none."""
+    return Cell("", None) if value is None else Cell(f"{value:,.{digits}f}", value)
+
+
+def count(value: int) -> Cell:
+    """A cell with a whole number."""
+    return Cell(f"{value:,}", float(value))
+
+
+def share(value: float | None, digits: int = 1) -> Cell:
+    """A cell with a share in per cent."""
+    return Cell("", None) if value is None else Cell(f"{value:.{digits}%}", value)

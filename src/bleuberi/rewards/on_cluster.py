@@ -1,0 +1,100 @@
+"""Score rows with the workers of a Ray cluster. Knows parts of a pool and who scores them; knows no numbers.
+
+The values are those of one process: each row is scored by the same code, in the same parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from bleuberi.cluster import ClusterOptions, map_units, plan_workers
+from bleuberi.errors import UserError
+from bleuberi.rewards import WITH_MODEL, Reward, load_reward
+from bleuberi.rewards.base import Scores, TextReward
+from bleuberi.rewards.bleu_rm import BleuRm
+from bleuberi.rewards.cached import ROWS_A_TRANSACTION
+
+_TEXT_ROWS_A_PART: Final = 2048  # BLEU and ROUGE-L score these in a fraction of a second
+
+
+def load_reward_on(metric: str, cluster: ClusterOptions | None) -> Reward:
+    """The reward of that name (`load_reward`), scored by the cluster's workers; here where `cluster` is None.
+
+    A reward of your own that is no `TextReward` is scored here too.
+    """
+    reward = load_reward(metric)
+    if cluster is None or not isinstance(reward, TextReward):
+        return reward
+    if isinstance(reward, BleuRm):  # its mean is over the pool, so its model alone can be spread
+        return BleuRm(ClusterReward(metric.replace("bleu_rm", "rm", 1), cluster))
+    if getattr(reward, "over_whole_pool", False):
+        return reward
+    return ClusterReward(metric, cluster)
+
+
+class _Part(NamedTuple):
+    """Some rows of a pool."""
+
+    rows: range
+    prompts: Sequence[str]
+    responses: Sequence[str]
+    references: Sequence[Sequence[str]]
+
+
+class ClusterReward(TextReward):
+    """A reward by its name; equal to it in everything but where it is computed."""
+
+    def __init__(self, metric: str, cluster: ClusterOptions) -> None:
+        reward = load_reward(metric)
+        if not isinstance(reward, TextReward):
+            raise TypeError(f"{metric} is no TextReward")
+        self._metric, self._cluster, self._reward, self.name = metric, cluster, reward, reward.name
+        self.needs_references, self.needs_prompts = reward.needs_references, reward.needs_prompts
+
+    def signature(self) -> str:
+        return self._reward.signature()
+
+    def score_rows(
+        self, prompts: Sequence[str], responses: Sequence[str], references: Sequence[Sequence[str]]
+    ) -> Scores:
+        scores: Scores = [None] * len(responses)
+        for rows, values in self.score_parts(prompts, responses, references):
+            scores[rows.start : rows.stop] = values
+        return scores
+
+    def score_parts(
+        self, prompts: Sequence[str], responses: Sequence[str], references: Sequence[Sequence[str]]
+    ) -> Iterator[tuple[range, Scores]]:
+        """As `rewards.cached.PartScorer`. Errors: `UserError`, also where a worker has another model by that name."""
+        if not responses:
+            return
+        with_model = self.name in WITH_MODEL
+        size = ROWS_A_TRANSACTION if with_model else _TEXT_ROWS_A_PART
+        parts = (
+            _Part(rows, prompts[rows.start : rows.stop], responses[rows.start : rows.stop],
+                  references[rows.start : rows.stop])
+            for rows in (range(start, min(start + size, len(responses))) for start in range(0, len(responses), size))
+        )  # fmt: skip
+        here = with_model and "://" not in self._metric  # else the model is a server's
+        workers = plan_workers(self._cluster, gpus_needed=1 if here else 0)
+        for part, scores in map_units(_ScoreWork(self._metric, self.signature()), parts, workers):
+            yield part.rows, scores
+
+
+@dataclass(frozen=True, slots=True)
+class _ScoreWork:
+    """What the workers are sent. Calling it loads the reward."""
+
+    metric: str
+    signature: str
+
+    def __call__(self) -> Callable[[_Part], Scores]:
+        reward = load_reward(self.metric)
+        if not isinstance(reward, TextReward) or reward.signature() != self.signature:
+            raise UserError(
+                f"A Ray worker scores {self.metric} otherwise than this machine: {reward.signature()}.",
+                "Install the same version of bleuberi on every machine, and put the same model at the same path.",
+            )
+        return lambda part: reward.score_rows(part.prompts, part.responses, part.references)

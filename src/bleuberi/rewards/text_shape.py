@@ -1,0 +1,52 @@
+"""Signs of a degenerate text: it repeats itself, or it repeats its prompt. Knows tokens; judges no content."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from bleuberi.rewards.bleu_python import Ngram, ngrams
+from bleuberi.rewards.tokens import tokenize_13a
+
+ORDER: Final = 4
+
+
+def shape_tokens(text: str) -> list[str]:
+    """13a tokens in lower case."""
+    return tokenize_13a(text.lower())
+
+
+def repeated_share(tokens: list[str]) -> float:
+    """The share of a text's 4-grams that stood before in it; 0 for a text without 4-grams."""
+    found = list(ngrams(tokens, ORDER))
+    return 1.0 - len(set(found)) / len(found) if found else 0.0
+
+
+class CopiedShare:
+    """How much of a text stands in its prompt, for many texts of one prompt."""
+
+    def __init__(self, prompt: str) -> None:
+        self._tokens = shape_tokens(prompt)
+        self._known: dict[int, set[Ngram]] = {}
+
+    def __call__(self, tokens: list[str]) -> float:
+        """The share of the text's 4-grams that the prompt has; a text under four tokens is taken as one n-gram."""
+        order = min(ORDER, len(tokens))
+        if not order:
+            return 0.0
+        if order not in self._known:
+            self._known[order] = set(ngrams(self._tokens, order))
+        found = list(ngrams(tokens, order))
+        return sum(map(self._known[order].__contains__, found)) / len(found)
+
+
+def text_shapes(prompts: Sequence[str], responses: Sequence[str]) -> list[tuple[float, float]]:  # N, N -> N
+    """Each response's repeated and copied share; neighbours with the same prompt share its n-grams."""
+    shapes: list[tuple[float, float]] = []
+    copied = CopiedShare("")
+    for index, (prompt, response) in enumerate(zip(prompts, responses, strict=True)):
+        if not index or prompt != prompts[index - 1]:
+            copied = CopiedShare(prompt)
+        tokens = shape_tokens(response)
+        shapes.append((repeated_share(tokens), copied(tokens)))
+    return shapes

@@ -1,0 +1,135 @@
+"""What the policy answers to the same few prompts, as it learns. Knows generation inside a run; changes no training.
+
+The prompts are drawn as in training, with a seed of their own; the random numbers of the training stay untouched.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from bleuberi import columns
+from bleuberi.artifacts import write_text
+from bleuberi.generation.chat_format import prompt_ids
+from bleuberi.rewards import Reward
+from bleuberi.training.reward_adapter import last_user_text
+
+if TYPE_CHECKING:
+    from transformers import TrainerCallback
+
+COMPLETIONS: Final = "completions.jsonl"
+SEED: Final = 20
+
+
+def evenly_spaced(rows: Sequence[dict[str, Any]], count: int) -> list[dict[str, Any]]:
+    """So many rows from the whole length of a data set, which is often sorted by source or score."""
+    count = min(count, len(rows))
+    return [rows[index * len(rows) // count] for index in range(count)]
+
+
+def cut_samples(folder: Path, last_step: int | None) -> None:
+    """Drop what was sampled behind the checkpoint that a run goes on from; without one, everything."""
+    path = folder / COMPLETIONS
+    if path.is_file():
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        whole = [line for line in lines if line.endswith("\n")]  # a kill can leave half a line
+        write_text(
+            path, "".join(line for line in whole if last_step is not None and json.loads(line)["step"] <= last_step)
+        )
+
+
+@contextmanager
+def own_random_numbers(device: Any) -> Iterator[None]:  # noqa: ANN401 - torch.device
+    """Random numbers from a fixed seed; afterwards those before go on as if nothing had been drawn."""
+    import torch
+
+    devices = [] if device.type == "cpu" else [device]
+    with torch.random.fork_rng(devices=devices, device_type="cuda" if not devices else device.type):
+        torch.manual_seed(SEED)
+        yield
+
+
+def sample(trainer: Any, rows: Sequence[dict[str, Any]], rewards: Sequence[Reward]) -> list[dict[str, Any]]:  # noqa: ANN401
+    """One completion of each row's prompt, with its scores. Every process has to call it: weights may be split."""
+    import torch
+    from trl.models import unwrap_model_for_generation
+
+    tokenizer, device = trainer.processing_class, trainer.accelerator.device
+    ids = [prompt_ids(tokenizer, row["prompt"]) for row in rows]
+    batch = tokenizer.pad({"input_ids": ids}, padding=True, padding_side="left", return_tensors="pt").to(device)
+    gather = trainer.args.ds3_gather_for_generation
+    with (
+        unwrap_model_for_generation(
+            trainer.model_wrapped,
+            trainer.accelerator,
+            gather_deepspeed3_params=gather,
+            gradient_checkpointing_kwargs=trainer.args.gradient_checkpointing_kwargs,
+        ) as model,
+        torch.no_grad(),
+        own_random_numbers(device),
+    ):
+        was_training = model.training
+        model.eval()
+        made = model.generate(**batch, generation_config=trainer.generation_config)[:, batch["input_ids"].shape[1] :]
+        model.train(was_training)
+    ends = set(trainer.eos_token_ids)
+    samples = []
+    for row, tokens in zip(rows, made.tolist(), strict=True):
+        length = next((place + 1 for place, token in enumerate(tokens) if token in ends), len(tokens))
+        samples.append(
+            {
+                "example_id": row["example_id"],
+                "prompt": last_user_text(row["prompt"]),
+                "completion": tokenizer.decode(tokens[:length], skip_special_tokens=True),
+                "tokens": length,
+                "ended": tokens[length - 1] in ends,
+            }
+        )
+    return _with_scores(samples, rows, rewards)
+
+
+def _with_scores(
+    samples: list[dict[str, Any]], rows: Sequence[dict[str, Any]], rewards: Sequence[Reward]
+) -> list[dict[str, Any]]:
+    for reward in rewards:
+        scores = reward(
+            prompts=[entry["prompt"] for entry in samples],
+            responses=[entry["completion"] for entry in samples],
+            references=[row[columns.REFERENCES] for row in rows],
+        )
+        for entry, score in zip(samples, scores, strict=True):
+            entry.setdefault("scores", {})[reward.name] = score
+    return samples
+
+
+def samples_callback(
+    trainer: Any,  # noqa: ANN401 - trl.GRPOTrainer
+    folder: Path,
+    rows: Sequence[dict[str, Any]],  # as the trainer sees them
+    rewards: Sequence[Reward],
+    every: int,
+) -> TrainerCallback:
+    """A callback that appends samples to `completions.jsonl`: before the first step, and every so many."""
+    from transformers import TrainerCallback
+
+    class Samples(TrainerCallback):  # type: ignore[misc]
+        def on_train_begin(self, args: Any, state: Any, control: Any, **_: object) -> None:  # noqa: ANN401
+            if state.global_step == 0:
+                self._append(state)
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **_: object) -> None:  # noqa: ANN401
+            if state.global_step % every == 0:
+                self._append(state)
+
+        def _append(self, state: Any) -> None:  # noqa: ANN401
+            samples = sample(trainer, rows, rewards)
+            if state.is_world_process_zero:
+                folder.mkdir(parents=True, exist_ok=True)
+                lines = [json.dumps({"step": state.global_step, **entry}, ensure_ascii=False) for entry in samples]
+                with (folder / COMPLETIONS).open("a", encoding="utf-8") as stream:
+                    stream.write("".join(line + "\n" for line in lines))
+
+    return Samples()

@@ -1,0 +1,120 @@
+"""Going on exactly where a killed run stood. Knows how TRL's trainers count steps; knows nothing of rewards or models.
+
+A checkpoint has weights, optimizer and random states, but not the completions that are still to be trained on, nor how
+often the data was shuffled. So checkpoints have to lie between two generations, and the shuffles are made up for.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bleuberi.errors import UserError
+from bleuberi.training.run_folder import hold_folder
+
+if TYPE_CHECKING:
+    from transformers import TrainerCallback
+
+log = logging.getLogger(__name__)
+
+
+class _AllStepsDone(Exception):  # noqa: N818 - no error
+    """The checkpoint is the last one: there is nothing left to train."""
+
+
+def check_groups(args: Any) -> None:  # noqa: ANN401 - trl.GRPOConfig
+    """Refuse prompts whose completions would be spread over two processes."""
+    on_one = args.per_device_train_batch_size * args.steps_per_generation
+    if on_one % args.num_generations:
+        raise UserError(
+            f"A process generates {on_one} completions at once (per_device_train_batch_size "
+            f"{args.per_device_train_batch_size} x steps_per_generation {args.steps_per_generation}), which is no "
+            f"multiple of num_generations {args.num_generations}: a prompt's group would lie on two processes.",
+            "Change --per_device_train_batch_size, --steps_per_generation or --num_generations.",
+        )
+
+
+def check_save_steps(args: Any, rows: int) -> None:  # noqa: ANN401 - trl.GRPOConfig
+    """Refuse checkpoints in the middle of a generation's completions: a run could not go on from them exactly.
+
+    `rows`: prompts of the data set.
+    """
+    strategy = str(getattr(args.save_strategy, "value", args.save_strategy))
+    if strategy != "no" and args.sync_ref_model:
+        raise UserError(
+            "sync_ref_model changes a reference model that checkpoints do not have.",
+            "Set --sync_ref_model false, or --save_strategy no.",
+        )
+    if strategy != "steps":  # an epoch ends with whole generations
+        return
+    generation = args.steps_per_generation * args.num_iterations  # micro-batches from one generation
+    accumulated = args.gradient_accumulation_steps
+    in_epoch = rows // (args.generation_batch_size // args.num_generations) * generation
+    steps_in_epoch = max(math.ceil(in_epoch / accumulated), 1)
+    last = args.max_steps if args.max_steps > 0 else math.ceil(args.num_train_epochs * steps_in_epoch)
+    every = int(args.save_steps) if args.save_steps >= 1 else math.ceil(last * args.save_steps)
+
+    def fits(interval: int) -> bool:
+        saved = range(interval, last, interval)  # nothing goes on from the last step
+        return not any(step % steps_in_epoch * accumulated % generation for step in saved)
+
+    if every > 0 and not fits(every):
+        better = next(interval for interval in range(every + 1, last + 1) if fits(interval))
+        raise UserError(
+            f"save_steps {every} puts checkpoints between the {generation} micro-batches of one generation "
+            f"(steps_per_generation {args.steps_per_generation} x num_iterations {args.num_iterations}; "
+            f"gradient_accumulation_steps {accumulated}): a killed run could not go on exactly.",
+            f"Set --save_steps {better}.",
+        )
+
+
+def run_training(trainer: Any, checkpoint: str | None) -> None:  # noqa: ANN401 - any TRL trainer
+    """Train to the end, from the checkpoint where there is one; a checkpoint of the last step is only loaded.
+
+    Errors: `UserError` where another run trains into the same folder.
+    """
+    trainer.add_callback(_make_up_callback())
+    Path(trainer.args.output_dir).mkdir(parents=True, exist_ok=True)
+    try:
+        with hold_folder(trainer.args):
+            trainer.train(resume_from_checkpoint=checkpoint)
+    except _AllStepsDone:
+        log.info("All %d steps are done already; the model is taken from %s", trainer.state.global_step, checkpoint)
+
+
+def _make_up_callback() -> TrainerCallback:
+    import torch
+    from transformers import TrainerCallback
+    from trl.trainer.utils import RepeatSampler
+
+    class MakeUp(TrainerCallback):  # type: ignore[misc]
+        """Brings a resumed run to where its checkpoint was made."""
+
+        def on_train_begin(
+            self,
+            args: Any,  # noqa: ANN401
+            state: Any,  # noqa: ANN401
+            control: Any,  # noqa: ANN401
+            train_dataloader: Any = None,  # noqa: ANN401
+            **_: object,
+        ) -> None:
+            if state.global_step >= state.max_steps:
+                raise _AllStepsDone  # the trainer would take one more step
+            sampler = _sampler_of(train_dataloader)
+            if isinstance(sampler, RepeatSampler) and sampler.shuffle:
+                # It shuffles by a generator of its own, which begins anew with the process.
+                steps_in_epoch = max(math.ceil(len(train_dataloader) / args.gradient_accumulation_steps), 1)
+                for _epoch in range(state.global_step // steps_in_epoch):
+                    torch.randperm(sampler.num_samples, generator=sampler.generator)
+
+    return MakeUp()
+
+
+def _sampler_of(dataloader: Any) -> Any:  # noqa: ANN401 - any torch DataLoader
+    """The sampler under the layers that accelerate puts over it, one more where there are several processes."""
+    layer = dataloader.batch_sampler
+    while hasattr(layer, "batch_sampler"):
+        layer = layer.batch_sampler
+    return getattr(layer, "sampler", None)

@@ -1,0 +1,156 @@
+"""Which values the fields of a training run may have. Knows names and numbers; loads neither torch nor TRL.
+
+TRL's config classes accept any text for most of their choices (`loss_type: bnpoo`), and fail long after the model was
+loaded. The choices here are those that the installed trainer's source compares with; a test keeps them equal.
+Choices that the installed classes tell themselves (enums, `Literal`, metadata) come from `installed_values`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal, NamedTuple
+
+from bleuberi.errors import UserError
+
+Method = Literal["grpo", "sft"]
+Values = Mapping[str, Any]  # field -> value; texts of flags may still be texts
+
+GRPO_CHOICES: Final[Mapping[str, Sequence[str]]] = {
+    "loss_type": ("grpo", "bnpo", "dr_grpo", "dapo", "cispo", "sapo", "luspo", "vespo"),
+    "scale_rewards": ("group", "batch", "none"),
+    "importance_sampling_level": ("token", "sequence"),
+    "multi_objective_aggregation": ("sum_then_normalize", "normalize_then_sum"),
+    "vllm_mode": ("colocate", "server"),
+    "vllm_model_impl": ("vllm", "transformers"),
+    "vllm_importance_sampling_mode": ("token_truncate", "token_mask", "sequence_truncate", "sequence_mask"),
+}
+
+
+class Range(NamedTuple):
+    """The numbers a field may have; `words` is how a person says it."""
+
+    low: float
+    high: float
+    words: str
+    low_too: bool = True
+    high_too: bool = True
+
+    def has(self, number: float) -> bool:
+        above = number >= self.low if self.low_too else number > self.low
+        return above and (number <= self.high if self.high_too else number < self.high)
+
+
+_ONE_UP: Final = Range(1, math.inf, "at least 1", high_too=False)
+_ZERO_UP: Final = Range(0, math.inf, "at least 0", high_too=False)
+_ABOVE_ZERO: Final = Range(0, math.inf, "above 0", low_too=False, high_too=False)
+_SHARE: Final = Range(0, 1, "from 0 to 1")
+_SHARE_ABOVE_ZERO: Final = Range(0, 1, "above 0 and at most 1", low_too=False)
+_SHARE_BELOW_ONE: Final = Range(0, 1, "from 0 to below 1", high_too=False)
+_PORT: Final = Range(1, 65535, "a port, 1 to 65535")
+
+RANGES: Final[Mapping[str, Range]] = {
+    **dict.fromkeys(
+        ("per_device_train_batch_size", "gradient_accumulation_steps", "max_completion_length", "num_iterations",
+         "steps_per_generation", "generation_batch_size", "max_prompt_tokens", "max_length", "lora_r",
+         "ref_model_sync_steps", "vllm_tensor_parallel_size", "vllm_max_model_length", "save_total_limit",
+         "num_completions_to_print"), _ONE_UP
+    ),
+    **dict.fromkeys(
+        ("learning_rate", "warmup_steps", "weight_decay", "max_grad_norm", "beta", "top_k", "dataloader_num_workers",
+         "entropy_coef", "entropy_coef_min", "entropy_coef_max", "entropy_coef_delta"), _ZERO_UP
+    ),
+    **dict.fromkeys(
+        ("num_train_epochs", "temperature", "repetition_penalty", "epsilon", "epsilon_high", "delta", "adam_epsilon",
+         "lora_alpha", "off_policy_mask_threshold", "logging_steps", "save_steps", "neftune_noise_alpha",
+         "sapo_temperature_neg", "sapo_temperature_pos", "vllm_server_timeout"), _ABOVE_ZERO
+    ),
+    **dict.fromkeys(("min_p", "top_entropy_quantile", "ref_model_mixup_alpha", "label_smoothing_factor"), _SHARE),
+    **dict.fromkeys(("top_p", "vllm_gpu_memory_utilization"), _SHARE_ABOVE_ZERO),
+    **dict.fromkeys(("adam_beta1", "adam_beta2", "lora_dropout"), _SHARE_BELOW_ONE),
+    **dict.fromkeys(("vllm_server_port", "vllm_group_port"), _PORT),
+    "num_generations": Range(2, math.inf, "at least 2: an advantage compares answers to one prompt", high_too=False),
+    "max_steps": Range(1, math.inf, "at least 1, or -1 to go by num_train_epochs", high_too=False),
+    "seed": Range(0, 2**32 - 1, "from 0 to 4294967295"),
+    "data_seed": Range(0, 2**32 - 1, "from 0 to 4294967295"),
+}  # fmt: skip
+
+
+def check_values(method: Method, values: Values) -> None:
+    """Refuse a value that no trainer takes. Errors: `UserError` that says what the field may be."""
+    if method == "grpo":
+        for name in GRPO_CHOICES.keys() & values.keys():
+            if not (name == "scale_rewards" and isinstance(values[name], bool)):  # True is group, False is none
+                check_choice(name, values[name], GRPO_CHOICES[name])
+    for name in RANGES.keys() & values.keys():
+        _check_range(name, values[name])
+
+
+def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
+    """Refuse a text that is none of the choices, and suggest the nearest; an enum's member counts as its value."""
+    given = getattr(value, "value", value)
+    if isinstance(given, str) and given not in choices:
+        near = difflib.get_close_matches(given, choices, n=1)
+        raise UserError(
+            f"{name} is {given!r:.60}, which is none of: {', '.join(choices)}.",
+            f"Did you mean {name}: {near[0]}?" if near else f"Write one of them, e.g. {name}: {choices[0]}.",
+        )
+
+
+def _check_range(name: str, value: object) -> None:
+    if isinstance(value, bool) or value is None:
+        return  # told by the field's type
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return  # told by the field's type
+    allowed = RANGES[name]
+    if not allowed.has(number) and not (name == "max_steps" and number == -1):
+        raise UserError(f"{name} is {value}.", f"It has to be {allowed.words}.")
+
+
+def check_batch(values: Values, processes: int) -> None:
+    """Refuse sizes that would tear a group of answers apart; `processes`: how many train together, all nodes counted.
+
+    A process draws `per_device_train_batch_size` x `steps_per_generation` completions at once. Its groups have to lie
+    whole on it. Errors: `UserError` with the numbers. Fields that are absent or no whole numbers are left to others.
+    """
+    sizes = ("per_device_train_batch_size", "gradient_accumulation_steps", "num_generations")
+    batch, accumulated, group = (_whole(values.get(name)) for name in sizes)
+    if batch is None or accumulated is None or group is None:
+        return
+    steps, together = _whole(values.get("steps_per_generation")), _whole(values.get("generation_batch_size"))
+    if steps is not None and together is not None and steps * batch * processes != together:
+        raise UserError(
+            "steps_per_generation and generation_batch_size say the same thing, and both are set.",
+            "Remove generation_batch_size.",
+        )
+    if steps is None and together is not None:
+        if together % (batch * processes):
+            raise UserError(
+                f"generation_batch_size {together} is no multiple of per_device_train_batch_size {batch} x "
+                f"{_counted(processes, 'process', 'processes')}.",
+                f"Give a multiple of {batch * processes}, or leave it out.",
+            )
+        steps = together // (batch * processes)
+    steps = accumulated if steps is None else steps
+    if batch * steps % group:
+        raise UserError(
+            f"num_generations {group} does not divide the {batch * steps} completions that a process draws at once "
+            f"(per_device_train_batch_size {batch} x {_counted(steps, 'step', 'steps')} a generation; "
+            f"{_counted(processes, 'process', 'processes')}).",
+            f"Make per_device_train_batch_size x gradient_accumulation_steps a multiple of {group}: groups of answers "
+            "have to lie whole on one process.",
+        )
+
+
+def _counted(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
+
+
+def _whole(value: object) -> int | None:
+    try:
+        return None if value is None or isinstance(value, bool) else int(str(value))
+    except ValueError:
+        return None

@@ -1,0 +1,43 @@
+"""Put the gate, the monitor and the samples onto a GRPO run. Knows which setting goes where; computes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from bleuberi.rewards import Reward
+from bleuberi.training.completion_samples import evenly_spaced, samples_callback
+from bleuberi.training.reward_adapter import TrlReward
+from bleuberi.training.reward_gate import RewardGate
+from bleuberi.training.reward_handover import Handover
+from bleuberi.training.reward_monitor import RewardMonitor
+from bleuberi.training.run_config import RunConfig
+
+
+def watched_rewards(
+    rewards: Sequence[Reward],
+    run: RunConfig,
+    group_size: int,
+    end_ids: Sequence[int] | int,
+) -> list[TrlReward]:
+    """The rewards as the trainer calls them, each behind the gate and before the monitor's eyes."""
+    gate = RewardGate(run.low_signal_gate, run.low_signal_spread, run.low_signal_floor_share, len(rewards))
+    ends = frozenset([end_ids] if isinstance(end_ids, int) else end_ids)
+    return [
+        TrlReward(reward, Handover(gate, RewardMonitor(ends, logs_texts=place == 0), group_size))
+        for place, reward in enumerate(rewards)
+    ]
+
+
+def add_samples(
+    trainer: Any,  # noqa: ANN401 - trl.GRPOTrainer
+    folder: Path,
+    rows: Sequence[dict[str, Any]],  # as the trainer sees them
+    rewards: Sequence[Reward],
+    run: RunConfig,
+) -> None:
+    """Let the trainer sample the same few prompts as it goes, where that is asked for."""
+    if run.sample_every:
+        chosen = evenly_spaced(rows, run.sample_prompts)
+        trainer.add_callback(samples_callback(trainer, folder, chosen, rewards, run.sample_every))

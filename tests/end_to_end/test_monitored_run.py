@@ -1,0 +1,91 @@
+"""A whole run under the monitor: it stops on request and goes on as asked, and its samples disturb nothing."""
+
+import json
+
+import pytest
+
+from bleuberi.errors import UserError
+from bleuberi.training.grpo import train_grpo
+from bleuberi.training.run_config import read_settings
+
+datasets = pytest.importorskip("datasets")
+pytest.importorskip("trl")
+
+
+@pytest.fixture
+def start(tiny_model, tmp_path):
+    """Train on eight prompts whose rewards are known noise; gives the run's folder."""
+    rows = [
+        {
+            "id": f"r{number}",
+            "messages": [{"role": "user", "content": f"Say {number}."}, {"role": "assistant", "content": "1"}],
+            "prompt": f"Say {number}.",
+            "references": ["1"],
+        }
+        for number in range(8)
+    ]
+    datasets.DatasetDict({"train": datasets.Dataset.from_list(rows)}).save_to_disk(str(tmp_path / "data"))
+
+    def run(name, **settings):
+        flags = {
+            "dataset_path": tmp_path / "data",
+            "model_name_or_path": tiny_model,
+            "output_dir": tmp_path / name,
+            "reward_funcs": "tests.end_to_end.gate_run:Noise",
+            "max_steps": 4,
+            "num_generations": 2,
+            "per_device_train_batch_size": 4,
+            "max_completion_length": 8,
+            "learning_rate": 1e-2,
+            "use_peft": "false",
+            "sample_prompts": 2,
+            **settings,
+        }
+        words = [part for field, value in flags.items() for part in (f"--{field}", str(value))]
+        return train_grpo(read_settings("grpo", ["--config", "grpo_cpu", *words]))
+
+    return run
+
+
+def lines(path):
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def curve(folder):
+    varying = {"step_time", "train_runtime", "train_samples_per_second", "train_steps_per_second"}
+    return [
+        {name: value for name, value in entry.items() if name not in varying}
+        for entry in lines(folder / "metrics.jsonl")
+    ]
+
+
+def test_samples_of_the_same_prompts_change_nothing_in_the_training(start):
+    with_samples, without = start("with", sample_every=1), start("without", sample_every=0)
+    assert curve(with_samples) == curve(without)
+    assert (with_samples / "model.safetensors").read_bytes() == (without / "model.safetensors").read_bytes()
+    assert not (without / "completions.jsonl").exists()
+    samples = lines(with_samples / "completions.jsonl")
+    assert [entry["step"] for entry in samples] == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
+    assert {entry["example_id"] for entry in samples[::2]} == {"r0"}
+    assert {entry["example_id"] for entry in samples[1::2]} == {"r4"}
+    assert all(0.3 <= entry["scores"]["noise"] <= 1.3 for entry in samples)
+    assert len({entry["completion"] for entry in samples[::2]}) > 1, "the policy changed, its samples did not"
+
+
+def test_a_warning_stops_the_run_on_request_and_the_same_command_goes_on(start, tmp_path):
+    limits = {"warn_clipped_share": 1, "warn_low_signal": 0.9, "low_signal_spread": 10, "monitor_window": 2}
+    with pytest.raises(UserError) as caught:
+        start("run", stop_on_warning="true", sample_every=1, **limits)
+    folder = tmp_path / "run"
+    assert caught.value.what.startswith("Stopped after step 2, with a checkpoint: hardly any group has rewards")
+    assert "add --stop_on_warning false to the same command" in caught.value.cure
+    assert (folder / "checkpoint-2/trainer_state.json").is_file()
+    assert not (folder / "manifest.json").exists()
+    assert [entry.get("warnings", []) != [] for entry in lines(folder / "metrics.jsonl")[:2]] == [False, True]
+    with pytest.raises(UserError, match=r"^Stopped after step 2, with a checkpoint: hardly any group"):
+        start("run", stop_on_warning="true", sample_every=1, **limits)  # as a job that is queued again does
+    start("run", stop_on_warning="false", sample_every=1, **limits)
+    undisturbed = start("other", sample_every=1, **limits)
+    assert curve(folder)[:4] == curve(undisturbed)[:4]
+    assert len(curve(folder)) == 5, "the stopped run's closing entry was left"
+    assert (folder / "completions.jsonl").read_bytes() == (undisturbed / "completions.jsonl").read_bytes()

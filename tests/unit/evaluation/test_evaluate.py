@@ -1,0 +1,250 @@
+"""`bleuberi evaluate` as a whole, its models and its judge behind a real server on this machine."""
+
+import json
+import math
+
+import pytest
+
+from bleuberi.cli import evaluate
+from bleuberi.cli.parser import run
+from tests.conftest import make_tokenizer, pool_rows
+from tests.unit.generation.chat_server import ChatServer
+
+COUNT = 12
+
+
+def speak(body):
+    """`base` rambles; `good-*` answer as the reference does, but for one prompt each; `judge` likes the reference."""
+    asked = body["messages"][-1]["content"]
+    if body["model"] == "judge":
+        first = asked.split("answer A\n")[1].split("\n>>>")[0]
+        second = asked.split("answer B\n")[1].split("\n>>>")[0]
+        good = [text.startswith("It is") and len(text.split()) == 3 for text in (first, second)]
+        return f"VERDICT: {'TIE' if good[0] == good[1] else 'A' if good[0] else 'B'}"
+    number = int(asked.rstrip(".").split()[-1])
+    if body["model"].startswith("good"):
+        return "What?" if body["model"] == f"good-{number % 4}" else f"It is {number}."
+    return f"It is {number} of all numbers that were asked here today."
+
+
+@pytest.fixture(scope="module")
+def server():
+    with ChatServer(speak=speak) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def call(server, tmp_path_factory):
+    """Runs the command on a small pool; gives the exit code and the output folder."""
+    pool = tmp_path_factory.mktemp("pool") / "pool.jsonl"
+    pool.write_text("".join(json.dumps(row) + "\n" for row in pool_rows(COUNT)))
+    cache = tmp_path_factory.mktemp("cache")
+
+    def words(folder, *more, prompts=pool):
+        known = ["--engine", "openai", "--base_url", server.url, "--cache_dir", str(cache), "--max_new_tokens", "32"]
+        return run(evaluate.main, ["--prompts", str(prompts), "--output_dir", str(folder), *known, *more])
+
+    return words
+
+
+MODELS = ["--models", "base=weak", "grpo@0=good-0", "grpo@1=good-1", "grpo@2=good-2"]
+
+
+@pytest.fixture(scope="module")
+def made(call, server, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("made")
+    assert call(folder, *MODELS, "--length_control", "--judge", "judge", "--judge_url", server.url) == 0
+    content = json.loads((folder / "evaluation.json").read_text(), parse_constant=lambda word: pytest.fail(word))
+    rows = [json.loads(line) for line in (folder / "answers.jsonl").open()]
+    return folder, content, rows
+
+
+def test_groups_are_means_over_their_seeds(made):
+    _, content, rows = made
+    assert [(group["name"], len(group["members"])) for group in content["groups"]] == [("base", 1), ("grpo", 3)]
+    for metric in ("bleu", "rouge", "brevity_penalty", "precision_3", "words"):
+        own = [row["scores"][f"grpo@{seed}"][metric] for row in rows for seed in range(3)]
+        base = [row["scores"]["base"][metric] for row in rows]
+        (found,) = content["comparisons"]
+        assert found["difference"][metric]["value"] == pytest.approx(sum(own) / len(own) - sum(base) / len(base))
+        assert found["difference"][metric]["low"] < found["difference"][metric]["value"]
+    assert "over seeds (1 and 3)" in found["difference"]["bleu"]["method"]
+    assert content["groups"][1]["mean"]["bleu"]["n_clusters"] == COUNT
+
+
+def test_every_number_has_its_signature_and_role(made):
+    _, content, _ = made
+    roles = {metric["name"]: metric["role"] for metric in content["metrics"]}
+    assert list(roles)[:2] == ["bleu", "rouge"]
+    assert roles["precision_4"] == "part"
+    assert roles["words"] == "length"
+    assert content["signatures"] == {metric["name"]: metric["signature"] for metric in content["metrics"]}
+    assert content["config"]["sampling_signature"] == "greedy|max:32"
+
+
+def test_the_length_control_cuts_the_base_and_scores_it_again(made):
+    _, content, rows = made
+    (control,) = content["controls"]
+    assert control["shortened"] == 1.0
+    for row in rows:
+        for name, cut in row["controls"].items():
+            assert len(cut["text"].split()) == row["words"][name]
+            assert row["answers"]["base"].startswith(cut["text"])
+    gains = [
+        row["scores"][name]["bleu"] - row["controls"][name]["scores"]["bleu"]
+        for row in rows
+        for name in row["controls"]
+    ]
+    assert control["difference"]["bleu"]["value"] == pytest.approx(sum(gains) / len(gains))
+    assert control["mean"]["words"]["value"] == pytest.approx(content["groups"][1]["mean"]["words"]["value"])
+
+
+def test_the_judge_is_in_the_record_with_its_prompt_and_every_reply(made):
+    folder, content, _ = made
+    judge = content["judge"]
+    assert judge["settings"]["model"] == "judge"
+    assert judge["settings"]["sampling"]["temperature"] == 0.0
+    assert "{answer_a}" in judge["prompt"]
+    assert "judge|model:judge|greedy|max:1024|prompt:" in judge["signature"]
+    (pair,) = judge["pairs"]
+    assert pair["members"] == [["base", "grpo@0"], ["base", "grpo@1"], ["base", "grpo@2"]]
+    assert (pair["counts"]["other"], pair["counts"]["tie"]) == (27, 9)
+    assert pair["win_rate"]["value"] == pytest.approx((27 + 4.5) / 36)
+    lines = [json.loads(line) for line in (folder / "judgments.jsonl").open()]
+    assert len(lines) == 3 * COUNT
+    assert lines[0]["replies"] == ["VERDICT: TIE", "VERDICT: TIE"]
+    assert lines[0]["words"] == {"base": 11, "other": 1}
+
+
+def test_the_same_command_asks_nobody_again(made, call, server):
+    folder, content, _ = made
+    asked = len(server.bodies)
+    assert call(folder, *MODELS, "--length_control", "--judge", "judge", "--judge_url", server.url) == 0
+    assert len(server.bodies) == asked
+    again = json.loads((folder / "evaluation.json").read_text())
+    changing = ("created", "command")
+    assert {key: again[key] for key in again if key not in changing} == {
+        key: content[key] for key in content if key not in changing
+    }
+
+
+def test_other_settings_do_not_replace_an_evaluation_unless_told_to(made, call, tmp_path, capsys):
+    folder = tmp_path / "own"
+    plain = ["--models", "base=weak", "grpo=good-0"]
+    assert call(folder, *plain) == 0
+    before = (folder / "evaluation.json").read_bytes()
+    assert call(folder, *plain, "--metrics", "rouge") == 2
+    assert "holds an evaluation with other settings (metrics: ['bleu', 'rouge'] there" in capsys.readouterr().err
+    assert (folder / "evaluation.json").read_bytes() == before
+    assert call(folder, *plain, "--metrics", "rouge", "--overwrite") == 0
+    assert [one["name"] for one in json.loads((folder / "evaluation.json").read_text())["metrics"]] == [
+        "rouge",
+        "words",
+    ]
+
+
+def test_tables_and_sentences_are_printed_and_kept(made, call, server, capsys):
+    folder, _, _ = made
+    assert call(folder, *MODELS, "--length_control", "--judge", "judge", "--judge_url", server.url) == 0
+    out = capsys.readouterr().out
+    assert "grpo (3 seeds)" in out
+    assert "base cut to grpo" in out
+    assert "brevity penalty" in out
+    assert "grpo : base" in out
+    assert "27/0/9" in out
+    markdown = (folder / "comparison.md").read_text()
+    assert "Only 12 prompts" in markdown
+    assert "judge|model:judge" in markdown
+    assert "over seeds (1 and 3)" in markdown
+
+
+def test_prompts_without_references(call, server, tmp_path, capsys):
+    pool = tmp_path / "asked.jsonl"
+    pool.write_text("".join(json.dumps({"id": str(n), "prompt": f"Say the number {n}."}) + "\n" for n in range(4)))
+    plain = ["--models", "base=weak", "grpo=good-9"]
+    assert call(tmp_path / "out", *plain, prompts=pool) == 2
+    assert "has no references" in capsys.readouterr().err
+    assert call(tmp_path / "out", *plain, "--no_references", "--metrics", "bleu", prompts=pool) == 2
+    assert "cannot be computed with --no_references" in capsys.readouterr().err
+    judge = ["--judge", "judge", "--judge_url", server.url]
+    assert call(tmp_path / "out", *plain, "--no_references", *judge, prompts=pool) == 0
+    content = json.loads((tmp_path / "out/evaluation.json").read_text())
+    assert [one["name"] for one in content["metrics"]] == ["words"]
+    assert content["judge"]["pairs"][0]["counts"]["other"] == 4
+    assert content["verdict"] is None
+    assert "grpo is less than base in words" in capsys.readouterr().out
+
+
+def test_a_row_that_cannot_be_scored_is_left_out_for_all_and_counted(call, tmp_path):
+    rows = pool_rows(5)
+    rows[0]["ref_output_gold"] = "<skipped>"  # not blank, but without a token
+    pool = tmp_path / "pool.jsonl"
+    pool.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert call(tmp_path / "out", "--models", "base=weak", "grpo=good-9", "--metrics", "bleu", prompts=pool) == 0
+    content = json.loads((tmp_path / "out/evaluation.json").read_text())
+    unscored = {metric["name"]: metric["unscored"] for metric in content["metrics"]}
+    assert (unscored["bleu"], unscored["words"]) == (1, 0)
+    assert content["groups"][0]["mean"]["bleu"]["n"] == 4
+    first = json.loads((tmp_path / "out/answers.jsonl").read_text().splitlines()[0])
+    assert first["scores"]["base"]["bleu"] is None
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (["--models", "a=weak", "a=weak"], "Two models have the same name."),
+        (["--models", "a=weak", "g@0=x", "g@1=x"], "g@0 and g@1 are the same model, not two seeds."),
+        (
+            ["--models", "a=weak", "--judge_url", "http://x"],
+            "--judge_url and --judge_pairs do nothing without --judge.",
+        ),
+        (["--models", "a=weak", "b=x", "--judge", "j", "--judge_pairs", "b"], "--judge_pairs got 'b'."),
+        (
+            ["--models", "a=weak", "b=x", "--judge", "j", "--judge_url", "ftp://x"],
+            "--base_url ftp://x is no web address.",
+        ),
+        (
+            ["--models", "a=weak", "b=x", "--judge", "j", "--judge_api_key_env", "NO_SUCH_KEY"],
+            "The environment variable NO_SUCH_KEY is not set",
+        ),
+    ],
+)
+def test_bad_words_are_told_before_anyone_is_asked(call, server, tmp_path, capsys, words, what):
+    asked = len(server.bodies)
+    assert call(tmp_path / "out", *words) == 2
+    error = capsys.readouterr().err.splitlines()
+    assert any(what in line for line in error)
+    assert len(server.bodies) == asked
+    assert not (tmp_path / "out/evaluation.json").exists()
+
+
+def test_a_judge_that_fails_leaves_the_scores(call, tmp_path, capsys):
+    refuse = (404, json.dumps({"error": {"message": "no such model"}}))
+    with ChatServer(lambda prompt, attempt: refuse) as broken:
+        words = ["--models", "base=weak", "grpo=good-0", "--judge", "judge", "--judge_url", broken.url]
+        assert call(tmp_path / "out", *words) == 2
+    content = json.loads((tmp_path / "out/evaluation.json").read_text())
+    assert content["judge"] is None
+    assert "The judge has not finished: run the command again." in content["warnings"]
+    assert math.isfinite(content["comparisons"][0]["difference"]["bleu"]["value"])
+
+
+def test_different_tokenizers_are_told_apart(tiny_model, tmp_path):
+    from bleuberi.evaluation.model_facts import tokenizer_hash
+
+    make_tokenizer(["<s>", "</s>"], "</s>").save_pretrained(tmp_path)
+    assert tokenizer_hash(str(tiny_model)) != tokenizer_hash(str(tmp_path))
+    assert tokenizer_hash("org/model") is None
+
+
+def test_a_judge_can_be_added_later_and_its_work_outlives_a_failing_run(call, server, tmp_path, monkeypatch, capsys):
+    folder, models = tmp_path / "own", ["--models", "base=weak", "grpo=good-0"]
+    judge = ["--judge", "judge", "--judge_url", server.url]
+    assert call(folder, *models) == 0
+    assert call(folder, *models, *judge) == 0
+    before = {name: (folder / name).read_bytes() for name in ("judgments.jsonl", "evaluation.json")}
+    assert call(folder, *models) == 2  # it would throw the judge's part away
+    assert "judge: {'model': 'judge'" in capsys.readouterr().err
+    monkeypatch.setattr("bleuberi.evaluation.judge.Judge.compare", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    assert call(folder, *models, *judge) == 130
+    assert before == {name: (folder / name).read_bytes() for name in before}

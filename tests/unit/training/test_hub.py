@@ -1,0 +1,108 @@
+"""Pushing, with the hub's own client, to a small server that keeps what it is sent."""
+
+import base64
+import json
+import threading
+import types
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from bleuberi.errors import UserError
+from bleuberi.training.hub import open_repository, publish
+
+constants = pytest.importorskip("huggingface_hub.constants")
+
+
+class Hub(BaseHTTPRequestHandler):
+    """As much of the hub as makes a repository and takes a commit of small files."""
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        status, answer = 200, {}
+        if self.path == "/api/repos/create":
+            name = json.loads(body)["name"]
+            self.server.created.append(name)
+            status = 403 if name == "closed" else 200
+            answer = {"url": f"{self.server.address}/ann/{name}"}
+        elif self.path.endswith("/preupload/main"):
+            files = json.loads(body)["files"]
+            answer = {"files": [{"path": f["path"], "uploadMode": "regular", "shouldIgnore": False} for f in files]}
+        elif self.path.endswith("/commit/main"):
+            lines = [json.loads(line)["value"] for line in body.splitlines()]
+            self.server.files |= {v["path"]: base64.b64decode(v["content"]) for v in lines if "path" in v}
+            answer = {"commitUrl": f"{self.server.address}/ann/mine/commit/1", "commitOid": "1", "success": True}
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(json.dumps(answer).encode())
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def hub(monkeypatch):
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
+    server.files, server.created = {}, []
+    server.address = f"http://127.0.0.1:{server.server_port}"
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setattr(constants, "ENDPOINT", server.address)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def settings(folder, model="org/base", **changed):
+    args = {"push_to_hub": True, "hub_model_id": None, "hub_token": "secret", "hub_private_repo": None}
+    args |= {"hub_revision": None, "output_dir": str(folder), "process_index": 0}
+    model = types.SimpleNamespace(model_name_or_path=str(model))
+    return types.SimpleNamespace(args=types.SimpleNamespace(**{**args, **changed}), model=model)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("model.safetensors", "README.md", "adapter/adapter_config.json", "manifest.json", "metrics.jsonl",
+                 "checkpoint-2/model.safetensors", "incomplete-checkpoint-3/optimizer.pt", ".lock"):  # fmt: skip
+        (tmp_path / "mine" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "mine" / name).write_text(f"# {name}")
+    return tmp_path / "mine"
+
+
+def test_the_finished_model_goes_up_and_nothing_else(hub, folder):
+    run = settings(folder)
+    repository = open_repository(run.args)
+    assert (repository, hub.created, run.args.push_to_hub) == ("ann/mine", ["mine"], False)
+    publish(folder, repository, run)
+    assert hub.files.keys() == {"model.safetensors", "README.md", "adapter/adapter_config.json"}
+    assert hub.files["model.safetensors"] == b"# model.safetensors"
+
+
+def test_an_adapter_that_names_a_folder_of_this_machine_stays_here(hub, folder, tmp_path):
+    publish(folder, "ann/mine", settings(folder, model=tmp_path))
+    assert hub.files.keys() == {"model.safetensors", "README.md"}
+
+
+def test_other_processes_push_nothing(hub, folder):
+    run = settings(folder, process_index=1)
+    publish(folder, open_repository(run.args), run)
+    assert hub.files == {}
+    assert hub.created == []
+
+
+def test_not_asked_for(folder):
+    assert open_repository(settings(folder, push_to_hub=False).args) is None
+    publish(folder, None, settings(folder))
+
+
+def test_no_access_is_told_before_anything_is_trained(hub, folder):
+    with pytest.raises(UserError) as caught:
+        open_repository(settings(folder, hub_model_id="closed").args)
+    assert "The hub repository closed cannot be written" in caught.value.what
+    assert "hf auth login" in caught.value.cure
+
+
+def test_offline(folder, monkeypatch):
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(UserError, match="cannot be written"):
+        open_repository(settings(folder).args)

@@ -1,0 +1,81 @@
+"""Every preset states every field that decides its run, and every field of the installed TRL is sorted."""
+
+import dataclasses
+import re
+
+import pytest
+import yaml
+
+from bleuberi.training.deciding_fields import CONDITIONAL, DECIDING, NOT_DECIDING, needed_fields
+from bleuberi.training.run_config import PRESETS, RunConfig, read_settings
+from bleuberi.training.value_rules import check_batch, check_values
+
+trl = pytest.importorskip("trl")
+
+NAMES = sorted(path.stem for path in PRESETS.glob("*.yaml"))
+KINDS = {"grpo": trl.GRPOConfig, "sft": trl.SFTConfig}
+CPU = ["--use_cpu", "true", "--bf16", "false"]  # bf16 needs a GPU
+
+
+def preset(name):
+    return yaml.safe_load((PRESETS / f"{name}.yaml").read_text())
+
+
+def fields(*kinds):
+    return {item.name for kind in kinds for item in dataclasses.fields(kind)}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_preset_states_every_field_that_decides(name):
+    values = preset(name)
+    assert sorted(needed_fields(name.partition("_")[0], values) - values.keys()) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_preset_is_read_as_it_stands(name, tmp_path, monkeypatch):
+    if preset(name).get("use_vllm"):  # it is not installed where the tests run
+        monkeypatch.setattr("bleuberi.training.run_config.check_helpers", lambda values: None)
+    words = ["--config", name, "--model_name_or_path", "m", "--dataset_path", "d", "--output_dir", str(tmp_path), *CPU]
+    read = read_settings(name.partition("_")[0], words)
+    values = preset(name)
+    for field in values.keys() - {"use_cpu", "bf16", "report_to", "steps_per_generation"}:
+        got = next(getattr(part, field) for part in (read.run, read.args, read.model) if hasattr(part, field))
+        assert got == values[field], field
+    assert read.args.report_to == []
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("grpo")])
+def test_a_preset_fits_any_number_of_processes(name):
+    for processes in (1, 2, 4, 8, 16):
+        check_batch(preset(name), processes)
+
+
+@pytest.mark.parametrize("method", ["grpo", "sft"])
+def test_every_field_of_the_installed_classes_is_sorted(method):
+    """A new field of TRL has to be looked at, and put among the deciding or the other ones."""
+    switched = frozenset().union(*CONDITIONAL.values())
+    names = fields(KINDS[method], trl.ModelConfig, RunConfig)
+    sorted_already = DECIDING["grpo"] | DECIDING["sft"] | switched | NOT_DECIDING
+    assert sorted(names - sorted_already) == []
+    assert sorted(DECIDING[method] - names) == []
+
+
+def test_the_sets_do_not_overlap_and_name_real_fields():
+    switched = frozenset().union(*CONDITIONAL.values())
+    assert not NOT_DECIDING & (DECIDING["grpo"] | DECIDING["sft"] | switched)
+    assert NOT_DECIDING | switched <= fields(*KINDS.values(), trl.ModelConfig, RunConfig)
+
+
+def test_the_vllm_preset_gives_a_reason_for_each_choice():
+    """Fields that differ from TRL's default, and those that vLLM adds, carry a comment on their line."""
+    text = (PRESETS / "grpo_lora_vllm_1gpu.yaml").read_text()
+    said = {line.partition(":")[0] for line in text.splitlines() if re.match(r"\w+:.*#", line)}
+    defaults = {
+        item.name: item.default for kind in (trl.GRPOConfig, trl.ModelConfig) for item in dataclasses.fields(kind)
+    }
+    plain = {"reward_funcs", "logging_steps", "save_strategy", "seed", "use_peft", "bf16", "num_train_epochs",
+             "per_device_train_batch_size", "gradient_accumulation_steps", "gradient_checkpointing_kwargs",
+             "max_completion_length", "use_vllm", "save_total_limit"}  # fmt: skip
+    chosen = {name for name, value in preset("grpo_lora_vllm_1gpu").items() if value != defaults.get(name)}
+    assert sorted(chosen - said - plain) == []
+    check_values("grpo", preset("grpo_lora_vllm_1gpu"))

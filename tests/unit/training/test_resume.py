@@ -1,0 +1,55 @@
+"""Settings under which a run can go on exactly: checkpoints between generations, groups on one process."""
+
+import types
+
+import pytest
+
+from bleuberi.errors import UserError
+from bleuberi.training.resume import check_groups, check_save_steps
+
+
+def settings(**changed):
+    """2 prompts x 4 completions at once, trained on in 4 micro-batches: a generation is two training steps."""
+    values = {"per_device_train_batch_size": 2, "steps_per_generation": 4, "gradient_accumulation_steps": 2}
+    values |= {"num_generations": 4, "generation_batch_size": 8, "num_iterations": 1, "max_steps": -1}
+    values |= {"num_train_epochs": 3, "save_strategy": "steps", "save_steps": 2, "sync_ref_model": False}
+    return types.SimpleNamespace(**{**values, **changed})
+
+
+@pytest.mark.parametrize(
+    ("changed", "better"),
+    [
+        ({}, None),
+        ({"save_steps": 3}, 4),
+        ({"save_steps": 3, "num_iterations": 2}, 4),
+        ({"save_steps": 4, "num_iterations": 2}, None),
+        ({"save_steps": 5, "max_steps": 5}, None),  # nothing goes on from the last step
+        ({"save_steps": 0.5, "max_steps": 6}, 4),
+        ({"save_steps": 3, "save_strategy": "epoch"}, None),
+        ({"save_steps": 3, "save_strategy": "no"}, None),
+        ({"save_steps": 3, "gradient_accumulation_steps": 4}, None),
+        # 20 micro-batches an epoch are 6 steps of 3 and one of 2: step 8 lies in the second epoch's second step.
+        ({"save_steps": 4, "gradient_accumulation_steps": 3, "max_steps": 8}, None),
+        ({"save_steps": 4, "gradient_accumulation_steps": 3, "max_steps": 9}, 7),
+    ],
+)
+def test_checkpoints_lie_between_generations(changed, better):
+    if better is None:
+        check_save_steps(settings(**changed), 10)
+        return
+    with pytest.raises(UserError) as caught:
+        check_save_steps(settings(**changed), 10)
+    assert "a killed run could not go on exactly" in caught.value.what
+    assert caught.value.cure == f"Set --save_steps {better}."
+
+
+def test_a_reference_model_that_changes_is_in_no_checkpoint():
+    with pytest.raises(UserError, match="sync_ref_model"):
+        check_save_steps(settings(sync_ref_model=True), 10)
+    check_save_steps(settings(sync_ref_model=True, save_strategy="no"), 10)
+
+
+def test_a_group_lies_on_one_process():
+    check_groups(settings())
+    with pytest.raises(UserError, match=r"generates 8 completions at once .* no multiple of num_generations 16"):
+        check_groups(settings(num_generations=16))
