@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: install demo test test-package test-faults fuzz check format benchmark clean
+.PHONY: docs install demo test test-package test-faults fuzz check format benchmark clean
 
 install: $(VENV)/.train
 
@@ -34,6 +34,10 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# docs/cli.md, from the commands' own help.
+docs: $(VENV)/.dev
+	$(BIN)/python docs/make_cli_reference.py
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format .
