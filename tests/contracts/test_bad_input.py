@@ -92,8 +92,8 @@ TRAIN = [
     ([*CPU_GRPO, "grpo_data", *HALVES, "--sync_ref_model", "true"], "sync_ref_model", "--save_strategy no"),
     (
         [*CPU_SFT, "sft_data", "--resume_from_checkpoint", "checkpoint-9"],
-        "checkpoint-9 is no checkpoint.",
-        "leave --resume_from_checkpoint out",
+        "There is no checkpoint folder checkpoint-9.",
+        "Leave resume_from_checkpoint out",
     ),
     ([*CPU_GRPO, "reserved"], "whose names the trainer reserves: completions", "Rename"),
     ([*CPU_GRPO, "grpo_data", "--model_name_or_path", "./folder"], "The folder ./folder holds no model", "Give"),

@@ -19,6 +19,7 @@ HELP = {
     "bleuberi train grpo --help": ("bleuberi.cli.main", ["train", "grpo", "--help"]),
     "bleuberi train sft --help": ("bleuberi.cli.main", ["train", "sft", "--help"]),
     "bleuberi evaluate --help": ("bleuberi.cli.main", ["evaluate", "--help"]),
+    "bleuberi report --help": ("bleuberi.cli.main", ["report", "--help"]),
     "bleuberi demo --help": ("bleuberi.cli.main", ["demo", "--help"]),
 }
 REPORT = """

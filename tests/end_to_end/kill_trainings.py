@@ -1,7 +1,7 @@
 """Run trainings twice in the current folder: once undisturbed, once killed again and again until it is through.
 
 Called with JSON: a list of (name, words of `bleuberi train`, number of steps, seed). One process imports what takes
-long, and forks a training each time. It kills right when a checkpoint has begun to be written, and at three steps that
+long, and forks a training each time. It kills right when a checkpoint has begun to be written, and at two steps that
 chance picks.
 """
 
@@ -73,7 +73,7 @@ def main():
         again = [*words, "--output_dir", str(folder)]
         train_whole([*words, "--output_dir", f"{name}_whole"])
         kill_when(again, lambda folder=folder: checkpoint_begun(folder))
-        for step in sorted(random.Random(seed).sample(range(steps // 4, steps // 2 + 1), 3)):
+        for step in sorted(random.Random(seed).sample(range(steps // 4, steps // 2 + 1), 2)):
             kill_when(again, lambda folder=folder, step=step: steps_logged(folder) >= step)
             print(f"{name} killed with {steps_logged(folder)} log entries", flush=True)
         train_whole(again)

@@ -76,7 +76,8 @@ def test_sft_leaves_a_plain_model_folder(chain, tiny_model):
     assert losses[0] is not None
 
 
-def test_a_killed_training_goes_on_from_its_checkpoint(chain, tiny_model, caplog):
+@pytest.mark.parametrize("last", [2, 3])  # killed before its third step, and when only the export was missing
+def test_a_killed_training_goes_on_from_its_checkpoint(chain, tiny_model, caplog, last):
     import shutil
 
     from transformers import AutoModelForCausalLM
@@ -84,16 +85,21 @@ def test_a_killed_training_goes_on_from_its_checkpoint(chain, tiny_model, caplog
     work, _, sft = chain
     words = ["--config", "sft_cpu", "--dataset_path", str(sft), "--max_steps", "3", "--save_strategy", "steps"]
     words += ["--save_steps", "1", "--model_name_or_path", str(tiny_model), "--use_peft", "false"]
-    assert train.sft([*words, "--output_dir", str(work / "whole")]) == 0
+    assert train.sft([*words, "--output_dir", str(work / "whole")]) == 0  # trained once for both
+    shutil.rmtree(work / "killed", ignore_errors=True)
     shutil.copytree(work / "whole", work / "killed")
-    shutil.rmtree(work / "killed/checkpoint-3")
+    for step in range(last + 1, 4):
+        shutil.rmtree(work / f"killed/checkpoint-{step}")
     for name in ("manifest.json", "model.safetensors"):
         (work / "killed" / name).unlink()
     with caplog.at_level("INFO"):
         assert train.sft([*words, "--output_dir", str(work / "killed")]) == 0
-    assert f"Going on from {work / 'killed/checkpoint-2'}" in caplog.text
-    steps = [json.loads(line)["step"] for line in (work / "killed/metrics.jsonl").open()]
-    assert steps == [json.loads(line)["step"] for line in (work / "whole/metrics.jsonl").open()]
+    assert f"Going on from {work / 'killed'}/checkpoint-{last}" in caplog.text
+    losses = {
+        name: [line["loss"] for line in map(json.loads, (work / name / "metrics.jsonl").open()) if "loss" in line]
+        for name in ("whole", "killed")
+    }
+    assert losses["killed"] == losses["whole"]
     whole, killed = (AutoModelForCausalLM.from_pretrained(work / name) for name in ("whole", "killed"))
     for name, weight in whole.named_parameters():
         assert weight.allclose(killed.get_parameter(name), atol=1e-6), name

@@ -67,10 +67,18 @@ def test_a_second_run_trains_nothing_and_answers_nothing(made, monkeypatch, caps
     after = state(folder)
     assert before.keys() == after.keys()
     changed = {path.name for path in before if before[path] != after[path]}
-    assert changed <= {"summary.md", "comparison.md", "evaluation.json", "answers.jsonl"} | {
-        name for name in changed if name.endswith(".png")
-    }
-    assert f"Everything is in {folder / 'steps-1'}" in capsys.readouterr().out
+    written = {"summary.md", "comparison.md", "evaluation.json", "answers.jsonl", "report.html", "numbers.json"}
+    assert changed <= written | {name for name in changed if name.endswith((".png", ".svg"))}
+    printed = capsys.readouterr().out
+    assert f"Everything is in {folder / 'steps-1'}" in printed
+    assert (folder / "steps-1/report/report.html").resolve().as_uri() in printed
+
+
+def test_the_page_has_the_whole_chain(made):
+    told = json.loads((made[0] / "steps-1/report/numbers.json").read_text())
+    kinds = [section["kind"] for section in told["sections"]]
+    assert kinds == ["selection", "training run", "training run", "side by side", "evaluation"]
+    assert [section["notices"] for section in told["sections"] if section["kind"] == "training run"] == [[], []]
 
 
 def test_zero_steps_are_refused():

@@ -89,3 +89,23 @@ def test_a_warning_stops_the_run_on_request_and_the_same_command_goes_on(start, 
     assert curve(folder)[:4] == curve(undisturbed)[:4]
     assert len(curve(folder)) == 5, "the stopped run's closing entry was left"
     assert (folder / "completions.jsonl").read_bytes() == (undisturbed / "completions.jsonl").read_bytes()
+
+
+def test_samples_are_drawn_as_the_training_draws(tiny_model):
+    """Also where the trainer has no settings for transformers because vLLM generates."""
+    import types
+
+    from transformers import AutoTokenizer, GenerationConfig
+    from trl import GRPOConfig, GRPOTrainer
+
+    from bleuberi.training.completion_samples import sampling_settings
+
+    args = GRPOConfig(output_dir="unused", use_cpu=True, bf16=False, temperature=0.7, top_k=5, report_to="none")
+    rows = datasets.Dataset.from_list([{"prompt": "Say 1."}] * 8)
+    trainer = GRPOTrainer(str(tiny_model), lambda completions, **_: [0.0] * len(completions), args, rows)
+    bare = types.SimpleNamespace(
+        args=args,
+        processing_class=AutoTokenizer.from_pretrained(tiny_model),
+        eos_token_ids=trainer.eos_token_ids,
+    )
+    assert GenerationConfig(**sampling_settings(bare), disable_compile=True) == trainer.generation_config

@@ -135,6 +135,7 @@ def _evaluate(places: Places, model: str) -> None:
 
 
 def _finish(places: Places, seconds: float) -> None:
+    from bleuberi.report.page.save import write_report
     from bleuberi.report.run_summary import write_run_summary
 
     summary = write_run_summary(
@@ -149,6 +150,10 @@ def _finish(places: Places, seconds: float) -> None:
     say(f"\nTook {seconds / 60:.1f} minutes. Everything is in {places.run}:")
     for path in summary.files:
         say(f"  {path}")
+    title = f"The demo, {places.steps} {'step' if places.steps == 1 else 'steps'}"
+    report = write_report([places.grpo_data, places.run], places.run / "report", title)
+    say(f"\nAll of it on one page, with every example: {report.page}")
+    say(f"Open it in a browser (it needs no network): {report.page.resolve().as_uri()}")
     say(f"\nTrain longer:  make demo STEPS={max(40, places.steps * 2)}     Your own data:  see README.md")
 
 

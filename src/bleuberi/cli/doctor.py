@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bleuberi.cli.parser import Parser
+from bleuberi.plain_text import say
 
 _EXAMPLES = """examples:
   bleuberi doctor --config grpo_cpu --dataset_path DATA --model_name_or_path MODEL
@@ -61,11 +62,11 @@ def main(argv: Sequence[str]) -> int:
         ),
     )
     if arguments.json:
-        print(json.dumps(report.as_dict(), indent=2))
+        say(json.dumps(report.as_dict(), indent=2).replace("\x7f", "\\u007f"))
         return report.exit_code
     if mask is not None:
-        print("The first pair; what is in the loss is green, and between ⟦ ⟧:")
+        say("The first pair; what is in the loss is green, and between ⟦ ⟧:")
         Console(highlight=False).print(mask, soft_wrap=True)  # rich leaves colours out for NO_COLOR and for pipes
-        print()
-    print(report.as_text())
+        say()
+    say(report.as_text())
     return report.exit_code

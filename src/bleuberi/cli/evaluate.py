@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +84,7 @@ def main(argv: Sequence[str]) -> int:
 def _take_judge(arguments: dict[str, Any]) -> Any:  # noqa: ANN401 - a JudgeConfig or None, loaded only here
     """The judge's flags, taken out of `arguments`. Errors: `UserError`."""
     from bleuberi.evaluation.judge import JudgeConfig
+    from bleuberi.generation import EngineOptions
 
     names = ("judge_url", "judge_api_key_env", "judge_pairs", "judge_max_new_tokens", "judge_temperature")
     given = {name.removeprefix("judge_"): arguments.pop(name) for name in names}
@@ -101,11 +101,11 @@ def _take_judge(arguments: dict[str, Any]) -> Any:  # noqa: ANN401 - a JudgeConf
         if not other or not base:
             raise UserError(f"--judge_pairs got {word!r}.", "Write A:B, e.g. grpo:sft.")
         pairs.append((other, base))
-    options = replace(
-        arguments["engine_options"],
+    engine = arguments["engine_options"]  # of the models: its patience alone is the judge's too
+    options = EngineOptions(
         base_url=given["url"],
         api_key_env=given["api_key_env"],
-        answers=None,
-        engine_args={},
+        concurrency=engine.concurrency,
+        timeout_seconds=engine.timeout_seconds,
     )
     return JudgeConfig(model, tuple(pairs), options, given["max_new_tokens"], given["temperature"])

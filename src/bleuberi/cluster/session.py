@@ -48,7 +48,10 @@ def connect(options: ClusterOptions) -> Any:  # noqa: ANN401 - the module `ray`,
         try:
             with _quiet_terminal():
                 ray.init(**settings)
-        except (ConnectionError, TimeoutError, RuntimeError) as error:
+        except Exception as error:
+            # Ray raises the bare class where its processes take more than half a minute to start.
+            if type(error) is not Exception and not isinstance(error, ConnectionError | TimeoutError | RuntimeError):
+                raise
             raise _no_cluster(address, error) from error
         where = "of its own on this machine" if address == "local" else f"at {address}"
         log.info("Ray %s %s", ray.__version__, where)

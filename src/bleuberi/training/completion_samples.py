@@ -55,17 +55,19 @@ def own_random_numbers(device: Any) -> Iterator[None]:  # noqa: ANN401 - torch.d
 def sample(trainer: Any, rows: Sequence[dict[str, Any]], rewards: Sequence[Reward]) -> list[dict[str, Any]]:  # noqa: ANN401
     """One completion of each row's prompt, with its scores. Every process has to call it: weights may be split."""
     import torch
+    from transformers import GenerationConfig
     from trl.models import unwrap_model_for_generation
 
     tokenizer, device = trainer.processing_class, trainer.accelerator.device
     ids = [prompt_ids(tokenizer, row["prompt"]) for row in rows]
     batch = tokenizer.pad({"input_ids": ids}, padding=True, padding_side="left", return_tensors="pt").to(device)
-    gather = trainer.args.ds3_gather_for_generation
+    drawing = sampling_settings(trainer)
     with (
         unwrap_model_for_generation(
             trainer.model_wrapped,
             trainer.accelerator,
-            gather_deepspeed3_params=gather,
+            gather_deepspeed3_params=trainer.args.ds3_gather_for_generation,
+            generation_kwargs=drawing,
             gradient_checkpointing_kwargs=trainer.args.gradient_checkpointing_kwargs,
         ) as model,
         torch.no_grad(),
@@ -73,11 +75,11 @@ def sample(trainer: Any, rows: Sequence[dict[str, Any]], rewards: Sequence[Rewar
     ):
         was_training = model.training
         model.eval()
-        made = model.generate(**batch, generation_config=trainer.generation_config)[:, batch["input_ids"].shape[1] :]
+        made = model.generate(**batch, generation_config=GenerationConfig(**drawing, disable_compile=True))
         model.train(was_training)
     ends = set(trainer.eos_token_ids)
     samples = []
-    for row, tokens in zip(rows, made.tolist(), strict=True):
+    for row, tokens in zip(rows, made[:, batch["input_ids"].shape[1] :].tolist(), strict=True):
         length = next((place + 1 for place, token in enumerate(tokens) if token in ends), len(tokens))
         samples.append(
             {
@@ -89,6 +91,23 @@ def sample(trainer: Any, rows: Sequence[dict[str, Any]], rewards: Sequence[Rewar
             }
         )
     return _with_scores(samples, rows, rewards)
+
+
+def sampling_settings(trainer: Any) -> dict[str, Any]:  # noqa: ANN401
+    """How the training draws, for transformers; the trainer keeps no such settings where vLLM generates."""
+    args = trainer.args
+    return {
+        "max_new_tokens": args.max_completion_length,
+        "do_sample": True,
+        "temperature": args.temperature,
+        "top_p": args.top_p,
+        "top_k": args.top_k,
+        "min_p": args.min_p,
+        "repetition_penalty": args.repetition_penalty,
+        "eos_token_id": list(trainer.eos_token_ids),
+        "pad_token_id": trainer.processing_class.pad_token_id,
+        "bos_token_id": trainer.processing_class.bos_token_id,
+    }
 
 
 def _with_scores(

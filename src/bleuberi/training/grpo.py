@@ -22,7 +22,7 @@ from bleuberi.training.model_loading import load_policy, load_policy_tokenizer
 from bleuberi.training.monitor_callback import monitor_callback, refuse_stopped
 from bleuberi.training.processes import join_processes
 from bleuberi.training.progress import show_step_lines
-from bleuberi.training.resume import check_groups, check_save_steps, run_training
+from bleuberi.training.resume import check_save_steps, run_training
 from bleuberi.training.reward_adapter import trainable_rewards
 from bleuberi.training.run_config import RunSettings
 from bleuberi.training.run_folder import checkpoint_settings, finished_run, metrics_callback, start_run
@@ -57,7 +57,6 @@ def train_grpo(settings: RunSettings, callbacks: Sequence[TrainerCallback] = ())
     rows, tally = drop_long_prompts(rows, tokenizer, settings.run.max_prompt_tokens)
     log.info("Prompts of at most %d tokens: %s", settings.run.max_prompt_tokens, tally.sentence())
     check_one_step(rows, settings.args)
-    check_groups(settings.args)
     check_save_steps(settings.args, len(rows))
 
     from datasets import Dataset

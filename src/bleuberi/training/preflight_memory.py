@@ -12,9 +12,10 @@ from typing import Any, Final
 from bleuberi.training.preflight_model import MetaModel, ModelSizes
 from bleuberi.training.run_config import RunSettings
 
-CPU_PROCESS: Final = 0.75e9  # Python with torch, transformers and trl, measured (docs/preflight.md)
+CPU_PROCESS: Final = 0.6e9  # Python with torch, transformers and trl, measured (docs/preflight.md)
 GPU_PROCESS: Final = 0.9e9  # a CUDA context and its libraries' workspaces; a usual figure, not measured by us
 _TILE_TOKENS, _TILE_VOCABULARY = 4096, 32768  # of TRL's fused output layer
+_CPU_HOLES = 0.7  # of the activations: what the C library holds free between them, measured (docs/preflight.md)
 _CPU_TILES = 8  # 32-bit tensors of a tile's size that its torch form has alive at once
 
 
@@ -175,7 +176,10 @@ def _loss_phase(
     head = tile * (width + (4 * _CPU_TILES if args.use_cpu else 0)) + 4.0 * tokens * meta.config.hidden_size
     if sizes.head_trains:
         head += 4.0 * sizes.head
-    return {"activations": kept, "output layer": head}
+    parts = {"activations": kept, "output layer": head}
+    if args.use_cpu:
+        parts["holes of the C allocator"] = _CPU_HOLES * kept
+    return parts
 
 
 def _generation_phase(args: Any, sizes: ModelSizes, batches: Batches, mixed: bool, zero: Zero) -> dict[str, float]:  # noqa: ANN401

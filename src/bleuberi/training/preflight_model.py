@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
+from bleuberi.errors import UserError
 from bleuberi.generation.model_identity import model_unavailable
 
 _FOUR_BITS: Final = 0.5 + 4 / 64  # bytes a weight: half a byte, and one fp32 scale for each block of 64
@@ -63,7 +64,10 @@ class MetaModel:
         from peft import get_peft_model
         from trl import get_peft_config
 
-        self.model = get_peft_model(self.model, get_peft_config(self.settings), autocast_adapter_dtype=False)
+        try:
+            self.model = get_peft_model(self.model, get_peft_config(self.settings), autocast_adapter_dtype=False)
+        except ValueError as error:
+            raise UserError(f"LoRA does not fit the model: {error}", "Set --lora_target_modules all-linear.") from error
 
     def sizes(self) -> ModelSizes:
         """Count."""

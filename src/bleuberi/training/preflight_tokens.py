@@ -9,6 +9,7 @@ from rich.text import Text
 
 from bleuberi.errors import UserError
 from bleuberi.generation.chat_format import FAMILIES, stop_token_ids
+from bleuberi.plain_text import plain
 from bleuberi.records import Message
 from bleuberi.training.preflight_report import Report, counted
 from bleuberi.training.sft_tokens import SftTokens, to_sft_tokens
@@ -105,6 +106,7 @@ def mask_text(tokenizer: Any, tokens: SftTokens) -> Text:  # noqa: ANN401
             text = f"{tokenizer.decode(run[:half])} … {len(run) - 2 * half} tokens … {tokenizer.decode(run[-half:])}"
         else:
             text = tokenizer.decode(run)
+        text = plain(text)
         shown.append(f"⟦{text}⟧" if mask[place] else text, style="bold green" if mask[place] else "dim")
         place = end
     return shown

@@ -24,18 +24,6 @@ class _AllStepsDone(Exception):  # noqa: N818 - no error
     """The checkpoint is the last one: there is nothing left to train."""
 
 
-def check_groups(args: Any) -> None:  # noqa: ANN401 - trl.GRPOConfig
-    """Refuse prompts whose completions would be spread over two processes."""
-    on_one = args.per_device_train_batch_size * args.steps_per_generation
-    if on_one % args.num_generations:
-        raise UserError(
-            f"A process generates {on_one} completions at once (per_device_train_batch_size "
-            f"{args.per_device_train_batch_size} x steps_per_generation {args.steps_per_generation}), which is no "
-            f"multiple of num_generations {args.num_generations}: a prompt's group would lie on two processes.",
-            "Change --per_device_train_batch_size, --steps_per_generation or --num_generations.",
-        )
-
-
 def check_save_steps(args: Any, rows: int) -> None:  # noqa: ANN401 - trl.GRPOConfig
     """Refuse checkpoints in the middle of a generation's completions: a run could not go on from them exactly.
 

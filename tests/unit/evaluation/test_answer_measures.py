@@ -2,9 +2,10 @@
 
 import functools
 import operator
+from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bleuberi.errors import UserError
@@ -21,6 +22,7 @@ def example(*references):
     return Example("r", "s", [], "prompt", "", list(references))
 
 
+@settings(deadline=None)
 @given(TEXT, st.lists(TEXT, min_size=1, max_size=3))
 def test_the_factors_multiply_to_bleu(answer, references):
     scores = score_answers(measures(["bleu"]), [example(*references)], [answer])
@@ -49,6 +51,7 @@ def test_roles_and_order():
 def test_seeds_make_groups():
     models = read_models(["base=org/b", "grpo@0=runs/a=b", "sft=s", "grpo@1=c"])
     assert models[1] == EvaluatedModel("grpo@0", "runs/a=b")
+    assert read_models(["base=~/b"])[0].model == str(Path.home() / "b")
     assert groups_of(models) == [
         Group("base", ("base",)), Group("grpo", ("grpo@0", "grpo@1")), Group("sft", ("sft",)),
     ]  # fmt: skip
@@ -65,6 +68,7 @@ def test_a_name_is_a_model_or_a_group_of_seeds():
         groups_of(read_models(["base=b", "grpo=x", "grpo@1=y"]))
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60), st.integers(0, 20))
 def test_cut_texts_are_prefixes_of_so_many_words(text, words):
     cut = cut_to_words(text, words)

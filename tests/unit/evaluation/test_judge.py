@@ -197,3 +197,17 @@ def test_which_pairs_are_judged():
 def test_seeds_are_judged_side_by_side():
     three = Group("g", ("g@0", "g@1", "g@2"))
     assert member_pairs(BASE, three) == [("base", "g@0"), ("base", "g@1"), ("base", "g@2")]
+
+
+def test_a_judge_stands_beside_any_engine_of_the_models():
+    from bleuberi.cli.engine_flags import take_engine_options
+    from bleuberi.cli.evaluate import _take_judge, make_parser
+    from bleuberi.generation.options import resolve_engine
+
+    known = ["--models", "a=b", "--prompts", "p", "--output_dir", "o", "--judge", "j", "--judge_url", "http://x/v1"]
+    for engine in (["--engine", "canned", "--answers", "f"], ["--engine", "ray", "--ray_engine", "transformers"]):
+        arguments = vars(make_parser().parse_args([*known, *engine, "--concurrency", "3"]))
+        take_engine_options(arguments)
+        judge = _take_judge(arguments)
+        assert resolve_engine("openai", judge.options) == "openai"
+        assert (judge.options.url, judge.options.concurrency) == ("http://x/v1", 3)

@@ -55,6 +55,7 @@ def test_canned_answers_decide_the_data_set_by_their_content(pool_file, tmp_path
         (["--engine_args", "batch_rows"], "--engine_args got 'batch_rows'"),
         (["--base_url", "ftp://x"], "no web address"),
         (["--engine", "canned", "--answers", "none.jsonl"], "There is no file none.jsonl"),
+        (["--engine", "transformers", "--ray_workers", "2"], "--ray_ flags do nothing with --engine transformers"),
     ],
 )
 def test_bad_flags_are_said_before_anything_is_made(pool_file, tmp_path, more, what):
@@ -68,3 +69,25 @@ def test_an_unknown_engine_option_is_said(pool_file, tiny_model, tmp_path):
     words[words.index("org/served")] = str(tiny_model)
     with pytest.raises(UserError, match="tensor_size"):
         create_training_data.front_door(words)
+
+
+@pytest.mark.parametrize(
+    ("more", "what"),
+    [
+        (["--ray_engine", "ray"], "There is no engine 'ray'"),
+        (["--ray_engine", "canned"], "--engine canned and --answers FILE go together"),
+        (["--ray_engine", "transformers", "--base_url", "http://x"], "--base_url does nothing"),
+        (["--ray_address", "head"], "--ray_address head is no address"),
+        (["--ray_workers", "0"], "--ray_workers is 0"),
+    ],
+)
+def test_bad_flags_of_a_cluster_are_said_before_one_is_asked(pool_file, tmp_path, more, what, monkeypatch):
+    monkeypatch.setattr("bleuberi.generation.options.check_ray", lambda: None)
+    with pytest.raises(UserError, match=what):
+        create_training_data.front_door(words_for(pool_file, tmp_path / "out", "--engine", "ray", *more))
+
+
+def test_without_ray_the_command_says_how_to_install_it(pool_file, tmp_path, monkeypatch):
+    monkeypatch.setattr("bleuberi.cluster.options.find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r'pip install "bleuberi\[ray\]"'):
+        create_training_data.front_door(words_for(pool_file, tmp_path / "out", "--engine", "ray"))

@@ -63,7 +63,7 @@ def test_accelerate_launches_two_nodes():
     words = ["--config_file", str(LAUNCH / "two_nodes.yaml"), "--machine_rank", "1", "--main_process_ip", "10.0.0.1"]
     checked, _ = launch_environment(*words)
     assert (checked.nnodes, checked.nproc_per_node, checked.node_rank) == ("2", "8", 1)
-    assert (checked.master_addr, checked.master_port) == ("10.0.0.1", "29500")
+    assert (checked.rdzv_backend, checked.rdzv_endpoint) == ("static", "10.0.0.1:29500")
 
 
 @pytest.mark.parametrize("path", SPLITS, ids=lambda path: path.stem)

@@ -173,7 +173,7 @@ def test_references_longer_than_a_completion(doctor, save):
 @pytest.mark.parametrize(
     ("words", "topic", "said"),
     [
-        (["--num_generations", "5"], "settings", "divisible by num_generations (5)"),
+        (["--num_generations", "5"], "settings", "num_generations"),
         (["--gradient_accumulation_steps", "64"], "rows", "fewer than the 256 prompts drawn at once"),
         (["--max_prompt_tokens", "2"], "prompts", "16 over max_prompt_tokens 2 are dropped"),
         (["--max_completion_length", "600"], "positions", "the model is made for 512"),
@@ -183,7 +183,7 @@ def test_references_longer_than_a_completion(doctor, save):
         (["--gpu", "C64", "--use_cpu", "false"], "settings", "No GPU is known as 'C64'"),
         (["--deepspeed", "nowhere.json"], "model", "nowhere.json is no DeepSpeed config"),
         (["--launch", "nowhere.yaml"], "settings", "There is no launch config nowhere.yaml"),
-        (["--report_to", "wandb"], "trackers", "wandb"),
+        (["--dtype", "float3"], "settings", "float3"),
     ],
 )
 def test_what_a_run_would_end_with(doctor, save, words, topic, said):

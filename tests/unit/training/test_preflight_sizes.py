@@ -14,7 +14,7 @@ def model_settings(model, **fields):
     from trl import ModelConfig
 
     return ModelConfig(
-        model_name_or_path=str(model), **{"dtype": "float32", "lora_target_modules": ["q_proj"], **fields}
+        model_name_or_path=str(model), **{"dtype": "float32", "lora_target_modules": ["q_proj", "v_proj"], **fields}
     )
 
 
@@ -68,7 +68,7 @@ def test_what_autograd_keeps_is_what_was_counted(meta, tiny_model, checkpointing
 
 def test_lora_trains_little_and_four_bits_weigh_little(tiny_model, meta):
     lora = MetaModel(model_settings(tiny_model, use_peft=True, lora_r=4), "float32").sizes()
-    assert lora.trainable == 2 * 4 * (32 + 32)  # two layers; r x in and out x r
+    assert lora.trainable == 2 * 4 * ((32 + 32) + (32 + 16))  # two layers; r x in and out x r, for q and v
     assert lora.parameters == meta.parameters
     assert not lora.head_trains
     quantised = MetaModel(model_settings(tiny_model, use_peft=True, load_in_4bit=True), "float32").sizes()

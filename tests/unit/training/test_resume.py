@@ -1,11 +1,11 @@
-"""Settings under which a run can go on exactly: checkpoints between generations, groups on one process."""
+"""Settings under which a run can go on exactly: checkpoints between generations."""
 
 import types
 
 import pytest
 
 from bleuberi.errors import UserError
-from bleuberi.training.resume import check_groups, check_save_steps
+from bleuberi.training.resume import check_save_steps
 
 
 def settings(**changed):
@@ -47,9 +47,3 @@ def test_a_reference_model_that_changes_is_in_no_checkpoint():
     with pytest.raises(UserError, match="sync_ref_model"):
         check_save_steps(settings(sync_ref_model=True), 10)
     check_save_steps(settings(sync_ref_model=True, save_strategy="no"), 10)
-
-
-def test_a_group_lies_on_one_process():
-    check_groups(settings())
-    with pytest.raises(UserError, match=r"generates 8 completions at once .* no multiple of num_generations 16"):
-        check_groups(settings(num_generations=16))

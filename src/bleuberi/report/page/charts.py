@@ -122,18 +122,15 @@ def intervals(values: list[Row], label: str, *, form: str = ".3f", zero_line: fl
     x: Row = {
         "type": "quantitative",
         "scale": {"zero": False, "nice": True},
-        "axis": {"title": label, "tickCount": 5, "grid": True, "format": "~g"},
+        "axis": {"title": label, "tickCount": 4, "grid": True, "format": "~g"},
     }
     color: Row = {"field": "group", "type": "nominal", "scale": colors(groups)}
     if len(groups) == 1:
         color["legend"] = None
     tips = [tip("name", ""), tip("value", "value", form), tip("low", "low", form), tip("high", "high", form)]
+    rule = {"type": "rule", "strokeWidth": 3, "opacity": 0.45, "strokeCap": "round"}
     layers: list[Row] = [
-        {
-            "transform": [{"filter": "isValid(datum.low) && isValid(datum.high)"}],
-            "mark": {"type": "rule", "strokeWidth": 3, "opacity": 0.45, "strokeCap": "round"},
-            "encoding": {"x": {**x, "field": "low"}, "x2": {"field": "high"}},
-        },
+        *_spans(values, rule, {"x": {**x, "field": "low"}, "x2": {"field": "high"}}),
         {
             "mark": {"type": "point", "filled": True, "size": 80, "opacity": 1},
             "encoding": {"x": {**x, "field": "value"}},
@@ -212,18 +209,24 @@ def scatter(values: list[Row], x_label: str, y_label: str) -> Spec:
         tip("low", "low", ".4~g"),
         tip("high", "high", ".4~g"),
     ]
+    rule = {"type": "rule", "stroke": MAIN, "opacity": 0.35, "strokeWidth": 2}
     return chart(
         values,
         260,
         layer=[
-            {
-                "transform": [{"filter": "isValid(datum.low) && isValid(datum.high)"}],
-                "mark": {"type": "rule", "stroke": MAIN, "opacity": 0.35, "strokeWidth": 2},
-                "encoding": {"x": x, "y": y | {"field": "low"}, "y2": {"field": "high"}},
-            },
+            *_spans(values, rule, {"x": x, "y": y | {"field": "low"}, "y2": {"field": "high"}}),
             {
                 "mark": {"type": "point", "filled": True, "size": 60, "color": MAIN, "opacity": 0.9},
                 "encoding": {"x": x, "y": y | {"field": "value"}, "tooltip": tips},
             },
         ],
     )
+
+
+def _spans(values: Sequence[Row], mark: Row, encoding: Row) -> list[Row]:
+    """A layer of intervals, where any is known: an axis over none would be infinite."""
+    if not any(row.get("low") is not None and row.get("high") is not None for row in values):
+        return []
+    return [
+        {"transform": [{"filter": "isValid(datum.low) && isValid(datum.high)"}], "mark": mark, "encoding": encoding}
+    ]

@@ -103,7 +103,7 @@ def _difference_chart(result: Result, metric: str) -> list[Chart]:
     if not rows:
         return []
     note = f"paired by prompt, {result.content['prompts']:,} prompts; 95 % intervals; dashed: no difference"
-    spec = intervals(rows, f"difference of {metric}", form="+.3~f", zero_line=0)
+    spec = intervals(rows, f"difference of {metric}", form="+.3f", zero_line=0)
     return [Chart(f"differences_{metric}", f"Differences in {metric}", spec, note, result.signatures[metric])]
 
 
@@ -113,7 +113,7 @@ def _mean_chart(result: Result, metric: str) -> list[Chart]:
         value, low, high = estimate((group["mean"] or {}).get(metric))
         if value is not None:
             rows.append({"name": group["name"], "value": value, "low": low, "high": high, "group": metric})
-    spec = intervals(rows, f"mean {metric}", form=".3~f")
+    spec = intervals(rows, f"mean {metric}", form=".3f")
     note = "95 % intervals over prompts; two models' intervals may overlap though their paired difference is clear"
     return [Chart(f"means_{metric}", f"Mean {metric}", spec, note, result.signatures[metric])] if rows else []
 

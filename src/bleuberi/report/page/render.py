@@ -13,6 +13,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -27,20 +28,19 @@ def render(sections: Sequence[Section], title: str) -> str:
     try:
         from jinja2 import Environment
         from markupsafe import Markup
-        from vl_convert import javascript_bundle
+
+        library = _library()
     except ImportError as error:
         raise MissingExtraError(str(error.name).replace("_", "-"), "report", "bleuberi report") from error
     assets = files("bleuberi.report.page") / "assets"
     style = (assets / "page.css").read_text(encoding="utf-8")
     script = (assets / "page.js").read_text(encoding="utf-8")
-    library = javascript_bundle("window.vegaEmbed = vegaEmbed;").replace("</script", "<\\/script")
     environment = Environment(
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         finalize=lambda value: plain(value) if type(value) is str else value,
     )
-    environment.filters["id"] = lambda value: "".join(char if char.isalnum() or char in "-_" else "_" for char in value)
     template = environment.from_string((assets / "page.html.j2").read_text(encoding="utf-8"))
     policy = (
         f"default-src 'none'; script-src {_hash(library)} {_hash(script)}; style-src {_hash(style)}; "
@@ -57,6 +57,14 @@ def render(sections: Sequence[Section], title: str) -> str:
         made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         version=__version__,
     )
+
+
+@cache
+def _library() -> str:
+    """The plotting library in one script; putting it together takes seconds."""
+    from vl_convert import javascript_bundle
+
+    return javascript_bundle("window.vegaEmbed = vegaEmbed;").replace("</script", "<\\/script")
 
 
 def embedded(value: object) -> str:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from bleuberi.report.page.completions_browser import completions_browser
 from bleuberi.report.page.parts import Cell, Fact, Notice, Section, Table, number
 from bleuberi.report.page.reading import Json, read_lines, read_object
-from bleuberi.report.page.training_charts import is_number, run_charts, series
+from bleuberi.report.page.training_charts import is_number, reward_names, run_charts, series
 
 
 class Run(NamedTuple):
@@ -24,7 +24,7 @@ class Run(NamedTuple):
     def signatures(self) -> dict[str, str]:
         """Reward's name -> its signature, as the run noted them."""
         noted = self.manifest.get("parents", {}).get("reward_signatures") or self.config.get("reward_signatures") or []
-        names = [str(name).rpartition(":")[2] for name in self.config.get("reward_funcs") or []]
+        names = reward_names(self.entries)  # logged in the order of the rewards
         if len(names) != len(noted):
             names = [str(signature).split("|")[0] for signature in noted]
         return {name: str(signature) for name, signature in zip(names, noted, strict=True)}

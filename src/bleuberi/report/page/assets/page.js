@@ -133,7 +133,9 @@ document.querySelectorAll("[data-browser]").forEach((place) => {
       const isOpen = open.getAttribute("aria-expanded") === "true";
       open.setAttribute("aria-expanded", String(!isOpen));
       if (isOpen) made.nextElementSibling.remove();
-      else made.after(element("tr", { class: "detail" }, element("td", { colspan: String(columns.length + 1) }, ...facts(row), ...texts(row))));
+      // A phone shows two columns; a cell over more would leave room for those that are hidden.
+      const across = matchMedia("(max-width: 760px)").matches ? Math.min(2, columns.length + 1) : columns.length + 1;
+      if (!isOpen) made.after(element("tr", { class: "detail" }, element("td", { colspan: String(across) }, ...facts(row), ...texts(row))));
     });
     return made;
   }
