@@ -98,6 +98,11 @@ def content(folder, skip=()):
             found[name] = _without(json.loads(path.read_text()))
         elif path.name == "metrics.jsonl":
             found[name] = [_without(json.loads(line)) for line in path.read_text().splitlines()]
+        elif path.parent.parent.name == "inference_outputs" and path.suffix == ".jsonl":
+            # Answers that came one by one are sealed in shards where a kill cut them; their rows are what counts.
+            rows = found.setdefault(str(path.parent.relative_to(folder)), [])
+            rows += path.read_bytes().splitlines()[:-1]
+            rows.sort()
         else:
             found[name] = path.read_bytes()
     return found

@@ -54,9 +54,9 @@ class Parser(argparse.ArgumentParser):
 
 def run(command: Command, argv: Sequence[str]) -> int:
     """Run a command: expected trouble is two lines and exit code 2; a bug keeps its traceback."""
-    remember_secrets(argv)
-    talk_on_stderr()
     try:
+        remember_secrets(argv)
+        talk_on_stderr()
         return command(argv)
     except UserError as error:
         return _tell(error)
