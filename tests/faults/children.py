@@ -37,7 +37,7 @@ def start(words, log, before=None):
         return child
     code = 70
     try:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the command runs
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(handle, 1)
@@ -52,6 +52,7 @@ def start(words, log, before=None):
             command, rest = find_command(given)
             return command(rest)
 
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         code = run(dispatch, words)
     except BaseException:  # noqa: BLE001 - a child must end here, whatever came up
         traceback.print_exc()
