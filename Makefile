@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: install demo test test-package fuzz check format benchmark clean
+.PHONY: docs install demo test test-package test-faults fuzz check format benchmark clean
 
 install: $(VENV)/.train
 
@@ -20,6 +20,11 @@ FUZZ_MINUTES ?= 10
 fuzz: $(VENV)/.dev
 	$(BIN)/python -m tests.fuzz.run --minutes $(FUZZ_MINUTES)
 
+# Kills at random moments, and faults of disks, clocks and versions; some ten minutes on two quiet cores.
+FAULT_FLAGS ?= --data_kills 80 --train_kills 10
+test-faults: $(VENV)/.dev
+	$(BIN)/python -m tests.faults.run $(FAULT_FLAGS)
+
 # Builds and installs what would be published, in environments of its own; FULL=1 brings torch and runs a demo.
 test-package:
 	@.ci/package
@@ -29,6 +34,10 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# docs/cli.md, from the commands' own help.
+docs: $(VENV)/.dev
+	$(BIN)/python docs/make_cli_reference.py
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format .

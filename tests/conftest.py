@@ -55,6 +55,11 @@ def make_tokenizer(special_tokens, eos_token, chat_template=None):
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory):
     """A Llama of some 30 thousand parameters with a ChatML tokenizer, saved as a model folder."""
+    return save_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
+
+
+def save_tiny_model(folder):
+    """The model of `tiny_model`, in that folder."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -75,7 +80,6 @@ def tiny_model(tmp_path_factory):
         bos_token_id=None,
         initializer_range=0.5,  # large, so that different prompts get different answers
     )
-    folder = tmp_path_factory.mktemp("models") / "tiny"
     LlamaForCausalLM(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder

@@ -92,6 +92,11 @@ ROWS = [  # words, the first line, the second line
     (["cache prune", "folder", "--older_than_days", "old"], "invalid float value: 'old'", "--help"),
     ([*EXPLAIN, "canned", "--answers", "answers.jsonl"], "There are no cached outputs in cache.", "--output_dir"),
     (["cache explain", "cache"], "the following arguments are required", "--help"),
+    (["report"], "the following arguments are required: PATH", "--help"),
+    (["report", "none"], "There is no none.", "Give folders"),
+    (["report", "folder"], "Nothing to report in folder", "--output_dir"),
+    (["benchmark answers"], "the following arguments are required: --harness", "--help"),
+    (["benchmark scores", "--harness", "x"], "the following arguments are required: FILE", "--help"),
     (["demo", "--steps", "0"], "--steps is below 1", "--help"),
     (["demo", "--steps", "many"], "invalid int value: 'many'", "--help"),
     (["demo", "--setps", "3"], "unrecognized arguments: --setps", "Did you mean --steps?"),
@@ -166,4 +171,5 @@ def test_every_command_has_a_row():
 
     named = {row[0][0] for row in ROWS} | {f"data {row[0][0]}" for row in DATA if row[0]}
     named |= {f"train {CPU_GRPO[0]}", f"train {CPU_SFT[0]}"} | ({"evaluate"} if EVALUATION else set())
-    assert named >= set(COMMANDS)
+    # doctor prints its findings as a table, errors among them: tests/unit/training/test_preflight.py.
+    assert named >= set(COMMANDS) - {"doctor"}

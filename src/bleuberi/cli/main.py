@@ -6,6 +6,7 @@ import difflib
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Final, NamedTuple
 
 from bleuberi import __version__
@@ -63,6 +64,23 @@ def usage() -> str:
     )
 
 
+def next_step(folder: Path) -> str:
+    """What to type next, by what lies in the folder and in the places that the README's commands fill."""
+    places = (folder, folder / "..")
+    models = [path for place in places for path in sorted(place.glob("checkpoints/*/manifest.json"))]
+    if models:
+        return f"Next, for {models[-1].parent}: bleuberi evaluate --models base=BASE trained={models[-1].parent} ..."
+    made = [path for place in places for path in sorted(place.glob("data/data_grpo/[!.]*/manifest.json"))]
+    if made:
+        return (
+            f"Next, for {made[-1].parent}: bleuberi train grpo --config grpo_cpu --dataset_path {made[-1].parent} ..."
+        )
+    pools = [path for pattern in ("*.jsonl", "*.jsonl.gz", "*.parquet") for path in sorted(folder.glob(pattern))]
+    if pools:
+        return f"Next, for {pools[0]}: bleuberi data check {pools[0]}"
+    return "Next, with a file of your own: bleuberi data check FILE.jsonl"
+
+
 def find_command(argv: Sequence[str]) -> tuple[Command, Sequence[str]]:
     """The command that the words name, and its own words. Errors: `UserError` that suggests the nearest."""
     for words in (2, 1):
@@ -83,7 +101,10 @@ def main() -> None:
     """Entry of the `bleuberi` command."""
     hide_secrets_in_tracebacks()
     argv = sys.argv[1:]
-    if not argv or argv[0] in ("-h", "--help", "help"):
+    if not argv:
+        say(usage() + "\n" + next_step(Path()))
+        sys.exit(0)
+    if argv[0] in ("-h", "--help", "help"):
         say(usage())
         sys.exit(0)
     if argv[0] in ("-V", "--version"):

@@ -54,9 +54,9 @@ class Parser(argparse.ArgumentParser):
 
 def run(command: Command, argv: Sequence[str]) -> int:
     """Run a command: expected trouble is two lines and exit code 2; a bug keeps its traceback."""
-    remember_secrets(argv)
-    talk_on_stderr()
     try:
+        remember_secrets(argv)
+        talk_on_stderr()
         return command(argv)
     except UserError as error:
         return _tell(error)
@@ -69,8 +69,18 @@ def run(command: Command, argv: Sequence[str]) -> int:
             )
         )
     except KeyboardInterrupt:
-        say("Stopped. What was finished is saved: run the same command to go on.", file=sys.stderr)
+        say(stopped_line(argv), file=sys.stderr)
         return 130
+
+
+def stopped_line(argv: Sequence[str]) -> str:
+    """What Ctrl-C leaves, and how to go on, in one line; `argv` begins with the command's words."""
+    first = argv[0] if argv else ""
+    if first in ("train", "demo"):
+        return "Stopped. The last checkpoint and the metrics are saved: the same command goes on from there."
+    if first in ("data", "references", "evaluate", "grpo", "sft"):
+        return "Stopped. Answers and scores that were finished are saved: the same command goes on from there."
+    return "Stopped. Nothing is left half-written: the same command starts again."
 
 
 def _tell(error: UserError) -> int:

@@ -20,12 +20,30 @@ def called(monkeypatch, *words):
     return caught.value.code
 
 
-@pytest.mark.parametrize("words", [[], ["--help"], ["-h"], ["help"]])
+@pytest.mark.parametrize("words", [["--help"], ["-h"], ["help"]])
 def test_help_lists_every_command(monkeypatch, capsys, words):
     assert called(monkeypatch, *words) == 0
     said = capsys.readouterr().out
     assert said == usage() + "\n"
     assert all(name in said for name in COMMANDS)
+
+
+def test_without_words_the_chain_and_the_next_step_are_shown(monkeypatch, capsys, tmp_path):
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    steps = []
+    for path in ("", "pool.jsonl", "data/data_grpo/mine/manifest.json", "checkpoints/first/manifest.json"):
+        if path:
+            (tmp_path / "work" / path).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / "work" / path).write_text("{}")
+        assert called(monkeypatch) == 0
+        said = capsys.readouterr().out
+        assert said.startswith(usage())
+        steps.append(said.splitlines()[-1])
+    assert [step.partition("bleuberi ")[2].split()[0] for step in steps] == ["data", "data", "train", "evaluate"]
+    assert steps[1] == "Next, for pool.jsonl: bleuberi data check pool.jsonl"
+    assert "--dataset_path data/data_grpo/mine" in steps[2]
+    assert "trained=checkpoints/first" in steps[3]
 
 
 def test_version(monkeypatch, capsys):
@@ -72,4 +90,4 @@ def test_expected_trouble_is_two_lines_and_an_interrupt_is_one(capsys):
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.splitlines()[:2] == ["Error: What happened.", "What to do."]
-    assert "run the same command to go on" in said.err.splitlines()[2]
+    assert "the same command starts again" in said.err.splitlines()[2]
