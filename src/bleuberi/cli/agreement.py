@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bleuberi.cli.parser import Parser
+from bleuberi.cli.parser import Parser, say_json
 from bleuberi.errors import MissingExtraError, UserError
 from bleuberi.plain_text import plain
 
@@ -97,6 +97,7 @@ def parser() -> Parser:
     sureness.add_argument("--confidence", type=_share, default=0.95, metavar="P", help="of the intervals (0.95)")
     sureness.add_argument("--seed", type=_count, default=0, help="of resamples, orders and folds (0)")
     flags.add_argument("--no_figures", action="store_true", help="write agreement.json only")
+    flags.add_argument("--json", action="store_true", help="print agreement.json's content as one JSON document")
     return flags
 
 
@@ -119,12 +120,16 @@ def main(argv: Sequence[str]) -> int:
     sureness = Sureness(given.resamples, given.seed, given.confidence)
     run = _run_pairs if given.preferences else _run_systems
     result = run(given, command, sureness, lambda line: progress.print(plain(line), highlight=False, markup=False))
-    print_agreement(result, console)
+    if not given.json:
+        print_agreement(result, console)
     written = ["agreement.json"]
     if not given.no_figures:
         from bleuberi.report.agreement_figures import draw_agreement
 
         written += [path.name for path in draw_agreement(given.output_dir / "agreement.json")]
+    if given.json:
+        say_json(result)
+        return 0
     console.print(plain(f"{given.output_dir}: {', '.join(written)}"), style="dim", highlight=False, markup=False)
     return 0
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
 from bleuberi.cli.engine_flags import add_engine_flags, take_engine_options
-from bleuberi.cli.parser import Parser
+from bleuberi.cli.parser import Parser, say_json
 from bleuberi.plain_text import say
 
 
@@ -19,10 +20,16 @@ def _parser(name: str, description: str) -> Parser:
 
 def ls(argv: Sequence[str]) -> int:
     """Show every cache."""
-    arguments = _parser("ls", "Which outputs are cached, of which models and settings.").parse_args(argv)
+    parser = _parser("ls", "Which outputs are cached, of which models and settings.")
+    parser.add_argument("--json", action="store_true", help="print them as one JSON document")
+    arguments = parser.parse_args(argv)
     from bleuberi.generation.cache_view import cache_root, list_caches
 
-    for cache in list_caches(cache_root(arguments.folder)):
+    caches = list_caches(cache_root(arguments.folder))
+    if arguments.json:
+        say_json([asdict(cache) for cache in caches])
+        return 0
+    for cache in caches:
         model = cache.settings.get("model", {})
         written = datetime.fromtimestamp(cache.last_written).strftime("%Y-%m-%d %H:%M")
         say(f"{cache.path.name}  {cache.rows:,} rows, {cache.shards:,} shards, {cache.bytes / 1e6:,.1f} MB, {written}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from bleuberi.cli.parser import Parser
+from bleuberi.cli.parser import Parser, say_json
 from bleuberi.plain_text import say
 
 
@@ -26,6 +26,7 @@ def make_parser() -> Parser:
     add("--output_dir", type=Path, help="gets flags.jsonl, check.json and the pools; nothing is written without it")
     add("--seed", type=int, default=42, help="of the held-out rows")
     add("--overwrite", action="store_true", help="replace what another check wrote to OUTPUT_DIR")
+    parser.add_argument("--json", action="store_true", help="print the table and the files as one JSON document")
     return parser
 
 
@@ -35,9 +36,14 @@ def main(argv: Sequence[str]) -> int:
     from bleuberi.pipelines.check_pool import CheckConfig, check_pool
     from bleuberi.report.evaluation_table import print_table
 
+    as_json = arguments.pop("json")
     for name in ("ref_models", "against", "drop"):
         arguments[name] = tuple(arguments[name]) if arguments[name] is not None else None
     done = check_pool(CheckConfig(**arguments))
+    if as_json:
+        counts = {"rows": done.rows, "references": done.references, "kept": done.tally.kept, "table": done.table}
+        say_json({**counts, "dropped": dict(done.tally.dropped), "files": done.files})
+        return 0
     rows = []
     for entry in done.table:
         references = "" if entry["references"] is None else f"{entry['references']:,}"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from bleuberi.cli.parser import Parser
+from bleuberi.cli.parser import Parser, say_json
 from bleuberi.plain_text import say
 
 _EXAMPLES = """examples:
@@ -62,7 +61,7 @@ def main(argv: Sequence[str]) -> int:
         ),
     )
     if arguments.json:
-        say(json.dumps(report.as_dict(), indent=2).replace("\x7f", "\\u007f"))
+        say_json(report.as_dict())
         return report.exit_code
     if mask is not None:
         say("The first pair; what is in the loss is green, and between ⟦ ⟧:")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bleuberi.cli.engine_flags import add_engine_flags, take_engine_options
-from bleuberi.cli.parser import Parser
+from bleuberi.cli.parser import Parser, say_json
 from bleuberi.errors import UserError
 from bleuberi.plain_text import say
 
@@ -35,6 +35,7 @@ def make_parser() -> Parser:
     add("--max_new_tokens", type=int, default=512, help="the most tokens an answer may have")
     add("--cache_dir", type=Path, help="where answers are kept; OUTPUT_DIR/inference_outputs where not given")
     add("--overwrite", action="store_true", help="replace an evaluation with other settings; its cache stays")
+    add("--json", action="store_true", help="print evaluation.json's content as one JSON document")
     add_engine_flags(parser)
     add_judge_flags(parser)
     return parser
@@ -63,6 +64,7 @@ def main(argv: Sequence[str]) -> int:
     """Compare models."""
     arguments = vars(make_parser().parse_args(argv))
     take_engine_options(arguments)
+    as_json = arguments.pop("json")
     from bleuberi.evaluation.answer_benchmark import evaluate
     from bleuberi.evaluation.evaluated_models import read_models
     from bleuberi.evaluation.evaluation_config import EvaluationConfig
@@ -76,6 +78,9 @@ def main(argv: Sequence[str]) -> int:
     folder = evaluate(EvaluationConfig(**arguments)).folder
     saved = report.read_evaluation(folder)
     report.write_comparison(saved, folder)
+    if as_json:
+        say_json(saved)
+        return 0
     report.print_comparison(saved)
     say(f"Everything is in {folder}")
     return 0

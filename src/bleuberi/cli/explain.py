@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bleuberi.cli.parser import Parser
+from bleuberi.cli.parser import Parser, say_json
 from bleuberi.errors import UserError
-from bleuberi.plain_text import one_line, plain, say
+from bleuberi.plain_text import one_line, plain
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -51,7 +51,7 @@ def main(argv: Sequence[str]) -> int:
     if arguments.json:
         from dataclasses import asdict
 
-        say(json.dumps(asdict(found), ensure_ascii=True).replace("\x7f", "\\u007f"))  # JSON's own escape
+        say_json(asdict(found))
         return 0
     from rich.console import Console
 

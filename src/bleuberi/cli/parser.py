@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import difflib
 import errno
+import io
+import json
 import logging
 import sys
 import traceback
@@ -55,6 +57,7 @@ class Parser(argparse.ArgumentParser):
 def run(command: Command, argv: Sequence[str]) -> int:
     """Run a command: expected trouble is two lines and exit code 2; a bug keeps its traceback."""
     try:
+        write_in_any_locale()
         remember_secrets(argv)
         talk_on_stderr()
         return command(argv)
@@ -93,6 +96,18 @@ class RedactingFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         return plain(redact(super().format(record)))
+
+
+def say_json(content: object) -> None:
+    """One JSON document on standard output, for scripts; whatever else is said goes to standard error."""
+    say(json.dumps(content, indent=2, ensure_ascii=True, default=str).replace("\x7f", "\\u007f"))  # JSON's own escape
+
+
+def write_in_any_locale() -> None:
+    """Characters that the terminal's encoding lacks are shown by their number: a result must not fail on a dash."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def hide_secrets_in_tracebacks() -> None:

@@ -148,15 +148,23 @@ def _cell(text: str) -> str:
 def print_table(header: list[str], rows: Rows, text_columns: int = 2) -> None:
     """The table on standard output, as wide as it needs; the first `text_columns` are words, the others numbers."""
     from rich.console import Console
+    from rich.measure import Measurement
     from rich.table import Table
     from rich.text import Text
 
     table = Table(header_style="bold", box=None, pad_edge=False)
     for place, name in enumerate(header):
-        table.add_column(name, justify="left" if place < text_columns else "right", no_wrap=place >= text_columns)
+        table.add_column(
+            name,
+            justify="left" if place < text_columns else "right",
+            no_wrap=place in (0, *range(text_columns, len(header))),
+        )
     for row in rows:
         table.add_row(*(Text(plain(cell)) for cell in row))
-    Console().print(table)
+    console = Console()
+    # A narrow terminal wraps lines by itself; cut names and numbers are lost.
+    console.width = max(console.width, Measurement.get(console, console.options, table).minimum)
+    console.print(table)
 
 
 def print_comparison(evaluation: dict[str, Any]) -> None:
