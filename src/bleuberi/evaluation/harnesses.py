@@ -38,10 +38,6 @@ class Harness(NamedTuple):
     read: Callable[[RawRow], Question]
     write: Callable[[str, Question, Sequence[Output]], dict[str, Any]]  # model, question, an answer a turn
 
-    @property
-    def verified(self) -> bool:
-        return self.checked != UNVERIFIED
-
 
 MT_BENCH_TEMPERATURES: Final = {
     "writing": 0.7, "roleplay": 0.7, "extraction": 0.0, "math": 0.0, "coding": 0.0, "reasoning": 0.0, "stem": 0.1,
