@@ -68,7 +68,8 @@ def test_every_command_that_is_shown_is_read_by_its_parser(page, words, capsys, 
     if words[0] in ("--help", "--version"):
         return
     command, rest = find_command(words)
-    if words[0] in ("train", "doctor") or {"...", "…"} & {*words}:  # fields of TRL's; words that are left out
+    left_out = page == "lab_log.md" or any("..." in word or "…" in word for word in words)  # a note, or an outline
+    if left_out or words[0] in ("train", "doctor"):  # the latter's flags are TRL's fields for the most part
         with contextlib.suppress(SystemExit):
             command(["--help"])
         known = capsys.readouterr().out
