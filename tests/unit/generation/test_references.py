@@ -100,3 +100,18 @@ def test_what_is_there_is_not_overwritten(pool, tmp_path):
 )
 def test_refusals_are_told_by_how_they_begin(text, flag):
     assert flag_of(Output(text, "stop", 5)) == flag
+
+
+def test_half_of_a_surrogate_pair_becomes_a_mark_that_every_reader_takes(pool, tmp_path, caplog):
+    answers = tmp_path / "answers.jsonl"
+    rows = [{"id": f"r{n}", "response": "half \ud800 a pair" if n == 4 else f"answer {n} 😀"} for n in range(9)]
+    answers.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    words = ["--hf_dataset_path", str(pool), "--model", "m", "--engine", "canned", "--answers", str(answers)]
+    for output in (tmp_path / "new.jsonl", tmp_path / "again.jsonl"):  # the second time from the cache
+        caplog.clear()
+        with caplog.at_level("WARNING"):
+            assert references.main([*words, "--output", str(output)]) == 0
+        assert "1 outputs held half of a surrogate pair" in caplog.text
+        made = read_pool(str(output), ["m"]).rows
+        assert made[4].reference_by_model["m"] == "half \ufffd a pair"
+        assert made[5].reference_by_model["m"] == "answer 5 😀"
