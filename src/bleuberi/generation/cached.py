@@ -7,6 +7,7 @@ engine is deterministic. Where an engine answers one by one, each answer is kept
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from bleuberi.artifacts import content_hash, folder_lock, json_hash, read_shard, write_json
 from bleuberi.columns import model_short_name
+from bleuberi.errors import UserError
 from bleuberi.generation.answer_store import AnswerStore, in_batches, shard_paths, to_output
 from bleuberi.generation.base import (
     AnyEngine,
@@ -80,6 +82,7 @@ class CachedEngine:
                     self._fill(self._engine, store, conversations, sampling, asked, missing)
         else:
             log.info("All %d outputs come from the cache %s", asked, store.folder)
+            _tidy(store)
         mended = 0
         for batch in in_batches(conversations, _LOOKUP_ROWS):
             outputs = store.read([prompt_key(conversation) for conversation in batch])
@@ -193,6 +196,14 @@ class CachedEngine:
             store.seal()
         finally:
             store.close()
+
+
+def _tidy(store: AnswerStore) -> None:
+    """Clear the journal of a run that was killed between sealing it and removing it."""
+    if store.has_journal():
+        # A cache that is read-only, or that another run fills, serves as it is.
+        with contextlib.suppress(UserError), folder_lock(store.folder):
+            store.recover()
 
 
 def _answer_shards(

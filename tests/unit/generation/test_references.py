@@ -7,6 +7,7 @@ import pytest
 from bleuberi.cli import references
 from bleuberi.data.pool import read_pool
 from bleuberi.errors import UserError
+from bleuberi.generation.answer_store import JOURNAL, journal_line
 from bleuberi.generation.base import Output
 from bleuberi.pipelines.add_references import flag_of
 from tests.unit.generation.chat_server import ChatServer
@@ -115,3 +116,18 @@ def test_half_of_a_surrogate_pair_becomes_a_mark_that_every_reader_takes(pool, t
         made = read_pool(str(output), ["m"]).rows
         assert made[4].reference_by_model["m"] == "half \ufffd a pair"
         assert made[5].reference_by_model["m"] == "answer 5 😀"
+
+
+def test_a_journal_left_by_a_kill_after_its_sealing_is_cleared(pool, tmp_path):
+    answers = tmp_path / "answers.jsonl"
+    answers.write_text("".join(json.dumps({"id": f"r{n}", "response": f"answer {n}"}) + "\n" for n in range(9)))
+    words = ["--hf_dataset_path", str(pool), "--model", "m", "--engine", "canned", "--answers", str(answers)]
+    assert references.main([*words, "--output", str(tmp_path / "new.jsonl")]) == 0
+    (shard,) = tmp_path.glob("inference_outputs/*/[!.]*.jsonl")
+    kept = [json.loads(line) for line in shard.read_text().splitlines()]
+    journal = shard.parent / JOURNAL
+    journal.write_bytes(b"".join(journal_line(row) for row in kept if "key" in row))
+    assert references.main([*words, "--output", str(tmp_path / "again.jsonl")]) == 0
+    assert not journal.exists()
+    assert list(shard.parent.glob("[!.]*.jsonl")) == [shard]
+    assert (tmp_path / "again.jsonl").read_bytes() == (tmp_path / "new.jsonl").read_bytes()
