@@ -23,8 +23,16 @@ _SHOWN_TOKENS: Final = 160
 def check_template(report: Report, tokenizer: Any) -> bool:  # noqa: ANN401 - a policy's tokenizer
     """Where the template comes from, and which tokens end an answer; whether there is an end token to train with."""
     family = next((family for family in FAMILIES if family.template == tokenizer.chat_template), None)
+    vocabulary = tokenizer.get_vocab()
     if family is None:
         report.add("template", "ok", "the tokenizer's own")
+    elif not all(token in vocabulary for token in family.tokens):
+        report.add(
+            "template",
+            "warning",
+            "a plain one, the Tulu format: the tokenizer has none, and its family is not known",
+            "If the model has a template, save it as chat_template.jinja in a copy of its folder; else nothing to do.",
+        )
     else:
         report.add(
             "template",
