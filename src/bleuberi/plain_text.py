@@ -20,6 +20,8 @@ _UNSEEN: Final = re.compile(
     "\ud800-\udfff]"
 )
 
+_HALF_PAIR: Final = re.compile("[\ud800-\udfff]")
+
 
 def plain(text: str) -> str:
     """The text with every control, override and invisible character as its escape, e.g. `\\x1b` or `\\u202e`.
@@ -33,6 +35,11 @@ def one_line(text: str, most: int = 0) -> str:
     """`plain` without line breaks, cut to `most` characters where that is above 0."""
     line = " ".join(plain(text).split())
     return line if not most or len(line) <= most else line[: most - 1] + "…"
+
+
+def storable(text: str) -> str:
+    """The text with U+FFFD for every lone surrogate: JSON from a server or a file can hold one, UTF-8 cannot."""
+    return _HALF_PAIR.sub("\ufffd", text)
 
 
 def say(text: object = "", *, file: TextIO | None = None, end: str = "\n", flush: bool = False) -> None:

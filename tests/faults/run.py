@@ -77,10 +77,12 @@ def main():
         save_tiny_model(place / "tiny")
         prepare(place)
         kinds = (
-            (data_commands(place), given.data_kills, ()),
-            (train_commands(place), given.train_kills, ("checkpoint-",)),
+            ("data commands", data_commands(place), given.data_kills, ()),
+            ("training", train_commands(place), given.train_kills, ("checkpoint-",)),
         )
-        for commands, kills, skip in kinds:
+        started = time.monotonic()
+        total = {}
+        for kind, commands, kills, skip in kinds:
             if not kills:
                 continue
             wanted = {key: words for key, words in commands.items() if not given.only or given.only in key}
@@ -88,6 +90,7 @@ def main():
                 began = time.monotonic()
                 hits, wrong = kill_often(key, words, -(-kills // len(wanted)), place, rng, skip)
                 failures += wrong
+                total[kind] = total.get(kind, 0) + hits
                 tell(f"{key}: {hits} kills", wrong, began)
         canned = data_commands(place)["data grpo, canned"]
         reference = place / "whole-canned"
@@ -99,8 +102,18 @@ def main():
             wrong = fault(canned, place, content(reference))
             tell(fault.__name__.replace("_", " "), wrong, began)
             failures += wrong or []
-    print(f"{len(failures)} failures", flush=True)
+    told = ", ".join(f"{hits} kills on {kind}" for kind, hits in total.items())
+    minutes = (time.monotonic() - started) / 60
+    print(
+        f"{told or 'no kills'}; {len(failures)} failures; {minutes:.1f} minutes, {_cpu_minutes():.1f} of CPU",
+        flush=True,
+    )
     sys.exit(1 if failures else 0)
+
+
+def _cpu_minutes():
+    used = os.times()
+    return (used.user + used.system + used.children_user + used.children_system) / 60
 
 
 def tell(what, wrong, began):

@@ -98,6 +98,10 @@ class AnswerStore:
         with disk_errors(self.folder):
             (self.folder / JOURNAL).unlink(missing_ok=True)
 
+    def has_journal(self) -> bool:
+        """Whether a run is filling the journal, or was killed before it was rid of it."""
+        return (self.folder / JOURNAL).is_file()
+
     def recover(self) -> int:
         """Under the folder's lock: clear what killed runs left half-written, keep what they had finished.
 

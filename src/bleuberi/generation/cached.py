@@ -7,6 +7,7 @@ engine is deterministic. Where an engine answers one by one, each answer is kept
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from bleuberi.artifacts import content_hash, folder_lock, json_hash, read_shard, write_json
 from bleuberi.columns import model_short_name
+from bleuberi.errors import UserError
 from bleuberi.generation.answer_store import AnswerStore, in_batches, shard_paths, to_output
 from bleuberi.generation.base import (
     AnyEngine,
@@ -28,6 +30,7 @@ from bleuberi.generation.base import (
 )
 from bleuberi.generation.model_identity import ModelIdentity
 from bleuberi.generation.progress import answer_progress
+from bleuberi.plain_text import storable
 from bleuberi.records import Conversation
 
 log = logging.getLogger(__name__)
@@ -61,7 +64,8 @@ class CachedEngine:
     ) -> Iterator[tuple[Conversation, Output]]:
         """The answers in the order of the questions; memory does not grow with their number.
 
-        `conversations` is walked several times, so it must begin anew each time. Errors: as `answer`.
+        `conversations` is walked several times, so it must begin anew each time. Texts come out as valid text, whatever
+        an engine gave or an older cache holds. Errors: as `answer`.
         """
         store = AnswerStore(self.folder(sampling))
         asked, missing = _count(conversations, store)
@@ -78,13 +82,19 @@ class CachedEngine:
                     self._fill(self._engine, store, conversations, sampling, asked, missing)
         else:
             log.info("All %d outputs come from the cache %s", asked, store.folder)
+            _tidy(store)
+        mended = 0
         for batch in in_batches(conversations, _LOOKUP_ROWS):
             outputs = store.read([prompt_key(conversation) for conversation in batch])
             for conversation, kept in zip(batch, outputs, strict=True):
                 output = kept or self._unanswered.get(prompt_key(conversation))
                 if output is None:
                     raise LookupError(f"no answer for {conversation.id}: the questions changed while they were walked")
-                yield conversation, output
+                text = storable(output.text)
+                mended += text != output.text
+                yield conversation, output if text == output.text else output._replace(text=text)
+        if mended:
+            log.warning("%d outputs held half of a surrogate pair, which no file can hold: shown as U+FFFD", mended)
 
     def answer_samples(
         self, conversations: Sequence[Conversation], sampling: Sampling, num_samples: int
@@ -186,6 +196,14 @@ class CachedEngine:
             store.seal()
         finally:
             store.close()
+
+
+def _tidy(store: AnswerStore) -> None:
+    """Clear the journal of a run that was killed between sealing it and removing it."""
+    if store.has_journal():
+        # A cache that is read-only, or that another run fills, serves as it is.
+        with contextlib.suppress(UserError), folder_lock(store.folder):
+            store.recover()
 
 
 def _answer_shards(

@@ -7,6 +7,7 @@ import pytest
 from bleuberi.cli import references
 from bleuberi.data.pool import read_pool
 from bleuberi.errors import UserError
+from bleuberi.generation.answer_store import JOURNAL, journal_line
 from bleuberi.generation.base import Output
 from bleuberi.pipelines.add_references import flag_of
 from tests.unit.generation.chat_server import ChatServer
@@ -100,3 +101,33 @@ def test_what_is_there_is_not_overwritten(pool, tmp_path):
 )
 def test_refusals_are_told_by_how_they_begin(text, flag):
     assert flag_of(Output(text, "stop", 5)) == flag
+
+
+def test_half_of_a_surrogate_pair_becomes_a_mark_that_every_reader_takes(pool, tmp_path, caplog):
+    answers = tmp_path / "answers.jsonl"
+    rows = [{"id": f"r{n}", "response": "half \ud800 a pair" if n == 4 else f"answer {n} 😀"} for n in range(9)]
+    answers.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    words = ["--hf_dataset_path", str(pool), "--model", "m", "--engine", "canned", "--answers", str(answers)]
+    for output in (tmp_path / "new.jsonl", tmp_path / "again.jsonl"):  # the second time from the cache
+        caplog.clear()
+        with caplog.at_level("WARNING"):
+            assert references.main([*words, "--output", str(output)]) == 0
+        assert "1 outputs held half of a surrogate pair" in caplog.text
+        made = read_pool(str(output), ["m"]).rows
+        assert made[4].reference_by_model["m"] == "half \ufffd a pair"
+        assert made[5].reference_by_model["m"] == "answer 5 😀"
+
+
+def test_a_journal_left_by_a_kill_after_its_sealing_is_cleared(pool, tmp_path):
+    answers = tmp_path / "answers.jsonl"
+    answers.write_text("".join(json.dumps({"id": f"r{n}", "response": f"answer {n}"}) + "\n" for n in range(9)))
+    words = ["--hf_dataset_path", str(pool), "--model", "m", "--engine", "canned", "--answers", str(answers)]
+    assert references.main([*words, "--output", str(tmp_path / "new.jsonl")]) == 0
+    (shard,) = tmp_path.glob("inference_outputs/*/[!.]*.jsonl")
+    kept = [json.loads(line) for line in shard.read_text().splitlines()]
+    journal = shard.parent / JOURNAL
+    journal.write_bytes(b"".join(journal_line(row) for row in kept if "key" in row))
+    assert references.main([*words, "--output", str(tmp_path / "again.jsonl")]) == 0
+    assert not journal.exists()
+    assert list(shard.parent.glob("[!.]*.jsonl")) == [shard]
+    assert (tmp_path / "again.jsonl").read_bytes() == (tmp_path / "new.jsonl").read_bytes()

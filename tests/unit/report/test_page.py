@@ -218,3 +218,34 @@ def test_a_reward_of_ones_own_keeps_its_signature(tmp_path):
     run = section(build([tmp_path]), "training run")
     assert run.charts[0].signature == "mine|v:1"
     assert run.signatures["reward mine"] == "mine|v:1"
+
+
+@pytest.mark.parametrize(
+    ("harm", "told"),
+    [
+        (lambda content: content["models"][0].update(name=["a", "list"]), "unhashable"),
+        (lambda content: content["models"][0]["mean"]["bleu"].update(value=10**400), "too large"),
+        (lambda content: content.pop("signatures"), "no 'signatures'"),
+    ],
+)
+def test_values_that_no_page_can_show_are_said_beside_the_other_folders(tmp_path, harm, told):
+    for name in ("good", "bad", "better"):
+        write_evaluation(tmp_path / name)
+    content = json.loads((tmp_path / "bad/evaluation.json").read_text())
+    harm(content)
+    write_json(tmp_path / "bad/evaluation.json", content)
+    sections = build([tmp_path])
+    render(sections, "title")
+    notices = [[notice.text for notice in one.notices] for one in sections]
+    assert told in notices[0][0]
+    assert "half-written or damaged" in notices[0][0]
+    assert [one.kind for one in sections] == ["evaluation", "evaluation", "evaluation", "side by side"]
+    assert all("damaged" not in text for own in notices[1:] for text in own)
+
+
+def test_a_number_where_a_text_belongs_is_said(tmp_path):
+    entry = {"flag": "empty", "meaning": 5, "rows": 1, "share": 0.1, "references": None, "examples": []}
+    write_json(tmp_path / "check.json", {"rows": 9, "table": [entry]})
+    (found,) = build([tmp_path])
+    assert "5 is no text" in found.notices[0].text
+    render([found], "title")

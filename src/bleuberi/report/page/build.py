@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
+from bleuberi.plain_text import one_line
 from bleuberi.report.page.agreement import agreement_section
 from bleuberi.report.page.evaluation import evaluation_section
 from bleuberi.report.page.evaluations_compared import evaluations_section
@@ -16,6 +18,7 @@ from bleuberi.report.page.parts import Browser, Notice, Section
 from bleuberi.report.page.pool_check import pool_check_section
 from bleuberi.report.page.runs_compared import runs_section
 from bleuberi.report.page.selection import selection_section
+from bleuberi.report.page.shape import check_shape
 from bleuberi.report.page.training_run import read_run, run_section
 
 Builder = Callable[[Path, str, str], Section]
@@ -26,8 +29,8 @@ _BUILDERS: Final[dict[str, Builder]] = {
     "agreement": agreement_section,
     "evaluation": evaluation_section,
 }
-# Files of a half-written or foreign folder are damaged in these ways.
-_DAMAGE: Final = (ValueError, KeyError, TypeError, AttributeError, IndexError, OSError)
+# Files of a half-written or foreign folder are damaged in these ways, numbers too large and lists too deep included.
+_DAMAGE: Final = (ValueError, LookupError, TypeError, AttributeError, OSError, ArithmeticError, RecursionError)
 MOST_EXAMPLE_BYTES: Final = 2_800_000  # of a page that stays below 5 MB with its charts and their library
 
 
@@ -40,24 +43,38 @@ def build(paths: Sequence[Path]) -> list[Section]:
     for place, one in enumerate(found, start=1):
         id_ = f"{one.kind.replace(' ', '-')}-{place}"
         name = names[one.folder.resolve()]
-        try:
-            sections.append(_BUILDERS[one.kind](one.folder, id_, name))
+        section, whole = _made(one.kind, id_, name, partial(_BUILDERS[one.kind], one.folder, id_, name))
+        sections.append(section)
+        if whole:
             read.setdefault(one.kind, []).append((one.folder, name))
-        except _DAMAGE as error:
-            sections.append(_unreadable(one.kind, id_, name, error))
     runs = read.get("training run", [])
     if len(runs) > 1:
         last = max(place for place, section in enumerate(sections) if section.kind == "training run")
-        side = runs_section([read_run(folder, name) for folder, name in runs], "runs-side-by-side")
+        side, _ = _made("side by side", "runs-side-by-side", "", partial(_runs, runs))
         sections.insert(last + 1, side)
     evaluations = read.get("evaluation", [])
     if len(evaluations) > 1:
-        sections.append(evaluations_section(evaluations, "evaluations-side-by-side"))
+        id_ = "evaluations-side-by-side"
+        sections.append(_made("side by side", id_, "", partial(evaluations_section, evaluations, id_))[0])
     return _fit(sections)
 
 
+def _runs(folders: Sequence[tuple[Path, str]]) -> Section:
+    return runs_section([read_run(folder, name) for folder, name in folders], "runs-side-by-side")
+
+
+def _made(kind: str, id_: str, name: str, make: Callable[[], Section]) -> tuple[Section, bool]:
+    """The section and True; where its files are damaged, a section that says so, and False."""
+    try:
+        section = make()
+        check_shape(section)
+    except _DAMAGE as error:
+        return _unreadable(kind, id_, name, error), False
+    return section, True
+
+
 def _unreadable(kind: str, id_: str, name: str, error: Exception) -> Section:
-    what = f"no {error}" if isinstance(error, KeyError) else str(error)
+    what = one_line(f"no {error}" if isinstance(error, KeyError) else str(error), 200)
     text = f"This folder is half-written or damaged, and could not be read: {what}."
     return Section(id_, kind, kind.capitalize(), name, "could not be read.", notices=[Notice("warning", text)])
 
