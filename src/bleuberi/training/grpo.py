@@ -15,7 +15,6 @@ from bleuberi.generation.chat_format import prompt_ids
 from bleuberi.records import Tally
 from bleuberi.rewards import load_reward
 from bleuberi.training.checkpoints import checkpoint_callback
-from bleuberi.training.cpu_rollout import cpu_rollout
 from bleuberi.training.export import save_finished
 from bleuberi.training.hub import open_repository, publish
 from bleuberi.training.model_loading import load_policy, load_policy_tokenizer
@@ -82,7 +81,6 @@ def train_grpo(settings: RunSettings, callbacks: Sequence[TrainerCallback] = ())
             checkpoint_callback(folder, settings.args, asked),
             *callbacks,
         ],
-        rollout_func=cpu_rollout(settings.args),
     )
     add_samples(trainer, folder, trainer_rows, rewards, settings.run)
     show_step_lines(trainer)
