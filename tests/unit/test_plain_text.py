@@ -63,7 +63,8 @@ def test_explain_shows_escape_codes_as_text(capsys, tmp_path):
     assert "\x1b" in "".join(json.loads(capsys.readouterr().out)["tokens"])  # JSON carries it, and prints as ASCII
 
 
-def test_data_check_and_tables(capsys, write_pool):
+def test_data_check_and_tables(capsys, write_pool, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")  # a narrow terminal cuts long cells
     pool = write_pool([{"id": f"r{n}\x1b[2J", "prompt": EVIL, "ref_output_gold": EVIL} for n in range(3)])
     assert data_check.main([str(pool)]) == 0
     print_table(["model", "n"], [[EVIL, "1"]])

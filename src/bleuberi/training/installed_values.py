@@ -84,10 +84,9 @@ def _check_reports(report_to: object) -> None:
 
     asked = [report_to] if isinstance(report_to, str) else list(typing.cast("Sequence[str] | None", report_to) or [])
     for name in asked:
-        if name in ("all", "none"):
-            continue
         check_choice("report_to", name, (*INTEGRATION_TO_CALLBACK, "all", "none"))
-        if name not in get_available_reporting_integrations():
+    for name in asked:
+        if name not in ("all", "none") and name not in get_available_reporting_integrations():
             package = name.replace("_", "-")
             raise UserError(f"report_to {name} needs a library that is not installed.", f"pip install {package}")
 
