@@ -157,7 +157,8 @@ def summary(folder: Path) -> str:
     for name in shown:
         values = [entry[name] for entry in entries if entry.get(name) is not None]
         first, last = values[:5], values[-5:]
-        cells.append(f"{sum(first) / len(first):.2f} → {sum(last) / len(last):.2f}")
+        # Nothing was copied, or nothing differed: there is no correlation to tell.
+        cells.append(f"{sum(first) / len(first):.2f} → {sum(last) / len(last):.2f}" if values else "none")
     warned = [f"step {entry['step']}: {text}" for entry in entries for text in entry.get("warnings", [])]
     return f"| {reward} | {' | '.join(cells)} | {'; '.join(warned) or 'none'} |"
 
