@@ -63,7 +63,7 @@ def redact_words(words: Iterable[str]) -> list[str]:
         if hides_next and not word.startswith("--"):
             kept.append(HIDDEN)
         elif given and is_secret_name(given[2]):
-            kept.append(f"{given[1] or ''}{given[2]}={HIDDEN}")
+            kept.append(redact(f"{given[1] or ''}{given[2]}") + f"={HIDDEN}")  # the name can hold a key itself
         else:
             kept.append(redact(word))
         hides_next = word.startswith("--") and "=" not in word and is_secret_name(word)

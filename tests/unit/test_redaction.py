@@ -77,3 +77,8 @@ def test_what_a_command_was_given_is_hidden_in_its_errors_and_its_log(capsys):
     assert SECRET not in said
     assert "Error: It refuses ***." in said
     assert "the library got ***" in said
+
+
+def test_a_key_in_the_name_of_a_secret_is_hidden_too():
+    key = "sk-" + "a1B2" * 6
+    assert redaction.redact_words([f"{key}..token=x"]) == [f"{redaction.HIDDEN}..token={redaction.HIDDEN}"]
