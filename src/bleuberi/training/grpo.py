@@ -65,7 +65,8 @@ def train_grpo(settings: RunSettings, callbacks: Sequence[TrainerCallback] = ())
     checkpoint = start_run(folder, settings.args, asked)
     join_processes(settings.args)
     model = load_policy(settings.model, tokenizer, settings.args.trust_remote_code)
-    ends = model.generation_config.eos_token_id
+    ends: list[int] = model.generation_config.eos_token_id
+    name_end_tokens(settings.args, ends)
     trainer_rows = [to_trainer_row(row) for row in rows]
     monitor = monitor_callback(settings.run)
     trainer = GRPOTrainer(
@@ -90,6 +91,15 @@ def train_grpo(settings: RunSettings, callbacks: Sequence[TrainerCallback] = ())
     save_finished(trainer, tokenizer, settings, decided, facts)
     publish(folder, repository, settings)
     return folder
+
+
+def name_end_tokens(args: Any, ends: Sequence[int]) -> None:  # noqa: ANN401 - trl.GRPOConfig
+    """Let vLLM end answers where transformers does: TRL hands it none, and it knows but those of the model's files.
+
+    A base model that was given a template would otherwise write on behind the end of its turn.
+    """
+    if args.use_vllm:
+        args.generation_kwargs = {"stop_token_ids": list(ends), **(args.generation_kwargs or {})}
 
 
 def check_one_step(rows: list[dict[str, Any]], args: Any) -> None:  # noqa: ANN401 - trl.GRPOConfig

@@ -19,13 +19,12 @@ def watched_rewards(
     rewards: Sequence[Reward],
     run: RunConfig,
     group_size: int,
-    end_ids: Sequence[int] | int,
+    end_ids: Sequence[int],
 ) -> list[TrlReward]:
     """The rewards as the trainer calls them, each behind the gate and before the monitor's eyes."""
     gate = RewardGate(run.low_signal_gate, run.low_signal_spread, run.low_signal_floor_share, len(rewards))
-    ends = frozenset([end_ids] if isinstance(end_ids, int) else end_ids)
     return [
-        TrlReward(reward, Handover(gate, RewardMonitor(ends, logs_texts=place == 0), group_size))
+        TrlReward(reward, Handover(gate, RewardMonitor(frozenset(end_ids), logs_texts=place == 0), group_size))
         for place, reward in enumerate(rewards)
     ]
 

@@ -6,7 +6,7 @@ import pytest
 
 from bleuberi.errors import UserError
 from bleuberi.generation.chat_format import prompt_ids, with_chat_template
-from bleuberi.training.grpo import check_one_step, drop_long_prompts, to_trainer_row
+from bleuberi.training.grpo import check_one_step, drop_long_prompts, name_end_tokens, to_trainer_row
 from tests.conftest import make_tokenizer
 
 pytest.importorskip("transformers")
@@ -51,3 +51,18 @@ def test_fewer_prompts_than_a_step_needs_are_refused():
         check_one_step([row(number, "Hi") for number in range(3)], args)
     assert "has 3 usable prompts, fewer than the 4 that are drawn at once" in caught.value.what
     assert "lower --per_device_train_batch_size" in caught.value.cure
+
+
+@pytest.mark.parametrize(
+    ("use_vllm", "given", "told"),
+    [
+        (True, None, {"stop_token_ids": [0, 2]}),
+        (True, {"min_tokens": 1}, {"stop_token_ids": [0, 2], "min_tokens": 1}),
+        (True, {"stop_token_ids": [7]}, {"stop_token_ids": [7]}),  # what a user states holds
+        (False, None, None),
+    ],
+)
+def test_vllm_is_told_where_answers_end(use_vllm, given, told):
+    args = types.SimpleNamespace(use_vllm=use_vllm, generation_kwargs=given)
+    name_end_tokens(args, [0, 2])
+    assert args.generation_kwargs == told
