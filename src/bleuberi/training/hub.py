@@ -16,8 +16,12 @@ from bleuberi.training.run_config import RunSettings
 
 log = logging.getLogger(__name__)
 
-# The manifest tells where files lay on the machine that trained; the model card says the same without that.
-_LEFT_OUT: Final = ("checkpoint-*", "incomplete-*", ".*", "runs/*", "manifest.json", "metrics.jsonl", "*.bin", "*.log")
+# The manifest and the settings tell where files lay on the machine that trained, which the model card leaves out; the
+# sampled completions and a report carry prompts of the data set.
+_LEFT_OUT: Final = (
+    "checkpoint-*", "incomplete-*", ".*", "runs/*", "report/*", "manifest.json", "started.json", "metrics.jsonl",
+    "completions.jsonl", "*.bin", "*.log",
+)  # fmt: skip
 
 
 def open_repository(args: Any) -> str | None:  # noqa: ANN401 - transformers.TrainingArguments

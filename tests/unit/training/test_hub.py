@@ -63,6 +63,7 @@ def settings(folder, model="org/base", **changed):
 @pytest.fixture
 def folder(tmp_path):
     for name in ("model.safetensors", "README.md", "adapter/adapter_config.json", "manifest.json", "metrics.jsonl",
+                 "completions.jsonl", "started.json", "report/report.html",
                  "checkpoint-2/model.safetensors", "incomplete-checkpoint-3/optimizer.pt", ".lock"):  # fmt: skip
         (tmp_path / "mine" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "mine" / name).write_text(f"# {name}")
