@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from bleuberi.errors import UserError
+from bleuberi.training.checkpoints import find_checkpoints
 
 # What two models of one kind can differ in; the vocabulary can grow by padding, so it tells nothing.
 _SHAPE: Final = ("model_type", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads")
@@ -34,7 +34,8 @@ def refuse_foreign_checkpoint(asked: Mapping[str, Any]) -> None:
                 "Leave resume_from_checkpoint out: a killed run is gone on with by itself.",
             )
     else:
-        checkpoint = newest_checkpoint(Path(str(asked.get("output_dir") or "trainer_output")))
+        found = find_checkpoints(Path(str(asked.get("output_dir") or "trainer_output")))
+        checkpoint = found[-1] if found else None
     if checkpoint is None:
         return
     difference = _difference(checkpoint, model)
@@ -43,16 +44,6 @@ def refuse_foreign_checkpoint(asked: Mapping[str, Any]) -> None:
             f"{checkpoint} is a checkpoint of another model than {model}: {difference}.",
             "Choose another --output_dir, or move the checkpoints away.",
         )
-
-
-def newest_checkpoint(folder: Path) -> Path | None:
-    """The checkpoint folder of the highest step."""
-    found = {
-        int(match[1]): path
-        for path in (folder.iterdir() if folder.is_dir() else ())
-        if (match := re.fullmatch(r"checkpoint-(\d+)", path.name)) and path.is_dir()
-    }
-    return found[max(found)] if found else None
 
 
 def _difference(checkpoint: Path, model: str) -> str | None:
