@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from bleuberi.artifacts import write_text
 from bleuberi.plain_text import one_line
 from bleuberi.report.evaluation_table import markdown_table, read_evaluation, table_rows, verdicts
+from bleuberi.report.page.reading import read_lines
 from bleuberi.report.training_curves import draw_grpo_curves, draw_sft_curve, read_metrics
 
 
@@ -83,7 +84,7 @@ def _drops(manifest: dict[str, Any]) -> str:
 def _examples(evaluation: Path, saved: dict[str, Any], count: int = 3) -> list[str]:
     metric = next(iter(saved["signatures"]))
     base, trained = saved["models"][0]["name"], saved["models"][1]["name"]
-    rows = [json.loads(line) for line in (evaluation / "answers.jsonl").read_text(encoding="utf-8").splitlines()]
+    rows, _ = read_lines(evaluation / "answers.jsonl")
     rows.sort(
         key=lambda row: abs((row["scores"][trained][metric] or 0.0) - (row["scores"][base][metric] or 0.0)),
         reverse=True,

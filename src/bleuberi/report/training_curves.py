@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from bleuberi.report.page.reading import read_lines
 from bleuberi.report.style import BLUE, PALE_BLUE, new_figure, save, title
 
 Entry = dict[str, Any]
@@ -14,16 +14,8 @@ Entry = dict[str, Any]
 
 def read_metrics(folder: Path) -> list[Entry]:
     """The log entries by step; of a step that was run twice, after a crash, the later one."""
-    path = folder / "metrics.jsonl"
-    if not path.is_file():
-        return []
-    by_step: dict[tuple[int, bool], Entry] = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            entry = json.loads(line)
-        except ValueError:
-            continue  # the last line of a killed run
-        by_step[(entry["step"], "train_runtime" in entry)] = entry
+    entries, _ = read_lines(folder / "metrics.jsonl")
+    by_step = {(entry["step"], "train_runtime" in entry): entry for entry in entries}
     return [by_step[key] for key in sorted(by_step)]
 
 

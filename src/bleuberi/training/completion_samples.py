@@ -5,17 +5,16 @@ The prompts are drawn as in training, with a seed of their own; the random numbe
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from bleuberi import columns
-from bleuberi.artifacts import write_text
 from bleuberi.generation.chat_format import prompt_ids
 from bleuberi.rewards import Reward
 from bleuberi.training.reward_adapter import last_user_text
+from bleuberi.training.step_log import append_entries, cut_entries
 
 if TYPE_CHECKING:
     from transformers import TrainerCallback
@@ -32,13 +31,7 @@ def evenly_spaced(rows: Sequence[dict[str, Any]], count: int) -> list[dict[str, 
 
 def cut_samples(folder: Path, last_step: int | None) -> None:
     """Drop what was sampled behind the checkpoint that a run goes on from; without one, everything."""
-    path = folder / COMPLETIONS
-    if path.is_file():
-        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-        whole = [line for line in lines if line.endswith("\n")]  # a kill can leave half a line
-        write_text(
-            path, "".join(line for line in whole if last_step is not None and json.loads(line)["step"] <= last_step)
-        )
+    cut_entries(folder / COMPLETIONS, lambda entry: last_step is not None and entry["step"] <= last_step)
 
 
 @contextmanager
@@ -146,9 +139,6 @@ def samples_callback(
         def _append(self, state: Any) -> None:  # noqa: ANN401
             samples = sample(trainer, rows, rewards)
             if state.is_world_process_zero:
-                folder.mkdir(parents=True, exist_ok=True)
-                lines = [json.dumps({"step": state.global_step, **entry}, ensure_ascii=False) for entry in samples]
-                with (folder / COMPLETIONS).open("a", encoding="utf-8") as stream:
-                    stream.write("".join(line + "\n" for line in lines))
+                append_entries(folder / COMPLETIONS, ({"step": state.global_step, **entry} for entry in samples))
 
     return Samples()

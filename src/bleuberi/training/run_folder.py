@@ -9,10 +9,11 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bleuberi.artifacts import folder_lock, read_manifest, write_text
+from bleuberi.artifacts import folder_lock, read_manifest, write_json
 from bleuberi.errors import UserError
 from bleuberi.training.checkpoints import MARK, find_checkpoints, read_mark, set_aside_incomplete, step_of
 from bleuberi.training.completion_samples import cut_samples
+from bleuberi.training.step_log import append_entries, cut_entries, read_entries
 
 if TYPE_CHECKING:
     from transformers import TrainerCallback
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 METRICS = "metrics.jsonl"
+STARTED = "started.json"
 
 
 @contextmanager
@@ -66,8 +68,9 @@ def start_run(folder: Path, args: Any, asked: dict[str, Any]) -> str | None:  # 
             set_aside_incomplete(folder, but=checkpoint)
             inside = checkpoint is not None and checkpoint.resolve().parent == folder.resolve()
             last_step = step_of(checkpoint) if checkpoint and inside else None
-            _cut_metrics(folder / METRICS, last_step or 0)
+            cut_entries(folder / METRICS, lambda entry: 0 < entry["step"] <= (last_step or 0) and not _closes(entry))
             cut_samples(folder, last_step)
+        write_json(folder / STARTED, asked)  # until the manifest is there, it tells a reader what runs here
         if checkpoint is not None:
             log.info("Going on from %s", checkpoint)
     return str(checkpoint) if checkpoint is not None else None
@@ -93,12 +96,6 @@ def check_named_checkpoint(checkpoint: Path, asked: dict[str, Any]) -> None:
                 f"{checkpoint} is a checkpoint of another model ({name}: {before!s:.60} there, {now!s:.60} asked).",
                 "Name the model that it was made with, or leave --resume_from_checkpoint out.",
             )
-
-
-def _cut_metrics(path: Path, last_step: int) -> None:
-    if path.is_file():
-        kept = [entry for entry in read_metrics(path.parent) if 0 < entry["step"] <= last_step and not _closes(entry)]
-        write_text(path, "".join(json.dumps(entry) + "\n" for entry in kept))
 
 
 def _closes(entry: dict[str, Any]) -> bool:
@@ -138,15 +135,11 @@ def metrics_callback(folder: Path) -> TrainerCallback:
                     entry["num_tokens"] += self.tokens_before
                 if self.resumed:
                     entry.pop("train_loss", None)  # a sum since the checkpoint, divided by all steps
-                folder.mkdir(parents=True, exist_ok=True)
-                with (folder / METRICS).open("a", encoding="utf-8") as stream:
-                    stream.write(json.dumps(entry) + "\n")
+                append_entries(folder / METRICS, [entry])
 
     return MetricsLog()
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
     """The log entries of a run so far, each with its `step`; a line that a kill cut short is left out."""
-    path = folder / METRICS
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.is_file() else []
-    return [json.loads(line) for line in lines if line.endswith("\n")]
+    return read_entries(folder / METRICS)

@@ -8,6 +8,7 @@ import pytest
 
 from bleuberi.artifacts import make_manifest, write_json
 from bleuberi.errors import UserError
+from bleuberi.report.page.training_run import read_run
 from bleuberi.training.checkpoints import mark_complete
 from bleuberi.training.run_folder import checkpoint_settings, finished_run, hold_folder, start_run
 
@@ -63,6 +64,13 @@ def test_another_run_is_refused_with_the_difference(killed, tmp_path, decided, p
     with pytest.raises(UserError) as caught:
         finished_run(tmp_path, decided, parents)
     assert f"holds a finished run with other settings ({difference})" in caught.value.what
+
+
+def test_the_report_knows_an_unfinished_run_by_what_training_leaves(tmp_path):
+    asked = {"reward_funcs": ["bleu"], "max_steps": 4, "num_generations": 8}
+    assert start(tmp_path, decided=asked, parents={**PARENTS, "reward_signatures": ["bleu|v:1"]}) is None
+    run = read_run(tmp_path, "killed")
+    assert (run.method, run.config["max_steps"], run.signatures) == ("GRPO", 4, {"bleu": "bleu|v:1"})
 
 
 def test_a_killed_run_goes_on_and_its_steps_are_not_told_twice(killed):

@@ -1,0 +1,41 @@
+"""Logs of a run, a JSON object with its `step` a line. Knows lines and kills; knows nothing of what is logged.
+
+Lines are appended at once, so a crashed run has them. A kill can leave half a line, which is never read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from bleuberi.artifacts import write_text
+
+Entry = dict[str, Any]
+
+
+def append_entries(path: Path, entries: Iterable[Entry]) -> None:
+    """Write entries behind those that are there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as stream:
+        stream.write("".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in entries))
+
+
+def read_entries(path: Path) -> list[Entry]:
+    """What is logged so far; nothing where there is no file."""
+    return [json.loads(line) for line in _whole_lines(path)]
+
+
+def cut_entries(path: Path, keep: Callable[[Entry], bool]) -> None:
+    """Drop the entries that come again, and half a line; the others stay to the byte."""
+    if path.is_file():
+        write_text(path, "".join(line for line in _whole_lines(path) if keep(json.loads(line))))
+
+
+def _whole_lines(path: Path) -> list[str]:
+    if not path.is_file():
+        return []
+    # Split by newlines alone: texts may hold characters that other functions take for line ends.
+    lines = path.read_text(encoding="utf-8").split("\n")
+    return [line + "\n" for line in lines[:-1]]
