@@ -67,7 +67,7 @@ def run(model, folder, *, active=True, rewards=1, per_device=16, **settings):
             [Noise(name, factor) for name, factor in names],
             RunConfig(low_signal_gate=active, low_signal_spread=0.01),
             GROUP,
-            AutoTokenizer.from_pretrained(model).eos_token_id,
+            [AutoTokenizer.from_pretrained(model).eos_token_id],
         ),
         args=args,
         train_dataset=Dataset.from_list(rows),
