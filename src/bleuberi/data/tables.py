@@ -58,7 +58,10 @@ def read_rows_or_csv(path: Path) -> Iterator[RawRow]:
     with path.open(encoding="utf-8-sig", newline="") as stream:
         try:
             for number, values in enumerate(csv.DictReader(stream), 1):
-                yield RawRow(f"{path.name}, row {number}", values)
+                place = f"{path.name}, row {number}"
+                if None in values:
+                    raise UserError(f"{place} has more cells than the file has columns.", "Quote cells with commas.")
+                yield RawRow(place, values)
         except (csv.Error, UnicodeDecodeError) as error:
             raise UserError(f"{path} is not a readable CSV file: {error}", "Write it again, in UTF-8.") from error
 
