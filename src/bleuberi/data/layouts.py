@@ -7,7 +7,7 @@ of models (`completions` of `model`/`response`, or a column `generator`), questi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -44,9 +44,13 @@ class Layout:
     def sentence(self) -> str:
         """E.g. `prompt from instruction + input; ref_output_gold from output`."""
         parts = ["prompt from " + " + ".join([*([self.system] if self.system else []), *self.prompt])]
+        own = [name for name, column in self.references if column == columns.reference_column(name)]
+        if own:
+            parts.append(f"{len(own)} {columns.REFERENCE_PREFIX}… as they are")
         parts += [
             f"{columns.reference_column(f'<{self.named_by}>' if self.named_by else name)} from {column}"
             for name, column in self.references
+            if name not in own
         ]
         return "; ".join(parts)
 
@@ -74,30 +78,30 @@ def named_columns(words: Sequence[str]) -> tuple[tuple[str, str], ...]:
     return tuple(pairs)
 
 
-def complete(layout: Layout, raw: RawRow) -> Layout:
-    """The layout, with what it leaves open found by the names of a row's columns.
+def complete(layout: Layout, first_rows: Sequence[RawRow]) -> Layout:
+    """The layout, with what it leaves open found by the columns of a file's first rows.
 
-    Errors: `UserError` where a named column is not there, or none is known as a prompt.
+    Several rows, since the first may lack an answer. Errors: `UserError` where a named column is not there, or none is
+    known as a prompt.
     """
-    have = {name: value for name, value in raw.values.items() if value is not None}
-    for column in (
-        *layout.prompt,
-        *(column for _, column in layout.references),
-        layout.system,
-        layout.named_by,
-        layout.id,
-    ):
-        if column is not None and column not in raw.values:
-            raise UserError(f"{raw.place} has no column {column}.", f"There are: {', '.join(map(str, raw.values))}.")
+    all_names = list(dict.fromkeys(name for raw in first_rows for name in raw.values))
+    have = {name: value for raw in reversed(first_rows) for name, value in raw.values.items() if value is not None}
+    place = first_rows[0].place
+    answers = (column for _, column in layout.references)
+    for column in (*layout.prompt, *answers, layout.system, layout.named_by, layout.id):
+        if column is not None and column not in all_names:
+            raise UserError(f"{place} has no column {column}.", f"There are: {', '.join(map(str, all_names))}.")
     prompt = layout.prompt or _prompt_columns(have)
     if not prompt:
-        have_names = ", ".join(map(str, raw.values)) or "none at all"
         raise UserError(
-            f"{raw.place} has no column that is known to hold a prompt: {have_names}.",
+            f"{place} has no column that is known to hold a prompt: {', '.join(all_names) or 'none at all'}.",
             "Name it with --prompt COLUMN, and the answers with --references [NAME=]COLUMN.",
         )
-    references = layout.references or _reference_columns(have, prompt)
-    names = NAMES if not layout.references and len(references) == 1 else ()
+    references = layout.references or _reference_columns([name for name in all_names if name in have], prompt)
+    guessed = [
+        name for name, column in references if not layout.references and column != columns.reference_column(name)
+    ]
+    names = NAMES if len(guessed) == 1 else ()
     return replace(
         layout,
         prompt=prompt,
@@ -141,7 +145,7 @@ def read_instruction(raw: RawRow, layout: Layout) -> Instruction:
     )
 
 
-def _first(known: Sequence[str], have: Mapping[str, Any], taken: Sequence[str] = ()) -> str | None:
+def _first(known: Sequence[str], have: Collection[str], taken: Sequence[str] = ()) -> str | None:
     return next((name for name in known if name in have and name not in taken), None)
 
 
@@ -155,7 +159,7 @@ def _prompt_columns(have: Mapping[str, Any]) -> tuple[str, ...]:
     return (prompt,) if context is None or context == prompt or isinstance(have[prompt], list) else (prompt, context)
 
 
-def _reference_columns(have: Mapping[str, Any], prompt: Sequence[str]) -> tuple[tuple[str, str], ...]:
+def _reference_columns(have: Sequence[str], prompt: Sequence[str]) -> tuple[tuple[str, str], ...]:
     prefix = columns.REFERENCE_PREFIX
     if ours := tuple((name.removeprefix(prefix), name) for name in have if name.startswith(prefix)):
         return ours

@@ -6,6 +6,8 @@ answers of several models become a pool. All rows are held in memory.
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 import json
 import logging
 from collections import Counter
@@ -27,6 +29,7 @@ log = logging.getLogger(__name__)
 
 KIND: Final = "imported_pool"
 _ID_LETTERS: Final = 16
+_FIRST_ROWS: Final = 100  # which tell what a file's columns hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,17 +132,17 @@ def import_pool(config: ImportConfig) -> Imported:
 
 
 def _read(file: str, config: ImportConfig, found: _Found) -> None:
-    layout = None
-    digest = ""
-    for raw in _raw_rows(file, config.split):
-        if layout is None:
-            layout = complete(config.layout, raw)
-            found.layouts[file] = layout.sentence()
-        found.add(read_instruction(raw, layout), pool_name(file))
-        digest = content_hash(digest, json.dumps(raw.values, sort_keys=True, default=str))
-    if layout is None:
+    rows = _raw_rows(file, config.split)
+    first_rows = list(itertools.islice(rows, _FIRST_ROWS))
+    if not first_rows:
         raise UserError(f"{file} has no rows.", "Check the path, and that the file was written to its end.")
-    found.digests.append(digest)
+    layout = complete(config.layout, first_rows)
+    found.layouts[file] = layout.sentence()
+    digest = hashlib.sha256()
+    for raw in itertools.chain(first_rows, rows):
+        found.add(read_instruction(raw, layout), pool_name(file))
+        digest.update(json.dumps(raw.values, sort_keys=True, default=str).encode())
+    found.digests.append(digest.hexdigest())
 
 
 def _raw_rows(file: str, split: str) -> Iterator[RawRow]:

@@ -21,7 +21,7 @@ SEVERAL = [{"model": "m1", "response": "A"}, {"model": "m2", "response": "B"}]
 
 def read(values, layout=None):
     raw = RawRow("f.jsonl, line 1", values)
-    return read_instruction(raw, complete(layout or Layout(), raw))
+    return read_instruction(raw, complete(layout or Layout(), [raw]))
 
 
 SHAPES = {  # a row, the turns that are asked, the answers
@@ -55,6 +55,7 @@ SHAPES = {  # a row, the turns that are asked, the answers
     "one model's answers": ({"instruction": "Q", "output": "A", "generator": "m"}, [("user", "Q")], {"m": "A"}),
     "many models' answers": ({"instruction": "Q", "completions": SEVERAL}, [("user", "Q")], {"m1": "A", "m2": "B"}),
     "a pool": ({"id": 3, "prompt": "Q", "ref_output_gold": "A", "ref_output_b": None}, [("user", "Q")], {"gold": "A"}),
+    "a pool with a model": ({"prompt": "Q", "ref_output_gold": "A", "model": "m"}, [("user", "Q")], {"gold": "A"}),
     "a number as answer": ({"question": "Q", "answer": 4}, [("user", "Q")], {"gold": "4"}),
     "a blank answer": ({"question": "Q", "answer": " \n"}, [("user", "Q")], {}),
     "a blank prompt": ({"question": " ", "answer": "A"}, [], {"gold": "A"}),
@@ -85,7 +86,7 @@ def test_one_column_is_gold_and_several_keep_their_names():
 
 def test_the_sentence_says_what_was_taken_for_what():
     raw = RawRow("f", {"system": "S", "instruction": "Q", "input": "I", "output": "A", "generator": "m"})
-    said = complete(Layout(), raw).sentence()
+    said = complete(Layout(), [raw]).sentence()
     assert said == "prompt from system + instruction + input; ref_output_<generator> from output"
 
 

@@ -61,6 +61,20 @@ def test_ids_are_kept_or_made_of_the_prompt_and_do_not_move(files, tmp_path):
     assert read_pool(str(new.path), None).rows[0].id == first[0]
 
 
+def test_columns_are_known_by_several_rows(files, tmp_path):
+    """The first row may lack the answer, and JSON lines may leave columns out."""
+    rows = [
+        {"instruction": "a", "output": None}, {"instruction": "b", "output": "B"},
+        {"instruction": "c"}, {"instruction": "d", "input": "D", "output": "X"},
+    ]  # fmt: skip
+    pool = read_pool(str(made(tmp_path, files("f.jsonl", *rows)).path), None)
+    assert [row.prompt for row in pool.rows] == ["a", "b", "c", "d\n\nD"]
+    assert [dict(row.reference_by_model) for row in pool.rows] == [{}, {"gold": "B"}, {}, {"gold": "X"}]
+    sparse = [{"prompt": "a", "ref_output_x": "X"}, {"prompt": "b", "ref_output_y": "Y"}]
+    pool = read_pool(str(made(tmp_path, files("g.jsonl", *sparse), overwrite=True).path), None)
+    assert [dict(row.reference_by_model) for row in pool.rows] == [{"x": "X"}, {"y": "Y"}]
+
+
 def test_turns_and_system_messages_survive(files, tmp_path):
     turns = [{"role": "user", "content": "1"}, {"role": "assistant", "content": "2"}, {"role": "user", "content": "3"}]
     path = files("f.jsonl", {"messages": [*turns, {"role": "assistant", "content": "4"}]}, {"messages": turns[:1]})
