@@ -35,6 +35,7 @@ def make_parser() -> Parser:
     add("--named_by", metavar="COLUMN", help="column that names who wrote the answer")
     add("--id", metavar="COLUMN", help="column of the ids (id, where there is one)")
     add("--new_ids", action="store_true", help="make ids from the prompts, whatever the files have")
+    add("--subset", metavar="NAME", help="of a hub data set that has several")
     add("--split", default="train", help="of data sets that have splits (train)")
     add("--overwrite", action="store_true", help="replace a POOL that was made otherwise")
     add("--json", action="store_true", help="print the counts as one JSON document")

@@ -41,6 +41,7 @@ class ImportConfig:
     layout: Layout = field(default_factory=Layout)
     new_ids: bool = False
     split: str = "train"
+    subset: str | None = None
     overwrite: bool = False
 
 
@@ -132,7 +133,7 @@ def import_pool(config: ImportConfig) -> Imported:
 
 
 def _read(file: str, config: ImportConfig, found: _Found) -> None:
-    rows = _raw_rows(file, config.split)
+    rows = _raw_rows(file, config.split, config.subset)
     first_rows = list(itertools.islice(rows, _FIRST_ROWS))
     if not first_rows:
         raise UserError(f"{file} has no rows.", "Check the path, and that the file was written to its end.")
@@ -145,9 +146,9 @@ def _read(file: str, config: ImportConfig, found: _Found) -> None:
     found.digests.append(digest.hexdigest())
 
 
-def _raw_rows(file: str, split: str) -> Iterator[RawRow]:
+def _raw_rows(file: str, split: str, subset: str | None) -> Iterator[RawRow]:
     path = local_path(file)
-    return read_rows_or_csv(path) if path.suffix == ".csv" and path.is_file() else read_rows(file, split)
+    return read_rows_or_csv(path) if path.suffix == ".csv" and path.is_file() else read_rows(file, split, subset)
 
 
 def _pool_rows(found: _Found, names: list[str], *, new_ids: bool) -> Iterator[dict[str, Any]]:
