@@ -85,7 +85,7 @@ def commit(repository):
 
 @contextlib.contextmanager
 def local_hub(cache, repositories):
-    """Serves `{(kind, "owner/name"): folder}`; gives the environment that sends the hub's client there, and the server."""
+    """Serves `{(kind, "owner/name"): folder}`; gives the environment that leads the client there, and itself."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     server.repositories, server.asked = dict(repositories), []
     threading.Thread(target=server.serve_forever, daemon=True).start()
