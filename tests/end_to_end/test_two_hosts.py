@@ -54,9 +54,9 @@ def place(tiny_model, tmp_path_factory):
     (folder / "pool.jsonl").write_text("\n".join(sorted(lines, key=len)[:12]) + "\n", encoding="utf-8")
     settings = {
         "MODEL": tiny_model, "POOL": folder / "pool.jsonl", "NUM_EXAMPLES": 8, "MAX_NEW_TOKENS": 8, "NUM_GPUS": 1,
-        "SELECTION_MODE": "random", "DATASET_NAME": "shared", "DATA_DIR": folder / "data", "CKPT_DIR": folder / "models",
-        "CONFIG": ROOT / "training/configs/grpo_cpu.yaml", "PYTHON": sys.executable, "LAUNCH": "zero3",
-        "GOMP_SPINCOUNT": 0, "PYTHONPATH": ROOT / "src",
+        "SELECTION_MODE": "random", "DATASET_NAME": "shared", "DATA_DIR": folder / "data",
+        "CKPT_DIR": folder / "models", "CONFIG": ROOT / "training/configs/grpo_cpu.yaml", "PYTHON": sys.executable,
+        "LAUNCH": "zero3", "GOMP_SPINCOUNT": 0, "PYTHONPATH": ROOT / "src",
     }  # fmt: skip
     environment = {**os.environ, **{name: str(value) for name, value in settings.items()}}
     return folder, environment
