@@ -1,49 +1,26 @@
-"""Two hosts that meet over a network: the job script on each, as for two nodes, and the bytes of one host's run.
-
-The hosts are network namespaces: an address of its own each, nothing shared but the disk, as on a cluster.
-"""
+"""Two hosts that meet over a network: the job script on each, as for two nodes, and the bytes of one host's run."""
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 
 import pytest
 
 from tests.conftest import ROOT
+from tests.hosts import joined_hosts
 
 pytest.importorskip("deepspeed")
 pytest.importorskip("trl")
 
-HOSTS = {"10.77.0.1": f"bleuberi-{os.getpid()}-a", "10.77.0.2": f"bleuberi-{os.getpid()}-b"}
 WORDS = ["--use_peft", "false", "--max_completion_length", "8", "--max_prompt_tokens", "400", "--max_steps", "2"]
 WORDS += ["--num_generations", "2", "--per_device_train_batch_size", "2", "--save_steps", "2"]
 
 
-def ip(*words):
-    return subprocess.run(["ip", *words], capture_output=True, text=True, check=False)
-
-
 @pytest.fixture(scope="module")
 def hosts():
-    """Two hosts with a cable between them; gives what to put before a command that runs on one."""
-    if shutil.which("ip") is None or os.geteuid() != 0:
-        pytest.skip("making hosts needs iproute2 and root")
-    first, second = HOSTS.values()
-    if ip("netns", "add", first).returncode:
-        pytest.skip("this machine allows no network namespaces")
-    try:
-        ip("netns", "add", second)
-        ip("-n", first, "link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns", second)
-        for address, name in HOSTS.items():
-            ip("-n", name, "addr", "add", f"{address}/24", "dev", "eth0")
-            for link in ("lo", "eth0"):
-                assert ip("-n", name, "link", "set", link, "up").returncode == 0
-        yield [["ip", "netns", "exec", name] for name in HOSTS.values()]
-    finally:
-        for name in HOSTS.values():
-            ip("netns", "delete", name)
+    with joined_hosts() as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
@@ -77,13 +54,12 @@ def finished(*jobs):
 def test_two_hosts_train_what_two_processes_of_one_host_train(hosts, place):
     folder, environment = place
     finished(start(environment, NUM_GPUS="2", RUN_NAME="one_host"))
-    shared = {"NODES": "2", "MAIN_ADDRESS": next(iter(HOSTS)), "RUN_NAME": "two_hosts", "GLOO_SOCKET_IFNAME": "eth0"}
-    finished(*(start(environment, before, NODE_RANK=str(rank), **shared) for rank, before in enumerate(hosts)))
+    shared = {"NODES": "2", "MAIN_ADDRESS": hosts[0].address, "RUN_NAME": "two_hosts", "GLOO_SOCKET_IFNAME": "eth0"}
+    finished(*(start(environment, host.before, NODE_RANK=str(rank), **shared) for rank, host in enumerate(hosts)))
     one, two = folder / "models/one_host", folder / "models/two_hosts"
     made = json.loads((two / "manifest.json").read_text())
     assert (made["steps"], made["processes"]) == (2, 2)
-    counters = json.loads(ip("-n", next(iter(HOSTS.values())), "-json", "-stats", "link", "show", "eth0").stdout)
-    through_the_cable = counters[0]["stats64"]["rx"]["bytes"]
+    through_the_cable = hosts[0].received_bytes()
     assert through_the_cable > 1_000_000, "gradients and weights went another way"
     assert (two / "model.safetensors").read_bytes() == (one / "model.safetensors").read_bytes()
     lines = [[json.loads(line) for line in (run / "metrics.jsonl").open()] for run in (one, two)]

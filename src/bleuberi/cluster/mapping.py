@@ -1,7 +1,7 @@
 """Map units of work over the workers of a cluster with Ray Data. Knows units, workers and deaths; not what is done.
 
 A unit is what is kept or lost together. Each finished unit comes back at once, in any order; a worker that dies is
-started anew, and only its unfinished units are done again.
+started anew, a machine that is lost is done without, and only what they had in work is done again.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, Final, Generic, TypeVar
 
-from bleuberi.cluster.workers import Workers
+from bleuberi.cluster.machines import MachineLostError, go_on_without, machine_is_lost, watched
+from bleuberi.cluster.workers import Workers, living_machines
 from bleuberi.errors import UserError
 
 U = TypeVar("U")
@@ -40,15 +41,41 @@ def map_units(
     waiting = iter(units)
     while window := list(islice(waiting, WINDOW_UNITS)):
         left = dict(enumerate(window))
-        seen: set[str] = set()
-        for number, result, worker in _run(make_work, window, workers, calls_at_once):
-            if worker not in seen and len(seen) >= min(workers.count, len(window)):
+        while left:
+            try:
+                yield from _pass(make_work, left, workers, calls_at_once)
+            except MachineLostError:
+                workers = go_on_without(workers)
+            else:
+                if left:
+                    raise LookupError(f"Ray lost {len(left)} units of work")
+
+
+def _pass(
+    make_work: Callable[[], Callable[[U], R]], left: dict[int, U], workers: Workers, calls_at_once: int
+) -> Iterator[tuple[U, R]]:
+    """Each unit that is left with its result; it is left no longer then. Errors: also `MachineLostError`."""
+    import ray
+
+    machines = len(living_machines())
+    seen: set[str] = set()
+    expected = min(workers.count, len(left))
+    try:
+        for number, result, worker in watched(_run(make_work, dict(left), workers, calls_at_once), machines):
+            if worker not in seen and len(seen) >= expected:
                 log.warning("A Ray worker died and was started anew; only what it had in work is done again.")
             seen.add(worker)
             if number in left:  # Ray may do a unit twice where a machine is lost with its results
                 yield left.pop(number), result
-        if left:
-            raise LookupError(f"Ray lost {len(left)} units of work")
+    except ray.exceptions.RayActorError as error:
+        if error.actor_init_failed:
+            raise  # a bug in our own code, which keeps its traceback
+        if machine_is_lost(machines):
+            raise MachineLostError from error
+        raise UserError(
+            f"Ray workers died {_MOST_DEATHS + 1} times on the same rows (out of memory?).",
+            "Their logs are in /tmp/ray/session_latest/logs. What was finished is kept: the same command goes on.",
+        ) from error
 
 
 class RayWorker(Generic[U, R]):
@@ -84,17 +111,16 @@ def _survival() -> dict[str, int]:
 
 
 def _run(
-    make_work: Callable[[], Callable[[U], R]], window: list[U], workers: Workers, calls_at_once: int
+    make_work: Callable[[], Callable[[U], R]], units: dict[int, U], workers: Workers, calls_at_once: int
 ) -> Iterator[tuple[int, R, str]]:
-    """Number, result and worker of each unit of one window."""
+    """Number, result and worker of each unit."""
     import pyarrow as pa
-    import ray
     import ray.data
 
     data = ray.data.from_blocks(
         [
             pa.table({"number": [number], "unit": pa.array([pickle.dumps(unit)], pa.binary())})
-            for number, unit in enumerate(window)
+            for number, unit in units.items()
         ]
     ).map_batches(
         RayWorker,
@@ -102,7 +128,7 @@ def _run(
         batch_size=1,
         batch_format="pyarrow",
         compute=ray.data.ActorPoolStrategy(
-            size=min(workers.count, len(window)),
+            size=min(workers.count, len(units)),
             max_concurrent_calls_per_actor=calls_at_once,
             max_tasks_in_flight_per_actor=calls_at_once + 1,
             enable_true_multi_threading=calls_at_once > 1,
@@ -111,17 +137,9 @@ def _run(
         num_gpus=workers.gpus,
         ray_remote_args_fn=_survival,
     )
-    try:
-        for batch in data.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
-            for row in batch.to_pylist():
-                result = pickle.loads(row["result"])
-                if isinstance(result, UserError):
-                    raise result
-                yield row["number"], result, row["worker"]
-    except ray.exceptions.RayActorError as error:
-        if error.actor_init_failed:
-            raise  # a bug in our own code, which keeps its traceback
-        raise UserError(
-            f"Ray workers died {_MOST_DEATHS + 1} times on the same rows (out of memory?).",
-            "Their logs are in /tmp/ray/session_latest/logs. What was finished is kept: the same command goes on.",
-        ) from error
+    for batch in data.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
+        for row in batch.to_pylist():
+            result = pickle.loads(row["result"])
+            if isinstance(result, UserError):
+                raise result
+            yield row["number"], result, row["worker"]

@@ -106,6 +106,11 @@ def _no_cluster(address: str, error: Exception) -> UserError:
     reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
     if address == "local":
         return UserError(f"Ray could not be started on this machine: {reason}", "Its logs are in /tmp/ray.")
+    if "AuthToken" in f"{error} {error.__cause__}":
+        return UserError(
+            f"The Ray cluster at {address} asks for a token, which this command did not show.",
+            "Set RAY_AUTH_MODE=token, and have ~/.ray/auth_token of the cluster's first machine here too.",
+        )
     return UserError(
         f"The Ray cluster at {address} cannot be reached: {reason}",
         "Check --ray_address and `ray status` there; without --ray_address a Ray is started on this machine.",

@@ -35,12 +35,8 @@ def plan_workers(options: ClusterOptions, gpus_needed: int = 1) -> Workers:
     `gpus_needed`: by one worker, where the machines have GPUs and no number was given; 0 for work without a model.
     Errors: `UserError` where more is asked than there is.
     """
-    ray = connect(options)
-    machines = [
-        Machine(int(node["Resources"].get("CPU", 0)), int(node["Resources"].get("GPU", 0)))
-        for node in ray.nodes()
-        if node["Alive"]
-    ]
+    connect(options)
+    machines = living_machines()
     workers = fit_workers(options, machines, gpus_needed)
     log.info(
         "%d Ray %s on %d %s, each with %s",
@@ -51,6 +47,22 @@ def plan_workers(options: ClusterOptions, gpus_needed: int = 1) -> Workers:
         f"{workers.gpus} GPU" if workers.gpus else f"{workers.cpus} CPU",
     )
     return workers
+
+
+def living_machines() -> list[Machine]:
+    """The machines that Ray believes to be there. A session must be there (`connect`)."""
+    import ray
+
+    return [
+        Machine(int(node["Resources"].get("CPU", 0)), int(node["Resources"].get("GPU", 0)))
+        for node in ray.nodes()
+        if node["Alive"]
+    ]
+
+
+def room_for(workers: Workers, machine: Machine) -> int:
+    """How many of these workers a machine has room for."""
+    return min(machine.cpus // workers.cpus, machine.gpus // workers.gpus if workers.gpus else machine.cpus)
 
 
 def fit_workers(options: ClusterOptions, machines: list[Machine], gpus_needed: int) -> Workers:
