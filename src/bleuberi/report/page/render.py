@@ -21,10 +21,11 @@ from bleuberi import __version__
 from bleuberi.errors import MissingExtraError
 from bleuberi.plain_text import plain
 from bleuberi.report.page.parts import Section
+from bleuberi.report.page.without_texts import SENTENCE
 
 
-def render(sections: Sequence[Section], title: str) -> str:
-    """The page. Errors: `UserError` where the plotting library or the template library is missing."""
+def render(sections: Sequence[Section], title: str, *, texts: bool = True) -> str:
+    """The page; without `texts` it says that they were left out. Errors: `UserError` where a library is missing."""
     try:
         from jinja2 import Environment
         from markupsafe import Markup
@@ -56,6 +57,7 @@ def render(sections: Sequence[Section], title: str) -> str:
         data=Markup(embedded(_payload(sections))),
         made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         version=__version__,
+        left_out="" if texts else SENTENCE,
     )
 
 
@@ -111,9 +113,12 @@ def numbers(sections: Sequence[Section]) -> dict[str, Any]:
     for section in sections:
         content = asdict(section)
         content.pop("browsers")
+        content["notices"] = [(notice.level, notice.text) for notice in section.notices]
         for chart in content["charts"]:
+            chart.pop("words")
             chart["values"] = chart.pop("spec")["data"]["values"]
         for table in content["tables"]:
+            table.pop("words")
             table["rows"] = [[cell.text if cell.value is None else cell.value for cell in row] for row in table["rows"]]
         found.append(content)
     cleaned: dict[str, Any] = clean({"kind": "report", "bleuberi": __version__, "sections": found})
