@@ -128,6 +128,18 @@ def test_the_largest_differences_come_first(tmp_path):
     assert "not known" in evaluation.lead  # the interval of one prompt is infinite
 
 
+def test_cut_answers_are_one_note_also_of_older_evaluations(tmp_path):
+    folder = write_evaluation(tmp_path / "evaluation")
+    content = json.loads((folder / "evaluation.json").read_text())
+    old = "{} reached the token limit in {}% of its answers: its scores are those of cut answers."
+    content["warnings"] = ["First.", old.format("base", 66), old.format("grpo@42", 23), "Last.", old.format("sft", 51)]
+    write_json(folder / "evaluation.json", content)
+    told = [notice.text for notice in section(build([tmp_path]), "evaluation").notices]
+    shares = "base 66%, grpo@42 23%, sft 51%"
+    cut = f"Answers that reached the token limit, so that scores are those of cut answers: {shares}."
+    assert told == ["First.", cut, "Last."]
+
+
 def test_every_score_on_the_page_has_its_signature(tmp_path):
     write_selection(tmp_path / "data")
     write_run(tmp_path / "run")

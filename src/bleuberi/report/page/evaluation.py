@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from bleuberi.report.page.charts import intervals
 from bleuberi.report.page.evaluation_browser import difference_chart, evaluation_browser
 from bleuberi.report.page.evaluation_judge import judge_facts, judge_table, verdict_notices, verdict_table
 from bleuberi.report.page.parts import Cell, Chart, Fact, Notice, Section, Table, number, share
 from bleuberi.report.page.reading import Json, estimate, read_lines, read_object
+
+_CUT: Final = re.compile(r"(.+) reached the token limit in (\d+%) of its answers: ")
 
 
 class Result(NamedTuple):
@@ -55,7 +58,7 @@ def evaluation_section(folder: Path, id_: str, name: str) -> Section:
     if chart:
         charts.insert(1 if charts else 0, chart)
     charts += [chart for metric in scores for chart in _mean_chart(result, metric)]
-    notices = verdict_notices(content) + [Notice("note", str(text)) for text in content.get("warnings") or []]
+    notices = verdict_notices(content) + [Notice("note", text) for text in _warnings(content)]
     if damaged:
         notices.append(Notice("note", f"Damaged lines of answers.jsonl that were left out: {damaged}."))
     sampling = content["config"].get("sampling_signature")
@@ -82,6 +85,17 @@ def evaluation_section(folder: Path, id_: str, name: str) -> Section:
         | _method(to_base, main)
         | _judge_signature(content),
     )
+
+
+def _warnings(content: Json) -> list[str]:
+    """As they were written; earlier versions wrote on cut answers once for each model, which is one sentence here."""
+    found = [str(text) for text in content.get("warnings") or []]
+    cut = [(place, match) for place, text in enumerate(found) if (match := _CUT.match(text))]
+    if cut:
+        shares = ", ".join(f"{match[1]} {match[2]}" for _, match in cut)
+        found[cut[0][0]] = f"Answers that reached the token limit, so that scores are those of cut answers: {shares}."
+    merged = {place for place, _ in cut[1:]}
+    return [text for place, text in enumerate(found) if place not in merged]
 
 
 def _sentence(comparison: Json, metric: str) -> str:
