@@ -25,6 +25,12 @@ class Result(NamedTuple):
     differences: list[Json]  # base, other, difference
     content: Json
 
+    @property
+    def scores(self) -> list[str]:
+        """The metrics that say how good an answer is; the others are parts of one, or lengths."""
+        roles = {one["name"]: one.get("role", "score") for one in self.content.get("metrics") or []}
+        return [metric for metric in self.metrics if roles.get(metric, "score") == "score"]
+
 
 def read_result(folder: Path) -> Result:
     """The comparison; models without groups are groups of their own."""
@@ -51,13 +57,11 @@ def evaluation_section(folder: Path, id_: str, name: str) -> Section:
         "; ".join(_sentence(one, main) for one in to_base)
         or f"{len(result.groups)} model on {content['prompts']:,} prompts"
     )
-    roles = {one["name"]: one.get("role", "score") for one in content.get("metrics") or []}
-    scores = [metric for metric in result.metrics if roles.get(metric, "score") == "score"]
-    charts = [chart for metric in scores for chart in _difference_chart(result, metric)]
+    charts = [chart for metric in result.scores for chart in _difference_chart(result, metric)]
     chart = difference_chart(answers, result.base, main, result.signatures[main])
     if chart:
         charts.insert(1 if charts else 0, chart)
-    charts += [chart for metric in scores for chart in _mean_chart(result, metric)]
+    charts += [chart for metric in result.scores for chart in _mean_chart(result, metric)]
     notices = verdict_notices(content) + [Notice("note", text) for text in _warnings(content)]
     if damaged:
         notices.append(Notice("note", f"Damaged lines of answers.jsonl that were left out: {damaged}."))
@@ -116,7 +120,7 @@ def _difference_chart(result: Result, metric: str) -> list[Chart]:
             )
     if not rows:
         return []
-    note = f"paired by prompt, {result.content['prompts']:,} prompts; 95 % intervals; dashed: no difference"
+    note = f"paired over {result.content['prompts']:,} prompts; 95 % intervals; dashed: 0"
     spec = intervals(rows, f"difference of {metric}", form="+.3f", zero_line=0)
     return [Chart(f"differences_{metric}", f"Differences in {metric}", spec, note, result.signatures[metric])]
 

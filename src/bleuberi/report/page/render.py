@@ -50,6 +50,7 @@ def render(sections: Sequence[Section], title: str, *, texts: bool = True) -> st
     return template.render(
         title=title,
         sections=sections,
+        groups=_groups(sections),
         policy=Markup(policy.replace('"', "")),
         style=Markup(style),
         library=Markup(library),
@@ -59,6 +60,16 @@ def render(sections: Sequence[Section], title: str, *, texts: bool = True) -> st
         version=__version__,
         left_out="" if texts else SENTENCE,
     )
+
+
+def _groups(sections: Sequence[Section]) -> list[tuple[str, list[Section]]]:
+    """The sections by kind, for the list of them; what stands side by side belongs to what it compares."""
+    groups: list[tuple[str, list[Section]]] = []
+    for section in sections:
+        if not groups or section.kind not in (groups[-1][1][0].kind, "side by side"):
+            groups.append((section.kind, []))
+        groups[-1][1].append(section)
+    return groups
 
 
 @cache

@@ -74,9 +74,7 @@ def _distribution_charts(distributions: Json, signature: str) -> list[Chart]:
             f", picked {middle:.3g}" if middle is not None else ""
         )
         charts.append(
-            Chart(
-                key, title, histogram(values["edges"], counts, axis), f"{note}; the last bar holds all above", signature
-            )
+            Chart(key, title, histogram(values["edges"], counts, axis), f"{note}; last bar: all above", signature)
         )
     return charts
 
