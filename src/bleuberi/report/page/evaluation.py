@@ -44,7 +44,19 @@ def read_result(folder: Path) -> Result:
         if model["difference"]
     ]
     signatures = {str(name): str(signature) for name, signature in content["signatures"].items()}
+    asked = {(one.get("other"), one.get("base")) for one in (content.get("verdict") or {}).get("questions") or []}
+    differences = [_turned(one) if (one["base"], one["other"]) in asked else one for one in differences]
     return Result(base, list(signatures), signatures, groups, differences, content)
+
+
+def _turned(comparison: Json) -> Json:
+    """The other way round, as the verdict tells it."""
+    changed = {}
+    for metric, difference in (comparison["difference"] or {}).items():
+        value, low, high = estimate(difference)
+        mirrored = [None if one is None else -one for one in (value, high, low)]
+        changed[metric] = {**difference, **dict(zip(("value", "low", "high"), mirrored, strict=True))}
+    return {"base": comparison["other"], "other": comparison["base"], "difference": changed}
 
 
 def evaluation_section(folder: Path, id_: str, name: str) -> Section:
