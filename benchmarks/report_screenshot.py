@@ -18,11 +18,13 @@ def main() -> None:
     parser.add_argument("picture", type=Path)
     parser.add_argument("--width", type=int, default=1280)
     parser.add_argument("--height", type=int, default=1000)
+    parser.add_argument("--scale", type=float, default=2, help="pixels of the picture to one of the window")
     parser.add_argument("--scheme", choices=("light", "dark"), default="light")
     parser.add_argument(
         "--section", default="", help="begin of a section's id, e.g. selection, training-run, evaluation"
     )
     parser.add_argument("--open", action="store_true", help="open the section's first example")
+    parser.add_argument("--small", action="store_true", help="keep the 256 commonest colours alone")
     given = parser.parse_args()
     from playwright.sync_api import sync_playwright
 
@@ -30,7 +32,7 @@ def main() -> None:
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=arguments)
         size = {"width": given.width, "height": given.height}
-        page = browser.new_page(viewport=size, color_scheme=given.scheme, device_scale_factor=2)
+        page = browser.new_page(viewport=size, color_scheme=given.scheme, device_scale_factor=given.scale)
         page.goto(given.page.resolve().as_uri())
         page.evaluate("document.documentElement.style.scrollBehavior = 'auto'")
         page.evaluate("document.querySelectorAll('.plot').forEach(draw)")
@@ -43,6 +45,19 @@ def main() -> None:
             place.evaluate("(element) => element.scrollIntoView()")
         page.screenshot(path=given.picture)
         browser.close()
+    if given.small:
+        _shrink(given.picture)
+
+
+def _shrink(picture: Path) -> None:
+    """Flat colours stay exact, which a palette of means would not leave them; edges take the nearest of these."""
+    from PIL import Image
+
+    whole = Image.open(picture).convert("RGB")
+    commonest = sorted(whole.getcolors(whole.width * whole.height) or [], reverse=True)[:256]
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([part for _, color in commonest if isinstance(color, tuple) for part in color])
+    whole.quantize(palette=palette, dither=Image.Dither.NONE).save(picture, optimize=True)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from bleuberi.cli import report as command
-from tests.unit.report.report_folders import EVIL, write_evaluation, write_run, write_selection
+from tests.unit.report.report_folders import EVIL, write_evaluation, write_json, write_run, write_selection
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs the Python package playwright")
 pytest.importorskip("vl_convert")
@@ -17,6 +17,9 @@ CHROMIUM = next(
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs a chromium (Debian: apt-get install chromium)")
 PATIENCE = 60_000  # milliseconds: the machine may be busy
 ALL_DRAWN = "() => [...document.querySelectorAll('.plot')].every((plot) => plot.dataset.drawn === 'yes')"
+
+LISTS_FIT = """() => [...document.querySelectorAll("nav, nav .list")].every((one) =>
+    one.scrollWidth <= one.clientWidth && one.getBoundingClientRect().right <= innerWidth)"""
 
 
 @pytest.fixture(scope="module")
@@ -177,3 +180,49 @@ def test_a_pointer_on_a_chart_tells_its_numbers(opened):
     assert page.said == []
     page.locator("details.data summary").first.click()
     assert page.locator("details.data table").first.locator("tbody tr").count() == 20  # 10 bins, pool and picked
+
+
+@pytest.fixture(scope="module")
+def long_page(tmp_path_factory):
+    """A page of nineteen sections."""
+    root = tmp_path_factory.mktemp("long")
+    flag = {"flag": "refusal", "meaning": "it declines", "rows": 3, "share": 0.1, "references": 3, "examples": ["r1"]}
+    for place in range(1, 13):
+        write_json(root / f"checked/a_rather_long_name_of_a_pool_{place:02}/check.json", {"rows": 30, "table": [flag]})
+    write_selection(root / "picked")
+    write_run(root / "one")
+    write_run(root / "two", finished=False)
+    write_evaluation(root / "evaluation")
+    write_evaluation(root / "other")
+    assert command.main([str(root), "--no_figures"]) == 0
+    return root / "report/report.html"
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (390, "light")])
+def test_many_sections_are_listed_reached_and_told(opened, long_page, width, scheme):
+    page = opened(width, scheme)
+    page.goto(long_page.as_uri())
+    page.wait_for_selector("html[data-ready]")
+    folded = width == 390
+    links = page.locator("nav a")
+    assert links.count() == page.locator("section.part").count() + 1 == 20
+    assert links.first.is_visible() is not folded
+    # In its middle, so that charts are drawn above it and below it on the way.
+    for at in (9, 17, 4):
+        if folded:
+            page.locator("nav summary").click()
+        assert page.evaluate(LISTS_FIT)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        links.nth(at).click()
+        assert links.first.is_visible() is not folded
+        page.wait_for_function("(at) => document.querySelectorAll('nav a')[at].hasAttribute('aria-current')", arg=at)
+        page.wait_for_function("(at) => { const top = document.querySelectorAll('section.part')[at - 1]"
+                               ".getBoundingClientRect().top; return top >= 0 && top < 120; }", arg=at)  # fmt: skip
+    assert page.locator("nav a[aria-current]").count() == 1
+    if folded:
+        assert page.locator("nav .here").inner_text() == "checked/a_rather_long_name_of_a_pool_04"
+        page.locator("nav summary").click()
+        assert links.first.is_visible()
+        page.keyboard.press("Escape")
+        assert not links.first.is_visible()
+    assert page.said == []

@@ -19,7 +19,19 @@ ATTRIBUTES = {
     "href",
     "http-equiv",
 }
-ATTRIBUTES |= {"id", "lang", "name", "role", "scope", "tabindex", "type", "data-browser", "data-chart", "data-of"}
+ATTRIBUTES |= {
+    "id",
+    "lang",
+    "name",
+    "open",
+    "role",
+    "scope",
+    "tabindex",
+    "type",
+    "data-browser",
+    "data-chart",
+    "data-of",
+}
 ATTRIBUTES |= {"data-title", "data-value"}
 MARK = "/* the library */"
 

@@ -12,6 +12,7 @@ EXAMPLES = """\
 examples:
   bleuberi report runs/demo                          everything below a folder, on one page
   bleuberi report run_a run_b --output_dir compare   two runs side by side
+  bleuberi report runs/demo --no_texts               a page that can be shared without the data
 
 Shown is what data check, data grpo, train, agreement and evaluate left, also of runs that crashed or still go on."""
 
@@ -21,8 +22,13 @@ def make_parser() -> Parser:
     parser = Parser("bleuberi report", "One self-contained page about data, runs and evaluations.", EXAMPLES)
     add = parser.add_argument
     add("paths", nargs="+", type=Path, metavar="PATH", help="folders to look through, with everything below them")
-    add("--output_dir", type=Path, help="gets report.html, numbers.json and figures/ (the first PATH's report/)")
+    add(
+        "--output_dir",
+        type=Path,
+        help="gets report.html, numbers.json and figures/ (the first PATH's report/ or report_without_texts/)",
+    )
     add("--title", help="the page's heading (the names of the PATHs)")
+    add("--no_texts", action="store_true", help="a page to share: numbers and verdicts, no text or id of the data")
     add("--no_figures", action="store_true", help="write no PNG and SVG files")
     return parser
 
@@ -32,9 +38,15 @@ def main(argv: Sequence[str]) -> int:
     given = make_parser().parse_args(list(argv))
     from bleuberi.report.page.save import write_report
 
-    homes: list[Path] = [path if path.is_dir() else path.parent for path in given.paths]
-    title = given.title or ", ".join(dict.fromkeys(home.resolve().name for home in homes))
-    report = write_report(given.paths, given.output_dir or homes[0] / "report", title, figures=not given.no_figures)
+    first: Path = given.paths[0]
+    folder = (first if first.is_dir() else first.parent) / ("report_without_texts" if given.no_texts else "report")
+    report = write_report(
+        given.paths,
+        given.output_dir or folder,
+        given.title or "",
+        figures=not given.no_figures,
+        texts=not given.no_texts,
+    )
     for section in report.sections:
         say(f"{section.kind} {section.folder}: {section.lead}".replace(" :", ":"))
     for path in report.files:

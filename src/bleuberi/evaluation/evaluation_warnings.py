@@ -35,11 +35,9 @@ def answer_warnings(
             f"The models have different tokenizers ({sides}): scores and words are counted on texts and compare, "
             "but the token limit cuts their answers at different lengths."
         )
-    said += [
-        f"{name} reached the token limit in {share:.0%} of its answers: its scores are those of cut answers."
-        for name, share in cut_share.items()
-        if share >= MUCH_CUT
-    ]
+    cut = ", ".join(f"{name} {share:.0%}" for name, share in cut_share.items() if share >= MUCH_CUT)
+    if cut:
+        said.append(f"Answers that reached the token limit, so that scores are those of cut answers: {cut}.")
     models: dict[str, str] = {}
     for name, identity in answers.identities.items():
         first = models.setdefault(identity.key(), name)

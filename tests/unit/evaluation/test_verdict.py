@@ -164,9 +164,9 @@ def test_what_is_said_of_answers():
     identities = {"a": ModelIdentity("org/m", "commit:1", ""), "b": ModelIdentity("org/m", "commit:1", "")}
     rows = [Example(str(number), "s", [], str(number), "", []) for number in range(40)]
     answers = ModelAnswers(rows, Tally(40, 40), {}, identities)
-    said = answer_warnings(answers, {"a": "one", "b": "two"}, {"a": 0.05, "b": 0.5})
+    said = answer_warnings(answers, {"a": "one", "b": "two"}, {"a": 0.05, "b": 0.5, "c": 0.1})
     assert len(said) == 3
     assert "different tokenizers (a against b)" in said[0]
-    assert said[1].startswith("b reached the token limit in 50%")
+    assert said[1].endswith("scores are those of cut answers: b 50%, c 10%.")
     assert said[2] == "a and b are the same model."
     assert answer_warnings(answers, {"a": "one", "b": None}, {"a": 0.0}) == said[2:]

@@ -15,7 +15,16 @@ from bleuberi.report.page.find import find, short_names
 from bleuberi.report.page.highlight import marked
 from bleuberi.report.page.render import embedded, numbers, render
 from bleuberi.rewards.explanation import explain
-from tests.unit.report.report_folders import BLEU, EVIL, ROUGE, write_evaluation, write_json, write_run, write_selection
+from tests.unit.report.report_folders import (
+    BLEU,
+    EVIL,
+    ROUGE,
+    estimate,
+    write_evaluation,
+    write_json,
+    write_run,
+    write_selection,
+)
 
 pytest.importorskip("vl_convert")
 
@@ -126,6 +135,30 @@ def test_the_largest_differences_come_first(tmp_path):
     ranks = next(chart for chart in evaluation.charts if chart.name == "by_example").spec["data"]["values"]
     assert ranks[0]["id"] == "e29"
     assert "not known" in evaluation.lead  # the interval of one prompt is infinite
+
+
+def test_cut_answers_are_one_note_also_of_older_evaluations(tmp_path):
+    folder = write_evaluation(tmp_path / "evaluation")
+    content = json.loads((folder / "evaluation.json").read_text())
+    old = "{} reached the token limit in {}% of its answers: its scores are those of cut answers."
+    content["warnings"] = ["First.", old.format("base", 66), old.format("grpo@42", 23), "Last.", old.format("sft", 51)]
+    write_json(folder / "evaluation.json", content)
+    told = [notice.text for notice in section(build([tmp_path]), "evaluation").notices]
+    shares = "base 66%, grpo@42 23%, sft 51%"
+    cut = f"Answers that reached the token limit, so that scores are those of cut answers: {shares}."
+    assert told == ["First.", cut, "Last."]
+
+
+def test_a_difference_is_drawn_the_way_the_verdict_tells_it(tmp_path):
+    folder = write_evaluation(tmp_path / "evaluation")
+    content = json.loads((folder / "evaluation.json").read_text())
+    content["comparisons"] = [{"base": "grpo", "other": "sft", "difference": {"bleu": estimate(-0.1, -0.3, 0.1)}}]
+    question = {"question": "Worth it?", "sentence": "So.", "base": "sft", "other": "grpo"}
+    for questions, expected in (([question], ("grpo - sft", 0.1, -0.1, 0.3)), ([], ("sft - grpo", -0.1, -0.3, 0.1))):
+        content["verdict"] = {"questions": questions, "table": [], "unequal": []}
+        write_json(folder / "evaluation.json", content)
+        (row,) = section(build([tmp_path]), "evaluation").charts[0].spec["data"]["values"]
+        assert (row["name"], row["value"], row["low"], row["high"]) == expected
 
 
 def test_every_score_on_the_page_has_its_signature(tmp_path):

@@ -13,13 +13,14 @@ from bleuberi.plain_text import one_line
 from bleuberi.report.page.agreement import agreement_section
 from bleuberi.report.page.evaluation import evaluation_section
 from bleuberi.report.page.evaluations_compared import evaluations_section
-from bleuberi.report.page.find import find, short_names
+from bleuberi.report.page.find import find, names_below, short_names
 from bleuberi.report.page.parts import Browser, Notice, Section
 from bleuberi.report.page.pool_check import pool_check_section
 from bleuberi.report.page.runs_compared import runs_section
 from bleuberi.report.page.selection import selection_section
 from bleuberi.report.page.shape import check_shape
 from bleuberi.report.page.training_run import read_run, run_section
+from bleuberi.report.page.without_texts import without_texts
 
 Builder = Callable[[Path, str, str], Section]
 _BUILDERS: Final[dict[str, Builder]] = {
@@ -34,10 +35,13 @@ _DAMAGE: Final = (ValueError, LookupError, TypeError, AttributeError, OSError, A
 MOST_EXAMPLE_BYTES: Final = 2_800_000  # of a page that stays below 5 MB with its charts and their library
 
 
-def build(paths: Sequence[Path]) -> list[Section]:
-    """The sections in the order of the work: data, training, agreement, evaluation. Errors: `UserError`."""
+def build(paths: Sequence[Path], *, texts: bool = True) -> list[Section]:
+    """The sections in the order of the work: data, training, agreement, evaluation. Errors: `UserError`.
+
+    Without `texts` they can be shown to anybody: `without_texts` tells what that means.
+    """
     found = find(paths)
-    names = short_names(found)
+    names = short_names(found) if texts else names_below(found)
     sections: list[Section] = []
     read: dict[str, list[tuple[Path, str]]] = {}
     for place, one in enumerate(found, start=1):
@@ -56,6 +60,8 @@ def build(paths: Sequence[Path]) -> list[Section]:
     if len(evaluations) > 1:
         id_ = "evaluations-side-by-side"
         sections.append(_made("side by side", id_, "", partial(evaluations_section, evaluations, id_))[0])
+    if not texts:
+        return without_texts(sections, [*paths, *(one.folder for one in found)])
     return _fit(sections)
 
 
@@ -75,8 +81,10 @@ def _made(kind: str, id_: str, name: str, make: Callable[[], Section]) -> tuple[
 
 def _unreadable(kind: str, id_: str, name: str, error: Exception) -> Section:
     what = one_line(f"no {error}" if isinstance(error, KeyError) else str(error), 200)
-    text = f"This folder is half-written or damaged, and could not be read: {what}."
-    return Section(id_, kind, kind.capitalize(), name, "could not be read.", notices=[Notice("warning", text)])
+    said = [f"This folder is half-written or damaged, and could not be read: {why}."
+            for why in (what, type(error).__name__)]  # fmt: skip
+    notice = Notice("warning", said[0], shared=said[1])
+    return Section(id_, kind, kind.capitalize(), name, "could not be read.", notices=[notice])
 
 
 def _fit(sections: list[Section]) -> list[Section]:

@@ -121,7 +121,7 @@ def intervals(values: list[Row], label: str, *, form: str = ".3f", zero_line: fl
     }
     x: Row = {
         "type": "quantitative",
-        "scale": {"zero": False, "nice": True},
+        "scale": {"zero": False, "nice": True, "padding": 10},
         "axis": {"title": label, "tickCount": 4, "grid": True, "format": "~g"},
     }
     color: Row = {"field": "group", "type": "nominal", "scale": colors(groups)}

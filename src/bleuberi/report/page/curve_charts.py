@@ -26,11 +26,16 @@ def lines(
     names = list(dict.fromkeys(row["series"] for row in values))
     values = [row for name in names for row in _smoothed([row for row in values if row["series"] == name])]
     smooth = any("smooth" in row for row in values)
+    if smooth:  # a short series beside long ones is drawn as they are
+        values = [{"smooth": row["value"], **row} for row in values]
     y_scale: Row = {"zero": zero, "nice": True} if domain is None else {"domain": list(domain)}
-    y: Row = {"type": "quantitative", "scale": y_scale, "axis": {"title": label, "format": form, "tickCount": 5}}
+    axis = {"title": label, "format": form.replace("f", "~f"), "tickCount": 5}
+    y: Row = {"type": "quantitative", "scale": y_scale, "axis": axis}
     color: Row = {"field": "series", "type": "nominal", "scale": colors(names)}
     if len(names) == 1:
         color["legend"] = None
+    elif len(names) > len(SERIES):
+        color["legend"] = {"symbolType": "stroke", "symbolSize": 300}
     layers: list[Row] = []
     if any("low" in row for row in values):
         layers.append(
@@ -40,11 +45,16 @@ def lines(
                 "encoding": {"y": {**y, "field": "low"}, "y2": {"field": "high"}},
             }
         )
-    thin = {"type": "line", "strokeWidth": 1 if smooth else 2, "opacity": 0.45 if smooth else 1}
+    thin = {"type": "line", "strokeJoin": "round", "strokeWidth": 1 if smooth else 2, "opacity": 0.45 if smooth else 1}
     points = {} if smooth else {"point": {"filled": True, "size": 26}}
     layers.append({"mark": {**thin, **points}, "encoding": {"y": {**y, "field": "value"}}})
     if smooth:
-        layers.append({"mark": {"type": "line", "strokeWidth": 2.4}, "encoding": {"y": {**y, "field": "smooth"}}})
+        layers.append(
+            {
+                "mark": {"type": "line", "strokeJoin": "round", "strokeWidth": 2.4},
+                "encoding": {"y": {**y, "field": "smooth"}},
+            }
+        )
     for mark in marks:
         layers.append(
             {
@@ -70,8 +80,19 @@ def lines(
                 "scale": {"nice": False, "padding": 6},
             },
             "color": color,
+            **_dashes(names),
         },
     )
+
+
+def _dashes(names: Sequence[str]) -> Row:
+    """Where colours are used twice, dashes tell the lines apart; nothing where they are not."""
+    if len(names) <= len(SERIES):
+        return {}
+    kinds = [[1, 0], [6, 3], [2, 2]]
+    scale = {"domain": list(names), "range": [kinds[place // len(SERIES) % len(kinds)] for place in range(len(names))]}
+    legend = {"symbolType": "stroke", "symbolSize": 300}
+    return {"strokeDash": {"field": "series", "type": "nominal", "scale": scale, "legend": legend}}
 
 
 def _crosshair(names: Sequence[str], form: str) -> Row:

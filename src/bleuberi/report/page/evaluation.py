@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from bleuberi.report.page.charts import intervals
 from bleuberi.report.page.evaluation_browser import difference_chart, evaluation_browser
 from bleuberi.report.page.evaluation_judge import judge_facts, judge_table, verdict_notices, verdict_table
 from bleuberi.report.page.parts import Cell, Chart, Fact, Notice, Section, Table, number, share
 from bleuberi.report.page.reading import Json, estimate, read_lines, read_object
+
+_CUT: Final = re.compile(r"(.+) reached the token limit in (\d+%) of its answers: ")
 
 
 class Result(NamedTuple):
@@ -21,6 +24,12 @@ class Result(NamedTuple):
     groups: list[Json]  # name, mean; the base first
     differences: list[Json]  # base, other, difference
     content: Json
+
+    @property
+    def scores(self) -> list[str]:
+        """The metrics that say how good an answer is; the others are parts of one, or lengths."""
+        roles = {one["name"]: one.get("role", "score") for one in self.content.get("metrics") or []}
+        return [metric for metric in self.metrics if roles.get(metric, "score") == "score"]
 
 
 def read_result(folder: Path) -> Result:
@@ -35,7 +44,19 @@ def read_result(folder: Path) -> Result:
         if model["difference"]
     ]
     signatures = {str(name): str(signature) for name, signature in content["signatures"].items()}
+    asked = {(one.get("other"), one.get("base")) for one in (content.get("verdict") or {}).get("questions") or []}
+    differences = [_turned(one) if (one["base"], one["other"]) in asked else one for one in differences]
     return Result(base, list(signatures), signatures, groups, differences, content)
+
+
+def _turned(comparison: Json) -> Json:
+    """The other way round, as the verdict tells it."""
+    changed = {}
+    for metric, difference in (comparison["difference"] or {}).items():
+        value, low, high = estimate(difference)
+        mirrored = [None if one is None else -one for one in (value, high, low)]
+        changed[metric] = {**difference, **dict(zip(("value", "low", "high"), mirrored, strict=True))}
+    return {"base": comparison["other"], "other": comparison["base"], "difference": changed}
 
 
 def evaluation_section(folder: Path, id_: str, name: str) -> Section:
@@ -48,14 +69,12 @@ def evaluation_section(folder: Path, id_: str, name: str) -> Section:
         "; ".join(_sentence(one, main) for one in to_base)
         or f"{len(result.groups)} model on {content['prompts']:,} prompts"
     )
-    roles = {one["name"]: one.get("role", "score") for one in content.get("metrics") or []}
-    scores = [metric for metric in result.metrics if roles.get(metric, "score") == "score"]
-    charts = [chart for metric in scores for chart in _difference_chart(result, metric)]
+    charts = [chart for metric in result.scores for chart in _difference_chart(result, metric)]
     chart = difference_chart(answers, result.base, main, result.signatures[main])
     if chart:
         charts.insert(1 if charts else 0, chart)
-    charts += [chart for metric in scores for chart in _mean_chart(result, metric)]
-    notices = verdict_notices(content) + [Notice("note", str(text)) for text in content.get("warnings") or []]
+    charts += [chart for metric in result.scores for chart in _mean_chart(result, metric)]
+    notices = verdict_notices(content) + [Notice("note", text) for text in _warnings(content)]
     if damaged:
         notices.append(Notice("note", f"Damaged lines of answers.jsonl that were left out: {damaged}."))
     sampling = content["config"].get("sampling_signature")
@@ -84,6 +103,17 @@ def evaluation_section(folder: Path, id_: str, name: str) -> Section:
     )
 
 
+def _warnings(content: Json) -> list[str]:
+    """As they were written; earlier versions wrote on cut answers once for each model, which is one sentence here."""
+    found = [str(text) for text in content.get("warnings") or []]
+    cut = [(place, match) for place, text in enumerate(found) if (match := _CUT.match(text))]
+    if cut:
+        shares = ", ".join(f"{match[1]} {match[2]}" for _, match in cut)
+        found[cut[0][0]] = f"Answers that reached the token limit, so that scores are those of cut answers: {shares}."
+    merged = {place for place, _ in cut[1:]}
+    return [text for place, text in enumerate(found) if place not in merged]
+
+
 def _sentence(comparison: Json, metric: str) -> str:
     value, low, high = estimate((comparison["difference"] or {}).get(metric))
     if value is None or low is None or high is None:
@@ -102,7 +132,7 @@ def _difference_chart(result: Result, metric: str) -> list[Chart]:
             )
     if not rows:
         return []
-    note = f"paired by prompt, {result.content['prompts']:,} prompts; 95 % intervals; dashed: no difference"
+    note = f"paired over {result.content['prompts']:,} prompts; 95 % intervals; dashed: 0"
     spec = intervals(rows, f"difference of {metric}", form="+.3f", zero_line=0)
     return [Chart(f"differences_{metric}", f"Differences in {metric}", spec, note, result.signatures[metric])]
 

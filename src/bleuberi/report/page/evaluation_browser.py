@@ -33,9 +33,13 @@ def difference_chart(rows: list[Json], base: str, metric: str, signature: str) -
         ]  # fmt: skip
     if not values:
         return None
-    note = "a point a prompt; point at one for its id, and find it below"
     return Chart(
-        "by_example", f"{metric}, example by example", ranked(values, f"difference of {metric}"), note, signature
+        "by_example",
+        f"{metric}, example by example",
+        ranked(values, f"difference of {metric}"),
+        "a point a prompt",
+        signature,
+        words={"id": "prompt"},
     )
 
 
@@ -56,7 +60,8 @@ def evaluation_browser(rows: list[Json], base: str, metric: str, signature: str)
         shown.append(_example(row, names, base, metric))
     columns = [f"{name} - {base}" for name in others] + ([] if others else [base])
     note = f"{len(shown):,} of {len(rows):,} prompts, the largest differences in {metric} first. "
-    note += "Marked: n-grams that answer and references share, as BLEU counts them."
+    note += "Marked: n-grams that answer and references share, as BLEU counts them. "
+    note += "Points of the chart above tell ids to search for."
     return Browser("answers", "Answers, example by example", columns, shown, note, signature)
 
 

@@ -17,9 +17,9 @@ Key = tuple[str, str, str]  # a metric's signature, the prompts, the sampling
 def evaluations_section(folders: Sequence[tuple[Path, str]], id_: str) -> Section:
     """Mean scores of all evaluations by metric; those made in different ways get axes of their own, with the reason."""
     results = [(name, read_result(folder)) for folder, name in folders]
-    metrics = list(dict.fromkeys(metric for _, result in results for metric in result.metrics))
+    metrics = list(dict.fromkeys(metric for _, result in results for metric in result.scores))
     charts: list[Chart] = []
-    notices: list[Notice] = []
+    reasons: dict[str, list[str]] = {}
     for metric in metrics:
         by_key: dict[Key, list[tuple[str, Result]]] = {}
         for name, result in results:
@@ -29,7 +29,11 @@ def evaluations_section(folders: Sequence[tuple[Path, str]], id_: str) -> Sectio
             of = "" if len(by_key) == 1 else f", {place} of {len(by_key)}"
             charts += _chart(f"{metric}_{place}", f"Mean {metric}{of}", metric, key[0], group)
         if len(by_key) > 1:
-            notices.append(Notice("warning", _reason(metric, by_key)))
+            reasons.setdefault(_reason(by_key), []).append(metric)
+    notices = [
+        Notice("warning", f"{', '.join(apart)} {'is' if len(apart) == 1 else 'are'} not drawn on one axis, {reason}")
+        for reason, apart in reasons.items()
+    ]
     return Section(
         id_,
         "side by side",
@@ -48,11 +52,13 @@ def _key(result: Result, metric: str) -> Key:
     return result.signatures[metric], prompts, str(config.get("sampling_signature"))
 
 
-def _reason(metric: str, by_key: dict[Key, list[tuple[str, Result]]]) -> str:
-    reasons = ("signatures", "prompts", "sampling of the answers")
-    differing = [reason for place, reason in enumerate(reasons) if len({key[place] for key in by_key}) > 1]
-    groups = "; ".join(f"{', '.join(name for name, _ in group)}: {key[0]}" for key, group in by_key.items())
-    return f"{metric} is not drawn on one axis, since the {' and '.join(differing)} differ ({groups})."
+def _reason(by_key: dict[Key, list[tuple[str, Result]]]) -> str:
+    """What differs between which evaluations; equal for metrics that are kept apart for the same."""
+    names = ("signatures", "prompts", "sampling of the answers")
+    differing = [name for place, name in enumerate(names) if len({key[place] for key in by_key}) > 1]
+    told = len({key[0] for key in by_key}) > 1
+    groups = [", ".join(name for name, _ in group) + (f": {key[0]}" if told else "") for key, group in by_key.items()]
+    return f"since the {' and '.join(differing)} differ ({'; '.join(groups)})."
 
 
 def _chart(name: str, title: str, metric: str, signature: str, group: Sequence[tuple[str, Result]]) -> list[Chart]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from itertools import count, islice
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -17,7 +18,7 @@ MARKS: Final = {  # file -> kind, in the order of the page
     "evaluation.json": "evaluation",
 }
 _STARTED: Final = "started.json"  # of a run that was killed before its first log entry
-_PASSED_OVER: Final = ("inference_outputs", "scored_outputs", "report")
+_PASSED_OVER: Final = ("inference_outputs", "scored_outputs", "report", "report_without_texts")
 _DEEPEST: Final = 6
 
 
@@ -26,6 +27,7 @@ class Found(NamedTuple):
 
     kind: str
     folder: Path
+    root: Path  # the path that was given
 
 
 def find(paths: Sequence[Path]) -> list[Found]:
@@ -56,9 +58,9 @@ def _below(root: Path) -> Iterator[Found]:
         )  # fmt: skip
         for mark, kind in MARKS.items():
             if mark in files:
-                yield Found(kind, folder)
+                yield Found(kind, folder, root)
         if _STARTED in files and "metrics.jsonl" not in files:
-            yield Found("training run", folder)
+            yield Found("training run", folder, root)
 
 
 def short_names(found: Sequence[Found]) -> dict[Path, str]:
@@ -73,3 +75,24 @@ def short_names(found: Sequence[Found]) -> dict[Path, str]:
                 break
         names[folder] = name
     return names
+
+
+def names_below(found: Sequence[Found]) -> dict[Path, str]:
+    """Folder -> its path below the one that was given, or its own name; nothing of what lies above tells it apart."""
+    names: dict[Path, str] = {}
+    for one in found:
+        folder = one.folder.resolve()
+        if folder in names:
+            continue
+        inner = one.folder.relative_to(one.root).as_posix()
+        name = own_name(folder) if inner == "." else inner
+        numbered = (f"{name} ({number})" for number in count(2))
+        names[folder] = next(each for each in (name, *islice(numbered, len(names))) if each not in names.values())
+    return names
+
+
+def own_name(folder: Path) -> str:
+    """The last name of its path; `~` for a home, whose name is its user's."""
+    whole = folder.resolve()
+    is_home = whole == Path.home().resolve() or whole.parent in (Path("/home"), Path("/Users"))
+    return "~" if is_home else whole.name

@@ -22,6 +22,7 @@ class Notice(NamedTuple):
 
     level: Level
     text: str
+    shared: str | None = None  # said in its place on a page without texts; nothing where it is empty
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class Chart:
     note: str = ""
     signature: str = ""  # how the numbers were made
     wide: bool = False
+    words: dict[str, str] = field(default_factory=dict)  # fields of its table with words of the data -> what they are
 
 
 class Cell(NamedTuple):
@@ -53,6 +55,7 @@ class Table:
     rows: list[list[Cell]]
     note: str = ""
     signature: str = ""
+    words: tuple[str, ...] = ()  # columns with words of the data
 
 
 class Block(NamedTuple):

@@ -36,6 +36,7 @@ def pool_check_section(folder: Path, id_: str, name: str) -> Section:
             for flag, entry in flags.items()
         ],
         note="A row can carry several flags; references counts single references.",
+        words=("for example",),
     )  # fmt: skip
     charts = []
     if found:

@@ -21,10 +21,11 @@ from bleuberi import __version__
 from bleuberi.errors import MissingExtraError
 from bleuberi.plain_text import plain
 from bleuberi.report.page.parts import Section
+from bleuberi.report.page.without_texts import SENTENCE
 
 
-def render(sections: Sequence[Section], title: str) -> str:
-    """The page. Errors: `UserError` where the plotting library or the template library is missing."""
+def render(sections: Sequence[Section], title: str, *, texts: bool = True) -> str:
+    """The page; without `texts` it says that they were left out. Errors: `UserError` where a library is missing."""
     try:
         from jinja2 import Environment
         from markupsafe import Markup
@@ -49,6 +50,7 @@ def render(sections: Sequence[Section], title: str) -> str:
     return template.render(
         title=title,
         sections=sections,
+        groups=_groups(sections),
         policy=Markup(policy.replace('"', "")),
         style=Markup(style),
         library=Markup(library),
@@ -56,7 +58,18 @@ def render(sections: Sequence[Section], title: str) -> str:
         data=Markup(embedded(_payload(sections))),
         made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         version=__version__,
+        left_out="" if texts else SENTENCE,
     )
+
+
+def _groups(sections: Sequence[Section]) -> list[tuple[str, list[Section]]]:
+    """The sections by kind, for the list of them; what stands side by side belongs to what it compares."""
+    groups: list[tuple[str, list[Section]]] = []
+    for section in sections:
+        if not groups or section.kind not in (groups[-1][1][0].kind, "side by side"):
+            groups.append((section.kind, []))
+        groups[-1][1].append(section)
+    return groups
 
 
 @cache
@@ -111,9 +124,12 @@ def numbers(sections: Sequence[Section]) -> dict[str, Any]:
     for section in sections:
         content = asdict(section)
         content.pop("browsers")
+        content["notices"] = [(notice.level, notice.text) for notice in section.notices]
         for chart in content["charts"]:
+            chart.pop("words")
             chart["values"] = chart.pop("spec")["data"]["values"]
         for table in content["tables"]:
+            table.pop("words")
             table["rows"] = [[cell.text if cell.value is None else cell.value for cell in row] for row in table["rows"]]
         found.append(content)
     cleaned: dict[str, Any] = clean({"kind": "report", "bleuberi": __version__, "sections": found})

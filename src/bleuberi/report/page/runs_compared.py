@@ -21,18 +21,18 @@ def runs_section(runs: Sequence[Run], id_: str) -> Section:
         by_signature.setdefault(_signature(run), []).append(run)
     charts: list[Chart] = []
     for place, (signature, group) in enumerate(by_signature.items(), start=1):
-        title = "Reward" if len(by_signature) == 1 else f"Reward {place} of {len(by_signature)}"
-        charts.append(_curves(f"reward_{place}", title, group, "reward", ".3f", signature))
-    for name, title, form in (
-        ("completions/mean_length", "Completion length, tokens", ",.0f"),
-        ("completions/clipped_ratio", "Share of completions cut off", ".0%"),
+        title = "Reward" if len(by_signature) == 1 else f"Reward: {_reward_name(group[0], place)}"
+        charts.append(_curves(f"reward_{place}", title, "reward", group, "reward", ".3f", signature))
+    for name, title, label, form in (
+        ("completions/mean_length", "Completion length", "tokens", ",.0f"),
+        ("completions/clipped_ratio", "Completions cut off", "share of completions", ".0%"),
     ):
         having = [run for run in runs if series(run.entries, name)]
         if having:
-            charts.append(_curves(name.rpartition("/")[2], title, having, name, form, ""))
+            charts.append(_curves(name.rpartition("/")[2], title, label, having, name, form, ""))
     losses = [run for run in runs if run.method == "SFT" and series(run.entries, "loss")]
     if losses:
-        charts.append(_curves("sft_loss", "SFT loss", losses, "loss", ".3f", ""))
+        charts.append(_curves("sft_loss", "SFT loss", "loss, nats a token", losses, "loss", ".3f", ""))
     return Section(
         id_,
         "side by side",
@@ -46,6 +46,10 @@ def runs_section(runs: Sequence[Run], id_: str) -> Section:
         [],
         {run.name: _signature(run) for run in rewarded},
     )
+
+
+def _reward_name(run: Run, place: int) -> str:
+    return " + ".join(run.signatures) or f"unknown, {place}"
 
 
 def _signature(run: Run) -> str:
@@ -71,13 +75,14 @@ def _notices(by_signature: dict[str, list[Run]]) -> list[Notice]:
     return notices
 
 
-def _curves(name: str, title: str, runs: Sequence[Run], metric: str, form: str, signature: str) -> Chart:
+def _curves(name: str, title: str, label: str, runs: Sequence[Run], metric: str, form: str, signature: str) -> Chart:
     values: list[dict[str, Any]] = [
         {"step": step, "series": run.name, "value": value}
         for run in runs
         for step, value in series(run.entries, metric)
     ]
-    return Chart(name, title, lines(values, metric.rpartition("/")[2].replace("_", " "), form=form), "", signature)
+    note = runs[0].name if len(runs) == 1 else ""  # a single line has no legend
+    return Chart(name, title, lines(values, label, form=form), note, signature)
 
 
 def _table(runs: Sequence[Run]) -> Table:

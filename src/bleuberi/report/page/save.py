@@ -8,14 +8,17 @@ from typing import NamedTuple
 
 from bleuberi.artifacts import disk_errors, write_json, write_text
 from bleuberi.columns import safe_name
+from bleuberi.errors import UserError
 from bleuberi.report.page.build import build
 from bleuberi.report.page.chart_style import for_file
-from bleuberi.report.page.parts import Section
+from bleuberi.report.page.find import own_name
+from bleuberi.report.page.parts import Chart, Section
 from bleuberi.report.page.render import clean, numbers, render
 
 PAGE = "report.html"
 NUMBERS = "numbers.json"
 FIGURES = "figures"
+FORMS = ("svg", "png")
 
 
 class Report(NamedTuple):
@@ -26,10 +29,18 @@ class Report(NamedTuple):
     sections: list[Section]
 
 
-def write_report(paths: Sequence[Path], folder: Path, title: str, *, figures: bool = True) -> Report:
-    """The page, its numbers as JSON, and every chart as PNG and SVG. Errors: `UserError`."""
-    sections = build(paths)
-    page = render(sections, title)
+def write_report(
+    paths: Sequence[Path], folder: Path, title: str = "", *, figures: bool = True, texts: bool = True
+) -> Report:
+    """The page, its numbers as JSON, and every chart as PNG and SVG. Errors: `UserError`.
+
+    Without `texts` these hold none of the data; figures of another report in the folder are refused then.
+    """
+    sections = build(paths, texts=texts)
+    if not texts:
+        _refuse_others(folder / FIGURES, sections if figures else [])
+    title = title or ", ".join(dict.fromkeys(own_name(path if path.is_dir() else path.parent) for path in paths))
+    page = render(sections, title, texts=texts)
     write_text(folder / PAGE, page)
     write_json(folder / NUMBERS, numbers(sections))
     files = [folder / PAGE, folder / NUMBERS]
@@ -37,6 +48,21 @@ def write_report(paths: Sequence[Path], folder: Path, title: str, *, figures: bo
         _draw(sections, folder / FIGURES)
         files.append(folder / FIGURES)
     return Report(folder / PAGE, files, sections)
+
+
+def _stem(section: Section, chart: Chart) -> str:
+    return safe_name(f"{section.id}_{chart.name}")
+
+
+def _refuse_others(folder: Path, sections: Sequence[Section]) -> None:
+    """A folder that is going to be shared holds no figures that were drawn with texts."""
+    own = {f"{_stem(section, chart)}.{form}" for section in sections for chart in section.charts for form in FORMS}
+    others = sorted({path.name for path in folder.glob("*")} - own)
+    if others:
+        raise UserError(
+            f"{folder} holds figures of another report, which may show ids: {', '.join(others[:3])}.",
+            "Give another --output_dir, or remove them.",
+        )
 
 
 def _draw(sections: Sequence[Section], folder: Path) -> None:
@@ -47,7 +73,7 @@ def _draw(sections: Sequence[Section], folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for section in sections:
             for chart in section.charts:
-                path = folder / safe_name(f"{section.id}_{chart.name}")
+                path = folder / _stem(section, chart)
                 svg = vegalite_to_svg(clean(for_file(chart.spec)), allowed_base_urls=[])
                 path.with_name(f"{path.name}.svg").write_text(svg, encoding="utf-8")
                 path.with_name(f"{path.name}.png").write_bytes(svg_to_png(svg, scale=2.0))

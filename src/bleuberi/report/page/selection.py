@@ -74,9 +74,7 @@ def _distribution_charts(distributions: Json, signature: str) -> list[Chart]:
             f", picked {middle:.3g}" if middle is not None else ""
         )
         charts.append(
-            Chart(
-                key, title, histogram(values["edges"], counts, axis), f"{note}; the last bar holds all above", signature
-            )
+            Chart(key, title, histogram(values["edges"], counts, axis), f"{note}; last bar: all above", signature)
         )
     return charts
 
@@ -90,7 +88,9 @@ def _mix_chart(key: str, title: str, mix: dict[str, dict[str, int]], kept: int) 
     shown = {kind: (mix[kind]["pool"], mix[kind]["picked"]) for kind in kinds[:_MOST_KINDS]}
     hidden = len(kinds) - len(shown)
     note = f"{len(kinds)} kinds" + (f", the {hidden} smallest not shown" if hidden > 0 else "")
-    return [Chart(key, title, bar_pairs(shown, ("pool", "picked"), (total, kept)), note, wide=len(shown) > _FEW_KINDS)]
+    spec = bar_pairs(shown, ("pool", "picked"), (total, kept))
+    words = {"kind": "source"} if key == "source_mix" else {}
+    return [Chart(key, title, spec, note, wide=len(shown) > _FEW_KINDS, words=words)]
 
 
 def _summary_table(distributions: Json, signature: str) -> Table:
@@ -111,7 +111,8 @@ def _notices(record: Json, no_examples: bool, folder: Path) -> list[Notice]:
     if not record["distributions"]:
         notices.append(Notice("note", "Nothing was scored for this selection, so there are no distributions."))
     if no_examples:
-        notices.append(Notice("note", "No examples lie beside this record: the data set was made by an older version."))
+        text = "No examples lie beside this record: the data set was made by an older version."
+        notices.append(Notice("note", text, shared=""))
     if not (folder / "manifest.json").is_file():
         notices.append(Notice("warning", "This folder has no manifest: the data set was not finished."))
     return notices

@@ -39,7 +39,7 @@ _CURVES: Final = (
     Curves("entropy", "Entropy", "nats a token", {"entropy": "entropy"}),
     Curves("kl", "Divergence from the start", "KL", {"kl": "kl"}),
     Curves("gradient", "Gradient norm", "norm", {"grad_norm": "norm before clipping"}),
-    Curves("accuracy", "Token accuracy", "share", {"mean_token_accuracy": "token accuracy"}, "", ".0%"),
+    Curves("accuracy", "Token accuracy", "share of tokens", {"mean_token_accuracy": "token accuracy"}, "", ".0%"),
     Curves("time", "Time a step", "seconds", {"step_time": "seconds"}),
 )  # fmt: skip
 

@@ -9,6 +9,7 @@ from bleuberi.report.page.completions_browser import completions_browser
 from bleuberi.report.page.parts import Cell, Fact, Notice, Section, Table, number
 from bleuberi.report.page.reading import Json, read_lines, read_object
 from bleuberi.report.page.training_charts import is_number, reward_names, run_charts, series
+from bleuberi.report.page.without_texts import short_paths
 
 
 class Run(NamedTuple):
@@ -67,6 +68,10 @@ def run_section(folder: Path, id_: str, name: str) -> Section:
     start, end = ends(run.entries, "reward")
     if start is not None and end is not None:
         lead += f": reward {start:.3f} at the start, {end:.3f} at the end"
+    elif run.method == "SFT":
+        first, last = ends(run.entries, "loss")
+        if first is not None and last is not None:
+            lead += f": loss {first:.3f} at the start, {last:.3f} at the end"
     if run.warnings:
         lead += f"; {len(run.warnings)} warning{'s' if len(run.warnings) > 1 else ''}"
     facts = [
@@ -76,6 +81,8 @@ def run_section(folder: Path, id_: str, name: str) -> Section:
     ]
     if end is not None:
         facts.append(Fact("reward", f"{end:.3f}", f"first tenth of the steps: {start:.3f}"))
+    if run.config.get("model_name_or_path"):
+        facts.append(Fact("model", short_paths(str(run.config["model_name_or_path"]))))
     if run.manifest.get("rows_used") is not None:
         facts.append(Fact("examples", f"{run.manifest['rows_used']:,}"))
     completions, damaged = read_lines(folder / "completions.jsonl")

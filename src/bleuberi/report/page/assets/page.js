@@ -31,11 +31,45 @@ async function draw(place) {
 const near = new IntersectionObserver((entries) => {
   for (const entry of entries) if (entry.isIntersecting) { near.unobserve(entry.target); draw(entry.target); }
 }, { rootMargin: "600px" });
+// The room that a chart will take, so that nothing moves when it is drawn: with its axis, and two series a line of legend.
+function room(spec) {
+  const color = [spec, ...(spec.layer ?? [])].map((layer) => layer.encoding?.color).find((one) => one?.field);
+  return spec.height + 55 + (color && color.legend !== null ? 15 * Math.ceil(color.scale.domain.length / 2) : 0);
+}
 document.querySelectorAll(".plot").forEach((place) => {
-  place.style.minHeight = data.charts[place.dataset.chart].height + 50 + "px";
+  place.style.minHeight = room(data.charts[place.dataset.chart]) + "px";
   near.observe(place);
 });
 window.addEventListener("beforeprint", () => document.querySelectorAll(".plot").forEach(draw));
+
+// The list of sections: beside the page on a desk, folded above it on a phone; it tells where the reader is.
+const menu = document.querySelector("nav.sections details");
+const links = [...menu.querySelectorAll("a")];
+const parts = links.map((link) => document.querySelector(link.hash));
+const beside = matchMedia("(min-width: 1081px)");
+const fold = () => { menu.open = beside.matches; };
+beside.addEventListener("change", fold);
+fold();
+menu.addEventListener("click", (event) => { if (event.target.closest("a")) fold(); });
+document.addEventListener("click", (event) => { if (!menu.contains(event.target)) fold(); });
+document.addEventListener("keydown", (event) => { if (event.key === "Escape") fold(); });
+function locate() {
+  const passed = parts.filter((part) => part.getBoundingClientRect().top < 120);
+  const at = Math.max(0, parts.indexOf(passed.at(-1)));
+  if (links[at].hasAttribute("aria-current")) return;
+  links.forEach((link, place) => (place === at ? link.setAttribute("aria-current", "true") : link.removeAttribute("aria-current")));
+  menu.querySelector(".here").textContent = at ? links[at].textContent.trim() : "";
+  const list = menu.parentElement;
+  const { top, bottom } = links[at].getBoundingClientRect();
+  if (beside.matches && (top < 40 || bottom > innerHeight - 40)) list.scrollTop += top - innerHeight / 2;
+}
+let waits = false;
+addEventListener("scroll", () => {
+  if (waits) return;
+  waits = true;
+  requestAnimationFrame(() => { waits = false; locate(); });
+}, { passive: true });
+locate();
 
 // The numbers of a chart as a table, for reading closely and for screen readers.
 const shown = (value) => (typeof value === "number" ? String(Number(value.toPrecision(5))) : value ?? "");
