@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from tests.conftest import make_tokenizer
 
 from bleuberi.errors import UserError
 from bleuberi.rewards import Bleu, load_reward
@@ -89,6 +90,28 @@ def test_bertscore_equals_the_package(encoder, layer):
     reward = BertScore(encoder, layer=layer)
     found = reward(responses=[a for a, _ in texts], references=[[b] for _, b in texts])
     assert found == pytest.approx(expected.tolist(), abs=1e-5)
+
+
+def test_bertscore_leaves_out_a_start_token_whose_number_is_0(tmp_path):
+    """RoBERTa's vocabulary begins with its start token."""
+    from tokenizers.processors import TemplateProcessing
+    from transformers import RobertaConfig, RobertaModel
+
+    tokenizer = make_tokenizer(["<s>", "<pad>", "</s>"], "</s>")
+    tokenizer.cls_token, tokenizer.sep_token, tokenizer.pad_token = "<s>", "</s>", "<pad>"
+    assert tokenizer.cls_token_id == 0
+    tokenizer._tokenizer.post_processor = TemplateProcessing(
+        single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", tokenizer.sep_token_id)]
+    )
+    torch.manual_seed(0)
+    config = RobertaConfig(
+        vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64,
+        max_position_embeddings=130, initializer_range=0.5, pad_token_id=tokenizer.pad_token_id,
+    )  # fmt: skip
+    RobertaModel(config).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    (vectors,) = BertScore(str(tmp_path))._vectors([SAYS])
+    assert vectors[:, -1].tolist() == [0.0] + [1.0] * (len(vectors) - 2) + [0.0]
 
 
 def test_bertscore_takes_a_folder_without_a_length_limit(encoder, tmp_path):
@@ -173,6 +196,17 @@ def test_reward_model_uses_the_chat_template_and_sees_the_end_of_long_texts(clas
     )
     first, second = reward(prompts=["q", "q"], responses=["so " * 500 + end for end in ("yes", "never")])
     assert first != second
+
+
+@pytest.mark.parametrize("prompt", ["", "Hello?", "Tell me more. " * 60])
+def test_a_reward_model_without_a_template_sees_the_end_of_long_texts_too(classifier, prompt):
+    reward = RewardModel(str(classifier))
+    ends = ["so " * 500 + end for end in ("yes", "never")]
+    first, second = reward(prompts=[prompt] * 2, responses=ends)
+    assert first != second
+    assert reward(prompts=[""], responses=ends[:1]) == [pytest.approx(first, abs=1e-4)]  # it leaves no room
+    tails = reward(prompts=["so " * 500 + end for end in ("yes?", "never?")], responses=[SAYS] * 2)
+    assert tails[0] != tails[1]
 
 
 def test_a_classifier_with_two_outputs_is_refused(classifier, tmp_path):
