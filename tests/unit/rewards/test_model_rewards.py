@@ -265,6 +265,8 @@ def server():
             made.bodies.append(body)
             answer = made.answers.pop(0) if made.answers else {"rewards": [len(body["messages"][1]["content"])]}
             self.send_response(answer if isinstance(answer, int) else 200)
+            if answer == "cut":
+                self.send_header("Content-Length", "1000")
             self.end_headers()
             if not isinstance(answer, int):
                 self.wfile.write(json.dumps(answer).encode())
@@ -309,6 +311,15 @@ def test_a_served_model_is_asked_again_and_given_up_in_the_end(server):
         server.answers.append(bad)
         with pytest.raises(UserError, match="without one number"):
             reward(prompts=["q"], responses=["r"])
+
+
+def test_a_server_that_goes_away_within_its_answer_is_asked_again(server):
+    reward = ServedRewardModel(server.url, retries=1, wait_seconds=0.001)
+    server.answers += ["cut"]
+    assert reward(prompts=["q"], responses=["four"]) == [4.0]
+    server.answers += ["cut"] * 2
+    with pytest.raises(UserError, match="2 attempts: IncompleteRead"):
+        reward(prompts=["q"], responses=["four"])
 
 
 def test_a_server_that_is_not_there_or_never_answers():
