@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Iterator
@@ -76,9 +77,15 @@ def read_samples(path: Path, model: str | None) -> MadeSamples:
 
 
 def _sampling_without_seed(value: object) -> str | None:
-    """The settings in one spelling. Samples differ in their seeds by nature."""
+    """The settings in one spelling: as JSON where the file has them so, also within a text, else as they stand.
+
+    Samples differ in their seeds by nature.
+    """
     if value is None or value == "":
         return None
+    if isinstance(value, str) and value.lstrip().startswith("{"):
+        with contextlib.suppress(ValueError):  # e.g. a dictionary as Python prints it
+            value = json.loads(value)
     if isinstance(value, dict):
         return json.dumps({key: item for key, item in value.items() if key != "seed"}, sort_keys=True)
     return re.sub(r"\|seed:\d+", "", str(value))
