@@ -13,8 +13,6 @@ from bleuberi import columns
 from bleuberi.data.tables import RawRow, read_rows_or_csv
 from bleuberi.errors import UserError
 
-TEXT_COLUMNS = ("output", "response", "model_output", "generated_text", "text")
-
 
 class MadeOutputs(NamedTuple):
     """Texts by id, and how many further texts for the same ids were left aside."""
@@ -98,11 +96,11 @@ def _output_rows(path: Path, model: str | None) -> Iterator[tuple[str, str, RawR
     models: dict[str, None] = {}
     found_any = False
     for raw in read_rows_or_csv(path):
-        text_column = next((name for name in TEXT_COLUMNS if name in raw.values), None)
+        text_column = next((name for name in columns.TEXT_COLUMNS if name in raw.values), None)
         if columns.ID not in raw.values or text_column is None:
             raise UserError(
                 f"{raw.place} lacks `id` or the text; its columns are: {', '.join(map(str, raw.values))}.",
-                f"Name the columns `id` and `response` (or {', '.join(TEXT_COLUMNS)}).",
+                f"Name the columns `id` and `response` (or {', '.join(columns.TEXT_COLUMNS)}).",
             )
         owner = raw.values.get("model")
         if owner is not None:
