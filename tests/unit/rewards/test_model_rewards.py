@@ -2,8 +2,11 @@
 
 import json
 import math
+import os
 import pickle
 import shutil
+import subprocess
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -126,6 +129,29 @@ def test_bertscore_takes_a_folder_without_a_length_limit(encoder, tmp_path):
     assert score(BertScore(str(folder)), "word " * 2000, [SAYS]) < score(BertScore(str(folder)), MEANS, [SAYS])
 
 
+def test_a_hub_models_pooling_is_its_own_and_its_commit_is_asked_once(encoder, tmp_path, monkeypatch):
+    """A model in the hub's cache, as a download leaves it."""
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    place = tmp_path / "models--some--encoder"
+    shutil.copytree(encoder, place / "snapshots" / commit)
+    (place / "refs").mkdir()
+    (place / "refs/main").write_text(commit)
+    (place / "snapshots" / commit / "1_Pooling").mkdir(exist_ok=True)
+    (place / "snapshots" / commit / "1_Pooling/config.json").write_text('{"pooling_mode_cls_token": true}')
+    (place / "snapshots" / commit / "sentence_bert_config.json").write_text('{"max_seq_length": 77}')
+    code = (
+        "from unittest import mock\n"
+        "from bleuberi.rewards import encoder, load_reward\n"
+        "reward = load_reward('emb:some/encoder')\n"
+        "with mock.patch.object(encoder, 'load_config', wraps=encoder.load_config) as asked:\n"
+        "    print(reward.signature(), reward.signature() == reward.signature(), asked.call_count)"
+    )
+    environment = {**os.environ, "HF_HUB_CACHE": str(tmp_path), "HF_HUB_OFFLINE": "1"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    assert done.stdout.split()[0] == "emb|cosine|model:some/encoder@0123456789ab|pool:cls|max:77|ref:best|v:1"
+    assert done.stdout.split()[1:] == ["True", "1"]
+
+
 def test_reference_vectors_are_kept_within_their_bound(encoder):
     reward = Embedding(encoder)
     score(reward, SAYS, [MEANS, OTHER])
@@ -146,7 +172,8 @@ def test_reference_vectors_are_kept_within_their_bound(encoder):
     assert made.count("0") == 2
 
 
-def test_signatures_follow_the_weights(classifier, tmp_path):
+@pytest.mark.parametrize("place", [-5, 2 << 20])  # at the end, and in the middle
+def test_signatures_follow_the_weights(classifier, tmp_path, place):
     twin = tmp_path / "twin"
     shutil.copytree(classifier, twin)
     first = model_identity(str(twin)).partition("@")[2]
@@ -154,7 +181,7 @@ def test_signatures_follow_the_weights(classifier, tmp_path):
     changed = tmp_path / "changed"
     shutil.copytree(classifier, changed)
     weights = bytearray((changed / "model.safetensors").read_bytes())
-    weights[-5] ^= 1
+    weights[place] ^= 1
     (changed / "model.safetensors").write_bytes(weights)
     assert model_identity(str(changed)).partition("@")[2] != first
     assert RewardModel(str(twin)).signature() != RewardModel(str(changed)).signature()
