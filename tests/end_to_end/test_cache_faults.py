@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from bleuberi.artifacts import read_shard
+from bleuberi.artifacts import shard_body
 from bleuberi.cli import create_training_data
 from bleuberi.errors import UserError
 from bleuberi.generation.answer_store import JOURNAL, AnswerStore, journal_line, shard_paths, to_row
@@ -133,7 +133,7 @@ def test_answers_that_came_one_by_one_outlive_the_run(tmp_path):
     assert engine.answered_now == 20
     assert {row: output.text for row, output in found.items()} == answers
     assert not (engine.folder(SAMPLING) / JOURNAL).exists()
-    assert sum(len(read_shard(path) or []) for path in shard_paths(engine.folder(SAMPLING))) == 50
+    assert sum(len((shard_body(path) or b"").splitlines()) for path in shard_paths(engine.folder(SAMPLING))) == 50
 
 
 def test_a_second_writer_is_told_and_leaves_the_first_alone(tmp_path):
@@ -176,7 +176,7 @@ def test_a_damaged_shard_is_set_aside_and_its_rows_made_again(tmp_path, harm, ca
     victim, *others = shard_paths(engine.folder(SAMPLING))
     untouched = {path: path.read_bytes() for path in others}
     good = victim.read_bytes()
-    lost = len(read_shard(victim) or [])
+    lost = len((shard_body(victim) or b"").splitlines())
     spot = len(good) // 3
     victim.write_bytes(
         {
@@ -222,7 +222,7 @@ def test_a_full_disk_is_a_clear_error_and_the_cache_stays_good(small_disk, monke
     assert "the same command goes on" in caught.value.cure
     folder = canned_engine(small_disk, 0).folder(SAMPLING)
     for path in shard_paths(folder):
-        assert read_shard(path), "a shard was left half-written"
+        assert shard_body(path), "a shard was left half-written"
     subprocess.run(["mount", "-o", "remount,size=16m", str(small_disk)], check=True)
     again = canned_engine(small_disk, 400, text)
     assert [output.text for output in again.answer(asked, SAMPLING).values()] == [text(n) for n in range(400)]

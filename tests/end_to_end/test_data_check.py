@@ -111,6 +111,25 @@ def test_held_out_rows_keep_near_duplicates_on_one_side(dirty_pool, tmp_path):
         assert any({"copy", lines(dirty_pool)[0]["id"]} <= side for side in sides)
 
 
+def test_dates_and_bytes_of_a_parquet_pool_become_texts(tmp_path):
+    import datetime
+
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    table = {"id": ["a", "b", "c"], "prompt": ["One?", "Two?", "Three?"], "ref_output_gold": ["1 it is", "2", "3"],
+             "made": [datetime.date(2026, 1, day) for day in (1, 2, 3)], "raw": [b"x", b"y", b"z"]}  # fmt: skip
+    pq.write_table(pa.table(table), tmp_path / "pool.parquet")
+    data_check.main([str(tmp_path / "pool.parquet"), "--held_out", "1", "--output_dir", str(tmp_path / "out")])
+    kept = [row for name in ("train", "held_out") for row in lines(tmp_path / f"out/{name}.jsonl")]
+    assert sorted(row["made"] for row in kept) == ["2026-01-01", "2026-01-02", "2026-01-03"]
+
+
+def test_turns_that_are_none_are_told_of_test_prompts(dirty_pool, tmp_path, capsys):
+    against = tmp_path / "against.jsonl"
+    against.write_text(json.dumps({"messages": ["What?"]}) + "\n")
+    assert run(data_check.main, [str(dirty_pool), "--against", str(against)]) == 2
+    assert "against.jsonl, line 1 has neither a `prompt` nor a user's turn" in capsys.readouterr().err
+
+
 def test_length_flags_and_disagreement(tmp_path):
     same = "the copper bridge over the quiet northern river was built in the winter of that year"
     rows = [

@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
@@ -19,7 +20,7 @@ from bleuberi.artifacts import (
     json_hash,
     make_manifest,
     read_manifest,
-    read_shard,
+    shard_body,
     write_json,
     write_shard,
     write_text,
@@ -104,6 +105,32 @@ def test_files_that_killed_runs_left_are_cleared(tmp_path):
     assert (tmp_path / "rows.jsonl").read_text() == "slow"
 
 
+def test_many_may_write_one_file_at_once(tmp_path):
+    def write(number):
+        for _ in range(200):
+            write_text(tmp_path / "file", f"{number}")
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, range(4)))
+    assert names(tmp_path) == ["file"]
+
+
+def test_a_folder_that_a_kill_moved_out_of_the_way_comes_back(tmp_path):
+    retired = tmp_path / ".data.abcd1234.partial"
+    write_text(retired / "old/rows", "old")
+    with pytest.raises(TroubleError):
+        half_a_folder(tmp_path / "data")
+    assert names(tmp_path) == ["data"]
+    assert (tmp_path / "data/rows").read_text() == "old"
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError(2, "No such file", "/elsewhere/font"), ConnectionResetError(104)])
+def test_trouble_elsewhere_is_not_said_to_be_the_folders(tmp_path, error):
+    with pytest.raises(type(error)), fresh_folder(tmp_path / "data"):
+        raise error
+    assert names(tmp_path) == []
+
+
 def test_results_are_as_open_as_other_files(tmp_path):
     before = os.umask(0o022)
     try:
@@ -129,7 +156,7 @@ def test_trouble_with_the_disk_is_told_in_two_lines(tmp_path):
 def test_shards_give_back_what_went_in(tmp_path_factory, rows):
     path = tmp_path_factory.mktemp("shards") / "s.jsonl"
     write_shard(path, rows)
-    assert read_shard(path) == rows
+    assert [json.loads(line) for line in shard_body(path).splitlines()] == rows
 
 
 @pytest.mark.parametrize(
@@ -147,7 +174,7 @@ def test_a_damaged_shard_is_set_aside(tmp_path, damage):
     path = tmp_path / "s.jsonl"
     write_shard(path, [{"key": "a", "text": "one"}, {"key": "b", "text": "two"}])
     path.write_bytes(damage(path.read_bytes()))
-    assert read_shard(path) is None
+    assert shard_body(path) is None
     assert names(tmp_path) == ["s.jsonl.damaged"]
 
 

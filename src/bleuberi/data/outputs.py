@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Iterator
@@ -11,8 +12,6 @@ from typing import NamedTuple
 from bleuberi import columns
 from bleuberi.data.tables import RawRow, read_rows_or_csv
 from bleuberi.errors import UserError
-
-TEXT_COLUMNS = ("output", "response", "model_output", "generated_text", "text")
 
 
 class MadeOutputs(NamedTuple):
@@ -76,9 +75,15 @@ def read_samples(path: Path, model: str | None) -> MadeSamples:
 
 
 def _sampling_without_seed(value: object) -> str | None:
-    """The settings in one spelling. Samples differ in their seeds by nature."""
+    """The settings in one spelling: as JSON where the file has them so, also within a text, else as they stand.
+
+    Samples differ in their seeds by nature.
+    """
     if value is None or value == "":
         return None
+    if isinstance(value, str) and value.lstrip().startswith("{"):
+        with contextlib.suppress(ValueError):  # e.g. a dictionary as Python prints it
+            value = json.loads(value)
     if isinstance(value, dict):
         return json.dumps({key: item for key, item in value.items() if key != "seed"}, sort_keys=True)
     return re.sub(r"\|seed:\d+", "", str(value))
@@ -91,11 +96,11 @@ def _output_rows(path: Path, model: str | None) -> Iterator[tuple[str, str, RawR
     models: dict[str, None] = {}
     found_any = False
     for raw in read_rows_or_csv(path):
-        text_column = next((name for name in TEXT_COLUMNS if name in raw.values), None)
+        text_column = next((name for name in columns.TEXT_COLUMNS if name in raw.values), None)
         if columns.ID not in raw.values or text_column is None:
             raise UserError(
                 f"{raw.place} lacks `id` or the text; its columns are: {', '.join(map(str, raw.values))}.",
-                f"Name the columns `id` and `response` (or {', '.join(TEXT_COLUMNS)}).",
+                f"Name the columns `id` and `response` (or {', '.join(columns.TEXT_COLUMNS)}).",
             )
         owner = raw.values.get("model")
         if owner is not None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import bleuberi
+from bleuberi.artifacts import file_hash, write_json
 from bleuberi.errors import UserError
 from bleuberi.evaluation.agreement import Sureness, analyse
 from bleuberi.evaluation.agreement_mixes import logistic_mix, parts_of_mix, z_mean
@@ -169,26 +167,15 @@ def _curves(
 
 def write_result(document: Mapping[str, object], output_dir: Path) -> Path:
     """Write `agreement.json` whole or not at all. Numbers that are not finite become null."""
-    try:
-        output_dir.mkdir(parents=True, exist_ok=True)
-        path = output_dir / RESULT_FILE
-        beside = path.with_suffix(".json.partial")
-        beside.write_text(json.dumps(_finite(document), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        os.replace(beside, path)
-    except OSError as error:
-        raise UserError(
-            f"{output_dir} cannot be written: {error}", "Give --output_dir a writable directory."
-        ) from error
+    path = output_dir / RESULT_FILE
+    write_json(path, _finite(document))
     return path
 
 
 def fingerprint(source: str) -> dict[str, str | None]:
     """A source's name and, for a file, the hash of its bytes."""
     path = Path(source).expanduser()
-    if not path.is_file():
-        return {"source": source, "sha256": None}
-    with path.open("rb") as file:
-        return {"source": source, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+    return {"source": source, "sha256": file_hash(path) if path.is_file() else None}
 
 
 def _tally(tally: Tally) -> dict[str, object]:

@@ -6,13 +6,14 @@ over models (would other models be ranked so?), and over both at once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bleuberi.errors import UserError
 from bleuberi.evaluation.agreement import Sureness
 from bleuberi.evaluation.agreement_scores import TIE_TOLERANCE, FloatArray
 from bleuberi.statistics import (
@@ -82,7 +83,7 @@ def correlations(
         value = float(statistic(observed, labels)[0])
         found[name] = {}
         for over in OVER:
-            values = statistic(np.nan_to_num(drawn[over][0]), drawn[over][1])
+            values = _of_whole_rows(statistic, *drawn[over])
             low, high = replicate_interval(values, sureness.confidence, clusters[over])
             method = (
                 f"{name}; bootstrap over {'prompts and systems' if over == 'both' else over}, "
@@ -93,6 +94,17 @@ def correlations(
             if over == "both":
                 replicates[name] = values
     return found, replicates
+
+
+def _of_whole_rows(
+    statistic: Callable[[FloatArray, FloatArray], FloatArray],
+    means: FloatArray,  # B x S
+    labels: FloatArray,  # B x S, or 1 x S
+) -> FloatArray:  # B
+    """The statistic of each resample; NaN where it drew no answer of some model, which has no mean to rank then."""
+    whole = np.asarray(np.isfinite(means).all(axis=1))
+    values = statistic(np.where(whole[:, None], means, 0.0), labels)
+    return np.where(whole, values, np.nan)
 
 
 def compare(
@@ -176,6 +188,11 @@ def check_order(
     """Whether models come in an expected order, lowest first: every step, and the whole order, on shared prompts."""
     matrix = one.matrix[:, list(places)]
     matrix = matrix[np.isfinite(matrix).all(axis=1)]
+    if not len(matrix):
+        raise UserError(
+            f"No prompt was answered by all of {', '.join(names)}, so {one.name} cannot put them in order.",
+            "Name models that share prompts with --expect_order.",
+        )
     means = resampled_means(matrix, resamples=sureness.resamples, seed=sureness.seed)
     rising = np.diff(means.replicates, axis=1) > 0
     return {

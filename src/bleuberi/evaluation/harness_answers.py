@@ -5,13 +5,12 @@ A later turn is asked behind the model's own earlier answers, so turns go one af
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bleuberi.artifacts import MANIFEST, file_hash, make_manifest, write_json, write_text
+from bleuberi.artifacts import MANIFEST, file_hash, make_manifest, readable_json, write_json, write_text
 from bleuberi.columns import safe_name
 from bleuberi.data.tables import read_rows
 from bleuberi.errors import UserError
@@ -43,6 +42,8 @@ class HarnessConfig:
 def write_harness_answers(config: HarnessConfig) -> list[Path]:
     """Answer and write one file a model, below the output folder as the harness lays them. Errors: `UserError`."""
     harness = find_harness(config.harness)
+    limit = harness.max_new_tokens if config.max_new_tokens is None else config.max_new_tokens
+    Sampling(max_new_tokens=limit).check()
     questions = [harness.read(raw) for raw in read_rows(config.questions)]
     if not questions or len({question.id for question in questions}) < len(questions):
         raise UserError(f"{config.questions} has no questions, or one twice.", "Give the harness's own question file.")
@@ -53,7 +54,6 @@ def write_harness_answers(config: HarnessConfig) -> list[Path]:
     engines = {
         entry.name: cached_engine(entry.model, config.engine, cache, config.engine_options) for entry in config.models
     }
-    limit = config.max_new_tokens or harness.max_new_tokens
     files: list[Path] = []
     empty: dict[str, int] = {}
     for name in names:
@@ -101,6 +101,6 @@ def _write(
 ) -> None:
     rows = [harness.write(model, question, answers[question.id]) for question in questions]
     if path.suffix == ".jsonl":
-        write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+        write_text(path, "".join(readable_json(row) + "\n" for row in rows))
     else:
         write_json(path, rows)

@@ -144,11 +144,11 @@ def _alpaca(files: Sequence[Path]) -> list[dict[str, Any]]:
                 raise _unlike(raw, "the model's name and win_rate: give leaderboard.csv")
             for measure, error in (("win_rate", "standard_error"), ("length_controlled_winrate", "lc_standard_error")):
                 if row.get(measure) not in (None, ""):
-                    value, spread = _number(raw, measure), _optional(row, error)
+                    value, spread = _number(raw, measure), _optional(raw, error)
                     bounds = (None, None) if spread is None else (value - 1.96 * spread, value + 1.96 * spread)
                     scores.append(
                         {"model": model, "measure": measure, "unit": "%", "score": value, "low": bounds[0],
-                         "high": bounds[1], "n": int(_optional(row, "n_total") or 0), "n_clusters": None,
+                         "high": bounds[1], "n": int(_optional(raw, "n_total") or 0), "n_clusters": None,
                          "method": "the leaderboard's own standard error, normal 95 %"}
                     )  # fmt: skip
     return scores
@@ -175,14 +175,16 @@ def _text(raw: RawRow, name: str) -> str:
 
 def _number(raw: RawRow, name: str) -> float:
     try:
-        return float(str(raw.values.get(name)))
-    except ValueError as error:
-        raise _unlike(raw, f"a number in `{name}`") from error
+        number = float(str(raw.values.get(name)))
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise _unlike(raw, f"a number in `{name}`")
+    return number
 
 
-def _optional(row: Mapping[str, Any], name: str) -> float | None:
-    value = row.get(name)
-    return float(value) if value not in (None, "") else None
+def _optional(raw: RawRow, name: str) -> float | None:
+    return _number(raw, name) if raw.values.get(name) not in (None, "") else None
 
 
 def _unlike(raw: RawRow, what: str) -> UserError:

@@ -11,6 +11,7 @@ from itertools import combinations, product
 from typing import Any, Final, NamedTuple
 
 from bleuberi.evaluation.model_facts import TrainingFacts, same_model
+from bleuberi.rewards import Bleu
 
 YES: Final = "yes"
 NO: Final = "no"
@@ -33,8 +34,8 @@ class TrainedGroup(NamedTuple):
             return ROLE_OTHER
         if self.facts.method == "sft":
             return "sft"
-        plain = [signature.startswith("bleu|") for signature in self.facts.rewards]
-        return "grpo_bleu" if plain == [True] else "grpo_other"
+        # A repaired BLEU, or one on answers between tags, is another reward.
+        return "grpo_bleu" if self.facts.rewards == (Bleu().signature(),) else "grpo_other"
 
     @property
     def label(self) -> str:

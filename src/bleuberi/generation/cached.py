@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bleuberi.artifacts import content_hash, folder_lock, json_hash, read_shard, write_json
+from bleuberi.artifacts import content_hash, folder_lock, json_hash, write_json
 from bleuberi.columns import model_short_name
 from bleuberi.errors import UserError
-from bleuberi.generation.answer_store import AnswerStore, in_batches, shard_paths, to_output
+from bleuberi.generation.answer_store import AnswerStore, in_batches
 from bleuberi.generation.base import (
     AnyEngine,
     Engine,
@@ -232,19 +232,6 @@ def prompt_key(conversation: Conversation) -> str:
 def row_seed(sampling: Sampling, key: str) -> int:
     """The seed of one row of a stream: it hangs on the question alone, not on its neighbours. Below 2^31."""
     return int(content_hash(str(sampling.seed), key)[:8], 16) >> 1
-
-
-def read_answers(folder: Path) -> dict[str, Output]:
-    """All answers in a cache folder by prompt key, in memory. Damaged shards are set aside and said."""
-    known: dict[str, Output] = {}
-    for path in shard_paths(folder):
-        rows = read_shard(path)
-        if rows is None:
-            log.warning("The shard %s was damaged; it is set aside and its rows are made again.", path)
-            continue
-        for row in rows:
-            known.setdefault(row["key"], to_output(row))
-    return known
 
 
 def _count(conversations: Iterable[Conversation], store: AnswerStore) -> tuple[int, int]:

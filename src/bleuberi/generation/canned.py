@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from bleuberi.artifacts import content_hash, file_hash
+from bleuberi.columns import TEXT_COLUMNS
 from bleuberi.errors import UserError
 from bleuberi.generation.answer_store import in_batches
 from bleuberi.generation.base import Output, Request, Sampling
@@ -18,7 +19,6 @@ from bleuberi.generation.key_index import KeyIndex, Place
 
 _ROWS_AT_ONCE: Final = 1024
 _NAMES = ("id", "prompt")
-_TEXTS = ("response", "output", "model_output", "generated_text", "text")
 
 
 class CannedEngine:
@@ -58,7 +58,7 @@ class CannedFileEngine:
                     raise _no_answer(conversation.id)
                 stream.seek(place.offset)
                 row = json.loads(stream.readline())
-                text = next(str(row[name]) for name in _TEXTS if name in row)
+                text = next(row[name] for name in TEXT_COLUMNS if name in row)
                 yield request, Output(text, "stop", len(text.split()))
 
 
@@ -73,7 +73,7 @@ def _named_places(path: Path, stream: BinaryIO) -> Iterator[tuple[str, Place]]:
     """Under each name of each row (its id, its prompt) where its line begins."""
     offset = 0
     for number, line in enumerate(stream, 1):
-        row = _row(path, number, line)
+        row = _row(path, number, line) if line.strip() else {}
         for name in _NAMES:
             if name in row:
                 yield content_hash(name, str(row[name])), Place(0, offset)
@@ -85,9 +85,10 @@ def _row(path: Path, number: int, line: bytes) -> dict[str, Any]:
         row = json.loads(line)
     except ValueError as error:
         raise UserError(f"{path.name}, line {number} is not valid JSON: {error}", "Mend that line.") from error
-    if not isinstance(row, dict) or not any(n in row for n in _NAMES) or not any(n in row for n in _TEXTS):
+    text = next((row[name] for name in TEXT_COLUMNS if name in row), None) if isinstance(row, dict) else None
+    if not isinstance(row, dict) or not isinstance(text, str) or not any(name in row for name in _NAMES):
         raise UserError(
-            f"{path.name}, line {number} lacks `id` (or `prompt`) or `response`.",
+            f"{path.name}, line {number} lacks `id` (or `prompt`) or `response`, a text.",
             'Write each answer as {"id": "...", "response": "..."}.',
         )
     return row

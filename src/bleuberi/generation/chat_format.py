@@ -17,12 +17,11 @@ log = logging.getLogger(__name__)
 
 
 class Family(NamedTuple):
-    """A chat format: its name, the tokens that a vocabulary of that family has, its template and end of turn."""
+    """A chat format: its name, the tokens that a vocabulary of that family has, and its template."""
 
     name: str
     tokens: tuple[str, ...]
     template: str
-    end_of_turn: str
 
 
 _CHATML: Final = (
@@ -44,9 +43,9 @@ _OLMO: Final = (
 FAMILIES: Final = (
     # First, since newer OLMo vocabularies carry ChatML's tokens too, though the models were never shown them.
     # OLMo writes its roles in plain text; what tells its vocabulary is the placeholder its data set put for numbers.
-    Family("OLMo (Tulu format)", ("<|endoftext|>", "|||PHONE_NUMBER|||"), _OLMO, "<|endoftext|>"),
-    Family("ChatML (Qwen, SmolLM)", ("<|im_start|>", "<|im_end|>"), _CHATML, "<|im_end|>"),
-    Family("Llama 3", ("<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"), _LLAMA_3, "<|eot_id|>"),
+    Family("OLMo (Tulu format)", ("<|endoftext|>", "|||PHONE_NUMBER|||"), _OLMO),
+    Family("ChatML (Qwen, SmolLM)", ("<|im_start|>", "<|im_end|>"), _CHATML),
+    Family("Llama 3", ("<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"), _LLAMA_3),
 )
 _PROBE: Final = "qzx"
 """A harmless answer whose end is found again in a rendered conversation."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from typing import Any, Final
 
 from bleuberi import columns
 from bleuberi.data.pool import pool_name, read_questions
+from bleuberi.data.text_checks import is_refusal
 from bleuberi.errors import UserError
 from bleuberi.generation import EngineOptions, cached_engine, check_engine
 from bleuberi.generation.base import Output, Sampling
@@ -27,11 +27,6 @@ from bleuberi.records import Conversation
 log = logging.getLogger(__name__)
 
 FLAG_PREFIX: Final = "ref_flag_"
-_REFUSAL: Final = re.compile(
-    r"(i['’]m sorry|i am sorry|sorry|i apologi[sz]e|as an ai|unfortunately)\b.{0,80}\b(can['’]t|cannot|unable|not able)"
-    r"|i (can['’]t|cannot|am unable to|am not able to|won['’]t) (help|assist|provide|fulfill|comply|do that|answer)",
-    re.IGNORECASE | re.DOTALL,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +129,7 @@ def flag_of(output: Output) -> str | None:
         return "truncated"
     if not output.text.strip():
         return "empty"
-    return "reads like a refusal" if _REFUSAL.match(output.text.lstrip()) else None
+    return "reads like a refusal" if is_refusal(output.text) else None
 
 
 def _check_pool(config: ReferencesConfig) -> str:

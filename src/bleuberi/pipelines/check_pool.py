@@ -127,7 +127,9 @@ def _test_prompts(source: str) -> list[str]:
     for raw in read_rows(source):
         prompt, turns = raw.values.get(PROMPT), raw.values.get(MESSAGES)
         if not isinstance(prompt, str) and isinstance(turns, list):
-            prompt = "\n".join(str(turn.get("content")) for turn in turns if turn.get("role") == "user")
+            prompt = "\n".join(
+                str(turn.get("content")) for turn in turns if isinstance(turn, dict) and turn.get("role") == "user"
+            )
         if not isinstance(prompt, str) or not prompt.strip():
             raise UserError(f"{raw.place} has neither a `prompt` nor a user's turn.", "Name the column `prompt`.")
         prompts.append(prompt)
@@ -251,7 +253,8 @@ def _write_pools(folder: Path, source: str, file_of: Mapping[str, str]) -> None:
         for raw in read_rows(source):
             name = file_of.get(str(raw.values[ID]))
             if name is not None:
-                streams[name].write(json.dumps(raw.values, ensure_ascii=True) + "\n")
+                # Dates and bytes of a Parquet pool become texts.
+                streams[name].write(json.dumps(raw.values, ensure_ascii=True, default=str) + "\n")
     finally:
         for stream in streams.values():
             stream.close()

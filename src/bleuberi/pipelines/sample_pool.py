@@ -86,11 +86,13 @@ def samples_from_model(
 
 def _differing(told: str, sampling: Sampling) -> str:
     """In which settings a file's samples differ from the ones asked for, as far as they have the same names."""
-    if not told.startswith("{"):
-        return ""
+    try:
+        settings = json.loads(told)
+    except ValueError:
+        return ""  # in words of its own
     asked = sampling.settings()
     return ", ".join(
         f"{name} {value}, not {asked[name]}"
-        for name, value in json.loads(told).items()
+        for name, value in (settings.items() if isinstance(settings, dict) else ())
         if name in asked and value != asked[name]
     )

@@ -9,9 +9,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import TypeGuard
 
-from bleuberi.artifacts import file_hash, json_hash, make_manifest, write_json, write_text
+from bleuberi.artifacts import content_hash, file_hash, json_hash, make_manifest, read_json, write_json, write_text
 from bleuberi.columns import score_column
 from bleuberi.errors import UserError
 from bleuberi.records import Example
@@ -38,7 +38,8 @@ def score_pool(examples: Sequence[Example], response_by_id: Mapping[str, str], r
     reward. Where a reward gives no number (None, NaN), the row is left out and counted.
     """
     scored = [row for row in examples if row.id in response_by_id]
-    inputs = json_hash([[row.id, response_by_id[row.id], row.references] for row in scored])
+    # Row by row: the text of a whole pool would take twice its memory.
+    inputs = content_hash(*(json_hash([row.id, response_by_id[row.id], row.references]) for row in scored))
     key = {"inputs_sha256": inputs, "reward_signature": reward.signature()}
     values = _kept_scores(path, score_column(reward.name), key)
     if values is None:
@@ -63,7 +64,7 @@ def imported_scores(examples: Sequence[Example], metric: str, path: Path) -> Sco
     """
     if not path.is_file() or _sidecar(path).is_file():
         return None
-    content = _read_json(path)
+    content = read_json(path)
     if isinstance(content, dict):
         content = [{**value, "id": key} if isinstance(value, dict) else {"id": key, metric: value}
                    for key, value in content.items()]  # fmt: skip
@@ -97,10 +98,10 @@ def _kept_scores(path: Path, column: str, key: Mapping[str, str]) -> list[float 
     sidecar = _sidecar(path)
     if not (path.is_file() and sidecar.is_file()):
         return None
-    manifest = _read_json(sidecar)
+    manifest = read_json(sidecar)
     if manifest.get("config") != dict(key) or manifest.get("sha256") != file_hash(path):
         return None
-    return [row[column] for row in _read_json(path)]
+    return [row[column] for row in read_json(path)]
 
 
 def _keep_scores(
@@ -129,13 +130,6 @@ def _score_names(metric: str) -> tuple[str, ...]:
 
 def _sidecar(path: Path) -> Path:
     return path.with_name(path.stem + ".manifest.json")
-
-
-def _read_json(path: Path) -> Any:  # noqa: ANN401
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UserError(f"{path} is not valid JSON: {error}", "Move the file away; it is then made again.") from error
 
 
 def _is_number(value: float | None) -> TypeGuard[float]:

@@ -42,7 +42,7 @@ class BertScore(BestReference):
 
     def signature(self) -> str:
         layer = self.layer if self.layer is not None else load_config(self.model).num_hidden_layers
-        return f"bertscore|f1|model:{model_identity(self.model)}|layer:{layer}|idf:no|rescale:no|ref:best|v:1"
+        return f"bertscore|f1|model:{model_identity(self.model)}|layer:{layer}|idf:no|rescale:no|ref:best|v:2"
 
     def score_pairs(self, responses: Sequence[str], references: Sequence[str]) -> list[float]:
         if not responses:
@@ -57,7 +57,8 @@ class BertScore(BestReference):
         import torch
 
         tokenizer, _, _ = load_encoder(self.model)
-        uncounted = torch.tensor([tokenizer.cls_token_id or -1, tokenizer.sep_token_id or -1])
+        marks = (tokenizer.cls_token_id, tokenizer.sep_token_id)
+        uncounted = torch.tensor([-1 if mark is None else mark for mark in marks])  # RoBERTa's first one is 0
         found: list[torch.Tensor] = [torch.empty(0)] * len(texts)
         for row, tokens, vectors in hidden_states(self.model, texts, self.layer, self.batch_size):
             unit = vectors.float() / vectors.float().norm(dim=-1, keepdim=True)

@@ -6,7 +6,6 @@ recently used going first.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +14,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from bleuberi.artifacts import content_hash, file_hash
 from bleuberi.errors import MissingExtraError, UserError
 
 if TYPE_CHECKING:
@@ -40,23 +40,22 @@ def model_identity(model: str) -> str:
     if folder.is_dir():
         return f"{folder.name}@{_folder_hash(str(folder.resolve()))}"
     require_transformers(f"The model {model}")
-    return f"{model}@{str(load_config(model)._commit_hash or 'unknown')[:12]}"
+    return f"{model}@{_hub_commit(model)}"
 
 
 @lru_cache(maxsize=32)
 def _folder_hash(folder: str) -> str:
-    """Hash of the configuration files, and of size, beginning and end of every file of weights."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(folder).iterdir()):
-        if path.suffix not in {".json", ".safetensors", ".bin", ".txt", ".model"}:
-            continue
-        size = path.stat().st_size
-        digest.update(f"{path.name}:{size}:".encode())
-        with path.open("rb") as file:
-            digest.update(file.read(1 << 20))
-            file.seek(max(0, size - (1 << 20)))
-            digest.update(file.read())
-    return digest.hexdigest()[:12]
+    """Hash of the configuration files and of every byte of the weights: a further training may leave most as they
+    were. Read once a process."""
+    deciding = {".json", ".safetensors", ".bin", ".txt", ".model"}
+    files = [path for path in sorted(Path(folder).iterdir()) if path.suffix in deciding]
+    return content_hash(*(part for path in files for part in (path.name, file_hash(path))))[:12]
+
+
+@lru_cache(maxsize=32)
+def _hub_commit(model: str) -> str:
+    """The hub is asked once a process, not at every batch."""
+    return str(load_config(model)._commit_hash or "unknown")[:12]
 
 
 def load_config(model: str) -> Any:  # noqa: ANN401 - transformers has no types
@@ -116,17 +115,26 @@ def hidden_states(
             yield row, rows[row], (vectors[-length:] if left else vectors[:length]).cpu()
 
 
+@lru_cache(maxsize=32)
 def sentence_pooling(model: str) -> tuple[str, int | None]:
-    """How a sentence encoder's folder says to pool (`mean` or `cls`) and the most tokens it was made for."""
-    folder, max_tokens = Path(model), None
-    settings: dict[str, Any] = {}
-    if (folder / "1_Pooling" / "config.json").is_file():
-        settings = json.loads((folder / "1_Pooling" / "config.json").read_text(encoding="utf-8"))
-    if (folder / "sentence_bert_config.json").is_file():
-        max_tokens = json.loads((folder / "sentence_bert_config.json").read_text(encoding="utf-8")).get(
-            "max_seq_length"
-        )
-    return ("cls" if settings.get("pooling_mode_cls_token") else "mean"), max_tokens
+    """How a sentence encoder's files, of a folder or on the hub, say to pool (`mean` or `cls`), and the most tokens it
+    was made for."""
+    pooling, lengths = (_settings(model, name) for name in ("1_Pooling/config.json", "sentence_bert_config.json"))
+    return ("cls" if pooling.get("pooling_mode_cls_token") else "mean"), lengths.get("max_seq_length")
+
+
+def _settings(model: str, name: str) -> dict[str, Any]:
+    """A JSON file of a model; empty where it has none, as models have that are no sentence encoders."""
+    path: str | Path | None = Path(model) / name
+    if not Path(model).is_dir():
+        require_transformers(f"The model {model}")
+        from transformers.utils import cached_file
+
+        path = cached_file(model, name, _raise_exceptions_for_missing_entries=False)
+    if path is None or not Path(path).is_file():
+        return {}
+    found: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+    return found
 
 
 class VectorCache:

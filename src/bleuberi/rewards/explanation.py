@@ -20,7 +20,6 @@ from bleuberi.rewards.bleu_python import (
 )
 from bleuberi.rewards.tokens import tokenize_13a
 
-Span = tuple[int, int]
 MORE_OR_FEWER = 50
 
 

@@ -28,7 +28,7 @@ class RewardModel(TextReward):
         self.model, self.batch_size, self.max_tokens = model, batch_size, max_tokens
 
     def signature(self) -> str:
-        return f"rm|model:{model_identity(self.model)}|max:{self.max_tokens}|v:1"
+        return f"rm|model:{model_identity(self.model)}|max:{self.max_tokens}|v:2"
 
     def score_rows(
         self, prompts: Sequence[str], responses: Sequence[str], references: Sequence[Sequence[str]]
@@ -55,8 +55,10 @@ class RewardModel(TextReward):
 def encode(tokenizer: Any, prompt: str, response: str, limit: int) -> dict[str, list[int]]:  # noqa: ANN401
     """The token ids of one conversation, cut at its beginning."""
     if tokenizer.chat_template is None:
-        row = dict(tokenizer(prompt, response, truncation="only_first" if prompt else True, max_length=limit))
-        return {key: value[-limit:] for key, value in row.items()}
+        room = limit - tokenizer.num_special_tokens_to_add(pair=True)
+        fills = len(tokenizer(response, add_special_tokens=False, verbose=False)["input_ids"]) >= room
+        asked, cut = ("", "only_second") if fills or not prompt else (prompt, "only_first")
+        return dict(tokenizer(asked, response, truncation=cut, max_length=limit))
     messages = [{"role": "user", "content": prompt}, {"role": "assistant", "content": response}]
     text = tokenizer.apply_chat_template(messages, tokenize=False)
     # The template has written the special tokens already.
@@ -85,6 +87,6 @@ def load_reward_model(name: str) -> tuple[Any, Any, int]:
     model.to("cuda" if on_gpu else "cpu")
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    tokenizer.padding_side = "right"
+    tokenizer.padding_side, tokenizer.truncation_side = "right", "left"
     model.config.pad_token_id = tokenizer.pad_token_id
     return tokenizer, model, int(getattr(config, "max_position_embeddings", 1 << 30))

@@ -56,6 +56,7 @@ class ServedRewardModel(TextReward):
     def _score_one(self, prompt: str, response: str) -> float:
         import urllib.error
         import urllib.request
+        from http.client import HTTPException
 
         messages = [{"role": "user", "content": prompt}, {"role": "assistant", "content": response}]
         body = {"messages": messages, "use_activation": False, **({"model": self.model} if self.model else {})}
@@ -73,8 +74,8 @@ class ServedRewardModel(TextReward):
                         f"The reward model at {redact(self.url)} refused: {reason}.",
                         "Check the URL and the model's name.",
                     ) from error
-            except (OSError, TimeoutError) as error:
-                reason = str(error)
+            except (OSError, HTTPException) as error:  # HTTPException: the server went away within its answer
+                reason = str(error) or type(error).__name__
             if attempt < self.retries:
                 time.sleep(self.wait_seconds * 2**attempt)
         raise UserError(

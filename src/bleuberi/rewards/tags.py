@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from bleuberi.errors import UserError
 from bleuberi.rewards.base import Reward, Scores, TextReward
 
 _FORM = re.compile(r"\s*<think>(?P<thought>.*?)</think>\s*<answer>(?P<answer>.*?)</answer>\s*", re.DOTALL)
@@ -27,9 +28,17 @@ class TagFormat(TextReward):
 
 
 class OnAnswer(TextReward):
-    """Another reward, on what stands between the answer tags. A response without them counts as blank."""
+    """Another reward, on what stands between the answer tags. A response without them counts as blank.
+
+    Errors: `UserError` for a reward over the whole pool: its parts have to be wrapped one by one.
+    """
 
     def __init__(self, reward: Reward) -> None:
+        if getattr(reward, "over_whole_pool", False):
+            raise UserError(
+                f"The reward {reward.name} is a mean over the pool; it cannot be put behind answer tags as a whole.",
+                "Use its parts, each behind the tags, e.g. answer:bleu and answer:rm.",
+            )
         self.reward = reward
         self.name = f"{reward.name}_on_answer"
         self.needs_references = getattr(reward, "needs_references", True)

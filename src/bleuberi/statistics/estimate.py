@@ -18,8 +18,3 @@ class Estimate:
     n: int
     n_clusters: int
     method: str
-
-    @property
-    def excludes_zero(self) -> bool:
-        """True where the interval lies wholly on one side of 0."""
-        return self.low > 0.0 or self.high < 0.0

@@ -70,7 +70,11 @@ def split_half_reliability(samples: ArrayLike) -> float:  # N x k
     others = [[column for column in range(count) if column not in half] for half in halves]
     first = np.stack([table[:, half].std(axis=1, ddof=1) for half in halves])
     second = np.stack([table[:, other].std(axis=1, ddof=1) for other in others])
-    rho = float(spearman(first, second).mean())
+    found = spearman(first, second)
+    found = found[np.isfinite(found)]  # a half whose rows all vary alike ranks nothing
+    if not len(found):
+        return float("nan")
+    rho = float(found.mean())
     return 2 * rho / (1 + rho) if rho > -1 else -1.0
 
 

@@ -7,7 +7,7 @@ into one of these sets, so a new one is looked at before the next release is all
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from bleuberi.training.value_rules import Method
 
@@ -95,9 +95,3 @@ NOT_DECIDING: Final = _names(
     # other words for steps_per_generation, use_transformers_continuous_batching, vllm_importance_sampling_clip_max
     "generation_batch_size use_transformers_paged vllm_importance_sampling_cap"
 )
-
-
-def needed_fields(method: Method, values: Mapping[str, Any]) -> frozenset[str]:
-    """What a preset with these values has to state."""
-    switched = [fields for (name, on), fields in CONDITIONAL.items() if values.get(name) in on]
-    return DECIDING[method].union(*switched)

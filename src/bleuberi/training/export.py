@@ -47,7 +47,7 @@ def save_finished(
             # The trainer's pickle tells paths of this machine; PEFT's own card does too.
             for name in ("training_args.bin", f"{ADAPTER}/training_args.bin", f"{ADAPTER}/README.md"):
                 (folder / name).unlink(missing_ok=True)
-            check_model_folder(folder)
+            check_model_folder(folder, settings.args.trust_remote_code)
         processes = trainer.accelerator.num_processes
         manifest = make_manifest("model", decided, steps=trainer.state.global_step, processes=processes, **facts)
         card = model_card(folder.absolute().name, settings.method, manifest, read_metrics(folder))
@@ -57,7 +57,7 @@ def save_finished(
     trainer.accelerator.wait_for_everyone()
 
 
-def check_model_folder(folder: Path) -> None:
+def check_model_folder(folder: Path, trust_remote_code: bool = False) -> None:
     """Read the weights back, tensor by tensor, and compare them with the model that the folder's config describes.
 
     Errors: `UserError` for missing, strange, misshapen or non-finite weights.
@@ -67,7 +67,8 @@ def check_model_folder(folder: Path) -> None:
     from transformers import AutoConfig, AutoModelForCausalLM
 
     with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder))
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=trust_remote_code)
+        model = AutoModelForCausalLM.from_config(config, trust_remote_code=trust_remote_code)
     wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     tied = set(getattr(model, "all_tied_weights_keys", None) or ())
     trouble, found = [], set()

@@ -30,6 +30,7 @@ from bleuberi.training.preflight_report import Report
 from bleuberi.training.preflight_settings import read_as_if, told_method
 from bleuberi.training.preflight_time import estimate_step
 from bleuberi.training.preflight_tokens import TRIED, Pair, check_round_trip, check_template, show_loss_mask
+from bleuberi.training.resume import check_save_steps
 from bleuberi.training.reward_adapter import trainable_rewards
 from bleuberi.training.run_config import Method, RunSettings
 from bleuberi.training.sft_tokens import to_sft_tokens
@@ -100,7 +101,7 @@ def _check_rewards(report: Report, settings: RunSettings) -> None:
 def _check_texts(report: Report, settings: RunSettings, processes: int) -> tuple[int | None, Text | None]:
     """Tokenizer and data set; the longest prompt (GRPO) or pair (SFT) that is trained, where there is one."""
     try:
-        tokenizer = load_policy_tokenizer(settings.model.model_name_or_path)
+        tokenizer = load_policy_tokenizer(settings.model.model_name_or_path, settings.args.trust_remote_code)
     except UserError as error:
         report.add_error("tokenizer", error)
         return None, None
@@ -123,6 +124,10 @@ def _check_grpo_rows(report: Report, settings: RunSettings, tokenizer: Any, proc
     kept = check_prompts(report, tokenizer, rows, settings.run.max_prompt_tokens)
     check_references(report, tokenizer, rows, settings.args.max_completion_length)
     check_grpo_batch(report, settings.args, processes, len(kept))
+    try:
+        check_save_steps(settings.args, len(kept))
+    except UserError as error:
+        report.add_error("checkpoints", error)
     return max(kept, default=None)
 
 
@@ -155,7 +160,8 @@ def _check_size(
     args = settings.args
     mixed = "bfloat16" if args.bf16 else "float16" if args.fp16 else None
     stored = settings.model.dtype
-    meta = MetaModel(settings.model, mixed or (stored if stored not in ("auto", None) else "float32"))
+    computed = mixed or (stored if stored not in ("auto", None) else "float32")
+    meta = MetaModel(settings.model, computed, args.trust_remote_code)
     zero = Zero()
     if zero_file is not None:
         zero, _ = read_zero(zero_file, args, machine.processes, meta.config.hidden_size)

@@ -7,6 +7,7 @@ from typing import Any
 
 from bleuberi.training.preflight_hardware import Machine
 from bleuberi.training.preflight_report import Report, counted, gigabytes
+from bleuberi.training.resume import grpo_steps_in_epoch
 
 
 def check_devices(report: Report, machine: Machine, bf16: bool) -> None:
@@ -51,7 +52,7 @@ def check_grpo_batch(report: Report, args: Any, processes: int, rows: int) -> No
         report.add("batch", "warning", f"{text}; {whole}", "Make completions a step a multiple of --num_generations.")
     else:
         report.add("batch", "ok", text)
-    _check_rows(report, rows, prompts, "prompts drawn at once", _steps(args, rows // prompts * args.num_iterations))
+    _check_rows(report, rows, prompts, "prompts drawn at once", _steps(args, grpo_steps_in_epoch(args, rows)))
 
 
 def check_sft_batch(report: Report, args: Any, processes: int, rows: int) -> None:  # noqa: ANN401 - trl.SFTConfig

@@ -34,20 +34,25 @@ class ModelSizes:
 class MetaModel:
     """The model as the trainer would make it, LoRA included, on the meta device."""
 
-    def __init__(self, model_settings: Any, dtype: str) -> None:  # noqa: ANN401 - trl.ModelConfig
+    def __init__(self, model_settings: Any, dtype: str, trust_remote_code: bool = False) -> None:  # noqa: ANN401 - trl.ModelConfig
         """`dtype`: of the arithmetic, e.g. `bfloat16`. Errors: `UserError` where there is no readable config."""
         import torch
         from transformers import AutoConfig, AutoModelForCausalLM
 
         name = model_settings.model_name_or_path
         try:
-            config = AutoConfig.from_pretrained(name, revision=model_settings.model_revision)
+            config = AutoConfig.from_pretrained(
+                name, revision=model_settings.model_revision, trust_remote_code=trust_remote_code
+            )
             self.stored_dtype = getattr(config, "dtype", None) or torch.float32
             config.use_cache = False
             _count_attention()
             with torch.device("meta"):
                 self.model = AutoModelForCausalLM.from_config(
-                    config, attn_implementation="preflight", dtype=getattr(torch, dtype)
+                    config,
+                    attn_implementation="preflight",
+                    dtype=getattr(torch, dtype),
+                    trust_remote_code=trust_remote_code,
                 )
         except (OSError, ValueError, KeyError) as error:
             raise model_unavailable(name, error) from error

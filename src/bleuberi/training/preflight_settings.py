@@ -10,11 +10,10 @@ import importlib.util
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
-from pathlib import Path
-from typing import Any
 
 from bleuberi.errors import MissingExtraError, UserError
-from bleuberi.training.run_config import PRESETS, Method, RunConfig, RunSettings, read_settings
+from bleuberi.training.config_words import config_file, read_config_file, split_words
+from bleuberi.training.run_config import Method, RunConfig, RunSettings, read_settings
 
 
 def told_method(argv: Sequence[str]) -> Method:
@@ -28,31 +27,13 @@ def told_method(argv: Sequence[str]) -> Method:
     sft = {item.name for kind in (SFTConfig, RunConfig) for item in dataclasses.fields(kind)}
     only_run = {item.name for item in dataclasses.fields(RunConfig)} - {"dataset_path"}
     used = {word.partition("=")[0].removeprefix("--").replace("-", "_") for word in argv if word.startswith("--")}
-    used |= set(config_values(argv))
+    path = config_file(split_words(argv))
+    used |= read_config_file(path).keys() if path else set()
     of_grpo, of_sft = used & ((grpo - sft) | only_run), used & (sft - grpo)
     if bool(of_grpo) == bool(of_sft):
         said = f"has fields of both ({min(of_grpo)}, {min(of_sft)})" if of_grpo else "has no field that tells"
         raise UserError(f"Is it a GRPO or an SFT run? The config {said}.", "Add --method grpo or --method sft.")
     return "grpo" if of_grpo else "sft"
-
-
-def config_values(argv: Sequence[str]) -> dict[str, Any]:
-    """The mapping in the file that `--config` names, a preset's bare name included; empty where there is none."""
-    words = [part for word in argv for part in (word.split("=", 1) if word.startswith("--config=") else [word])]
-    if "--config" not in words[:-1]:
-        return {}
-    name = words[words.index("--config") + 1]
-    preset = PRESETS / f"{name}.yaml"
-    path = preset if preset.is_file() and preset.stem == name else Path(name)
-    if not path.is_file():
-        return {}  # `read_settings` tells it
-    import yaml
-
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError):
-        return {}
-    return dict(values) if isinstance(values, dict) else {}
 
 
 def read_as_if(method: Method, argv: Sequence[str], processes: int) -> RunSettings:

@@ -24,6 +24,14 @@ class _AllStepsDone(Exception):  # noqa: N818 - no error
     """The checkpoint is the last one: there is nothing left to train."""
 
 
+def grpo_steps_in_epoch(args: Any, rows: int) -> int:  # noqa: ANN401 - trl.GRPOConfig
+    """Optimizer steps of one pass over so many prompts; those that fill no generation are left out."""
+    generations = rows // (args.generation_batch_size // args.num_generations)
+    micro_batches: int = generations * args.steps_per_generation * args.num_iterations
+    steps: int = math.ceil(micro_batches / args.gradient_accumulation_steps)
+    return steps
+
+
 def check_save_steps(args: Any, rows: int) -> None:  # noqa: ANN401 - trl.GRPOConfig
     """Refuse checkpoints in the middle of a generation's completions: a run could not go on from them exactly.
 
@@ -39,8 +47,7 @@ def check_save_steps(args: Any, rows: int) -> None:  # noqa: ANN401 - trl.GRPOCo
         return
     generation = args.steps_per_generation * args.num_iterations  # micro-batches from one generation
     accumulated = args.gradient_accumulation_steps
-    in_epoch = rows // (args.generation_batch_size // args.num_generations) * generation
-    steps_in_epoch = max(math.ceil(in_epoch / accumulated), 1)
+    steps_in_epoch = max(grpo_steps_in_epoch(args, rows), 1)
     last = args.max_steps if args.max_steps > 0 else math.ceil(args.num_train_epochs * steps_in_epoch)
     every = int(args.save_steps) if args.save_steps >= 1 else math.ceil(last * args.save_steps)
 

@@ -38,6 +38,7 @@ def finished_run(folder: Path, decided: dict[str, Any], parents: dict[str, Any])
     if manifest is None:
         return False
     _refuse_other(folder, "finished", {**manifest["config"], **manifest.get("parents", {})}, {**decided, **parents})
+    log.info("%s is trained already, with the same settings", folder)
     return True
 
 

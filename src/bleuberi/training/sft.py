@@ -35,7 +35,6 @@ def train_sft(settings: RunSettings) -> Path:
     decided = settings.decided()
     repository = open_repository(settings.args)
     if finished_run(folder, decided, parents):
-        log.info("%s is trained already, with the same settings", folder)
         publish(folder, repository, settings)
         return folder
     tokenizer = load_policy_tokenizer(settings.model.model_name_or_path, settings.args.trust_remote_code)

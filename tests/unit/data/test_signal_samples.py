@@ -47,7 +47,11 @@ def test_samples_of_different_settings_are_refused(tmp_path, one, other):
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [({"temperature": 0.9, "seed": 1}, {"seed": 2, "temperature": 0.9}), ("temp:0.9|seed:1", "temp:0.9|seed:7")],
+    [
+        ({"temperature": 0.9, "seed": 1}, {"seed": 2, "temperature": 0.9}),
+        ("temp:0.9|seed:1", "temp:0.9|seed:7"),
+        ('{"temperature": 0.9, "seed": 1}', '{"seed": 2, "temperature": 0.9}'),  # as a CSV file has them
+    ],
 )
 def test_seeds_may_differ(tmp_path, one, other):
     rows = [{"id": "a", "response": "x", "sampling": one}, {"id": "a", "response": "y", "sampling": other}]

@@ -42,6 +42,24 @@ def test_correlations_of_means_are_scipys():
     assert "prompts and systems" in found["spearman"]["both"].method
 
 
+def test_a_resample_without_an_answer_of_a_model_ranks_nothing():
+    """A model that answered one prompt of four is in no mean of three resamples of ten; it is not the worst there."""
+    matrix = np.tile([1.0, 2.0, 3.0, 4.0], (4, 1))
+    matrix[1:, 3] = np.nan
+    one, sureness = scores(matrix), Sureness(resamples=400)
+    found, replicates = correlations(one, np.arange(4.0), draw([one], sureness), sureness)
+    assert (found["spearman"]["prompts"].low, found["spearman"]["prompts"].high) == (1.0, 1.0)
+    assert found["kendall"]["prompts"].low == 1.0
+    drawn = replicates["spearman"][np.isfinite(replicates["spearman"])]
+    assert 100 < len(drawn) < 400
+    assert drawn.min() == pytest.approx(1.0)
+
+
+def test_an_order_of_models_that_share_no_prompt_is_refused():
+    with pytest.raises(UserError, match="No prompt was answered by all of low, high"):
+        check_order(scores([[1.0, np.nan], [np.nan, 2.0]]), [0, 1], ["low", "high"], Sureness(resamples=10))
+
+
 def test_interval_over_models_covers_the_true_spearman():
     rho = 0.7
     truth = 6 / math.pi * math.asin(rho / 2)  # of a bivariate normal

@@ -112,6 +112,15 @@ def test_questions_of_another_harness_are_refused(tmp_path, harness, capsys):
     assert "q.jsonl, line 1 lacks" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("limit", ["0", "-5"])
+def test_answers_of_no_token_are_refused(tmp_path, limit, capsys):
+    questions = jsonl(tmp_path / "q.jsonl", [{"question_id": 1, "turns": ["Hi"], "category": "math"}])
+    words = ["--harness", "mt_bench", "--questions", str(questions), "--models", "mine=served", "--engine", "openai"]
+    words += ["--base_url", "http://127.0.0.1:9/v1", "--output_dir", str(tmp_path / "out"), "--max_new_tokens", limit]
+    assert run(benchmark.answers, words) == 2
+    assert f"The most new tokens are {limit}." in capsys.readouterr().err
+
+
 def only(content, measure):
     return next(score for score in content["scores"] if score["measure"] == measure)
 
@@ -184,5 +193,8 @@ def test_files_that_are_none_of_the_harness(tmp_path):
     for harness in HARNESSES:
         with pytest.raises(UserError, match="lacks"):
             read_harness_results(harness, [path])
+    grades = [{"question_id": 1, "model": "m", "score": float("nan")}]
+    with pytest.raises(UserError, match="lacks a number in `score`"):
+        read_harness_results("mt_bench", [jsonl(tmp_path / "nan.jsonl", grades)])
     with pytest.raises(UserError, match="There is no harness 'mmlu'"):
         read_harness_results("mmlu", [path])

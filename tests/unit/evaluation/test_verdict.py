@@ -53,6 +53,14 @@ def ask(groups, control=None, **differences):
     return verdict("base", groups, "bleu", found, control or {}, {("sft", "grpo"): estimate(0.5, 0.7)})
 
 
+@pytest.mark.parametrize("other", [BLEU.replace("shortest", "closest"), BLEU + "|on:answer-tags", "rouge|v:1"])
+def test_a_repaired_bleu_is_another_reward(trained, other):
+    groups = [trained("grpo", [BLEU]), trained("repaired", [other])]
+    assert [group.role for group in groups] == ["grpo_bleu", "grpo_other"]
+    questions = ask(groups)["questions"]
+    assert questions[0]["question"] == "Was the other reward (repaired) better than BLEU (grpo)?"
+
+
 def test_what_a_manifest_tells(trained):
     grpo, sft = trained("grpo", [BLEU]), trained("sft", dataset="sft_data")
     assert (grpo.role, grpo.label, grpo.facts.steps, grpo.facts.prompts_sha256) == ("grpo_bleu", "GRPO(bleu)", 6, "d1")

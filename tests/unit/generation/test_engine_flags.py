@@ -6,6 +6,9 @@ import pytest
 
 from bleuberi.cli import create_training_data
 from bleuberi.errors import UserError
+from bleuberi.generation.base import Request, Sampling
+from bleuberi.generation.canned import CannedFileEngine
+from bleuberi.records import Conversation, Message
 from tests.unit.generation.chat_server import ChatServer
 
 
@@ -62,6 +65,17 @@ def test_bad_flags_are_said_before_anything_is_made(pool_file, tmp_path, more, w
     with pytest.raises(UserError, match=what):
         create_training_data.front_door(words_for(pool_file, tmp_path / "out", *more))
     assert not (tmp_path / "out/data_grpo").exists()
+
+
+def test_canned_answers_are_texts_and_blank_lines_are_none(tmp_path):
+    path = tmp_path / "answers.jsonl"
+    path.write_text('\n{"id": "a", "response": "x"}\n\n')
+    request = Request("k", Conversation("a", [Message(role="user", content="q")]), 0)
+    ((_, output),) = CannedFileEngine(path).stream([request], Sampling())
+    assert output.text == "x"
+    path.write_text('{"id": "a", "response": null}\n')
+    with pytest.raises(UserError, match=r"line 1 lacks `id` \(or `prompt`\) or `response`, a text"):
+        CannedFileEngine(path)
 
 
 def test_an_unknown_engine_option_is_said(pool_file, tiny_model, tmp_path):

@@ -94,6 +94,7 @@ def test_what_is_there_is_not_overwritten(pool, tmp_path):
         ("I'm sorry, but I cannot share that.", "reads like a refusal"),
         ("I can't assist with that request.", "reads like a refusal"),
         ("As an AI language model, I am unable to browse.", "reads like a refusal"),
+        ("“I'm unable to help with that.”", "reads like a refusal"),
         ("I'm sorry for your loss. Here is a poem.", None),
         ("The word 'cannot' is one word.", None),
         ("I can't believe it! she cried.", None),

@@ -7,6 +7,9 @@ import pytest
 
 from bleuberi.cli.create_training_data import front_door
 from bleuberi.errors import UserError
+from bleuberi.generation.base import Sampling
+from bleuberi.pipelines.sample_pool import samples_from_file
+from bleuberi.records import Example, Message
 from tests.conftest import pool_rows
 
 pytest.importorskip("torch")
@@ -69,3 +72,17 @@ def test_no_prompt_fits_the_model(command, tmp_path):
     assert caught.value.what == "No example is left: kept 0 of 10 (10 prompts too long for the model)."
     assert "smaller --inference_max_new_tokens" in caught.value.cure
     assert not (tmp_path / "data/data_grpo").exists()
+
+
+@pytest.mark.parametrize(
+    ("told", "warned"),
+    [("{'temperature': 0.9}", False), ("[0.9]", False), ('{"temperature": 0.5}', True), ("temp:0.9", False)],
+)
+def test_samples_may_tell_their_settings_in_any_words(tmp_path, caplog, told, warned):
+    path = tmp_path / "samples.csv"
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerows([["id", "response", "sampling"], *[["a", f"text {n}", told] for n in range(4)]])
+    row = Example("a", "s", [Message(role="user", content="q")], "q", "gold", ["gold"])
+    samples = samples_from_file([row], path, None, Sampling(temperature=0.9), 4)
+    assert len(samples.by_id["a"]) == 4
+    assert ("drawn otherwise" in caplog.text) is warned

@@ -2,13 +2,17 @@
 
 import json
 import math
+import os
 import pickle
 import shutil
+import subprocess
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from tests.conftest import make_tokenizer
 
 from bleuberi.errors import UserError
 from bleuberi.rewards import Bleu, load_reward
@@ -91,6 +95,28 @@ def test_bertscore_equals_the_package(encoder, layer):
     assert found == pytest.approx(expected.tolist(), abs=1e-5)
 
 
+def test_bertscore_leaves_out_a_start_token_whose_number_is_0(tmp_path):
+    """RoBERTa's vocabulary begins with its start token."""
+    from tokenizers.processors import TemplateProcessing
+    from transformers import RobertaConfig, RobertaModel
+
+    tokenizer = make_tokenizer(["<s>", "<pad>", "</s>"], "</s>")
+    tokenizer.cls_token, tokenizer.sep_token, tokenizer.pad_token = "<s>", "</s>", "<pad>"
+    assert tokenizer.cls_token_id == 0
+    tokenizer._tokenizer.post_processor = TemplateProcessing(
+        single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", tokenizer.sep_token_id)]
+    )
+    torch.manual_seed(0)
+    config = RobertaConfig(
+        vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64,
+        max_position_embeddings=130, initializer_range=0.5, pad_token_id=tokenizer.pad_token_id,
+    )  # fmt: skip
+    RobertaModel(config).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    (vectors,) = BertScore(str(tmp_path))._vectors([SAYS])
+    assert vectors[:, -1].tolist() == [0.0] + [1.0] * (len(vectors) - 2) + [0.0]
+
+
 def test_bertscore_takes_a_folder_without_a_length_limit(encoder, tmp_path):
     folder = tmp_path / "encoder"
     folder.mkdir()
@@ -101,6 +127,29 @@ def test_bertscore_takes_a_folder_without_a_length_limit(encoder, tmp_path):
     del settings["model_max_length"]
     (folder / "tokenizer_config.json").write_text(json.dumps(settings))
     assert score(BertScore(str(folder)), "word " * 2000, [SAYS]) < score(BertScore(str(folder)), MEANS, [SAYS])
+
+
+def test_a_hub_models_pooling_is_its_own_and_its_commit_is_asked_once(encoder, tmp_path, monkeypatch):
+    """A model in the hub's cache, as a download leaves it."""
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    place = tmp_path / "models--some--encoder"
+    shutil.copytree(encoder, place / "snapshots" / commit)
+    (place / "refs").mkdir()
+    (place / "refs/main").write_text(commit)
+    (place / "snapshots" / commit / "1_Pooling").mkdir(exist_ok=True)
+    (place / "snapshots" / commit / "1_Pooling/config.json").write_text('{"pooling_mode_cls_token": true}')
+    (place / "snapshots" / commit / "sentence_bert_config.json").write_text('{"max_seq_length": 77}')
+    code = (
+        "from unittest import mock\n"
+        "from bleuberi.rewards import encoder, load_reward\n"
+        "reward = load_reward('emb:some/encoder')\n"
+        "with mock.patch.object(encoder, 'load_config', wraps=encoder.load_config) as asked:\n"
+        "    print(reward.signature(), reward.signature() == reward.signature(), asked.call_count)"
+    )
+    environment = {**os.environ, "HF_HUB_CACHE": str(tmp_path), "HF_HUB_OFFLINE": "1"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    assert done.stdout.split()[0] == "emb|cosine|model:some/encoder@0123456789ab|pool:cls|max:77|ref:best|v:1"
+    assert done.stdout.split()[1:] == ["True", "1"]
 
 
 def test_reference_vectors_are_kept_within_their_bound(encoder):
@@ -123,7 +172,8 @@ def test_reference_vectors_are_kept_within_their_bound(encoder):
     assert made.count("0") == 2
 
 
-def test_signatures_follow_the_weights(classifier, tmp_path):
+@pytest.mark.parametrize("place", [-5, 2 << 20])  # at the end, and in the middle
+def test_signatures_follow_the_weights(classifier, tmp_path, place):
     twin = tmp_path / "twin"
     shutil.copytree(classifier, twin)
     first = model_identity(str(twin)).partition("@")[2]
@@ -131,7 +181,7 @@ def test_signatures_follow_the_weights(classifier, tmp_path):
     changed = tmp_path / "changed"
     shutil.copytree(classifier, changed)
     weights = bytearray((changed / "model.safetensors").read_bytes())
-    weights[-5] ^= 1
+    weights[place] ^= 1
     (changed / "model.safetensors").write_bytes(weights)
     assert model_identity(str(changed)).partition("@")[2] != first
     assert RewardModel(str(twin)).signature() != RewardModel(str(changed)).signature()
@@ -173,6 +223,17 @@ def test_reward_model_uses_the_chat_template_and_sees_the_end_of_long_texts(clas
     )
     first, second = reward(prompts=["q", "q"], responses=["so " * 500 + end for end in ("yes", "never")])
     assert first != second
+
+
+@pytest.mark.parametrize("prompt", ["", "Hello?", "Tell me more. " * 60])
+def test_a_reward_model_without_a_template_sees_the_end_of_long_texts_too(classifier, prompt):
+    reward = RewardModel(str(classifier))
+    ends = ["so " * 500 + end for end in ("yes", "never")]
+    first, second = reward(prompts=[prompt] * 2, responses=ends)
+    assert first != second
+    assert reward(prompts=[""], responses=ends[:1]) == [pytest.approx(first, abs=1e-4)]  # it leaves no room
+    tails = reward(prompts=["so " * 500 + end for end in ("yes?", "never?")], responses=[SAYS] * 2)
+    assert tails[0] != tails[1]
 
 
 def test_a_classifier_with_two_outputs_is_refused(classifier, tmp_path):
@@ -231,6 +292,8 @@ def server():
             made.bodies.append(body)
             answer = made.answers.pop(0) if made.answers else {"rewards": [len(body["messages"][1]["content"])]}
             self.send_response(answer if isinstance(answer, int) else 200)
+            if answer == "cut":
+                self.send_header("Content-Length", "1000")
             self.end_headers()
             if not isinstance(answer, int):
                 self.wfile.write(json.dumps(answer).encode())
@@ -275,6 +338,15 @@ def test_a_served_model_is_asked_again_and_given_up_in_the_end(server):
         server.answers.append(bad)
         with pytest.raises(UserError, match="without one number"):
             reward(prompts=["q"], responses=["r"])
+
+
+def test_a_server_that_goes_away_within_its_answer_is_asked_again(server):
+    reward = ServedRewardModel(server.url, retries=1, wait_seconds=0.001)
+    server.answers += ["cut"]
+    assert reward(prompts=["q"], responses=["four"]) == [4.0]
+    server.answers += ["cut"] * 2
+    with pytest.raises(UserError, match="2 attempts: IncompleteRead"):
+        reward(prompts=["q"], responses=["four"])
 
 
 def test_a_server_that_is_not_there_or_never_answers():

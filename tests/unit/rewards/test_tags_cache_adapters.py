@@ -51,6 +51,11 @@ def test_answers_are_extracted_and_scored():
     assert pickle.loads(pickle.dumps(reward))(completions=[GOOD], references=[["Paris"]]) == [1.0]
 
 
+def test_a_mean_over_the_pool_does_not_go_behind_tags():
+    with pytest.raises(UserError, match="bleu_rm is a mean over the pool"):
+        load_reward("answer:bleu_rm")
+
+
 class Counting(TextReward):
     """Counts what it is asked; scores by length."""
 

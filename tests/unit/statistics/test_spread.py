@@ -57,6 +57,13 @@ def test_reliability_is_high_for_real_differences_and_near_zero_for_none():
     assert abs(split_half_reliability(alike)) < 0.1
 
 
+def test_without_a_ranking_there_is_no_reliability():
+    assert np.isnan(split_half_reliability([[0.5] * 8] * 10))
+    assert np.isnan(split_half_reliability(np.tile([0.1, 0.2, 0.3, 0.4], (10, 1))))
+    one_odd = [[0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 1.0]]
+    assert -1 <= split_half_reliability(one_odd) <= 1
+
+
 def test_reliability_foretells_the_correlation_of_two_full_rankings():
     samples, _ = made(3000, 8)
     again = np.random.default_rng(9).normal(0.2, made(3000, 8)[1][:, None], (3000, 8))

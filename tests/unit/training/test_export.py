@@ -1,5 +1,6 @@
 """A model folder is read back before it is called finished: what is missing or broken is told."""
 
+import json
 import shutil
 
 import pytest
@@ -49,3 +50,29 @@ def test_a_file_that_was_cut_short(folder):
     (folder / "model.safetensors").write_bytes(content[: len(content) // 2])
     with pytest.raises(UserError, match="is not whole"):
         check_model_folder(folder)
+
+
+CODE = """
+from transformers import LlamaConfig, LlamaForCausalLM
+class OwnConfig(LlamaConfig):
+    model_type = "own"
+class OwnModel(LlamaForCausalLM):
+    config_class = OwnConfig
+"""
+
+
+def test_a_model_with_trusted_code_of_its_own_is_read_back_too(folder, tmp_path, monkeypatch):
+    from transformers import AutoModelForCausalLM
+
+    monkeypatch.setenv("HF_MODULES_CACHE", str(tmp_path / "modules"))
+    monkeypatch.setattr("transformers.dynamic_module_utils.HF_MODULES_CACHE", str(tmp_path / "modules"))
+    (folder / "own.py").write_text(CODE)
+    config = json.loads((folder / "config.json").read_text())
+    config |= {"model_type": "own", "auto_map": {"AutoConfig": "own.OwnConfig", "AutoModelForCausalLM": "own.OwnModel"}}
+    (folder / "config.json").write_text(json.dumps(config))
+    trained = AutoModelForCausalLM.from_pretrained(folder, trust_remote_code=True)
+    trained.save_pretrained(tmp_path / "finished")
+    check_model_folder(tmp_path / "finished", trust_remote_code=True)
+    rewrite(tmp_path / "finished", lambda weights: weights.pop("model.norm.weight"))
+    with pytest.raises(UserError, match=r"model.norm.weight is missing"):
+        check_model_folder(tmp_path / "finished", trust_remote_code=True)

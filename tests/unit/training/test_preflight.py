@@ -177,6 +177,20 @@ def test_references_longer_than_a_completion(doctor, save):
         (["--gradient_accumulation_steps", "64"], "rows", "fewer than the 256 prompts drawn at once"),
         (["--max_prompt_tokens", "2"], "prompts", "16 over max_prompt_tokens 2 are dropped"),
         (["--max_completion_length", "600"], "positions", "the model is made for 512"),
+        (
+            [
+                "--save_strategy",
+                "steps",
+                "--save_steps",
+                "1",
+                "--steps_per_generation",
+                "4",
+                "--gradient_accumulation_steps",
+                "2",
+            ],
+            "checkpoints",
+            "save_steps 1 puts checkpoints between",
+        ),
         (["--reward_funcs", "blue"], "rewards", "No metric or reward is called 'blue'"),
         (["--reward_weights", "1", "2"], "rewards", "2 reward_weights for 1 rewards"),
         (["--host_memory", "0.1"], "host memory", "of 0.1 GB"),
@@ -211,6 +225,41 @@ def test_files_that_the_package_carries_are_known_by_name(doctor, save, words, t
 def test_numbers_that_mean_nothing(flag):
     with pytest.raises(UserError, match="must be above 0"):
         main(["--config", "grpo_cpu", flag, "-1"])
+
+
+@pytest.mark.parametrize(("generation", "accumulated", "steps"), [(2, 2, 16), (4, 2, 16), (2, 4, 8), (4, 1, 32)])
+def test_steps_are_counted_as_the_trainer_counts_them(doctor, save, generation, accumulated, steps):
+    words = [
+        "--per_device_train_batch_size",
+        "4",
+        "--num_generations",
+        "8",
+        "--num_train_epochs",
+        "1",
+        "--max_steps",
+        "-1",
+    ]
+    words += ["--steps_per_generation", str(generation), "--gradient_accumulation_steps", str(accumulated)]
+    told = doctor("grpo_cpu", save(grpo_rows()), *words, "--save_strategy", "no")
+    assert told["numbers"]["steps"] == steps
+
+
+def test_trusted_code_of_a_model_runs_in_the_doctor_too(doctor, save, tiny_model, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_MODULES_CACHE", str(tmp_path / "modules"))
+    monkeypatch.setattr("transformers.dynamic_module_utils.HF_MODULES_CACHE", str(tmp_path / "modules"))
+    folder = shutil.copytree(tiny_model, tmp_path / "own")
+    (folder / "own.py").write_text(
+        "from transformers import LlamaConfig, LlamaForCausalLM\n"
+        "class OwnConfig(LlamaConfig):\n    model_type = 'own'\n"
+        "class OwnModel(LlamaForCausalLM):\n    config_class = OwnConfig\n"
+    )
+    config = json.loads((folder / "config.json").read_text())
+    config |= {"model_type": "own", "auto_map": {"AutoConfig": "own.OwnConfig", "AutoModelForCausalLM": "own.OwnModel"}}
+    (folder / "config.json").write_text(json.dumps(config))
+    told = doctor("grpo_cpu", save(grpo_rows()), "--trust_remote_code", "true", model=folder, expected=0)
+    assert finding(told, "model")["verdict"] == "ok"
+    told = doctor("grpo_cpu", save(grpo_rows(), "again"), model=folder, expected=2)
+    assert "brings Python code of its own" in finding(told, "model")["text"]
 
 
 def test_grpo_or_sft_is_told_from_the_fields(tmp_path):

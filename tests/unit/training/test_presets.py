@@ -6,7 +6,7 @@ import re
 import pytest
 import yaml
 
-from bleuberi.training.deciding_fields import CONDITIONAL, DECIDING, NOT_DECIDING, needed_fields
+from bleuberi.training.deciding_fields import CONDITIONAL, DECIDING, NOT_DECIDING
 from bleuberi.training.run_config import PRESETS, RunConfig, read_settings
 from bleuberi.training.value_rules import check_batch, check_values
 
@@ -28,7 +28,8 @@ def fields(*kinds):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_preset_states_every_field_that_decides(name):
     values = preset(name)
-    assert sorted(needed_fields(name.partition("_")[0], values) - values.keys()) == []
+    switched = [needed for (field, on), needed in CONDITIONAL.items() if values.get(field) in on]
+    assert sorted(DECIDING[name.partition("_")[0]].union(*switched) - values.keys()) == []
 
 
 @pytest.mark.parametrize("name", NAMES)
