@@ -27,22 +27,23 @@ CHAT_TEMPLATE = (
 )
 
 
-def make_tokenizer(special_tokens, eos_token, chat_template=None):
-    """A byte-level BPE tokenizer trained on the demo pool, small enough to be made in a second."""
+def make_tokenizer(special_tokens, eos_token, chat_template=None, vocab_size=600, texts=None):
+    """A byte-level BPE tokenizer trained on prompts of the demo pool (or `texts`), made in a second."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
-    texts = [json.loads(line)["prompt"] for line in (ROOT / "src/bleuberi/demo/pool.jsonl").open(encoding="utf-8")]
+    pool = ROOT / "src/bleuberi/demo/pool.jsonl"
+    texts = texts or [json.loads(line)["prompt"] for line in pool.open(encoding="utf-8")][:120]
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=600,
+        vocab_size=vocab_size,
         special_tokens=special_tokens,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(texts[:120], trainer)
+    tokenizer.train_from_iterator(texts, trainer)
     fast = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         eos_token=eos_token,

@@ -6,15 +6,15 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.conftest import ROOT, encoder_folder
+from tests.conftest import encoder_folder
+from tests.documents.hub import demo_rows
 
 POOL_ROWS = 1_600  # README holds 500 out and picks 1,000 of the rest
 
 
 def pool_rows() -> list[dict[str, str]]:
     """The demo pool's rows, and as many made ones: sentences of its words, no two alike."""
-    lines = (ROOT / "src/bleuberi/demo/pool.jsonl").read_text(encoding="utf-8").splitlines()
-    real = [json.loads(line) for line in lines]
+    real = demo_rows()
     words = sorted({word for row in real for word in row["prompt"].split() if word.isalpha()})
     draw = random.Random(7)
     rows = [{key: row[key] for key in ("id", "prompt", "ref_output_gold")} for row in real]
@@ -124,7 +124,7 @@ _MAKERS: dict[str, Callable[[Maker, Path], None]] = {
     "../data": Maker.data_folder,
     "question.jsonl": Maker.questions,
     "gpt-4_single.jsonl": Maker.grades,
-    "runs/run": Maker.run_folder,
+    "runs": Maker.run_folder,
     "run_a": Maker.run_folder,
     "run_b": Maker.run_folder,
     "$DATA": Maker.preferences,
@@ -136,7 +136,7 @@ GIVEN = {
     "docs/preflight.md": ("DATA", "MODEL"),
     "docs/evaluation.md": ("held_out.jsonl", "runs/grpo", "runs/sft", "question.jsonl", "gpt-4_single.jsonl"),
     "docs/how_outputs_are_cached.md": ("pool.jsonl", "MODEL", "../data"),
-    "docs/report.md": ("runs/run", "run_a", "run_b"),
+    "docs/report.md": ("runs", "run_a", "run_b"),
     "docs/rewards.md": ("rows.parquet", "encoder-folder"),
     "docs/selection.md": ("pool.jsonl",),
     "docs/validity.md": ("$DATA",),

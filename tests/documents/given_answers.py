@@ -14,7 +14,7 @@ from tests.documents.pages import read
 
 _SOURCES = ("pandalm", "tulu1_human_eval", "mtbench_human_llmbar", "faireval_llmbar")
 _REFERENCES = ("gold", "second", "third", "fourth", "fifth")
-_WORDS = "the quick brown fox jumps over a lazy dog and runs into some deep dark wood where owls sing by night".split()
+_TEXT = "the quick brown fox jumps over a lazy dog and runs into some deep dark wood where owls sing by night"
 _LABELS = {
     "alpaca_eval": ("arena_elo_2024_02_02", "ae2_lc_winrate", "ae2_winrate"),
     "arena_hard_v0.1": ("arena_hard_score_20250217",),
@@ -27,7 +27,9 @@ def make_answers(folder: Path) -> None:
     folder.mkdir()
     draw = random.Random(5)
     prompts = [f"Tell of topic {number}, which is the {number}th." for number in range(24)]
-    texts = {prompt: " ".join([*draw.sample(_WORDS, 14), f"topic{number}"]) for number, prompt in enumerate(prompts)}
+    texts = {
+        prompt: " ".join([*draw.sample(_TEXT.split(), 14), f"topic{number}"]) for number, prompt in enumerate(prompts)
+    }
     _write(folder / "dev_preferences_with_refs.jsonl.gz", _pairs(prompts, texts, draw))
     references = [_with_references(prompt, texts[prompt], draw) for prompt in prompts]
     by_id = [{"id": f"p{number}", "prompt": prompt, **more} for number, (prompt, more) in enumerate(references)]
@@ -36,9 +38,13 @@ def make_answers(folder: Path) -> None:
     for name in ("judged_vicuna_qlora_refs.jsonl", "judged_arena_bench_v1_refs.jsonl.gz", "mt_bench_refs.jsonl"):
         _write(folder / f"dev_{name}", by_prompt_id)
     models = [f"model-{number}" for number in range(8)]
-    trained = sorted({name for order in re.findall(r"'([^' ]+<[^' ]+)'", read("docs/validity.md")) for name in order.split("<")})
+    trained = sorted(
+        {name for order in re.findall(r"'([^' ]+<[^' ]+)'", read("docs/validity.md")) for name in order.split("<")}
+    )
     answers = _answers(models, prompts, texts, draw)
-    _write(folder / "dev_judged_alpaca_eval.jsonl.gz", [{**row, "win_prob_vs_gpt4_1106": row["score"]} for row in answers])
+    _write(
+        folder / "dev_judged_alpaca_eval.jsonl.gz", [{**row, "win_prob_vs_gpt4_1106": row["score"]} for row in answers]
+    )
     for name in ("arena_hard_v0.1.jsonl.gz", "vicuna_qlora.jsonl", "arena_bench_v1.jsonl.gz"):
         _write(folder / f"dev_judged_{name}", answers)
     judged = [
@@ -69,7 +75,9 @@ def _with_references(prompt: str, text: str, draw: random.Random) -> tuple[str, 
     return prompt, {f"ref_output_{name}": text if name == "gold" else _changed(text, 3, draw) for name in _REFERENCES}
 
 
-def _answers(models: list[str], prompts: list[str], texts: dict[str, str], draw: random.Random) -> list[dict[str, object]]:
+def _answers(
+    models: list[str], prompts: list[str], texts: dict[str, str], draw: random.Random
+) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     for rank, model in enumerate(models):
         for number, prompt in enumerate(prompts):
@@ -82,7 +90,7 @@ def _answers(models: list[str], prompts: list[str], texts: dict[str, str], draw:
 def _changed(text: str, count: int, draw: random.Random) -> str:
     words = text.split()
     for _ in range(count):
-        words[draw.randrange(len(words))] = draw.choice(_WORDS)
+        words[draw.randrange(len(words))] = draw.choice(_TEXT.split())
     return " ".join(words[: draw.randint(len(words) // 2, len(words))])
 
 

@@ -17,7 +17,9 @@ _FENCED = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
 _SETTING = r"[A-Z_]+=\S+ "
 # In the text `bleuberi report` and `make` are names; with a flag, a setting or a target they are to be typed.
 _INLINE = re.compile(
-    rf"`((?:{_SETTING})+(?:bash|python|bleuberi) [^`]+|(?:python|bash|make|pip|sbatch|torchrun) [^`]+|bleuberi [^`]*--[^`]+)`"
+    rf"`((?:{_SETTING})+(?:bash|python|bleuberi) [^`]+"
+    r"|(?:python|bash|make|pip|sbatch|torchrun) [^`]+"
+    r"|bleuberi [^`]*--[^`]+)`"
 )
 _COMMAND = re.compile(rf"^(?:{_SETTING})*(?:{_PROGRAMS} |export [A-Z_]+=)")
 
