@@ -27,8 +27,8 @@ def make_hub(home: Path, work: Path, pool_rows: list[dict[str, str]], encoder: P
     _fetched_data_set(home, work, pool_rows)
 
 
-def save_short_spoken_model(folder: Path) -> Path:
-    """A Llama with long contexts and a real vocabulary, whose answers mostly end within 30 tokens."""
+def save_short_spoken_model(folder: Path, vocab_size: int = 600, lean_to_end: float = 1.6) -> Path:
+    """A Llama with long contexts; most of its answers end within 30 tokens. Larger vocabularies need less lean."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -37,7 +37,7 @@ def save_short_spoken_model(folder: Path) -> Path:
         text for row in demo_rows() for key, text in row.items() if key == "prompt" or key.startswith("ref_output_")
     ]
     special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
-    tokenizer = make_tokenizer(special, special[-1], CHAT_TEMPLATE, 12_000, [text for text in texts if text])
+    tokenizer = make_tokenizer(special, special[-1], CHAT_TEMPLATE, vocab_size, [text for text in texts if text])
     tokenizer.pad_token = "<|endoftext|>"
     config = LlamaConfig(
         vocab_size=len(tokenizer),
@@ -62,7 +62,7 @@ def save_short_spoken_model(folder: Path) -> Path:
         model.model.embed_tokens.weight[:, 0] = 2.0
         model.lm_head.weight[:, 0] = 0.0
         model.lm_head.weight[tokenizer.eos_token_id] = 0.0
-        model.lm_head.weight[tokenizer.eos_token_id, 0] = 0.8
+        model.lm_head.weight[tokenizer.eos_token_id, 0] = lean_to_end
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder

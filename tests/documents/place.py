@@ -19,7 +19,7 @@ class Places:
         home = work / "hub"
         os.environ["HF_HOME"] = str(home)  # before `datasets` is imported: it reads the place once
         os.environ["TQDM_DISABLE"] = "1"
-        from tests.documents.hub import make_hub
+        from tests.documents.hub import make_hub, save_short_spoken_model
 
         rows = pool_rows()
         encoder = encoder_folder()
@@ -29,7 +29,7 @@ class Places:
         make_hub(home, work / "made", rows[-256:], encoder)
         self._maker = Maker(work / "made", work / "made/model", rows)
         demo_model = work / "cache/models/SmolLM2-135M-Instruct"
-        shutil.copytree(work / "made/model", demo_model)
+        save_short_spoken_model(demo_model, 12_000, 0.8)  # counts tokens about as the demo's model does
         (demo_model / "manifest.json").write_text('{"schema_version": 1, "kind": "model"}')
 
     def make(self, page: str) -> Path:
