@@ -11,6 +11,7 @@ from tests.conftest import pool_rows
 
 LONG = "x" * 300
 CHECK = ["data check", "pool.jsonl"]
+IMPORT = ["data import", "--output", "OUT/pool.jsonl"]
 REFERENCES = ["references", "--hf_dataset_path", "pool.jsonl", "--model", "m", "--output", "OUT/new.jsonl"]
 CANNED = [*REFERENCES, "--engine", "canned", "--answers"]
 PAIRS = ["agreement", "--output_dir", "OUT", "--no_figures", "--preferences"]
@@ -43,6 +44,24 @@ ROWS = [  # words, the first line, the second line
     ([*CHECK, "--max_completion_length", "many"], "invalid int value: 'many'", "--help"),
     ([*CHECK, "--heldout", "3"], "unrecognized arguments: --heldout", "Did you mean --held_out?"),
     ([*CHECK, "--output_dir", "afile"], "afile", ""),
+    (["data"], "There is no command 'data'.", "bleuberi data import, bleuberi data check"),
+    (["data import"], "the following arguments are required: FILE, --output", "--help"),
+    ([*IMPORT, "none.json"], "There is no file or folder none.json.", "Check the path"),
+    ([*IMPORT, "none.csv"], "There is no file or folder none.csv.", "Check the path"),
+    ([*IMPORT, "broken.jsonl"], "broken.jsonl, line 2 is not valid JSON", "that line"),
+    ([*IMPORT, "empty.jsonl"], "empty.jsonl has no rows.", "to its end"),
+    ([*IMPORT, "blank.jsonl"], "No row of blank.jsonl has a prompt (1 rows read).", "--prompt COLUMN"),
+    ([*IMPORT, "unknown.jsonl"], "no column that is known to hold a prompt: Title, Reply.", "--prompt COLUMN"),
+    ([*IMPORT, "pool.jsonl", "--prompt", "Title"], "pool.jsonl, line 1 has no column Title.", "There are: id, "),
+    ([*IMPORT, "unknown.jsonl", "--prompt", "Title", "--references", "a=Reply", "a=Reply"], "a=Reply", "NAME=COLUMN"),
+    ([*IMPORT, "unknown.jsonl", "--prompt", "Title", "--references", "a="], "--references a=", "NAME=COLUMN"),
+    ([*IMPORT, "wide.csv"], "wide.csv, row 1 has more cells than the file has columns.", "Quote"),
+    ([*IMPORT, "picture.jsonl"], "picture.jsonl, line 1: `messages` holds a turn without a role and a text", "{role"),
+    ([*IMPORT, "nest.jsonl"], "nest.jsonl, line 1: `output` holds dict, not text", "--references"),
+    ([*IMPORT, "surrogate.jsonl"], "`prompt` is no valid text", "surrogate"),
+    ([*IMPORT, "sameid.jsonl"], "The id '1' stands for two different prompts.", "--new_ids"),
+    ([*IMPORT[:-1], "OUT/pool.json", "pool.jsonl"], "pool.json is not a .jsonl file.", "JSON lines"),
+    ([*IMPORT[:-1], "pool.jsonl", "answers.jsonl"], "answers.jsonl", ""),
     (["references"], "the following arguments are required", "--help"),
     ([*REFERENCES, "--engine", "jax"], "There is no engine 'jax'.", "--engine"),
     ([*REFERENCES, "--engine", "canned"], "--engine canned and --answers FILE go together.", "Give both"),
@@ -130,6 +149,12 @@ def place(tmp_path_factory):
     pair = {"prompt": "P", "response_a": "one", "response_b": "two", "ref_output_gold": "one more", "source": "here"}
     lines("pairs.jsonl", *({**pair, "prompt": f"P{n}", "winner": "ab"[n % 2]} for n in range(4)))
     lines("winner.jsonl", {**pair, "winner": "nobody"})
+    lines("blank.jsonl", {"instruction": " ", "output": "A"})
+    lines("unknown.jsonl", {"Title": "T", "Reply": "R"})
+    lines("picture.jsonl", {"messages": [{"role": "user", "content": [{"type": "image", "url": "u"}]}]})
+    lines("nest.jsonl", {"instruction": "P", "output": {"text": "A"}})
+    lines("sameid.jsonl", *({"id": 1, "instruction": word, "output": "A"} for word in "PQ"))
+    (folder / "wide.csv").write_text("question,answer\nWhy, me?,So.\n")
     (folder / "latin.jsonl").write_bytes('{"id": "é"}\n'.encode("latin-1"))
     (folder / "bomb.jsonl.gz").write_bytes(gzip.compress(b'{"id": "' + b"x" * (40 << 20), 1))
     (folder / "no.parquet").write_bytes(b"PAR1")

@@ -11,7 +11,7 @@ from bleuberi.plain_text import say
 _EXAMPLES = """examples:
   bleuberi doctor --config grpo_cpu --dataset_path DATA --model_name_or_path MODEL
   bleuberi doctor --config grpo_paper --dataset_path DATA --model_name_or_path MODEL --processes 8 --gpu A100-80GB \\
-      --host_memory 1000 --deepspeed checkpoints/RUN/deepspeed_zero3_offload.json
+      --host_memory 1000 --deepspeed zero3_offload
 
 Every field of the run itself is a flag here too, as in bleuberi train. No weights are read and no GPU is needed; every
 figure of memory and time is an estimate. Exit code 2 where the run would fail."""
@@ -28,8 +28,10 @@ def make_parser() -> Parser:
     add("--gpu", metavar="NAME", help="the GPU it is meant for, e.g. H100, A100-80GB, L4; not needed where it is here")
     add("--gpu_memory", type=float, metavar="GB", help="memory of one GPU, for a GPU that is not known by name")
     add("--host_memory", type=float, metavar="GB", help="memory of the host; what is free here where no GPU is named")
-    add("--deepspeed", type=Path, metavar="FILE", help="DeepSpeed config that the run is launched with")
-    add("--launch", type=Path, metavar="FILE", help="accelerate config that the run is launched with")
+    add("--deepspeed", metavar="FILE", help="DeepSpeed config that the run is launched with, or its name: zero2, zero3")
+    add(
+        "--launch", metavar="FILE", help="accelerate config that the run is launched with, or its name: one_node, fsdp2"
+    )
     add("--json", action="store_true", help="print the findings and the numbers behind them as JSON")
     return parser
 
@@ -45,6 +47,7 @@ def main(argv: Sequence[str]) -> int:
     words = [*(["--config", arguments.config] if arguments.config else []), *rest]
     from rich.console import Console
 
+    from bleuberi.training.config_words import located
     from bleuberi.training.preflight import Asked, preflight
 
     report, mask = preflight(
@@ -56,8 +59,8 @@ def main(argv: Sequence[str]) -> int:
             gpu=arguments.gpu,
             gpu_memory=arguments.gpu_memory and arguments.gpu_memory * 1e9,
             host_memory=arguments.host_memory and arguments.host_memory * 1e9,
-            deepspeed=arguments.deepspeed,
-            launch=arguments.launch,
+            deepspeed=arguments.deepspeed and Path(located("deepspeed", arguments.deepspeed)),
+            launch=arguments.launch and Path(located("launch", arguments.launch)),
         ),
     )
     if arguments.json:

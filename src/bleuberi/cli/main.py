@@ -23,6 +23,7 @@ class Entry(NamedTuple):
 
 
 COMMANDS: Final = {
+    "data import": Entry("bleuberi.cli.data_import:main", "instruction files in any common shape -> a pool"),
     "references": Entry("bleuberi.cli.references:main", "answers of a strong model as reference answers of a pool"),
     "data check": Entry("bleuberi.cli.data_check:main", "what is wrong with a pool; drop it, hold rows out"),
     "data grpo": Entry(
@@ -90,10 +91,13 @@ def find_command(argv: Sequence[str]) -> tuple[Command, Sequence[str]]:
             command: Command = getattr(import_module(module), function)
             return command, argv[words:]
     typed = " ".join(word for word in argv[:2] if not word.startswith("-"))
-    near = difflib.get_close_matches(typed, COMMANDS, n=1, cutoff=0.4)
+    family = [name for name in COMMANDS if typed == name.split()[0]]
+    near = ", ".join(
+        f"bleuberi {name}" for name in family or difflib.get_close_matches(typed, COMMANDS, n=1, cutoff=0.4)
+    )
     raise UserError(
         f"There is no command {typed!r}.",
-        (f"Did you mean: bleuberi {near[0]}? " if near else "") + "See bleuberi --help.",
+        (f"Did you mean: {near}? " if near else "") + "See bleuberi --help.",
     )
 
 

@@ -7,11 +7,14 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from bleuberi import columns
 from bleuberi.data.tables import TABLE_FORMATS, RawRow, read_rows
 from bleuberi.errors import UserError
 from bleuberi.records import Conversation, Message, PoolRow
+
+IMPORT: Final = "Other instruction files become pools with: bleuberi data import FILE --output pool.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ def read_pool(source: str, ref_models: Sequence[str] | None) -> Pool:
         seen[row.id] = raw.place
         for column in raw.values:
             if column.startswith(columns.REFERENCE_PREFIX):
-                name = _valid_text(raw, "a column's name", column)
+                name = valid_text(raw, "a column's name", column)
                 found_models.setdefault(name.removeprefix(columns.REFERENCE_PREFIX))
         has_gold_column |= columns.reference_column(columns.GOLD) in raw.values
         digest.update(json.dumps(raw.values, sort_keys=True, default=str).encode())
@@ -95,9 +98,10 @@ def _pool_row(raw: RawRow, ref_models: Sequence[str] | None, default_source: str
         row_id = str(row_id)
     if not isinstance(row_id, str) or not row_id:
         raise UserError(
-            f"{raw.place} has no usable `id`: {row_id!r:.60}", "Give every row a column `id` with a text of its own."
+            f"{raw.place} has no usable `id`: {row_id!r:.60}",
+            f"Give every row a column `id` with a text of its own. {IMPORT}",
         )
-    row_id = _valid_text(raw, columns.ID, row_id)
+    row_id = valid_text(raw, columns.ID, row_id)
     messages = _messages(raw)
     prompt = _optional_text(raw, columns.PROMPT)
     asked, answer = _split_last_answer(messages)
@@ -105,7 +109,7 @@ def _pool_row(raw: RawRow, ref_models: Sequence[str] | None, default_source: str
         if prompt is None or not prompt.strip():
             raise UserError(
                 f"{raw.place} has neither `messages` with a user turn nor a `prompt`.",
-                "Give every row a column `prompt` (text) or `messages` (a list of {role, content}).",
+                f"Give every row a column `prompt` (text) or `messages` (a list of {{role, content}}). {IMPORT}",
             )
         asked = [*asked, Message(role="user", content=prompt)]
     references = {}
@@ -141,7 +145,7 @@ def _messages(raw: RawRow) -> list[Message]:
                 'Write it as [{"role": "user", "content": "..."}, {"role": "assistant", "content": "..."}].',
             )
         turns.append(
-            Message(role=_valid_text(raw, columns.MESSAGES, role), content=_valid_text(raw, columns.MESSAGES, content))
+            Message(role=valid_text(raw, columns.MESSAGES, role), content=valid_text(raw, columns.MESSAGES, content))
         )
     return turns
 
@@ -158,15 +162,15 @@ def _optional_text(raw: RawRow, column: str) -> str | None:
     if value is None:
         return None
     if isinstance(value, str):
-        return _valid_text(raw, column, value)
+        return valid_text(raw, column, value)
     raise UserError(
         f"{raw.place}: `{column}` holds {type(value).__name__}, not text: {value!r:.60}",
         f"Write `{column}` as a text, or null where there is none.",
     )
 
 
-def _valid_text(raw: RawRow, column: str, text: str) -> str:
-    """The text, refused where JSON escapes made it one that no file can hold (half of a surrogate pair)."""
+def valid_text(raw: RawRow, column: str, text: str) -> str:
+    """The text of a cell, refused where JSON escapes made it one that no file can hold (half of a surrogate pair)."""
     try:
         text.encode()
     except UnicodeEncodeError as error:

@@ -27,8 +27,9 @@ class RawRow(NamedTuple):
     values: Mapping[str, Any]
 
 
-def read_rows(source: str, split: str = "train") -> Iterator[RawRow]:
-    """The rows of any table that a pool can lie in, one after the other; `split` is of data sets that have splits."""
+def read_rows(source: str, split: str = "train", subset: str | None = None) -> Iterator[RawRow]:
+    """The rows of any table that a pool can lie in, one after the other; `split` is of data sets that have splits,
+    `subset` of hub data sets that have several."""
     path = local_path(source)
     if path.is_dir():
         return _rows_of_dataset_folder(path, split)
@@ -46,7 +47,7 @@ def read_rows(source: str, split: str = "train") -> Iterator[RawRow]:
             f"There is no file or folder {source}.",
             "Check the path: a file, a data set folder, or a hub id owner/name.",
         )
-    return _rows_of_hub(source, split)
+    return _rows_of_hub(source, split, subset)
 
 
 def read_rows_or_csv(path: Path) -> Iterator[RawRow]:
@@ -58,7 +59,10 @@ def read_rows_or_csv(path: Path) -> Iterator[RawRow]:
     with path.open(encoding="utf-8-sig", newline="") as stream:
         try:
             for number, values in enumerate(csv.DictReader(stream), 1):
-                yield RawRow(f"{path.name}, row {number}", values)
+                place = f"{path.name}, row {number}"
+                if None in values:
+                    raise UserError(f"{place} has more cells than the file has columns.", "Quote cells with commas.")
+                yield RawRow(place, values)
         except (csv.Error, UnicodeDecodeError) as error:
             raise UserError(f"{path} is not a readable CSV file: {error}", "Write it again, in UTF-8.") from error
 
@@ -151,13 +155,19 @@ def _rows_of_dataset_folder(path: Path, split: str) -> Iterator[RawRow]:
     yield from _rows_of_dataset(loaded, path.name, split)
 
 
-def _rows_of_hub(source: str, split: str) -> Iterator[RawRow]:
+def _rows_of_hub(source: str, split: str, subset: str | None) -> Iterator[RawRow]:
     datasets = _datasets("Loading a data set from the Hugging Face hub")
     try:
-        loaded = datasets.load_dataset(source)
+        loaded = datasets.load_dataset(source, subset)
     except (OSError, ValueError, RuntimeError) as error:
         # Whatever way the hub, its cache or the network fails, it is one of these three.
-        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        lines = str(error).splitlines() or [type(error).__name__]
+        if lines[0].startswith("Config name is missing"):
+            raise UserError(
+                f"The data set {source} has several subsets. {' '.join(lines[1:])[:300]}",
+                "Choose one: bleuberi data import --subset NAME makes a pool of it.",
+            ) from error
+        reason = lines[0][:200]
         raise UserError(
             f"The data set {source} is neither a local file nor could it be loaded from the Hugging Face hub: {reason}",
             "Check the name and the network, or give a local file.",

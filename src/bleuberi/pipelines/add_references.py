@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from bleuberi import columns
-from bleuberi.artifacts import file_hash, fresh_file, make_manifest, read_json, readable_json, write_json
 from bleuberi.data.pool import pool_name, read_questions
 from bleuberi.errors import UserError
 from bleuberi.generation import EngineOptions, cached_engine, check_engine
 from bleuberi.generation.base import Output, Sampling
 from bleuberi.generation.cached import CachedEngine
+from bleuberi.pipelines.pool_file import check_pool_path, made_before, write_pool
 from bleuberi.records import Conversation
 
 log = logging.getLogger(__name__)
@@ -54,8 +54,7 @@ class ReferencesConfig:
 
     def check(self) -> None:
         """Refuse what cannot work, before anything is read. Errors: `UserError`."""
-        if self.output.suffix != ".jsonl":
-            raise UserError(f"--output {self.output} is not a .jsonl file.", "The new pool is written as JSON lines.")
+        check_pool_path(self.output)
         self.sampling.check()
         check_engine(self.model, self.engine, self.engine_options)
 
@@ -78,6 +77,9 @@ class _Found:
     rows: int = 0
     flags: Counter[str] = field(default_factory=Counter)
     served: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def facts(self) -> dict[str, Any]:
+        return {"rows": self.rows, "flags": dict(self.flags), "served_models": self.served}
 
     def note(self, output: Output, flag: str | None) -> None:
         self.rows += 1
@@ -114,10 +116,10 @@ def add_references(config: ReferencesConfig) -> References:
         "sampling": config.sampling.settings(),
         "sampling_signature": config.sampling.signature(),
     }
-    made = _made(config, request)
+    made = made_before(config.output, request, overwrite=config.overwrite)
     if made is not None:
         log.info("%s was made by the same command and is used as it is", config.output)
-        return made
+        return References(config.output, int(made["rows"]), dict(made["flags"]), True, 0)
     found = _write(config, engine, request)
     return References(config.output, found.rows, dict(found.flags), False, engine.answered_now)
 
@@ -153,37 +155,17 @@ def _check_pool(config: ReferencesConfig) -> str:
     return digest.hexdigest()
 
 
-def _made(config: ReferencesConfig, request: dict[str, Any]) -> References | None:
-    """The pool that the same command made. Errors: `UserError` where another file is in its place."""
-    if config.overwrite or not config.output.exists():
-        return None
-    manifest = read_json(_sidecar(config.output)) if _sidecar(config.output).is_file() else {}
-    if manifest.get("config") == request and manifest.get("sha256") == file_hash(config.output):
-        return References(config.output, int(manifest["rows"]), dict(manifest["flags"]), True, 0)
-    raise UserError(
-        f"{config.output} is there already, and this command would make another.",
-        "Choose another --output, or replace it with --overwrite.",
-    )
-
-
 def _write(config: ReferencesConfig, engine: CachedEngine, request: dict[str, Any]) -> _Found:
     found = _Found()
-    column, flag_column = columns.reference_column(config.ref_model), FLAG_PREFIX + config.ref_model
-    answers = engine.answer_each(_Questions(config.hf_dataset_path), config.sampling)
-    with fresh_file(config.output) as partial:
-        with partial.open("w", encoding="utf-8", newline="\n") as stream:
-            for (raw, _), (_, output) in zip(read_questions(config.hf_dataset_path), answers, strict=True):
-                flag = flag_of(output)
-                found.note(output, flag)
-                text = None if output.finish_reason == "prompt_too_long" else output.text
-                values = {**raw.values, column: text, flag_column: flag}
-                stream.write(readable_json(values) + "\n")
-        facts = {"rows": found.rows, "flags": dict(found.flags), "served_models": found.served}
-        facts["sha256"] = file_hash(partial)
-        # Before the file takes its place: a kill between the two leaves a manifest that vouches for nothing.
-        write_json(_sidecar(config.output), make_manifest("references", request, **facts))
+    write_pool(config.output, _answered_rows(config, engine, found), "references", request, found.facts)
     return found
 
 
-def _sidecar(path: Path) -> Path:
-    return path.with_name(path.stem + ".manifest.json")
+def _answered_rows(config: ReferencesConfig, engine: CachedEngine, found: _Found) -> Iterator[dict[str, Any]]:
+    column, flag_column = columns.reference_column(config.ref_model), FLAG_PREFIX + config.ref_model
+    answers = engine.answer_each(_Questions(config.hf_dataset_path), config.sampling)
+    for (raw, _), (_, output) in zip(read_questions(config.hf_dataset_path), answers, strict=True):
+        flag = flag_of(output)
+        found.note(output, flag)
+        text = None if output.finish_reason == "prompt_too_long" else output.text
+        yield {**raw.values, column: text, flag_column: flag}

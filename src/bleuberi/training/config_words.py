@@ -17,6 +17,8 @@ PRESETS: Final = Path(__file__).parent / "presets"
 LAUNCH: Final = Path(__file__).parent / "launch"
 
 _PATHS: Final = frozenset({"dataset_path", "model_name_or_path", "output_dir", "resume_from_checkpoint", "deepspeed"})
+_PACKAGED: Final = {"config": (PRESETS, ".yaml"), "deepspeed": (LAUNCH, ".json"), "launch": (LAUNCH, ".yaml")}
+"""Flag -> the folder and ending of the files that the package carries; `launch` is the doctor's."""
 
 
 def split_words(argv: Sequence[str]) -> list[str]:
@@ -40,12 +42,13 @@ def split_words(argv: Sequence[str]) -> list[str]:
 
 
 def located(field: str, value: Any) -> Any:  # noqa: ANN401 - a config value of any kind
-    """A path with `~` spelled out; a preset's or DeepSpeed config's bare name as its file. Other values as they are."""
-    if not isinstance(value, str) or field not in _PATHS | {"config"}:
+    """A path with `~` spelled out; the bare name of a packaged file as its path. Other values as they are."""
+    if not isinstance(value, str) or field not in _PATHS | set(_PACKAGED):
         return value
-    for name, folder, ending in (("config", PRESETS, ".yaml"), ("deepspeed", LAUNCH, ".json")):
+    if field in _PACKAGED:
+        folder, ending = _PACKAGED[field]
         packaged = folder / f"{value}{ending}"
-        if field == name and value == packaged.stem and packaged.is_file():
+        if value == packaged.stem and packaged.is_file():
             return str(packaged)
     return str(Path(value).expanduser()) if value.startswith("~") else value
 

@@ -48,7 +48,8 @@ def save_finished(
             for name in ("training_args.bin", f"{ADAPTER}/training_args.bin", f"{ADAPTER}/README.md"):
                 (folder / name).unlink(missing_ok=True)
             check_model_folder(folder)
-        manifest = make_manifest("model", decided, steps=trainer.state.global_step, **facts)
+        processes = trainer.accelerator.num_processes
+        manifest = make_manifest("model", decided, steps=trainer.state.global_step, processes=processes, **facts)
         card = model_card(folder.absolute().name, settings.method, manifest, read_metrics(folder))
         write_text(folder / "README.md", card)
         write_json(folder / MANIFEST, manifest)

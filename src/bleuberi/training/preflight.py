@@ -72,7 +72,7 @@ def preflight(argv: Sequence[str], asked: Asked) -> tuple[Report, Text | None]:
     _check_rewards(report, settings)
     longest, shown = _check_texts(report, settings, processes)
     try:
-        _check_size(report, settings, machine, nodes, zero_file, longest)
+        _check_size(report, settings, machine, nodes, zero_file, longest, fsdp=launch.fsdp)
     except UserError as error:
         report.add_error("model", error)
     return report, shown
@@ -145,7 +145,14 @@ def _check_sft_rows(
 
 
 def _check_size(
-    report: Report, settings: RunSettings, machine: Machine, nodes: int, zero_file: Path | None, longest: int | None
+    report: Report,
+    settings: RunSettings,
+    machine: Machine,
+    nodes: int,
+    zero_file: Path | None,
+    longest: int | None,
+    *,
+    fsdp: bool,
 ) -> None:
     args = settings.args
     mixed = "bfloat16" if args.bf16 else "float16" if args.fp16 else None
@@ -160,6 +167,8 @@ def _check_size(
         report.add(
             "DeepSpeed", "ok", f"ZeRO-{zero.stage}" + (f", on the host: {' and '.join(offloads)}" if offloads else "")
         )
+    elif fsdp:
+        report.add("FSDP", "ok", "weights, gradients and optimizer are split over the processes")
     grpo = settings.method == "grpo"
     prompt = longest or (settings.run.max_prompt_tokens if grpo else args.max_length or 1024)
     batches = Batches(
@@ -172,6 +181,6 @@ def _check_size(
     if sizes.positions is not None and batches.length > sizes.positions:
         text = f"texts of up to {batches.length} tokens, but the model is made for {sizes.positions}"
         report.add("positions", "problem", text, "Lower --max_completion_length, --max_prompt_tokens or --max_length.")
-    memory = estimate_memory(settings, meta, batches, zero, machine.processes, nodes, machine.device_memory)
+    memory = estimate_memory(settings, meta, batches, zero, machine.processes, nodes, machine.device_memory, fsdp=fsdp)
     check_fit(report, memory, sizes, machine)
     check_time(report, estimate_step(settings, sizes, batches, zero, machine), report.numbers.get("steps"))

@@ -17,6 +17,7 @@ class Launch(NamedTuple):
     processes: int
     nodes: int
     deepspeed: Path | None
+    fsdp: bool = False
 
 
 def read_launch(path: Path) -> Launch:
@@ -37,7 +38,8 @@ def read_launch(path: Path) -> Launch:
     found = None
     if named:
         found = Path(named) if Path(named).is_file() else path.parent / Path(named).name
-    return Launch(int(config.num_processes or 1), int(getattr(config, "num_machines", 1) or 1), found)
+    fsdp = "FSDP" in str(getattr(config, "distributed_type", ""))
+    return Launch(int(config.num_processes or 1), int(getattr(config, "num_machines", 1) or 1), found, fsdp)
 
 
 def read_zero(path: Path, args: Any, processes: int, hidden_size: int) -> tuple[Zero, dict[str, Any]]:  # noqa: ANN401 - training arguments

@@ -71,8 +71,11 @@ def estimate_memory(
     processes: int,
     nodes: int = 1,
     gpu_memory: float | None = None,
+    *,
+    fsdp: bool = False,
 ) -> Estimate:
-    """Add everything up for one device. `gpu_memory`: of one GPU, for the share that vLLM reserves."""
+    """Add everything up for one device. `gpu_memory`: of one GPU, for the share that vLLM reserves; `fsdp`: weights,
+    gradients and optimizer are split over the processes by PyTorch."""
     args, sizes, on_cpu = settings.args, meta.sizes(), settings.args.use_cpu
     mixed = bool(args.bf16 or args.fp16)
     static = {"process": CPU_PROCESS if on_cpu else GPU_PROCESS}
@@ -81,9 +84,11 @@ def estimate_memory(
         on_gpu, on_host = _zero_states(sizes, zero, processes // nodes, nodes)
         static |= {"model states (DeepSpeed's estimate)": on_gpu}
         host |= {"model states (DeepSpeed's estimate)": on_host}
+    elif fsdp:
+        static |= _fsdp_states(sizes, args, processes, mixed)
     else:
         static |= _plain_states(sizes, args, processes, mixed)
-    _add_reference(settings, sizes, zero, processes, static, host)
+    _add_reference(settings, sizes, zero, processes, static, host, fsdp=fsdp)
     phases = {"loss": _loss_phase(args, sizes, meta, batches, mixed, zero)}
     if settings.method == "grpo":
         phases["generation"] = _generation_phase(args, sizes, batches, mixed, zero)
@@ -111,6 +116,12 @@ def _plain_states(sizes: ModelSizes, args: Any, processes: int, mixed: bool) -> 
     if mixed and width == 4:
         parts["16-bit copies of weights"] = 2.0 * (sizes.linear + sizes.head)
     return parts
+
+
+def _fsdp_states(sizes: ModelSizes, args: Any, processes: int, mixed: bool) -> dict[str, float]:  # noqa: ANN401
+    """A share of each part, and two layers whole: the one that computes, and the one that is fetched meanwhile."""
+    parts = {name: size / processes for name, size in _plain_states(sizes, args, 1, mixed).items()}
+    return {**parts, "layers gathered from all GPUs": 2.0 * sizes.largest_layer * sizes.dtype_bytes}
 
 
 def _zero_states(sizes: ModelSizes, zero: Zero, gpus: int, nodes: int) -> tuple[float, float]:
@@ -143,6 +154,8 @@ def _add_reference(
     processes: int,
     static: dict[str, float],
     host: dict[str, float],
+    *,
+    fsdp: bool,
 ) -> None:
     """The start model that the KL term compares with; LoRA needs none, its base is there already."""
     if settings.method != "grpo" or settings.args.beta == 0 or settings.model.use_peft:
@@ -151,6 +164,8 @@ def _add_reference(
         host["start model for the KL term"] = 2.0 * sizes.parameters
     elif zero.stage == 3:
         static["start model for the KL term"] = 2.0 * sizes.parameters / processes
+    elif fsdp:
+        static["start model for the KL term"] = float(sizes.parameters * sizes.dtype_bytes) / processes
     else:
         static["start model for the KL term"] = float(sizes.parameters * (2 if zero.stage else sizes.dtype_bytes))
 

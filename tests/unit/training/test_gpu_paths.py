@@ -113,6 +113,7 @@ def test_accelerate_reads_every_launch_config(file):
 
     read = read_launch(file)
     assert read.processes >= 1
+    assert read.fsdp == file.name.startswith("fsdp")
     assert read.deepspeed is None or read.deepspeed.is_file()
     asked = launch_command_parser().parse_args(["--config_file", str(file), "--module", "bleuberi.cli.main"])
     before = dict(os.environ)

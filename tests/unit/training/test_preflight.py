@@ -198,6 +198,21 @@ def test_what_a_run_would_end_with(doctor, save, words, topic, said):
     assert finding(told, topic)["cure"]
 
 
+@pytest.mark.parametrize(
+    ("words", "topic", "said"),
+    [
+        (["--deepspeed", "zero3"], "DeepSpeed", "ZeRO-3"),
+        (["--launch", "one_node"], "settings", "for 8 process(es)"),
+        (["--launch", "fsdp2"], "FSDP", "split over the processes"),
+    ],
+)
+def test_files_that_the_package_carries_are_known_by_name(doctor, save, words, topic, said):
+    pytest.importorskip("deepspeed")
+    found = finding(doctor("grpo_cpu", save(grpo_rows()), *words), topic)
+    assert found["verdict"] == "ok"
+    assert said in found["text"]
+
+
 @pytest.mark.parametrize("flag", ["--processes", "--nodes", "--gpu_memory", "--host_memory"])
 def test_numbers_that_mean_nothing(flag):
     with pytest.raises(UserError, match="must be above 0"):

@@ -105,6 +105,17 @@ def test_each_setting_moves_the_estimate_as_it_moves_memory(meta):
     assert "vLLM's reserved share" not in peak(use_vllm=True, vllm_enable_sleep_mode=True).phases["loss"]
 
 
+def test_fsdp_splits_what_a_plain_run_holds_whole(meta):
+    def static(processes, **fields):
+        return estimate_memory(settings(beta=0.04, **fields), meta, BATCHES, Zero(), processes, fsdp=True).static
+
+    whole = estimate_memory(settings(beta=0.04), meta, BATCHES, Zero(), 1).static
+    for part in ("weights", "gradients", "optimizer", "start model for the KL term"):
+        assert static(4)[part] == whole[part] / 4 > 0
+    assert static(4)["layers gathered from all GPUs"] == 2 * 4 * meta.sizes().largest_layer
+    assert "gradient buckets" not in static(4)
+
+
 def test_model_states_are_deepspeeds_own_estimate(meta):
     zero3 = pytest.importorskip("deepspeed.runtime.zero.stage3")
     zero2 = pytest.importorskip("deepspeed.runtime.zero.stage_1_and_2")

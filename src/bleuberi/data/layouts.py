@@ -1,0 +1,240 @@
+"""The shapes that instruction files have in the wild, and how a row of one is read. Knows columns; opens no file.
+
+Alpaca (`instruction`, `input`, `output`), Dolly (`context`, `response`), ShareGPT (`conversations` of `from`/`value`),
+chat files (`messages` of `role`/`content`), TRL's `prompt`/`completion` and `chosen`, several answers with the names
+of models (`completions` of `model`/`response`, or a column `generator`), questions with a list of answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from bleuberi import columns
+from bleuberi.data.pool import valid_text
+from bleuberi.data.tables import RawRow
+from bleuberi.errors import UserError
+from bleuberi.records import Message
+
+CHATS: Final = ("messages", "conversations", "conversation", "chosen")
+PROMPTS: Final = ("instruction", "prompt", "question", "query", "problem", "input")
+CONTEXTS: Final = ("input", "context")
+ANSWERS: Final = (
+    "output", "response", "completion", "completions", "responses", "answer", "answers", "chosen", "solution", "target",
+)  # fmt: skip
+SYSTEMS: Final = ("system", "system_prompt")
+NAMES: Final = ("generator", "model")
+"""Columns by what they hold; of several in one file the first counts."""
+
+_ROLES: Final = {"human": "user", "gpt": "assistant", "bot": "assistant", "model": "assistant", "chatgpt": "assistant"}
+_TEXTS: Final = ("content", "value", "text", "response", "output")  # of a turn, or of one answer among several
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Which columns of a file hold what. Empty: not known yet."""
+
+    prompt: tuple[str, ...] = ()  # texts, joined by a blank line; or one column of turns
+    references: tuple[tuple[str, str], ...] = ()  # reference model, column
+    system: str | None = None
+    named_by: str | None = None  # the column that names who wrote the answer
+    id: str | None = None
+
+    def sentence(self) -> str:
+        """E.g. `prompt from instruction + input; ref_output_gold from output`."""
+        parts = ["prompt from " + " + ".join([*([self.system] if self.system else []), *self.prompt])]
+        own = [name for name, column in self.references if column == columns.reference_column(name)]
+        if own:
+            parts.append(f"{len(own)} {columns.REFERENCE_PREFIX}… as they are")
+        parts += [
+            f"{columns.reference_column(f'<{self.named_by}>' if self.named_by else name)} from {column}"
+            for name, column in self.references
+            if name not in own
+        ]
+        return "; ".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """What a row asks, and the answers that it carries: reference model -> text. No turns: it asks nothing."""
+
+    id: str | None
+    source: str | None
+    turns: tuple[Message, ...]
+    answers: Mapping[str, str]
+
+
+def named_columns(words: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """`NAME=COLUMN` or `COLUMN` -> reference model and column: gold for one column without a name, else its own name.
+
+    Errors: `UserError` for an empty part, or a name twice.
+    """
+    pairs = [(name, column) if column else (columns.GOLD if len(words) == 1 else name, name)
+             for name, _, column in (word.partition("=") for word in words)]  # fmt: skip
+    names = [name for name, _ in pairs]
+    if not all(names) or any(word.endswith("=") for word in words) or len(set(names)) < len(names):
+        raise UserError(f"--references {' '.join(words)} is not to be read.", "Write NAME=COLUMN, each NAME once.")
+    return tuple(pairs)
+
+
+def complete(layout: Layout, first_rows: Sequence[RawRow]) -> Layout:
+    """The layout, with what it leaves open found by the columns of a file's first rows.
+
+    Several rows, since the first may lack an answer. Errors: `UserError` where a named column is not there, or none is
+    known as a prompt.
+    """
+    all_names = list(dict.fromkeys(name for raw in first_rows for name in raw.values))
+    have = {name: value for raw in reversed(first_rows) for name, value in raw.values.items() if value is not None}
+    place = first_rows[0].place
+    answers = (column for _, column in layout.references)
+    for column in (*layout.prompt, *answers, layout.system, layout.named_by, layout.id):
+        if column is not None and column not in all_names:
+            raise UserError(f"{place} has no column {column}.", f"There are: {', '.join(map(str, all_names))}.")
+    prompt = layout.prompt or _prompt_columns(have)
+    if not prompt:
+        raise UserError(
+            f"{place} has no column that is known to hold a prompt: {', '.join(all_names) or 'none at all'}.",
+            "Name it with --prompt COLUMN, and the answers with --references [NAME=]COLUMN.",
+        )
+    references = layout.references or _reference_columns([name for name in all_names if name in have], prompt)
+    guessed = [
+        name for name, column in references if not layout.references and column != columns.reference_column(name)
+    ]
+    names = NAMES if len(guessed) == 1 else ()
+    return replace(
+        layout,
+        prompt=prompt,
+        references=references,
+        system=layout.system or _first(SYSTEMS, have, prompt),
+        named_by=layout.named_by or next((name for name in names if isinstance(have.get(name), str)), None),
+        id=layout.id or (columns.ID if columns.ID in have else None),
+    )
+
+
+def read_instruction(raw: RawRow, layout: Layout) -> Instruction:
+    """What a row asks and answers. Errors: `UserError` for a value that is neither text nor turns."""
+    turns: list[Message] = []
+    chat_answer = None
+    parts: list[str] = []
+    for column in layout.prompt:
+        value = raw.values.get(column)
+        if isinstance(value, list):
+            turns = _turns(raw, column, value)
+            if turns and turns[-1]["role"] == "assistant":
+                chat_answer = turns.pop()["content"]
+        elif (text := _text(raw, column, value)) is not None and text.strip():
+            parts.append(text)
+    if parts:
+        turns.append(Message(role="user", content="\n\n".join(parts)))
+    if not any(turn["role"] == "user" for turn in turns):
+        turns = []
+    system = _text(raw, layout.system, raw.values.get(layout.system)) if layout.system else None
+    if turns and system and system.strip() and turns[0]["role"] != "system":
+        turns.insert(0, Message(role="system", content=system))
+    written_by = _text(raw, layout.named_by, raw.values.get(layout.named_by)) if layout.named_by else None
+    answers: dict[str, str] = {}
+    for name, column in layout.references:
+        for found, text in _answers(raw, column, written_by or name):
+            if text.strip():
+                answers.setdefault(found, text)
+    if chat_answer is not None and chat_answer.strip():
+        answers.setdefault(written_by or columns.GOLD, chat_answer)
+    return Instruction(
+        _id(raw, layout), _text(raw, columns.SOURCE, raw.values.get(columns.SOURCE)), tuple(turns), answers
+    )
+
+
+def _first(known: Sequence[str], have: Collection[str], taken: Sequence[str] = ()) -> str | None:
+    return next((name for name in known if name in have and name not in taken), None)
+
+
+def _prompt_columns(have: Mapping[str, Any]) -> tuple[str, ...]:
+    if chat := next((name for name in CHATS if isinstance(have.get(name), list) and have[name]), None):
+        return (chat,)
+    prompt = next((name for name in PROMPTS if isinstance(have.get(name), (str, list))), None)
+    if prompt is None:
+        return ()
+    context = next((name for name in CONTEXTS if isinstance(have.get(name), str)), None)
+    return (prompt,) if context is None or context == prompt or isinstance(have[prompt], list) else (prompt, context)
+
+
+def _reference_columns(have: Sequence[str], prompt: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    prefix = columns.REFERENCE_PREFIX
+    if ours := tuple((name.removeprefix(prefix), name) for name in have if name.startswith(prefix)):
+        return ours
+    if prompt[0] in CHATS:
+        return ()  # its closing turn is the answer
+    answer = _first(ANSWERS, have, prompt)
+    return () if answer is None else ((columns.GOLD, answer),)
+
+
+def _turns(raw: RawRow, column: str, value: list[Any]) -> list[Message]:
+    turns = []
+    for turn in value:
+        role = (
+            next((turn[key] for key in ("role", "from") if isinstance(turn.get(key), str)), None)
+            if isinstance(turn, dict)
+            else None
+        )
+        text = (
+            None
+            if role is None
+            else _parts(next((turn[key] for key in ("content", "value") if turn.get(key) is not None), ""))
+        )
+        if role is None or text is None:
+            raise UserError(
+                f"{raw.place}: `{column}` holds a turn without a role and a text: {turn!r:.80}",
+                "Write turns as {role, content} or {from, value}; pictures and sounds are not read.",
+            )
+        turns.append(
+            Message(role=valid_text(raw, column, _ROLES.get(role, role)), content=valid_text(raw, column, text))
+        )
+    return turns
+
+
+def _parts(content: object) -> str | None:
+    """The text of a turn, which some services write as a list of parts; None where a part is no text."""
+    if isinstance(content, list):
+        texts = [part.get("text") if isinstance(part, dict) else part for part in content]
+        whole = [text for text in texts if isinstance(text, str)]
+        return "\n".join(whole) if len(whole) == len(texts) else None
+    return content if isinstance(content, str) else None
+
+
+def _answers(raw: RawRow, column: str, name: str) -> list[tuple[str, str]]:
+    """The answers of one column with their names: one text, turns, several texts, or several with models' names."""
+    value = raw.values.get(column)
+    if not isinstance(value, list):
+        text = _text(raw, column, value)
+        return [] if text is None else [(name, text)]
+    if value and all(isinstance(turn, dict) and ("role" in turn or "from" in turn) for turn in value):
+        said = [turn["content"] for turn in _turns(raw, column, value) if turn["role"] == "assistant"]
+        return [(name, said[-1])] if said else []
+    found = []
+    for number, item in enumerate(value, 1):
+        by = name if number == 1 else f"{name}_{number}"
+        text = item
+        if isinstance(item, dict):
+            by = next((item[key] for key in NAMES if isinstance(item.get(key), str) and item[key]), by)
+            text = next((item[key] for key in _TEXTS if key in item), None)
+        if (checked := _text(raw, column, text)) is not None:
+            found.append((valid_text(raw, column, by), checked))
+    return found
+
+
+def _text(raw: RawRow, column: str, value: object) -> str | None:
+    """A cell's text; numbers are written as JSON has them. Errors: `UserError` for anything else."""
+    if value is None or isinstance(value, str):
+        return None if value is None else valid_text(raw, column, value)
+    if isinstance(value, (int, float)):
+        return str(value)
+    raise UserError(
+        f"{raw.place}: `{column}` holds {type(value).__name__}, not text: {value!r:.60}",
+        "Name the columns of texts with --prompt COLUMN and --references [NAME=]COLUMN.",
+    )
+
+
+def _id(raw: RawRow, layout: Layout) -> str | None:
+    value = raw.values.get(layout.id) if layout.id else None
+    return valid_text(raw, str(layout.id), str(value)) if isinstance(value, (str, int)) and str(value).strip() else None

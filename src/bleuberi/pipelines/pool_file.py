@@ -1,0 +1,55 @@
+"""A pool that a command wrote, and the manifest beside it. Knows the two files; knows no command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from bleuberi.artifacts import file_hash, fresh_file, make_manifest, read_json, readable_json, write_json
+from bleuberi.errors import UserError
+
+
+def check_pool_path(path: Path) -> None:
+    """Errors: `UserError` where the path is no place for a pool."""
+    if path.suffix != ".jsonl":
+        raise UserError(f"--output {path} is not a .jsonl file.", "The new pool is written as JSON lines.")
+
+
+def made_before(path: Path, request: Mapping[str, Any], *, overwrite: bool) -> dict[str, Any] | None:
+    """The manifest of the pool that the same request made; None where the pool is to be made.
+
+    Errors: `UserError` where another file is in its place.
+    """
+    if overwrite or not path.exists():
+        return None
+    manifest = read_json(_sidecar(path)) if _sidecar(path).is_file() else {}
+    if manifest.get("config") == request and manifest.get("sha256") == file_hash(path):
+        return dict(manifest)
+    raise UserError(
+        f"{path} is there already, and this command would make another.",
+        "Choose another --output, or replace it with --overwrite.",
+    )
+
+
+def write_pool(
+    path: Path,
+    rows: Iterable[Mapping[str, Any]],
+    kind: str,
+    request: Mapping[str, Any],
+    facts: Callable[[], Mapping[str, Any]],
+) -> None:
+    """Write the rows as JSON lines, whole or not at all; `facts` are asked for after the last row.
+
+    Errors: `UserError` where the disk refuses.
+    """
+    with fresh_file(path) as partial:
+        with partial.open("w", encoding="utf-8", newline="\n") as stream:
+            for row in rows:
+                stream.write(readable_json(row) + "\n")
+        # Before the file takes its place: a kill between the two leaves a manifest that vouches for nothing.
+        write_json(_sidecar(path), make_manifest(kind, request, **facts(), sha256=file_hash(partial)))
+
+
+def _sidecar(path: Path) -> Path:
+    return path.with_name(path.stem + ".manifest.json")

@@ -1,0 +1,88 @@
+"""Pools and models that are named as on the hub come from a hub: the commands as users type them, a server of ours."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import ROOT, pool_rows
+from tests.hub_server import commit, local_hub
+
+datasets = pytest.importorskip("datasets")
+pytest.importorskip("transformers")
+
+POOL, MODEL = "yapeichang/BLEUBERI-Tulu3-50k", "Qwen/Qwen2.5-7B"
+
+
+@pytest.fixture(scope="module")
+def hub(tiny_model, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("hub")
+    for name in ("pool/data", "many/main", "many/other"):
+        (folder / name).mkdir(parents=True)
+    datasets.Dataset.from_list(pool_rows(24)).to_parquet(str(folder / "pool/data/train-00000-of-00001.parquet"))
+    for name, rows in (("main", [{"question": "Q", "answer": "A"}]), ("other", [{"question": "R", "answer": "B"}])):
+        datasets.Dataset.from_list(rows).to_parquet(str(folder / f"many/{name}/train.parquet"))
+    configs = "".join(f"- config_name: {name}\n  data_files: {name}/train.parquet\n" for name in ("main", "other"))
+    (folder / "many/README.md").write_text(f"---\nconfigs:\n{configs}---\n")
+    repositories = {
+        ("datasets", POOL): folder / "pool",
+        ("datasets", "org/many"): folder / "many",
+        ("models", MODEL): tiny_model,
+    }
+    with local_hub(folder / "cache", repositories) as served:
+        yield served
+
+
+def run(words, environment, folder, **more):
+    return subprocess.run(
+        [sys.executable, *words], cwd=folder, env={**environment, **more}, capture_output=True, text=True, check=False
+    )
+
+
+def test_the_first_command_of_the_method(hub, tiny_model, tmp_path):
+    environment, _ = hub
+    words = [
+        str(ROOT / "training/create_training_data.py"), "grpo", "--ref_models", "gold", "--selection_mode", "hard",
+        "--num_examples", "6", "--metric", "bleu", "--model", MODEL, "--inference_max_new_tokens", "4",
+        "--output_dir", "data", "--output_dataset_name", "mine",
+    ]  # fmt: skip
+    done = run(words, environment, tmp_path)
+    assert done.returncode == 0, done.stderr
+    made = json.loads((tmp_path / "data/data_grpo/mine/manifest.json").read_text())
+    assert (made["rows_in"], made["rows_out"]) == (24, 6)
+    caches = [json.loads(path.read_text()) for path in tmp_path.glob("data/inference_outputs/*/cache.json")]
+    assert [cache["model"]["revision"] for cache in caches] == [f"commit:{commit(tiny_model)}"]
+
+
+def test_a_pool_of_the_hub_is_there_without_network_once_it_was_read(hub, tmp_path):
+    environment, server = hub
+    words = ["-m", "bleuberi.cli.main", "data", "check", POOL, "--json"]
+    first = run(words, environment, tmp_path)
+    assert first.returncode == 0, first.stderr
+    asked = len(server.asked)
+    again = run(words, environment, tmp_path, HF_HUB_OFFLINE="1")
+    assert again.returncode == 0, again.stderr
+    assert json.loads(again.stdout) == json.loads(first.stdout)
+    assert len(server.asked) == asked
+
+
+@pytest.mark.parametrize("words", [["data", "check", "nobody/nothing"], ["data", "check", "yapeichang/other"]])
+def test_what_the_hub_does_not_have(hub, tmp_path, words):
+    done = run(["-m", "bleuberi.cli.main", *words], hub[0], tmp_path)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 2, done.stderr
+    assert "neither a local file nor could it be loaded from the Hugging Face hub" in done.stderr
+
+
+def test_a_subset_of_a_data_set_becomes_a_pool(hub, tmp_path):
+    command = ["-m", "bleuberi.cli.main", "data", "import", "org/many", "--output", "pool.jsonl"]
+    done = run(command, hub[0], tmp_path)
+    assert done.returncode == 2
+    assert "org/many has several subsets" in done.stderr
+    assert "['main', 'other']" in done.stderr
+    assert "--subset NAME" in done.stderr
+    done = run([*command, "--subset", "other"], hub[0], tmp_path)
+    assert done.returncode == 0, done.stderr
+    row = json.loads((tmp_path / "pool.jsonl").read_text())
+    assert (row["prompt"], row["ref_output_gold"]) == ("R", "B")

@@ -1,0 +1,103 @@
+"""A small hub on this machine: repositories are folders, asked for with the hub's own client over its own protocol."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, unquote, urlsplit
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def do_HEAD(self):
+        self._serve()
+
+    def do_GET(self):
+        self._serve()
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+        asked = json.loads(body).get("paths", []) if body.startswith("{") else parse_qs(body).get("paths", [])
+        self._serve(asked)
+
+    def _serve(self, asked=()):
+        parts = [unquote(part) for part in urlsplit(self.path).path.strip("/").split("/")]
+        self.server.asked.append(self.path)
+        api = parts[:1] == ["api"]
+        kind = "datasets" if (parts[1:2] if api else parts[:1]) == ["datasets"] else "models"
+        parts = parts[2:] if api else parts[1:] if kind == "datasets" else parts
+        repository = self.server.repositories.get((kind, "/".join(parts[:2])))
+        if repository is None:
+            self._answer(404, b"{}", {"X-Error-Code": "RepoNotFound"})
+        elif not api:
+            self._file(repository, "/".join(parts[4:]))
+        elif parts[2:3] == ["tree"]:
+            under = "/".join(parts[4:])
+            self._json([entry for entry in entries(repository) if entry["path"].startswith(under)])
+        elif parts[2:3] == ["paths-info"]:
+            self._json([entry for entry in entries(repository) if entry["path"] in asked])
+        else:
+            names = [{"rfilename": entry["path"]} for entry in entries(repository)]
+            self._json({"id": "/".join(parts[:2]), "sha": commit(repository), "siblings": names, "tags": [],
+                        "private": False, "gated": False, "disabled": False, "downloads": 0, "likes": 0})  # fmt: skip
+
+    def _json(self, value):
+        self._answer(200, json.dumps(value).encode(), {"Content-Type": "application/json"})
+
+    def _file(self, repository, name):
+        path = repository / name
+        if not path.is_file():
+            self._answer(404, b"", {"X-Error-Code": "EntryNotFound"})
+            return
+        body = path.read_bytes()
+        about = {"ETag": f'"{hashlib.sha256(body).hexdigest()}"', "X-Repo-Commit": commit(repository)}
+        self._answer(200, body, about)
+
+    def _answer(self, status, body, headers):
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(body))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+
+def entries(repository):
+    files = sorted(path for path in repository.rglob("*") if path.is_file())
+    return [
+        {"type": "file", "path": path.relative_to(repository).as_posix(), "size": path.stat().st_size,
+         "oid": hashlib.sha1(path.read_bytes()).hexdigest()}
+        for path in files
+    ]  # fmt: skip
+
+
+def commit(repository):
+    return hashlib.sha1(json.dumps(entries(repository)).encode()).hexdigest()
+
+
+@contextlib.contextmanager
+def local_hub(cache, repositories):
+    """Serves `{(kind, "owner/name"): folder}`; gives the environment that leads the client there, and itself."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    server.repositories, server.asked = dict(repositories), []
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "TRANSFORMERS_"))}
+    environment |= {
+        "HF_ENDPOINT": f"http://127.0.0.1:{server.server_port}",
+        "HF_HOME": str(cache),
+        "HF_HUB_OFFLINE": "0",
+    }
+    environment |= {"HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_XET": "1", "NO_PROXY": "127.0.0.1"}
+    try:
+        yield environment, server
+    finally:
+        server.shutdown()
+        server.server_close()
