@@ -35,7 +35,9 @@ class Shown(NamedTuple):
     @property
     def is_outline(self) -> bool:
         """Whether dots stand where the reader's own words belong."""
-        return self.kind != "python" and re.search(r"(^|\s|=)(\.\.\.|…)(\s|$)|\w…|\|\w+ ", self.text) is not None
+        return (
+            self.kind != "python" and re.search(r"(^|\s|=)(\.\.\.|…)(\s|$)|\w(\.\.\.|…)|\|\w+ ", self.text) is not None
+        )
 
 
 def pages() -> list[str]:
