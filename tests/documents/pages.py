@@ -22,7 +22,7 @@ _INLINE = re.compile(
     r"|bleuberi [^`]*--[^`]+)`"
 )
 _COMMAND = re.compile(rf"^(?:{_SETTING})*(?:{_PROGRAMS} |export [A-Z_]+=)")
-_OUTLINE = re.compile(r"(^|\s|=)(\.\.\.|…)(\s|$)|\w(\.\.\.|…)|\|\w+ ")
+_OUTLINE = re.compile(r"(^|\s|=)(\.\.\.|…)(\s|$)|\w(\.\.\.|…)|\|\w+ | FILE( |$)")
 
 
 class Shown(NamedTuple):
@@ -35,7 +35,7 @@ class Shown(NamedTuple):
 
     @property
     def is_outline(self) -> bool:
-        """Whether dots stand where the reader's own words belong."""
+        """Whether dots, or FILE, stand where the reader's own words belong."""
         return self.kind != "python" and _OUTLINE.search(self.text) is not None
 
 
