@@ -25,6 +25,12 @@ FAULT_FLAGS ?= --data_kills 80 --train_kills 10
 test-faults: $(VENV)/.dev
 	$(BIN)/python -m tests.faults.run $(FAULT_FLAGS)
 
+# Types every command that README and docs/ show, page by page, with a small model behind each name.
+DOCS ?=
+.PHONY: test-docs
+test-docs: $(VENV)/.dev
+	$(BIN)/python -m tests.documents.run $(DOCS)
+
 # Builds and installs what would be published, in environments of its own; FULL=1 brings torch and runs a demo.
 test-package:
 	@.ci/package

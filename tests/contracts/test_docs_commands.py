@@ -1,39 +1,39 @@
-"""The documents are true: docs/cli.md is what the commands say, and every command that is shown exists as shown."""
+"""The documents are true: docs/cli.md is what the commands say, and every command that is shown exists as shown.
+
+`make test-docs` types them all; here their words are read by the real parsers, and only the cheap ones run.
+"""
 
 import argparse
 import contextlib
 import dataclasses
 import functools
+import os
 import re
 import runpy
 import shlex
+import subprocess
 import sys
 
 import pytest
 
 from bleuberi.cli.main import COMMANDS, find_command, main
 from tests.conftest import ROOT
+from tests.documents.given import GIVEN
+from tests.documents.left_out import LEFT_OUT, stale
+from tests.documents.pages import NOTES, ORIGINAL, blocks, pages, read, shown, unmarked_commands
+from tests.documents.shell import Shell
 
 PAGES = [ROOT / "README.md", ROOT / "training/README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-
-
-def shown_lines():
-    """Each line of the pages' shell blocks, its continuation lines joined: page, line."""
-    for page in PAGES:
-        if page.name == "cli.md":
-            continue
-        for block in re.findall(r"```(?:bash|sh|console)?\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
-            for line in re.sub(r"\\\n\s*", "", block).splitlines():
-                line = re.split(r"\s{2,}", line.strip().removeprefix("$ "))[0]  # a gloss may stand beside it
-                yield page.name, line
+ALL_SHOWN = [one for page in [*pages(), "docs/lab_log.md"] for one in shown(page)]
+SHELL = [one for one in ALL_SHOWN if one.kind != "python"]
 
 
 def shown_commands(start):
-    """The words after `start` of each line that begins with it; `python training/...` is the same front door."""
-    for page, line in shown_lines():
-        if line.startswith(start):
-            words = shlex.split(line.removeprefix(start), comments=True)
-            yield page, words[: next((at for at, word in enumerate(words) if word in ("|", ">", "&&", "||")), None)]
+    """The words after `start` of each command that begins with it; `python training/...` is the same front door."""
+    for one in SHELL:
+        if one.text.startswith(start):
+            words = shlex.split(one.text.removeprefix(start), comments=True)
+            yield one.page, words[: next((at for at, word in enumerate(words) if word in ("|", ">", "&&", "||")), None)]
 
 
 SHOWN = list(shown_commands("bleuberi "))
@@ -68,7 +68,7 @@ def test_every_command_that_is_shown_is_read_by_its_parser(page, words, capsys, 
     if words[0] in ("--help", "--version"):
         return
     command, rest = find_command(words)
-    left_out = page == "lab_log.md" or any("..." in word or "…" in word for word in words)  # a note, or an outline
+    left_out = page in NOTES or any("..." in word or "…" in word for word in words)  # a note, or an outline
     if left_out or words[0] in ("train", "doctor"):  # the latter's flags are TRL's fields for the most part
         with contextlib.suppress(SystemExit):
             command(["--help"])
@@ -124,3 +124,44 @@ def test_targets_and_scripts_that_are_shown_exist():
 def test_every_command_is_in_the_reference():
     page = (ROOT / "docs/cli.md").read_text(encoding="utf-8")
     assert all(f"## `bleuberi {name}`" in page for name in COMMANDS)
+
+
+def test_all_that_is_shown_can_be_typed():
+    for one in SHELL:
+        if one.page not in NOTES:
+            read_by_bash = subprocess.run(["bash", "-n", "-c", one.text], capture_output=True, text=True, check=False)
+            assert read_by_bash.returncode == 0, (one, read_by_bash.stderr)
+    for one in ALL_SHOWN:
+        if one.kind == "python":
+            compile(one.text, f"{one.page}, line {one.line}", "exec")
+
+
+def test_blocks_with_commands_are_marked_as_such():
+    assert {page: unmarked_commands(page) for page in pages() if unmarked_commands(page)} == {}
+
+
+def test_what_is_left_out_and_what_is_given_still_stands_on_the_pages():
+    assert len(LEFT_OUT) < 15, "a short table: what can run does"
+    assert stale(ALL_SHOWN) == []
+    for page, names in GIVEN.items():
+        assert [name for name in names if name.partition(",")[0] not in read(page)] == [], page
+
+
+def test_the_original_tools_commands_stand_in_the_readme_word_for_word():
+    original = [content for _, _, content in blocks(ORIGINAL)]
+    assert len(original) == 2
+    shown_there = [content for _, _, content in blocks("training/README.md")]
+    assert [content for content in original if content not in shown_there] == []
+
+
+def test_the_shell_of_test_docs_keeps_variables_and_sees_failures(tmp_path):
+    (tmp_path / "place").mkdir()
+    shell = Shell(tmp_path / "place", {"PATH": os.environ["PATH"]})
+    try:
+        assert shell.run("WORD=kept").code == 0
+        assert shell.run('echo "$WORD" # a gloss').said == "kept\n"
+        assert (shell.run("false").code, shell.run("exit_code_of_none").code) == (1, 127)
+        assert shell.run("cat").code == 0, "nobody types an answer"
+        assert shell.run("sleep 30", timeout_seconds=0.2).code is None
+    finally:
+        shell.close()

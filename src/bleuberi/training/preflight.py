@@ -17,6 +17,7 @@ from bleuberi.data.grpo_rows import prompt_messages, read_grpo_rows
 from bleuberi.data.sft_rows import read_sft_rows, to_prompt_and_completion
 from bleuberi.errors import UserError
 from bleuberi.rewards import load_reward
+from bleuberi.training.config_words import located
 from bleuberi.training.model_loading import load_policy_tokenizer
 from bleuberi.training.preflight_batch import check_devices, check_grpo_batch, check_sft_batch
 from bleuberi.training.preflight_fit import check_fit, check_time
@@ -64,7 +65,8 @@ def preflight(argv: Sequence[str], asked: Asked) -> tuple[Report, Text | None]:
         return report, None
     report.add("settings", "ok", f"a {settings.method.upper()} run; TRL reads them for {processes} process(es)")
     check_devices(report, machine, settings.args.bf16)
-    zero_file = asked.deepspeed or launch.deepspeed or _deepspeed_of(settings)
+    named = Path(located("deepspeed", str(asked.deepspeed))) if asked.deepspeed else None
+    zero_file = named or launch.deepspeed or _deepspeed_of(settings)
     check_versions(report, extras_of(settings, zero_file is not None))
     check_optional(report, settings)
     check_offline(report, settings)

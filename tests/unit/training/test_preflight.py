@@ -108,6 +108,12 @@ def test_more_gpus_than_there_are(doctor, save):
     assert told["numbers"]["completions_per_step"] == 32 * int(many)
 
 
+def test_the_packaged_deepspeed_configs_are_known_by_name(doctor, save):
+    words = ["--processes", "8", "--gpu", "A100-80GB", "--host_memory", "500", "--deepspeed"]
+    told = doctor("grpo_paper", save(grpo_rows(64)), *words, "zero3")
+    assert finding(told, "model")["verdict"] == "ok"
+
+
 @pytest.fixture
 def changed_model(tiny_model, tmp_path):
     def change(edit):

@@ -1,0 +1,48 @@
+"""What the pages show and this machine does not run, with the reason. Each entry has to match a shown command."""
+
+import re
+from typing import NamedTuple
+
+from tests.documents.pages import Shown
+
+INSTALLS = "installs into the environment it runs in; .ci/run and .ci/package do it"
+ITSELF = "runs these very tests or others; a word of its own"
+MINUTES = "measures for minutes"
+GPUS = "wants eight GPUs"
+NODES = "wants a second machine"
+VLLM = "vLLM is not installed here"
+RAY = "starts a Ray that outlives it; make test-ray runs two workers"
+ASKS = "asks a server that is not ours, for money"
+
+
+class Entry(NamedTuple):
+    """Commands that are left out: where the pattern is found in what is shown."""
+
+    pattern: str
+    reason: str
+
+
+LEFT_OUT = (
+    Entry(r"^make demo", "takes eight minutes; tests/end_to_end/test_demo.py runs a short one"),
+    Entry(r"^make (test|check)\b", ITSELF),
+    Entry(r"^make install|^pip (install|check|download)", INSTALLS),
+    Entry(r"^accelerate launch .*(one_node|fsdp2)\.yaml|^torchrun --nproc_per_node 8", GPUS),
+    Entry(r"^NODES=2|two_nodes\.yaml", NODES),
+    Entry(r"^RAY_USAGE_STATS_ENABLED=0 ray start|--engine ray", RAY),
+    Entry(r"^vllm serve|--engine vllm", VLLM),
+    Entry(r"--engine openai", ASKS),
+    Entry(r"^python benchmarks/report_screenshot", "wants a page of the reader's and a browser"),
+    Entry(r"^python (-m )?benchmarks[./](?!report)", MINUTES),
+    Entry(r"^import verifiers", "verifiers is not installed here; tests/unit/rewards has its shape"),
+)
+
+
+def reason(shown: Shown) -> str | None:
+    """Why it is not run; None where it is."""
+    matching = [entry for entry in LEFT_OUT if re.search(entry.pattern, shown.text)]
+    return matching[0].reason if matching else None
+
+
+def stale(commands: list[Shown]) -> list[str]:
+    """The entries that match nothing of what is shown."""
+    return [entry.pattern for entry in LEFT_OUT if not any(re.search(entry.pattern, one.text) for one in commands)]
