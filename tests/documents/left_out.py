@@ -9,9 +9,9 @@ INSTALLS = "installs into the environment it runs in; .ci/run and .ci/package do
 ITSELF = "runs these very tests or others; a word of its own"
 MINUTES = "measures for minutes"
 GPUS = "wants eight GPUs"
-NODES = "wants a second machine"
+NODES = "wants a second machine; tests/end_to_end/test_two_hosts.py makes one"
 VLLM = "vLLM is not installed here"
-RAY = "starts a Ray that outlives it; make test-ray runs two workers"
+RAY = "starts a Ray that outlives it; make test-ray starts two hosts so"
 ASKS = "asks a server that is not ours, for money"
 
 
@@ -28,8 +28,8 @@ LEFT_OUT = (
     Entry(r"^make install|^pip (install|check|download)", INSTALLS),
     Entry(r"^accelerate launch .*(one_node|fsdp2)\.yaml|^torchrun --nproc_per_node 8", GPUS),
     Entry(r"^NODES=2|two_nodes\.yaml", NODES),
-    Entry(r"^RAY_USAGE_STATS_ENABLED=0 ray start|--engine ray", RAY),
-    Entry(r"^vllm serve|--engine vllm", VLLM),
+    Entry(r"^ray |^export RAY_AUTH_MODE|--engine ray", RAY),
+    Entry(r"\bvllm serve|--engine vllm|--use_vllm", VLLM),
     Entry(r"--engine openai", ASKS),
     Entry(r"^python benchmarks/report_screenshot", "wants a page of the reader's and a browser"),
     Entry(r"^python (-m )?benchmarks[./](?!report)", MINUTES),
