@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bleuberi.cli.engine_flags import add_engine_flags, take_engine_options
 from bleuberi.cli.parser import Parser, hide_secrets_in_tracebacks, run
+from bleuberi.cli.stopping import leave
 from bleuberi.columns import SHORT_REFERENCE_NAMES
 from bleuberi.plain_text import say
 
@@ -144,4 +145,4 @@ def front_door(argv: Sequence[str]) -> int:
 def main() -> None:
     """Entry of the front door."""
     hide_secrets_in_tracebacks()
-    sys.exit(run(front_door, sys.argv[1:]))
+    leave(run(front_door, sys.argv[1:]))
