@@ -10,9 +10,11 @@ import logging
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Final, NoReturn
 
+from bleuberi.artifacts import read_manifest
 from bleuberi.cli.stopping import exit_code, stoppable, stopped_line
 from bleuberi.cli.streams import outlive_readers, refuse_lost_results, write_in_any_locale
 from bleuberi.errors import UserError
@@ -98,6 +100,11 @@ class RedactingFormatter(logging.Formatter):
 def say_json(content: object) -> None:
     """One JSON document on standard output, for scripts; whatever else is said goes to standard error."""
     say(json.dumps(content, indent=2, ensure_ascii=True, default=str).replace("\x7f", "\\u007f"))  # JSON's own escape
+
+
+def say_made(folder: Path, **facts: object) -> None:
+    """A finished folder for scripts: where it is, its manifest, and what else the command knows of it."""
+    say_json({"folder": folder, **facts, "manifest": read_manifest(folder)})
 
 
 def hide_secrets_in_tracebacks() -> None:

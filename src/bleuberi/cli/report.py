@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from bleuberi.cli.parser import Parser
+from bleuberi.cli.parser import Parser, say_json
+from bleuberi.cli.streams import results_alone
 from bleuberi.plain_text import say
 
 EXAMPLES = """\
@@ -24,6 +25,7 @@ def make_parser() -> Parser:
     add("--output_dir", type=Path, help="gets report.html, numbers.json and figures/ (the first PATH's report/)")
     add("--title", help="the page's heading (the names of the PATHs)")
     add("--no_figures", action="store_true", help="write no PNG and SVG files")
+    add("--json", action="store_true", help="print the files and what the page shows as one JSON document")
     return parser
 
 
@@ -34,7 +36,12 @@ def main(argv: Sequence[str]) -> int:
 
     homes: list[Path] = [path if path.is_dir() else path.parent for path in given.paths]
     title = given.title or ", ".join(dict.fromkeys(home.resolve().name for home in homes))
-    report = write_report(given.paths, given.output_dir or homes[0] / "report", title, figures=not given.no_figures)
+    with results_alone(given.json):
+        report = write_report(given.paths, given.output_dir or homes[0] / "report", title, figures=not given.no_figures)
+    if given.json:
+        shown = [{"kind": section.kind, "folder": section.folder, "lead": section.lead} for section in report.sections]
+        say_json({"page": report.page, "files": report.files, "sections": shown})
+        return 0
     for section in report.sections:
         say(f"{section.kind} {section.folder}: {section.lead}".replace(" :", ":"))
     for path in report.files:

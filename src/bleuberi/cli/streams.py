@@ -7,10 +7,12 @@ tell `set -o pipefail` that a data set is missing which lies there whole.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import os
 import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, TextIO
 
 from bleuberi.errors import UserError
@@ -58,6 +60,26 @@ def write_in_any_locale() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+@contextlib.contextmanager
+def results_alone(alone: bool) -> Iterator[None]:
+    """Within, what is printed goes to standard error, by libraries and child processes too, where `alone` is asked for.
+
+    Standard output then has nothing but the document that a command prints behind it.
+    """
+    if not alone:
+        yield
+        return
+    sys.stdout.flush()
+    kept = os.dup(1)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            os.dup2(2, 1)
+            yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def refuse_lost_results() -> None:
