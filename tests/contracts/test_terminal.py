@@ -85,6 +85,6 @@ def test_evaluate_and_its_cache_as_json(pool_file, tiny_model, tmp_path, capsys)
     told = printed(words, capsys)
     assert told["prompts"] == 24
     assert [model["name"] for model in told["models"]] == ["base", "same"]
-    (cache,) = printed(["cache", "ls", str(tmp_path / "out"), "--json"], capsys)
+    (cache,) = printed(["cache", "ls", str(tmp_path / "out"), "--json"], capsys)["caches"]
     assert cache["rows"] == 24
     assert cache["settings"]["model"]["model"] == str(tiny_model)

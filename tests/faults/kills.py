@@ -57,10 +57,12 @@ def kill_often(name, words, kills, work, rng, skip=()):
             number = rng.choice(SIGNALS)
             hit, ended = kill(given(whole), log, rng.uniform(0.0, seconds), number)
             hits += hit
-            if ended.code not in (0, -number, 130):
+            if ended.code not in (0, -number, 128 + number):
                 wrong.append(f"{name}: {number.name} gave {ended.code}: {ended.said[-400:]}")
-            if hit and number == signal.SIGINT and ended.code == 130 and not _told_in_one_line(ended.said):
-                wrong.append(f"{name}: Ctrl-C said: {ended.said[-400:]}")
+            if hit and ended.code == 128 + number and not _told_in_one_line(ended.said):
+                wrong.append(f"{name}: {number.name} said: {ended.said[-400:]}")
+            if hit and ended.code == 128 + number and orphans(whole):
+                wrong.append(f"{name}: {number.name} left {orphans(whole)}")
             left = cached_rows(whole) if whole.exists() else 0
             if left < rows:
                 wrong.append(f"{name}: {rows} cached rows became {left}")

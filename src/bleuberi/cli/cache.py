@@ -27,7 +27,7 @@ def ls(argv: Sequence[str]) -> int:
 
     caches = list_caches(cache_root(arguments.folder))
     if arguments.json:
-        say_json([asdict(cache) for cache in caches])
+        say_json({"caches": [asdict(cache) for cache in caches]})
         return 0
     for cache in caches:
         model = cache.settings.get("model", {})

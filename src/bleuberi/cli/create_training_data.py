@@ -9,7 +9,9 @@ from dataclasses import fields
 from pathlib import Path
 
 from bleuberi.cli.engine_flags import add_engine_flags, take_engine_options
-from bleuberi.cli.parser import Parser, hide_secrets_in_tracebacks, run
+from bleuberi.cli.parser import Parser, hide_secrets_in_tracebacks, run, say_made
+from bleuberi.cli.stopping import leave
+from bleuberi.cli.streams import results_alone
 from bleuberi.columns import SHORT_REFERENCE_NAMES
 from bleuberi.plain_text import say
 
@@ -55,6 +57,7 @@ def grpo_parser(prog: str) -> Parser:
         help="outputs made elsewhere: JSONL, Parquet or CSV with id and response",
     )
     add("--overwrite", action="store_true", help="replace a data set of that name that was made otherwise")
+    add("--json", action="store_true", help="print folder, rows and manifest as one JSON document")
     add_engine_flags(parser)
     _add_signal_flags(parser)
     return parser
@@ -90,6 +93,7 @@ def sft_parser(prog: str) -> Parser:
     parser.add_argument(
         "--overwrite", action="store_true", help="replace a data set of that name that was made otherwise"
     )
+    parser.add_argument("--json", action="store_true", help="print folder, rows and manifest as one JSON document")
     return parser
 
 
@@ -104,6 +108,7 @@ def grpo(argv: Sequence[str], prog: str = "bleuberi data grpo") -> int:
 
     arguments["ref_models"] = tuple(arguments["ref_models"])
     take_engine_options(arguments)
+    as_json = arguments.pop("json")
     signal = {field.name: arguments.pop(field.name) for field in fields(SignalSettings) if field.name in arguments}
 
     def draw(folder: Path, made: GrpoData) -> None:
@@ -116,7 +121,12 @@ def grpo(argv: Sequence[str], prog: str = "bleuberi data grpo") -> int:
                 scores = list(made.pool_scores.values()), made.picked_scores
                 draw_score_histogram(path, made.metric, made.signature, *scores)
 
-    made = create_grpo_data(GrpoDataConfig(**arguments, signal=SignalSettings(**signal) if signal else None), draw)
+    config = GrpoDataConfig(**arguments, signal=SignalSettings(**signal) if signal else None)
+    with results_alone(as_json):
+        made = create_grpo_data(config, draw)
+    if as_json:
+        say_made(made.folder, rows=made.rows, reused=made.reused, generated_now=made.generated_now)
+        return 0
     say(f"{made.rows} examples in {made.folder}")
     return 0
 
@@ -126,7 +136,12 @@ def sft(argv: Sequence[str], prog: str = "bleuberi data sft") -> int:
     arguments = vars(sft_parser(prog).parse_args(argv))
     from bleuberi.pipelines.create_sft_data import SftDataConfig, create_sft_data
 
-    made = create_sft_data(SftDataConfig(**arguments))
+    as_json = arguments.pop("json")
+    with results_alone(as_json):
+        made = create_sft_data(SftDataConfig(**arguments))
+    if as_json:
+        say_made(made.folder, rows=made.rows, reused=made.reused)
+        return 0
     say(f"{made.rows} prompt-response pairs in {made.folder}")
     return 0
 
@@ -144,4 +159,4 @@ def front_door(argv: Sequence[str]) -> int:
 def main() -> None:
     """Entry of the front door."""
     hide_secrets_in_tracebacks()
-    sys.exit(run(front_door, sys.argv[1:]))
+    leave(run(front_door, sys.argv[1:]))

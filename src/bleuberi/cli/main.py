@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from bleuberi import __version__
-from bleuberi.cli.parser import Command, hide_secrets_in_tracebacks, run
+from bleuberi.cli.parser import Command, hide_secrets_in_tracebacks, prepare_streams, run
+from bleuberi.cli.stopping import leave
 from bleuberi.errors import UserError
 from bleuberi.plain_text import say
 
@@ -104,6 +105,7 @@ def find_command(argv: Sequence[str]) -> tuple[Command, Sequence[str]]:
 def main() -> None:
     """Entry of the `bleuberi` command."""
     hide_secrets_in_tracebacks()
+    prepare_streams()
     argv = sys.argv[1:]
     if not argv:
         say(usage() + "\n" + next_step(Path()))
@@ -121,7 +123,7 @@ def main() -> None:
         found, rest = find_command(words)
         return found(rest)
 
-    sys.exit(run(command, argv))
+    leave(run(command, argv))
 
 
 if __name__ == "__main__":

@@ -5,15 +5,18 @@ from __future__ import annotations
 import argparse
 import difflib
 import errno
-import io
 import json
 import logging
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Final, NoReturn
 
+from bleuberi.artifacts import read_manifest
+from bleuberi.cli.stopping import exit_code, stoppable, stopped_line
+from bleuberi.cli.streams import outlive_readers, refuse_lost_results, write_in_any_locale
 from bleuberi.errors import UserError
 from bleuberi.plain_text import plain, say
 from bleuberi.redaction import redact, remember_secrets
@@ -56,34 +59,30 @@ class Parser(argparse.ArgumentParser):
 
 def run(command: Command, argv: Sequence[str]) -> int:
     """Run a command: expected trouble is two lines and exit code 2; a bug keeps its traceback."""
-    try:
-        write_in_any_locale()
-        remember_secrets(argv)
-        talk_on_stderr()
-        return command(argv)
-    except UserError as error:
-        return _tell(error)
-    except OSError as error:
-        if error.errno not in _REFUSALS or error.filename is None:
-            raise
-        return _tell(
-            UserError(
-                f"{error.filename!s:.120} cannot be used: {error.strerror}.", "Check the path and who may use it."
-            )
-        )
-    except KeyboardInterrupt:
-        say(stopped_line(argv), file=sys.stderr)
-        return 130
+    with stoppable():
+        try:
+            prepare_streams()
+            remember_secrets(argv)
+            talk_on_stderr()
+            code = command(argv)
+            refuse_lost_results()
+        except UserError as error:
+            return _tell(error)
+        except OSError as error:
+            if error.errno not in _REFUSALS or error.filename is None:
+                raise
+            what = f"{error.filename!s:.120} cannot be used: {error.strerror}."
+            return _tell(UserError(what, "Check the path and who may use it."))
+        except KeyboardInterrupt as stop:
+            say(stopped_line(argv), file=sys.stderr)
+            return exit_code(stop)
+        return code
 
 
-def stopped_line(argv: Sequence[str]) -> str:
-    """What Ctrl-C leaves, and how to go on, in one line; `argv` begins with the command's words."""
-    first = argv[0] if argv else ""
-    if first in ("train", "demo"):
-        return "Stopped. The last checkpoint and the metrics are saved: the same command goes on from there."
-    if first in ("data", "references", "evaluate", "grpo", "sft"):
-        return "Stopped. Answers and scores that were finished are saved: the same command goes on from there."
-    return "Stopped. Nothing is left half-written: the same command starts again."
+def prepare_streams() -> None:
+    """Output that no reader, encoding or closed descriptor can break. For whatever prints, the usage too."""
+    outlive_readers()
+    write_in_any_locale()
 
 
 def _tell(error: UserError) -> int:
@@ -103,11 +102,9 @@ def say_json(content: object) -> None:
     say(json.dumps(content, indent=2, ensure_ascii=True, default=str).replace("\x7f", "\\u007f"))  # JSON's own escape
 
 
-def write_in_any_locale() -> None:
-    """Characters that the terminal's encoding lacks are shown by their number: a result must not fail on a dash."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+def say_made(folder: Path, **facts: object) -> None:
+    """A finished folder for scripts: where it is, its manifest, and what else the command knows of it."""
+    say_json({"folder": folder, **facts, "manifest": read_manifest(folder)})
 
 
 def hide_secrets_in_tracebacks() -> None:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bleuberi.cli.engine_flags import add_engine_flags, take_engine_options
-from bleuberi.cli.parser import Parser
+from bleuberi.cli.parser import Parser, say_json
+from bleuberi.cli.streams import results_alone
 from bleuberi.plain_text import say
 
 
@@ -27,6 +28,7 @@ def make_parser() -> Parser:
     add("--seed", type=int, default=42, help="of the answers")
     add("--cache_dir", type=Path, help="where answers are kept; inference_outputs beside FILE where not given")
     add("--overwrite", action="store_true", help="replace a FILE that was made otherwise")
+    add("--json", action="store_true", help="print the pool's place and its counts as one JSON document")
     add_engine_flags(parser)
     return parser
 
@@ -38,10 +40,15 @@ def main(argv: Sequence[str]) -> int:
     from bleuberi.pipelines.add_references import ReferencesConfig, add_references
 
     take_engine_options(arguments)
+    as_json = arguments.pop("json")
     names = ("max_new_tokens", "temperature", "top_p", "seed")
     arguments["sampling"] = Sampling(**{name: arguments.pop(name) for name in names})
     config = ReferencesConfig(**arguments)
-    made = add_references(config)
+    with results_alone(as_json):
+        made = add_references(config)
+    if as_json:
+        say_json({"path": made.path, "ref_model": config.ref_model, "rows": made.rows, "flags": made.flags})
+        return 0
     flagged = ", ".join(f"{count} {flag}" for flag, count in made.flags.items())
     say(f"{made.rows} rows with ref_output_{config.ref_model} in {made.path} ({flagged or 'none flagged'})")
     return 0

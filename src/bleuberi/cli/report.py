@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from bleuberi.cli.parser import Parser
+from bleuberi.cli.parser import Parser, say_json
+from bleuberi.cli.streams import results_alone
 from bleuberi.plain_text import say
 
 EXAMPLES = """\
@@ -30,6 +31,7 @@ def make_parser() -> Parser:
     add("--title", help="the page's heading (the names of the PATHs)")
     add("--no_texts", action="store_true", help="a page to share: numbers and verdicts, no text or id of the data")
     add("--no_figures", action="store_true", help="write no PNG and SVG files")
+    add("--json", action="store_true", help="print the files and what the page shows as one JSON document")
     return parser
 
 
@@ -40,13 +42,18 @@ def main(argv: Sequence[str]) -> int:
 
     first: Path = given.paths[0]
     folder = (first if first.is_dir() else first.parent) / ("report_without_texts" if given.no_texts else "report")
-    report = write_report(
-        given.paths,
-        given.output_dir or folder,
-        given.title or "",
-        figures=not given.no_figures,
-        texts=not given.no_texts,
-    )
+    with results_alone(given.json):
+        report = write_report(
+            given.paths,
+            given.output_dir or folder,
+            given.title or "",
+            figures=not given.no_figures,
+            texts=not given.no_texts,
+        )
+    if given.json:
+        shown = [{"kind": section.kind, "folder": section.folder, "lead": section.lead} for section in report.sections]
+        say_json({"page": report.page, "files": report.files, "sections": shown})
+        return 0
     for section in report.sections:
         say(f"{section.kind} {section.folder}: {section.lead}".replace(" :", ":"))
     for path in report.files:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+from bleuberi.cli.parser import say_made
+from bleuberi.cli.streams import results_alone
 from bleuberi.plain_text import say
+
+if TYPE_CHECKING:
+    from bleuberi.training.run_config import Method, RunSettings
 
 _HELP = """usage: bleuberi train {method} --config FILE.yaml [--field value ...]
 
@@ -13,7 +20,8 @@ Train {what}. A killed run goes on from its last checkpoint when the same comman
   --config FILE           settings in YAML; the presets are in training/configs/
   --dataset_path FOLDER   the {kind} data set
   --model_name_or_path M  hub id or model folder
-  --output_dir FOLDER     checkpoints, metrics.jsonl and the finished model{extra}
+  --output_dir FOLDER     checkpoints, metrics.jsonl and the finished model
+  --json                  print folder, manifest and last metrics as one JSON document{extra}
 
 Every field of TRL's {config} and ModelConfig is a flag too, e.g. --max_steps 10 --learning_rate 1e-6
 --use_peft true --report_to tensorboard. Flags win over the file.
@@ -25,22 +33,33 @@ def grpo(argv: Sequence[str]) -> int:
     if _help_wanted(argv, "grpo"):
         return 0
     from bleuberi.training.grpo import train_grpo
-    from bleuberi.training.run_config import check_places, read_settings
 
-    check_places("grpo", argv)
-    say(train_grpo(read_settings("grpo", argv)))
-    return 0
+    return _train("grpo", argv, train_grpo)
 
 
 def sft(argv: Sequence[str]) -> int:
     """Train with SFT."""
     if _help_wanted(argv, "sft"):
         return 0
-    from bleuberi.training.run_config import check_places, read_settings
     from bleuberi.training.sft import train_sft
 
-    check_places("sft", argv)
-    say(train_sft(read_settings("sft", argv)))
+    return _train("sft", argv, train_sft)
+
+
+def _train(method: Method, argv: Sequence[str], train: Callable[[RunSettings], Path]) -> int:
+    from bleuberi.training.run_config import check_places, read_settings
+    from bleuberi.training.run_folder import read_metrics
+
+    as_json = "--json" in argv  # TRL's parser reads the other flags
+    words = [word for word in argv if word != "--json"]
+    check_places(method, words)
+    settings = read_settings(method, words)
+    with results_alone(as_json):
+        folder = train(settings)
+    if as_json and settings.args.process_index == 0:
+        say_made(folder, metrics=read_metrics(folder)[-1:])
+    elif not as_json:
+        say(folder)
     return 0
 
 

@@ -1,0 +1,78 @@
+"""`--json`: one object on standard output and nothing beside it, for every command that has it."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from bleuberi.cli.main import COMMANDS
+from tests.conftest import ROOT, pool_rows
+
+pytest.importorskip("trl")
+
+CANNED = ["--engine", "canned", "--answers", "answers.jsonl", "--model", "m"]
+SFT = ["--config", "sft_cpu", "--dataset_path", "out/data_sft/made_SFT", "--model_name_or_path", "TINY"]
+CHAIN = {  # command -> its words, and keys of its object; each finds what those before it left
+    "data import": (["pool.jsonl", "--output", "new.jsonl"], {"output", "instructions", "references"}),
+    "references": (
+        ["--hf_dataset_path", "new.jsonl", "--output", "more.jsonl", "--name", "third", *CANNED],
+        {"path", "rows", "flags"},
+    ),
+    "data check": (["new.jsonl"], {"rows", "table", "files"}),
+    "data grpo": (
+        ["--hf_dataset_path", "new.jsonl", "--metric", "bleu", *CANNED, "--num_examples", "8", "--output_dir", "out",
+         "--output_dataset_name", "made"],
+        {"folder", "rows", "reused", "manifest"},
+    ),
+    "data sft": (["--input_data_path", "out/data_grpo/made", "--output_dir", "out"], {"folder", "rows", "manifest"}),
+    "doctor": ([*SFT, "--output_dir", "run", "--deepspeed", "zero2"], {"problems", "warnings", "findings"}),
+    "train sft": ([*SFT, "--output_dir", "run", "--max_steps", "1"], {"folder", "manifest", "metrics"}),
+    "explain": (["--response", "the cat", "--reference", "a cat"], {"score", "orders"}),
+    "evaluate": (
+        ["--models", "a=m", "--engine", "canned", "--answers", "answers.jsonl", "--prompts", "new.jsonl",
+         "--output_dir", "evaluation"],
+        {"prompts", "models", "groups"},
+    ),
+    "agreement": (
+        ["--preferences", "pairs.jsonl", "--resamples", "20", "--no_figures", "--output_dir", "agreement"],
+        {"verdict"},
+    ),
+    "cache ls": (["out"], {"caches"}),
+    "report": (["evaluation", "--no_figures"], {"page", "files", "sections"}),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("json")
+    rows = pool_rows(24)
+
+    def lines(name, rows):
+        (folder / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    lines("pool.jsonl", rows)
+    lines("answers.jsonl", ({"id": row["id"], "response": row["prompt"]} for row in rows))
+    pair = {"response_a": "the cat sat", "response_b": "a dog", "ref_output_x": "the cat sat down"}
+    lines("pairs.jsonl", ({"id": str(n), "prompt": f"P{n}", **pair, "winner": "ab"[n % 2]} for n in range(8)))
+    return folder
+
+
+@pytest.mark.parametrize("name", CHAIN)
+def test_one_object_and_nothing_beside_it(name, place, tiny_model):
+    words, keys = CHAIN[name]
+    words = [*name.split(), *(word.replace("TINY", str(tiny_model)) for word in words), "--json"]
+    done = subprocess.run(
+        [sys.executable, "-m", "bleuberi.cli.main", *words],
+        cwd=place, env={**os.environ, "PYTHONPATH": f"{ROOT}/src"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode in ((0, 2) if name == "doctor" else (0,)), done.stderr
+    told = json.loads(done.stdout)
+    assert keys <= told.keys()
+
+
+def test_every_command_that_offers_it_is_here():
+    page = (ROOT / "docs/cli.md").read_text(encoding="utf-8")
+    offering = {name for name in COMMANDS if "--json" in page.split(f"## `bleuberi {name}`")[1].split("\n## ")[0]}
+    assert offering - {"train grpo"} == CHAIN.keys()  # train grpo goes the way of train sft
