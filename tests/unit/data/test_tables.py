@@ -1,7 +1,11 @@
 """Rows come out of every kind of file as they went in, and a damaged file is told by name and line."""
 
+import base64
 import gzip
 import json
+import subprocess
+import sys
+import zlib
 
 import pytest
 
@@ -135,3 +139,25 @@ def test_an_unreachable_hub_is_told_in_two_lines():
         list(read_rows("nobody/no-such-data-set"))
     assert caught.value.what.startswith("The data set nobody/no-such-data-set is neither a local file nor could it")
     assert "give a local file" in caught.value.cure
+
+
+# A Parquet file with one byte harmed, zlib in base 85: a column's histogram has another length than it says.
+HARMED = (
+    b"c-n1|J4*vW5XWbi<S>%Lh`Zdv6^H0y5ucFwAQp2P9~d7O5U~trh*4wCOEf50*;%QTT3P!s^cz_DWdwKk&M25Ec4z1DoByyocr)zI"
+    b"vLR-c7-cXB&_7}TK<l#At~MC3LB_K(Gr$aHSa}#TqKp~enT#w>*;JmC5DF}zI(}FwJ1G-yPuK7FJy1!VFr(`~NEC7)$M}cUMujDS"
+    b"rAMhr>j$GyvSg8d8bR1>1noG)sjx)W0gI(Y4vYbz${FR9-x2;uoPyKWdjpY`vVqB=Ak|SQ@U$?514_(aTs%%AZwY@O&IfT`NUvS~"
+    b"A-h2SEZdzv{z^euW*W=o?Y)I)OY@UVD$CVSnun2XAa>BL;R<36mvjnU7jaWLONi?_@OxwAMxH*mjwEzWI>nWu4r)jdySA@_9ltT("
+    b"_SfXt%_~*!q3bFBDx#0eF|6C<?P`6i_*W__i86R{9Pzza#o{8Ec2Eh=&a3TlKM2MvVc6{07uB#;Z=TvS`H88CX_1wmsQ&Sb0PJ9S"
+    b"`Wq%_jC="
+)
+
+
+def test_a_harmed_parquet_file_is_told_and_does_not_end_the_process(tmp_path):
+    pytest.importorskip("pyarrow")
+    (tmp_path / "pool.parquet").write_bytes(zlib.decompress(base64.b85decode(HARMED)))
+    done = subprocess.run(
+        [sys.executable, "-m", "bleuberi.cli.main", "data", "check", "pool.parquet"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith("Error: pool.parquet is not a readable Parquet file: Repetition level histogram")
