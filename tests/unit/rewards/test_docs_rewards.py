@@ -101,7 +101,7 @@ def test_trl_examples(tmp_path, monkeypatch):
     )  # fmt: skip
     LlamaForCausalLM(config).save_pretrained("tiny")
     tokenizer.save_pretrained("tiny")
-    small = 'output_dir="runs/bleu", use_cpu=True, bf16=False, report_to=[], max_steps=1, logging_steps=1'
+    small = 'output_dir="runs/bleu", use_cpu=True, report_to=[], logging_steps=1'
     replaced = {"Qwen/Qwen2.5-0.5B-Instruct": "tiny", 'output_dir="runs/bleu"': small}
     made = run("trainer.train()", **replaced)
     logged = [entry for entry in made["trainer"].state.log_history if "rewards/bleu/mean" in entry]
