@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 
 import pytest
 
@@ -81,6 +82,14 @@ ROWS = [  # words, the first line, the second line
     (["explain", "--response", "x"], "A response and a reference are needed.", "--reference"),
     (["explain", "--response", "@none.txt", "--reference", "x"], "The file none.txt could not be read", "UTF-8"),
     (["explain", "--response", "@latin.jsonl", "--reference", "x"], "latin.jsonl could not be read", "UTF-8"),
+    (["explain", "--response", "@/dev/zero", "--reference", "x"], "/dev/zero is longer than 32 MiB.", "shorter"),
+    (["explain", "--file", "/dev/zero"], "zero, line 1 is longer than 32 MiB.", "one row a line"),
+    (["explain", "--file", "nested.jsonl"], "The file nested.jsonl could not be read", "JSON-lines"),
+    (["data check", "/dev/zero"], "/dev/zero is neither a file nor a folder.", "to a file"),
+    (["data check", "waiting.jsonl"], "waiting.jsonl is neither a file nor a folder.", "to a file"),
+    (["data check", "looped.jsonl"], "There is no file or folder looped.jsonl.", "Check the path"),
+    (["data check", "digits.jsonl"], "digits.jsonl, line 1 is not valid JSON", "that line"),
+    (["data check", "utf16.jsonl"], "utf16.jsonl, line 1 is not valid JSON", "that line"),
     (["explain", "--file", "none.jsonl"], "The file none.jsonl could not be read", "JSON-lines"),
     (["explain", "--file", "broken.jsonl", "--id", "zz"], "broken.jsonl could not be read", "JSON-lines"),
     (["explain", "--file", "pool.jsonl", "--id", "zz"], "No row with the id zz in pool.jsonl.", "Give the id"),
@@ -144,6 +153,10 @@ def place(tmp_path_factory):
     lines("empty.jsonl")
     lines("broken.jsonl", rows[0], '{"id": \n')
     lines("nested.jsonl", '{"id": ' + "[" * 100_000 + "\n")
+    lines("digits.jsonl", '{"id": ' + "9" * 5_000 + "}\n")
+    (folder / "utf16.jsonl").write_bytes('{"id": "a"}'.encode("utf-16"))
+    os.mkfifo(folder / "waiting.jsonl")
+    (folder / "looped.jsonl").symlink_to("looped.jsonl")
     lines("list.jsonl", rows[0], "[1, 2]\n")
     lines("surrogate.jsonl", {"id": "a", "prompt": "\ud800", "ref_output_gold": "G"})
     pair = {"prompt": "P", "response_a": "one", "response_b": "two", "ref_output_gold": "one more", "source": "here"}

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from bleuberi.cli.main import find_command
+from bleuberi.cli.parser import say_json
 
 WORDS = "Größe – 東京 …"
 EXPLAIN = ["explain", "--response", WORDS, "--reference", WORDS]
@@ -88,3 +89,9 @@ def test_evaluate_and_its_cache_as_json(pool_file, tiny_model, tmp_path, capsys)
     (cache,) = printed(["cache", "ls", str(tmp_path / "out"), "--json"], capsys)["caches"]
     assert cache["rows"] == 24
     assert cache["settings"]["model"]["model"] == str(tiny_model)
+
+
+def test_json_has_null_for_what_is_no_number(capsys):
+    say_json({"value": float("nan"), "values": (1.0, float("-inf")), "name": "a\x7f"})
+    told = json.loads(capsys.readouterr().out, parse_constant=lambda word: pytest.fail(f"{word} is not JSON"))
+    assert told == {"value": None, "values": [1.0, None], "name": "a\x7f"}

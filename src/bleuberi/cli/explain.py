@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bleuberi.cli.parser import Parser, say_json
+from bleuberi.data import bounds
 from bleuberi.errors import UserError
 from bleuberi.plain_text import one_line, plain
 
@@ -70,7 +71,11 @@ def _text(value: str) -> str:
     if not value.startswith("@"):
         return value
     try:
-        return Path(value[1:]).read_text(encoding="utf-8")
+        with Path(value[1:]).open("rb") as stream:  # a device has no end
+            content = stream.read(bounds.MAX_ROW_BYTES + 1)
+        if len(content) > bounds.MAX_ROW_BYTES:
+            raise UserError(f"{value[1:]} is longer than {bounds.MAX_ROW_BYTES >> 20} MiB.", "Give a shorter text.")
+        return content.decode().replace("\r\n", "\n")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"The file {value[1:]} could not be read: {error}", "Give the path of a UTF-8 file.") from error
 
@@ -78,10 +83,10 @@ def _text(value: str) -> str:
 def _row_of_file(arguments: argparse.Namespace) -> tuple[str, str, list[str]]:
     path: Path = arguments.file
     try:
-        with path.open(encoding="utf-8") as file:
-            rows = (json.loads(line) for line in file if line.strip())
+        with path.open("rb") as file:
+            rows = (json.loads(line) for line in bounds.bounded_lines(path, file) if line.strip())
             row = next((row for row in rows if arguments.id is None or str(row.get("id")) == arguments.id), None)
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, AttributeError) as error:
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, AttributeError, RecursionError) as error:
         raise UserError(f"The file {path} could not be read: {error}", "Give a JSON-lines file of objects.") from error
     if row is None:
         raise UserError(f"No row with the id {arguments.id} in {path}.", "Give the id of one of its rows.")

@@ -7,9 +7,10 @@ import difflib
 import errno
 import json
 import logging
+import math
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, NoReturn
@@ -99,7 +100,17 @@ class RedactingFormatter(logging.Formatter):
 
 def say_json(content: object) -> None:
     """One JSON document on standard output, for scripts; whatever else is said goes to standard error."""
-    say(json.dumps(content, indent=2, ensure_ascii=True, default=str).replace("\x7f", "\\u007f"))  # JSON's own escape
+    text = json.dumps(_finite(content), indent=2, ensure_ascii=True, allow_nan=False, default=str)
+    say(text.replace("\x7f", "\\u007f"))  # JSON's own escape
+
+
+def _finite(value: object) -> object:
+    """The value with null for what is no finite number: JSON has no word for it, and other readers stop there."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {name: _finite(item) for name, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def say_made(folder: Path, **facts: object) -> None:

@@ -60,11 +60,22 @@ def stoppable() -> Iterator[None]:
 
 
 def leave(code: int) -> NoReturn:
-    """End the process. A Ctrl-C that comes now has nothing left to interrupt, and shows no traceback."""
+    """End the process. A Ctrl-C that comes now has nothing left to interrupt, and shows no traceback.
+
+    Behind a stop it may be the same wish said twice; a later one ends a process that hangs while it ends.
+    """
+    since = time.monotonic()
+
+    def again(number: int, frame: FrameType | None) -> None:
+        if time.monotonic() - since > _ONE_WISH_SECONDS:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         if code > 128:
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
-        atexit.register(signal.signal, signal.SIGINT, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, again)
+        # Python gives back its handlers while it ends; what is ignored stays so.
+        atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN if code > 128 else signal.SIG_DFL)
     sys.exit(code)
 
 

@@ -42,6 +42,10 @@ def read_rows(source: str, split: str = "train", subset: str | None = None) -> I
         raise UserError(
             f"{source} is of a kind that is not read here.", f"Give one of: {', '.join(TABLE_FORMATS)} (or .gz)."
         )
+    if path.exists():
+        raise UserError(
+            f"{source} is neither a file nor a folder.", "Write what comes out of a pipe or a device to a file first."
+        )
     if source.endswith((*TABLE_FORMATS, ".gz")) or source.startswith((".", "/", "~")) or source.count("/") != 1:
         raise UserError(
             f"There is no file or folder {source}.",
