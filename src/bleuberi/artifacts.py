@@ -32,6 +32,8 @@ _REPORTED_PACKAGES = ("torch", "transformers", "trl", "datasets", "vllm", "vllm-
 
 Json = Mapping[str, Any]
 
+_TEMPORARY: Final[set[Path]] = set()  # what this process has half-written
+
 
 def content_hash(*parts: bytes | str) -> str:
     """SHA-256 in hex over the parts, each with its length, so that no two lists of parts run together."""
@@ -156,13 +158,10 @@ def fresh_file(path: Path) -> Iterator[Path]:
         for orphan in _abandoned(path.parent, prefix, suffix):
             orphan.unlink(missing_ok=True)
         partial = _held_temporary(held, path.parent, prefix, suffix, folder=False)
-        try:
-            yield partial
-            _sync(partial)
-            partial.chmod(0o666 & ~_umask())  # private until now; results are as open as others
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        yield partial
+        _sync(partial)
+        partial.chmod(0o666 & ~_umask())  # private until now; results are as open as others
+        partial.replace(path)
 
 
 @contextlib.contextmanager
@@ -179,23 +178,20 @@ def fresh_folder(path: Path) -> Iterator[Path]:
                 (orphan / "old").replace(path)
             shutil.rmtree(orphan)
         partial = _held_temporary(held, path.parent, prefix, ".partial", folder=True)
-        try:
-            yield partial
-            partial.chmod(0o777 & ~_umask())
-            for file in partial.rglob("*"):
-                if file.is_file():
-                    file.chmod(0o666 & ~_umask())  # some writers make private files
-                    _sync(file)
-            if path.exists():
-                retired = _held_temporary(held, path.parent, prefix, ".partial", folder=True)
-                path.replace(retired / "old")
-                partial.replace(path)
-                shutil.rmtree(retired)
-            else:
-                partial.replace(path)
-        finally:
-            if partial.exists():
-                shutil.rmtree(partial)
+        yield partial
+        partial.chmod(0o777 & ~_umask())
+        for file in partial.rglob("*"):
+            if file.is_file():
+                file.chmod(0o666 & ~_umask())  # some writers make private files
+                _sync(file)
+        if path.exists():
+            # Not cleared where this is interrupted: the next run brings the old folder back from it.
+            retired = _held_temporary(held, path.parent, prefix, ".partial", folder=True, cleared=False)
+            path.replace(retired / "old")
+            partial.replace(path)
+            shutil.rmtree(retired)
+        else:
+            partial.replace(path)
 
 
 @contextlib.contextmanager
@@ -246,10 +242,16 @@ def _abandoned(parent: Path, prefix: str, suffix: str) -> Iterator[Path]:
                 yield orphan
 
 
-def _held_temporary(held: contextlib.ExitStack, parent: Path, prefix: str, suffix: str, *, folder: bool) -> Path:
-    """A new temporary file or folder. Another process may take it for abandoned until it is held: then the next."""
+def _held_temporary(
+    held: contextlib.ExitStack, parent: Path, prefix: str, suffix: str, *, folder: bool, cleared: bool = True
+) -> Path:
+    """A new temporary file or folder, which `held` clears away. Another process may take it for abandoned until it is
+    held: then the next."""
     while True:
         made = parent / f"{prefix}{token_hex(_RANDOM // 2)}{suffix}"
+        if cleared:  # asked for before it is made: a Ctrl-C may come between
+            _TEMPORARY.add(made)
+            held.callback(_clear, made)
         if folder:
             made.mkdir(0o700)
         else:
@@ -259,6 +261,20 @@ def _held_temporary(held: contextlib.ExitStack, parent: Path, prefix: str, suffi
             if made.exists():
                 held.push(own.pop_all())
                 return made
+
+
+def clear_temporaries() -> None:
+    """Clear what a stopped command has half-written: a Ctrl-C may also come while that is being done, or before."""
+    for path in list(_TEMPORARY):
+        _clear(path)
+
+
+def _clear(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+    _TEMPORARY.discard(path)
 
 
 @contextlib.contextmanager

@@ -97,6 +97,10 @@ def content(folder, skip=()):
             continue
         if path.name.endswith("manifest.json") or path.name in ("check.json", "trainer_state.json"):
             found[name] = _without(json.loads(path.read_text()))
+        elif path.name == "complete.json":
+            mark = json.loads(path.read_text())
+            mark["files"].pop("trainer_state.json", None)  # a size, which depends on the digits of times
+            found[name] = mark
         elif path.name == "metrics.jsonl":
             found[name] = [_without(json.loads(line)) for line in path.read_text().splitlines()]
         elif path.parent.parent.name == "inference_outputs" and path.suffix == ".jsonl":

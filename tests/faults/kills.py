@@ -55,14 +55,16 @@ def kill_often(name, words, kills, work, rng, skip=()):
         rows = 0
         for _ in range(KILLS_IN_A_ROW):
             number = rng.choice(SIGNALS)
+            before = set(orphans(whole)) if whole.exists() else set()  # SIGKILL leaves them to the next that writes
             hit, ended = kill(given(whole), log, rng.uniform(0.0, seconds), number)
             hits += hit
             if ended.code not in (0, -number, 128 + number):
                 wrong.append(f"{name}: {number.name} gave {ended.code}: {ended.said[-400:]}")
             if hit and ended.code == 128 + number and not _told_in_one_line(ended.said):
                 wrong.append(f"{name}: {number.name} said: {ended.said[-400:]}")
-            if hit and ended.code == 128 + number and orphans(whole):
-                wrong.append(f"{name}: {number.name} left {orphans(whole)}")
+            new = set(orphans(whole)) - before if whole.exists() else set()
+            if hit and ended.code == 128 + number and new:
+                wrong.append(f"{name}: {number.name} left {new}")
             left = cached_rows(whole) if whole.exists() else 0
             if left < rows:
                 wrong.append(f"{name}: {rows} cached rows became {left}")

@@ -15,8 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, NoReturn
 
-from bleuberi.artifacts import read_manifest
-from bleuberi.cli.stopping import exit_code, stoppable, stopped_line
+from bleuberi.artifacts import clear_temporaries, read_manifest
+from bleuberi.cli.stopping import Stopped, exit_code, stoppable, stopped_line
 from bleuberi.cli.streams import outlive_readers, refuse_lost_results, write_in_any_locale
 from bleuberi.errors import UserError
 from bleuberi.plain_text import plain, say
@@ -60,24 +60,31 @@ class Parser(argparse.ArgumentParser):
 
 def run(command: Command, argv: Sequence[str]) -> int:
     """Run a command: expected trouble is two lines and exit code 2; a bug keeps its traceback."""
-    with stoppable():
+    with stoppable() as signals:
         try:
             prepare_streams()
             remember_secrets(argv)
             talk_on_stderr()
             code = command(argv)
             refuse_lost_results()
-        except UserError as error:
-            return _tell(error)
-        except OSError as error:
-            if error.errno not in _REFUSALS or error.filename is None:
-                raise
-            what = f"{error.filename!s:.120} cannot be used: {error.strerror}."
-            return _tell(UserError(what, "Check the path and who may use it."))
         except KeyboardInterrupt as stop:
-            say(stopped_line(argv), file=sys.stderr)
-            return exit_code(stop)
+            return _stopped(stop, argv)
+        except Exception as error:
+            if signals:  # what it was raised in made another error of it
+                return _stopped(Stopped(signals[0]), argv)
+            if isinstance(error, OSError) and error.errno in _REFUSALS and error.filename is not None:
+                what = f"{error.filename!s:.120} cannot be used: {error.strerror}."
+                error = UserError(what, "Check the path and who may use it.")
+            if isinstance(error, UserError):
+                return _tell(error)
+            raise
         return code
+
+
+def _stopped(stop: KeyboardInterrupt, argv: Sequence[str]) -> int:
+    clear_temporaries()
+    say(stopped_line(argv), file=sys.stderr)
+    return exit_code(stop)
 
 
 def prepare_streams() -> None:

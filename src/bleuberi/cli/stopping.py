@@ -30,17 +30,21 @@ class Stopped(KeyboardInterrupt):
 
 
 @contextlib.contextmanager
-def stoppable() -> Iterator[None]:
+def stoppable() -> Iterator[list[int]]:
     """Within, the first signal raises `Stopped`, and nothing disturbs the clearing up in the second that follows.
+
+    Gives the numbers of the signals that came: libraries turn what is raised in the midst of them into other errors.
 
     One that comes later ends the process at once. Signals that are ignored stay so (`nohup`, jobs in the background).
     """
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield []
         return
     first: list[float] = []
+    came: list[int] = []
 
     def stop(number: int, frame: FrameType | None) -> None:
+        came.append(number)
         if not first:
             first.append(time.monotonic())
             raise Stopped(number)
@@ -53,7 +57,7 @@ def stoppable() -> Iterator[None]:
     for number in taken:
         signal.signal(number, stop)
     try:
-        yield
+        yield came
     finally:
         for number in taken:
             signal.signal(number, before[number])
