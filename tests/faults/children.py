@@ -102,7 +102,9 @@ def content(folder, skip=()):
             mark["files"].pop("trainer_state.json", None)  # a size, which depends on the digits of times
             found[name] = mark
         elif path.name == "metrics.jsonl":
-            found[name] = [_without(json.loads(line)) for line in path.read_text().splitlines()]
+            lines = [_without(json.loads(line)) for line in path.read_text().splitlines()]
+            # The last line tells times alone; a run that was killed behind its last checkpoint has none.
+            found[name] = [line for line in lines if line.keys() - {"step", "epoch"}]
         elif path.parent.parent.name == "inference_outputs" and path.suffix == ".jsonl":
             # Answers that came one by one are sealed in shards where a kill cut them; their rows are what counts.
             rows = found.setdefault(str(path.parent.relative_to(folder)), [])
