@@ -60,25 +60,32 @@ class Parser(argparse.ArgumentParser):
 
 def run(command: Command, argv: Sequence[str]) -> int:
     """Run a command: expected trouble is two lines and exit code 2; a bug keeps its traceback."""
-    with stoppable() as signals:
-        try:
-            prepare_streams()
-            remember_secrets(argv)
-            talk_on_stderr()
-            code = command(argv)
-            refuse_lost_results()
-        except KeyboardInterrupt as stop:
-            return _stopped(stop, argv)
-        except Exception as error:
-            if signals:  # what it was raised in made another error of it
-                return _stopped(Stopped(signals[0]), argv)
-            if isinstance(error, OSError) and error.errno in _REFUSALS and error.filename is not None:
-                what = f"{error.filename!s:.120} cannot be used: {error.strerror}."
-                error = UserError(what, "Check the path and who may use it.")
-            if isinstance(error, UserError):
-                return _tell(error)
-            raise
-        return code
+    try:
+        with stoppable() as signals:
+            return _run(command, argv, signals)
+    except Stopped as stop:  # while signals were being taken, or given back
+        return _stopped(stop, argv)
+
+
+def _run(command: Command, argv: Sequence[str], signals: Sequence[int]) -> int:
+    try:
+        prepare_streams()
+        remember_secrets(argv)
+        talk_on_stderr()
+        code = command(argv)
+        refuse_lost_results()
+    except KeyboardInterrupt as stop:
+        return _stopped(stop, argv)
+    except Exception as error:
+        if signals:  # what it was raised in made another error of it
+            return _stopped(Stopped(signals[0]), argv)
+        if isinstance(error, OSError) and error.errno in _REFUSALS and error.filename is not None:
+            what = f"{error.filename!s:.120} cannot be used: {error.strerror}."
+            error = UserError(what, "Check the path and who may use it.")
+        if isinstance(error, UserError):
+            return _tell(error)
+        raise
+    return code
 
 
 def _stopped(stop: KeyboardInterrupt, argv: Sequence[str]) -> int:
