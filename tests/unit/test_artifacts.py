@@ -14,9 +14,6 @@ from hypothesis import strategies as st
 from bleuberi.artifacts import (
     SCHEMA_VERSION,
     content_hash,
-    folder_lock,
-    fresh_file,
-    fresh_folder,
     json_hash,
     make_manifest,
     read_manifest,
@@ -25,6 +22,7 @@ from bleuberi.artifacts import (
     write_shard,
     write_text,
 )
+from bleuberi.atomic_files import folder_lock, fresh_file, fresh_folder
 from bleuberi.errors import UserError
 
 
@@ -81,7 +79,7 @@ def test_the_older_one_stays_until_the_new_one_is_whole(tmp_path):
 
 
 def test_folders_that_killed_runs_left_are_cleared_but_not_those_of_others(tmp_path):
-    code = "import os, sys, pathlib; from bleuberi.artifacts import fresh_folder\n"
+    code = "import os, sys, pathlib; from bleuberi.atomic_files import fresh_folder\n"
     code += "with fresh_folder(pathlib.Path(sys.argv[1])): os._exit(9)"
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "data")], check=False)
     assert len(names(tmp_path)) == 1

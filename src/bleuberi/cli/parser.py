@@ -15,8 +15,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, NoReturn
 
-from bleuberi.artifacts import clear_temporaries, read_manifest
-from bleuberi.cli.stopping import Stopped, exit_code, stoppable, stopped_line
+from bleuberi.artifacts import read_manifest
+from bleuberi.atomic_files import clear_temporaries
+from bleuberi.cli.stopping import AsStop, Stopped, exit_code, stoppable, stopped_line
 from bleuberi.cli.streams import outlive_readers, refuse_lost_results, write_in_any_locale
 from bleuberi.errors import UserError
 from bleuberi.plain_text import plain, say
@@ -69,22 +70,21 @@ def run(command: Command, argv: Sequence[str]) -> int:
 
 def _run(command: Command, argv: Sequence[str], signals: Sequence[int]) -> int:
     try:
-        prepare_streams()
-        remember_secrets(argv)
-        talk_on_stderr()
-        code = command(argv)
-        refuse_lost_results()
+        with AsStop(signals):
+            prepare_streams()
+            remember_secrets(argv)
+            talk_on_stderr()
+            code = command(argv)
+            refuse_lost_results()
+    except UserError as error:
+        return _tell(error)
+    except OSError as error:
+        if error.errno not in _REFUSALS or error.filename is None:
+            raise
+        what = f"{error.filename!s:.120} cannot be used: {error.strerror}."
+        return _tell(UserError(what, "Check the path and who may use it."))
     except KeyboardInterrupt as stop:
         return _stopped(stop, argv)
-    except Exception as error:
-        if signals:  # what it was raised in made another error of it
-            return _stopped(Stopped(signals[0]), argv)
-        if isinstance(error, OSError) and error.errno in _REFUSALS and error.filename is not None:
-            what = f"{error.filename!s:.120} cannot be used: {error.strerror}."
-            error = UserError(what, "Check the path and who may use it.")
-        if isinstance(error, UserError):
-            return _tell(error)
-        raise
     return code
 
 

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from types import FrameType
+from types import FrameType, TracebackType
 from typing import Final, NoReturn
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -61,6 +61,22 @@ def stoppable() -> Iterator[list[int]]:
     finally:
         for number in taken:
             signal.signal(number, before[number])
+
+
+class AsStop:
+    """Within, an error that a library made of a signal is that `Stopped` again; `signals` are those that came."""
+
+    def __init__(self, signals: Sequence[int]) -> None:
+        self._signals = signals
+
+    def __enter__(self) -> None:
+        """Nothing is to be done before."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, Exception) and self._signals:
+            raise Stopped(self._signals[0]) from error
 
 
 def leave(code: int) -> NoReturn:

@@ -7,11 +7,10 @@ for results has to look at the machines meanwhile.
 from __future__ import annotations
 
 import logging
-import queue
-import threading
 import time
 from collections.abc import Iterable, Iterator
-from typing import Final, TypeVar
+from multiprocessing.pool import AsyncResult, ThreadPool
+from typing import Any, Final, TypeVar
 
 from bleuberi.cluster.options import ClusterOptions
 from bleuberi.cluster.session import connect, disconnect
@@ -24,7 +23,6 @@ log = logging.getLogger(__name__)
 
 _LOOK_SECONDS: Final = 2.0
 _NOTICE_SECONDS: Final = 60.0  # Ray takes some 15 to believe that a machine is gone
-_AHEAD: Final = 64  # results that may wait for whoever takes them
 
 
 class MachineLostError(Exception):
@@ -32,48 +30,32 @@ class MachineLostError(Exception):
 
 
 def watched(results: Iterable[T], machines: int) -> Iterator[T]:
-    """The results as they come, from a thread of their own where the cluster has several machines.
+    """The results, none of them None, as they come; from a thread of its own where the cluster has several machines.
 
     Errors: `MachineLostError` where nothing comes and fewer than `machines` live; whatever `results` raises.
     """
     if machines == 1:
         yield from results
         return
-    fetched: queue.Queue[tuple[bool, T | BaseException | None]] = queue.Queue(_AHEAD)
-    given_up = threading.Event()
-
-    def put(over: bool, item: T | BaseException | None) -> None:
-        while not given_up.is_set():
-            try:
-                fetched.put((over, item), timeout=_LOOK_SECONDS)
-            except queue.Full:
-                continue
-            return
-
-    def fetch() -> None:
-        try:
-            for result in results:
-                put(False, result)
-            put(True, None)
-        except BaseException as error:  # noqa: BLE001 - handed to whoever waits, who raises it
-            put(True, error)
-
-    threading.Thread(target=fetch, daemon=True).start()
+    waiting = iter(results)
+    pool = ThreadPool(1)  # its thread is a daemon: a stopped command does not wait for Ray
     try:
         while True:
-            try:
-                over, item = fetched.get(timeout=_LOOK_SECONDS)
-            except queue.Empty:
+            coming = pool.apply_async(next, (waiting, None))
+            while not _is_there(coming):
                 if len(living_machines()) < machines:
-                    raise MachineLostError from None
-                continue
-            if isinstance(item, BaseException):
-                raise item
-            if over:
+                    raise MachineLostError
+            result = coming.get()
+            if result is None:
                 return
-            yield item  # type: ignore[misc]
+            yield result
     finally:
-        given_up.set()
+        pool.terminate()
+
+
+def _is_there(coming: AsyncResult[Any]) -> bool:
+    coming.wait(_LOOK_SECONDS)
+    return coming.ready()
 
 
 def machine_is_lost(machines: int) -> bool:

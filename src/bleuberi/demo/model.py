@@ -11,7 +11,8 @@ import os
 import sys
 from pathlib import Path
 
-from bleuberi.artifacts import fresh_folder, make_manifest, read_manifest, write_json
+from bleuberi.artifacts import make_manifest, read_manifest, write_json
+from bleuberi.atomic_files import fresh_folder
 from bleuberi.errors import MissingExtraError, UserError
 
 MODEL_NAME = "SmolLM2-135M-Instruct"

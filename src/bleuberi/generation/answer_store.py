@@ -15,7 +15,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, BinaryIO, Final, TypeVar
 
-from bleuberi.artifacts import content_hash, disk_errors, shard_body, write_shard
+from bleuberi.artifacts import content_hash, shard_body, write_shard
+from bleuberi.atomic_files import disk_errors
 from bleuberi.errors import UserError
 from bleuberi.generation.base import Output
 from bleuberi.generation.key_index import KeyIndex, Place

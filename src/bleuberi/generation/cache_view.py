@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from bleuberi.artifacts import disk_errors, folder_lock, read_json
+from bleuberi.artifacts import read_json
+from bleuberi.atomic_files import disk_errors, folder_lock
 from bleuberi.errors import UserError
 from bleuberi.generation.answer_store import JOURNAL, AnswerStore, in_batches, read_journal, shard_paths
 from bleuberi.generation.base import Sampling

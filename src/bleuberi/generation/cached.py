@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bleuberi.artifacts import content_hash, folder_lock, json_hash, write_json
+from bleuberi.artifacts import content_hash, json_hash, write_json
+from bleuberi.atomic_files import folder_lock
 from bleuberi.columns import model_short_name
 from bleuberi.errors import UserError
 from bleuberi.generation.answer_store import AnswerStore, in_batches

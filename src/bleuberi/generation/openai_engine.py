@@ -8,9 +8,10 @@ from __future__ import annotations
 import logging
 import os
 import queue
-import threading
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import islice
+from multiprocessing.pool import ThreadPool
 from typing import Any, Final, Literal, NamedTuple
 from urllib.parse import urlsplit
 
@@ -70,12 +71,9 @@ class OpenAIEngine:
 
     def stream(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[tuple[Request, Output]]:
         """Answer all. Where the server fails for good, what is in work is still handed on before the error."""
-        todo: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
         done: queue.SimpleQueue[tuple[Request, Output | BaseException | None]] = queue.SimpleQueue()
         gate = Gate()
-        for _ in range(self._concurrency):
-            # Daemons, so that an interrupted run does not wait for a server that hangs.
-            threading.Thread(target=self._work, args=(todo, done, sampling, gate), daemon=True).start()
+        pool = ThreadPool(self._concurrency)  # its threads are daemons: a stopped run waits for no server that hangs
         waiting = iter(requests)
         in_work = 0
         failure: BaseException | None = None
@@ -83,7 +81,8 @@ class OpenAIEngine:
             while True:
                 if failure is None:
                     for request in islice(waiting, self._concurrency - in_work):
-                        todo.put(request)
+                        hand_on = partial(_hand_on, done, request)
+                        pool.apply_async(self._answer, (request, sampling, gate), {}, hand_on, hand_on)
                         in_work += 1
                 if not in_work:
                     break
@@ -96,23 +95,9 @@ class OpenAIEngine:
                     gate.stop()
         finally:
             gate.stop()
-            for _ in range(self._concurrency):
-                todo.put(None)
+            pool.terminate()
         if failure is not None:
             raise failure
-
-    def _work(
-        self,
-        todo: queue.SimpleQueue[Request | None],
-        done: queue.SimpleQueue[tuple[Request, Output | BaseException | None]],
-        sampling: Sampling,
-        gate: Gate,
-    ) -> None:
-        while (request := todo.get()) is not None:
-            try:
-                done.put((request, self._answer(request, sampling, gate)))
-            except BaseException as error:  # noqa: BLE001 - it is raised again in the thread that waits for it
-                done.put((request, error))
 
     def _answer(self, request: Request, sampling: Sampling, gate: Gate) -> Output | None:
         """One row's answer; None where the run was stopped while it waited. Errors: `UserError`."""
@@ -193,6 +178,14 @@ class OpenAIEngine:
             log.info("The server does not know %s: left out, which means the same here", ", ".join(sorted(refused)))
         self._unknown |= refused
         return bool(refused)
+
+
+def _hand_on(
+    done: queue.SimpleQueue[tuple[Request, Output | BaseException | None]],
+    request: Request,
+    result: Output | BaseException | None,
+) -> None:
+    done.put((request, result))
 
 
 def _api_key(options: EngineOptions) -> str | None:

@@ -11,15 +11,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-from bleuberi.artifacts import (
-    MANIFEST,
-    content_hash,
-    file_hash,
-    fresh_folder,
-    make_manifest,
-    read_manifest,
-    write_json,
-)
+from bleuberi.artifacts import MANIFEST, content_hash, file_hash, make_manifest, read_manifest, write_json
+from bleuberi.atomic_files import fresh_folder
 from bleuberi.columns import ID, MESSAGES, PROMPT
 from bleuberi.data.held_out import split_held_out
 from bleuberi.data.near_duplicates import METHOD

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bleuberi.artifacts import MANIFEST, file_hash, fresh_folder, make_manifest, read_manifest, write_json
+from bleuberi.artifacts import MANIFEST, file_hash, make_manifest, read_manifest, write_json
+from bleuberi.atomic_files import fresh_folder
 from bleuberi.columns import MAX_LABEL_BYTES
 from bleuberi.errors import MissingExtraError, UserError
 

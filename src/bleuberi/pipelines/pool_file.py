@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from bleuberi.artifacts import file_hash, fresh_file, make_manifest, read_json, readable_json, write_json
+from bleuberi.artifacts import file_hash, make_manifest, read_json, readable_json, write_json
+from bleuberi.atomic_files import fresh_file
 from bleuberi.errors import UserError
 
 

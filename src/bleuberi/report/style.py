@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from bleuberi.artifacts import fresh_file
+from bleuberi.atomic_files import fresh_file
 from bleuberi.errors import MissingExtraError
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bleuberi.artifacts import folder_lock, read_manifest, write_json
+from bleuberi.artifacts import read_manifest, write_json
+from bleuberi.atomic_files import folder_lock
 from bleuberi.errors import UserError
 from bleuberi.training.checkpoints import MARK, find_checkpoints, read_mark, set_aside_incomplete, step_of
 from bleuberi.training.completion_samples import cut_samples

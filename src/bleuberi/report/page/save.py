@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from bleuberi.artifacts import disk_errors, write_json, write_text
+from bleuberi.artifacts import write_json, write_text
+from bleuberi.atomic_files import disk_errors
 from bleuberi.columns import safe_name
 from bleuberi.errors import UserError
 from bleuberi.report.page.build import build
