@@ -92,7 +92,7 @@ def test_folders_that_killed_runs_left_are_cleared_but_not_those_of_others(tmp_p
 
 
 def test_files_that_killed_runs_left_are_cleared(tmp_path):
-    code = "import os, sys, pathlib; from bleuberi.artifacts import fresh_file\n"
+    code = "import os, sys, pathlib; from bleuberi.atomic_files import fresh_file\n"
     code += "with fresh_file(pathlib.Path(sys.argv[1])) as partial: partial.write_text('half'); os._exit(9)"
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "rows.jsonl")], check=False)
     assert len(names(tmp_path)) == 1

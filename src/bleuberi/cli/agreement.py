@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bleuberi.cli.parser import Parser, say_json
-from bleuberi.cli.streams import results_alone
 from bleuberi.errors import MissingExtraError, UserError
 from bleuberi.plain_text import plain
 
@@ -120,15 +119,14 @@ def main(argv: Sequence[str]) -> int:
 
     sureness = Sureness(given.resamples, given.seed, given.confidence)
     run = _run_pairs if given.preferences else _run_systems
-    with results_alone(given.json):
-        result = run(given, command, sureness, lambda line: progress.print(plain(line), highlight=False, markup=False))
-        if not given.json:
-            print_agreement(result, console)
-        written = ["agreement.json"]
-        if not given.no_figures:
-            from bleuberi.report.agreement_figures import draw_agreement
+    result = run(given, command, sureness, lambda line: progress.print(plain(line), highlight=False, markup=False))
+    if not given.json:
+        print_agreement(result, console)
+    written = ["agreement.json"]
+    if not given.no_figures:
+        from bleuberi.report.agreement_figures import draw_agreement
 
-            written += [path.name for path in draw_agreement(given.output_dir / "agreement.json")]
+        written += [path.name for path in draw_agreement(given.output_dir / "agreement.json")]
     if given.json:
         say_json(result)
         return 0

@@ -11,7 +11,6 @@ from pathlib import Path
 from bleuberi.cli.engine_flags import add_engine_flags, take_engine_options
 from bleuberi.cli.parser import Parser, hide_secrets_in_tracebacks, run, say_made
 from bleuberi.cli.stopping import leave
-from bleuberi.cli.streams import results_alone
 from bleuberi.columns import SHORT_REFERENCE_NAMES
 from bleuberi.plain_text import say
 
@@ -122,8 +121,7 @@ def grpo(argv: Sequence[str], prog: str = "bleuberi data grpo") -> int:
                 draw_score_histogram(path, made.metric, made.signature, *scores)
 
     config = GrpoDataConfig(**arguments, signal=SignalSettings(**signal) if signal else None)
-    with results_alone(as_json):
-        made = create_grpo_data(config, draw)
+    made = create_grpo_data(config, draw)
     if as_json:
         say_made(made.folder, rows=made.rows, reused=made.reused, generated_now=made.generated_now)
         return 0
@@ -137,8 +135,7 @@ def sft(argv: Sequence[str], prog: str = "bleuberi data sft") -> int:
     from bleuberi.pipelines.create_sft_data import SftDataConfig, create_sft_data
 
     as_json = arguments.pop("json")
-    with results_alone(as_json):
-        made = create_sft_data(SftDataConfig(**arguments))
+    made = create_sft_data(SftDataConfig(**arguments))
     if as_json:
         say_made(made.folder, rows=made.rows, reused=made.reused)
         return 0

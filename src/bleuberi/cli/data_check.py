@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bleuberi.cli.parser import Parser, say_json
-from bleuberi.cli.streams import results_alone
 from bleuberi.plain_text import say
 
 
@@ -40,8 +39,7 @@ def main(argv: Sequence[str]) -> int:
     as_json = arguments.pop("json")
     for name in ("ref_models", "against", "drop"):
         arguments[name] = tuple(arguments[name]) if arguments[name] is not None else None
-    with results_alone(as_json):
-        done = check_pool(CheckConfig(**arguments))
+    done = check_pool(CheckConfig(**arguments))
     if as_json:
         counts = {"rows": done.rows, "references": done.references, "kept": done.tally.kept, "table": done.table}
         say_json({**counts, "dropped": dict(done.tally.dropped), "files": done.files})

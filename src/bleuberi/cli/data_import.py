@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bleuberi.cli.parser import Parser, say_json
-from bleuberi.cli.streams import results_alone
 from bleuberi.plain_text import say
 
 EXAMPLES = """examples:
@@ -56,8 +55,7 @@ def main(argv: Sequence[str]) -> int:
         references=named_columns(arguments.pop("references")),
         **{name: arguments.pop(name) for name in ("system", "named_by", "id")},
     )
-    with results_alone(as_json):
-        done = import_pool(ImportConfig(files=tuple(arguments.pop("files")), layout=layout, **arguments))
+    done = import_pool(ImportConfig(files=tuple(arguments.pop("files")), layout=layout, **arguments))
     if as_json:
         facts = {
             name: getattr(done, name) for name in ("rows_read", "instructions", "references", "left_out", "layouts")

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bleuberi.cli.parser import Parser, say_json
-from bleuberi.cli.streams import results_alone
 from bleuberi.plain_text import say
 
 _EXAMPLES = """examples:
@@ -51,20 +50,19 @@ def main(argv: Sequence[str]) -> int:
     from bleuberi.training.config_words import located
     from bleuberi.training.preflight import Asked, preflight
 
-    with results_alone(arguments.json):
-        report, mask = preflight(
-            words,
-            Asked(
-                method=arguments.method,
-                processes=arguments.processes,
-                nodes=arguments.nodes,
-                gpu=arguments.gpu,
-                gpu_memory=arguments.gpu_memory and arguments.gpu_memory * 1e9,
-                host_memory=arguments.host_memory and arguments.host_memory * 1e9,
-                deepspeed=arguments.deepspeed and Path(located("deepspeed", arguments.deepspeed)),
-                launch=arguments.launch and Path(located("launch", arguments.launch)),
-            ),
-        )
+    report, mask = preflight(
+        words,
+        Asked(
+            method=arguments.method,
+            processes=arguments.processes,
+            nodes=arguments.nodes,
+            gpu=arguments.gpu,
+            gpu_memory=arguments.gpu_memory and arguments.gpu_memory * 1e9,
+            host_memory=arguments.host_memory and arguments.host_memory * 1e9,
+            deepspeed=arguments.deepspeed and Path(located("deepspeed", arguments.deepspeed)),
+            launch=arguments.launch and Path(located("launch", arguments.launch)),
+        ),
+    )
     if arguments.json:
         say_json(report.as_dict())
         return report.exit_code

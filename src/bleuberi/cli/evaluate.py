@@ -8,7 +8,6 @@ from typing import Any
 
 from bleuberi.cli.engine_flags import add_engine_flags, take_engine_options
 from bleuberi.cli.parser import Parser, say_json
-from bleuberi.cli.streams import results_alone
 from bleuberi.errors import UserError
 from bleuberi.plain_text import say
 
@@ -76,10 +75,9 @@ def main(argv: Sequence[str]) -> int:
     arguments["ref_models"] = tuple(arguments["ref_models"])
     if arguments["metrics"] is not None:
         arguments["metrics"] = tuple(arguments["metrics"])
-    with results_alone(as_json):
-        folder = evaluate(EvaluationConfig(**arguments)).folder
-        saved = report.read_evaluation(folder)
-        report.write_comparison(saved, folder)
+    folder = evaluate(EvaluationConfig(**arguments)).folder
+    saved = report.read_evaluation(folder)
+    report.write_comparison(saved, folder)
     if as_json:
         say_json(saved)
         return 0

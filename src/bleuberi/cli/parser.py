@@ -18,7 +18,7 @@ from typing import Final, NoReturn
 from bleuberi.artifacts import read_manifest
 from bleuberi.atomic_files import clear_temporaries
 from bleuberi.cli.stopping import AsStop, Stopped, exit_code, stoppable, stopped_line
-from bleuberi.cli.streams import outlive_readers, refuse_lost_results, write_in_any_locale
+from bleuberi.cli.streams import outlive_readers, refuse_lost_results, results_alone, say_document, write_in_any_locale
 from bleuberi.errors import UserError
 from bleuberi.plain_text import plain, say
 from bleuberi.redaction import redact, remember_secrets
@@ -74,7 +74,8 @@ def _run(command: Command, argv: Sequence[str], signals: Sequence[int]) -> int:
             prepare_streams()
             remember_secrets(argv)
             talk_on_stderr()
-            code = command(argv)
+            with results_alone("--json" in argv):
+                code = command(argv)
             refuse_lost_results()
     except UserError as error:
         return _tell(error)
@@ -115,7 +116,7 @@ class RedactingFormatter(logging.Formatter):
 def say_json(content: object) -> None:
     """One JSON document on standard output, for scripts; whatever else is said goes to standard error."""
     text = json.dumps(_finite(content), indent=2, ensure_ascii=True, allow_nan=False, default=str)
-    say(text.replace("\x7f", "\\u007f"))  # JSON's own escape
+    say_document(text.replace("\x7f", "\\u007f"))  # JSON's own escape
 
 
 def _finite(value: object) -> object:

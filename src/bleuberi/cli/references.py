@@ -7,7 +7,6 @@ from pathlib import Path
 
 from bleuberi.cli.engine_flags import add_engine_flags, take_engine_options
 from bleuberi.cli.parser import Parser, say_json
-from bleuberi.cli.streams import results_alone
 from bleuberi.plain_text import say
 
 
@@ -44,8 +43,7 @@ def main(argv: Sequence[str]) -> int:
     names = ("max_new_tokens", "temperature", "top_p", "seed")
     arguments["sampling"] = Sampling(**{name: arguments.pop(name) for name in names})
     config = ReferencesConfig(**arguments)
-    with results_alone(as_json):
-        made = add_references(config)
+    made = add_references(config)
     if as_json:
         say_json({"path": made.path, "ref_model": config.ref_model, "rows": made.rows, "flags": made.flags})
         return 0

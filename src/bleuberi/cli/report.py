@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bleuberi.cli.parser import Parser, say_json
-from bleuberi.cli.streams import results_alone
 from bleuberi.plain_text import say
 
 EXAMPLES = """\
@@ -42,14 +41,13 @@ def main(argv: Sequence[str]) -> int:
 
     first: Path = given.paths[0]
     folder = (first if first.is_dir() else first.parent) / ("report_without_texts" if given.no_texts else "report")
-    with results_alone(given.json):
-        report = write_report(
-            given.paths,
-            given.output_dir or folder,
-            given.title or "",
-            figures=not given.no_figures,
-            texts=not given.no_texts,
-        )
+    report = write_report(
+        given.paths,
+        given.output_dir or folder,
+        given.title or "",
+        figures=not given.no_figures,
+        texts=not given.no_texts,
+    )
     if given.json:
         shown = [{"kind": section.kind, "folder": section.folder, "lead": section.lead} for section in report.sections]
         say_json({"page": report.page, "files": report.files, "sections": shown})

@@ -16,12 +16,15 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, TextIO
 
 from bleuberi.errors import UserError
+from bleuberi.plain_text import say
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 # A closed pipe, and a terminal that was closed over its programs.
 _READER_IS_GONE: Final = frozenset({errno.EPIPE, errno.EIO})
+
+_DOCUMENTS: Final[list[list[str]]] = []  # of the commands that run, for their end
 
 
 class _Outliving(io.FileIO):
@@ -66,13 +69,14 @@ def write_in_any_locale() -> None:
 def results_alone(alone: bool) -> Iterator[None]:
     """Within, what is printed goes to standard error, by libraries and child processes too, where `alone` is asked for.
 
-    Standard output then has nothing but the document that a command prints behind it.
+    Standard output then has nothing but the documents of `say_document`, which are printed at the end.
     """
     if not alone:
         yield
         return
     sys.stdout.flush()
     kept = os.dup(1)
+    _DOCUMENTS.append([])
     try:
         with contextlib.redirect_stdout(sys.stderr):
             os.dup2(2, 1)
@@ -80,6 +84,17 @@ def results_alone(alone: bool) -> Iterator[None]:
     finally:
         os.dup2(kept, 1)
         os.close(kept)
+        documents = _DOCUMENTS.pop()
+    for text in documents:
+        say(text)
+
+
+def say_document(text: str) -> None:
+    """Print a result that stands alone on standard output; at once where nothing else is kept away from it."""
+    if _DOCUMENTS:
+        _DOCUMENTS[-1].append(text)
+    else:
+        say(text)
 
 
 def refuse_lost_results() -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bleuberi.cli.parser import say_made
-from bleuberi.cli.streams import results_alone
 from bleuberi.plain_text import say
 
 if TYPE_CHECKING:
@@ -54,8 +53,7 @@ def _train(method: Method, argv: Sequence[str], train: Callable[[RunSettings], P
     words = [word for word in argv if word != "--json"]
     check_places(method, words)
     settings = read_settings(method, words)
-    with results_alone(as_json):
-        folder = train(settings)
+    folder = train(settings)
     if as_json and settings.args.process_index == 0:
         say_made(folder, metrics=read_metrics(folder)[-1:])
     elif not as_json:

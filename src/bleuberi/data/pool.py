@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from bleuberi import columns
-from bleuberi.data.tables import TABLE_FORMATS, RawRow, read_rows
+from bleuberi.data.tables import TABLE_FORMATS, RawRow, read_rows, row_bytes
 from bleuberi.errors import UserError
 from bleuberi.records import Conversation, Message, PoolRow
 
@@ -53,7 +52,7 @@ def read_pool(source: str, ref_models: Sequence[str] | None) -> Pool:
                 name = valid_text(raw, "a column's name", column)
                 found_models.setdefault(name.removeprefix(columns.REFERENCE_PREFIX))
         has_gold_column |= columns.reference_column(columns.GOLD) in raw.values
-        digest.update(json.dumps(raw.values, sort_keys=True, default=str).encode())
+        digest.update(row_bytes(raw))
         rows.append(row)
     if not rows:
         raise UserError(f"The pool {source} has no rows.", "Check the path, and that the file was written to its end.")

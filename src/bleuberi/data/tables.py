@@ -27,6 +27,11 @@ class RawRow(NamedTuple):
     values: Mapping[str, Any]
 
 
+def row_bytes(raw: RawRow) -> bytes:
+    """A row's content for a hash over a table; the order of its columns does not count."""
+    return json.dumps(raw.values, sort_keys=True, default=str).encode()
+
+
 def read_rows(source: str, split: str = "train", subset: str | None = None) -> Iterator[RawRow]:
     """The rows of any table that a pool can lie in, one after the other; `split` is of data sets that have splits,
     `subset` of hub data sets that have several."""

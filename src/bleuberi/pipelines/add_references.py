@@ -6,7 +6,6 @@ The rows stream through: a pool of any size takes the same memory.
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 from collections import Counter
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from typing import Any, Final
 
 from bleuberi import columns
 from bleuberi.data.pool import pool_name, read_questions
+from bleuberi.data.tables import row_bytes
 from bleuberi.data.text_checks import is_refusal
 from bleuberi.errors import UserError
 from bleuberi.generation import EngineOptions, cached_engine, check_engine
@@ -143,7 +143,7 @@ def _check_pool(config: ReferencesConfig) -> str:
                 f"The pool {config.hf_dataset_path} has a column {column} already.",
                 "Give the new references another name with --name.",
             )
-        digest.update(json.dumps(raw.values, sort_keys=True, default=str).encode())
+        digest.update(row_bytes(raw))
         rows += 1
     if not rows:
         raise UserError(f"The pool {config.hf_dataset_path} has no rows.", "Check the path.")

@@ -20,7 +20,7 @@ from bleuberi import columns
 from bleuberi.artifacts import content_hash, local_path
 from bleuberi.data.layouts import Instruction, Layout, complete, read_instruction
 from bleuberi.data.pool import pool_name
-from bleuberi.data.tables import RawRow, read_rows, read_rows_or_csv
+from bleuberi.data.tables import RawRow, read_rows, read_rows_or_csv, row_bytes
 from bleuberi.errors import UserError
 from bleuberi.pipelines.pool_file import check_pool_path, made_before, write_pool
 from bleuberi.records import Message
@@ -142,7 +142,7 @@ def _read(file: str, config: ImportConfig, found: _Found) -> None:
     digest = hashlib.sha256()
     for raw in itertools.chain(first_rows, rows):
         found.add(read_instruction(raw, layout), pool_name(file))
-        digest.update(json.dumps(raw.values, sort_keys=True, default=str).encode())
+        digest.update(row_bytes(raw))
     found.digests.append(digest.hexdigest())
 
 
