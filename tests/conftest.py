@@ -9,6 +9,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 import gzip
 import json
 import logging
+import signal
 import sys
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -16,6 +17,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+# A job in the background is started with Ctrl-C ignored, and what it starts stays so: tests of stopping need it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 settings.register_profile("no deadline", deadline=None)  # a busy machine is no bug
 settings.load_profile("no deadline")
 ROOT = Path(__file__).resolve().parents[1]

@@ -113,16 +113,26 @@ def test_only_what_a_killed_worker_had_in_work_is_done_again(tmp_path):
     assert len(again) <= 3  # one in work, and what it had finished but not handed over
 
 
-def test_a_unit_that_kills_its_workers_ends_the_run(monkeypatch):
+def all_cores_are_free(folder):
+    """Work that needs all of them begins soon; it would wait for minutes behind workers that stay."""
+    begun = time.monotonic()
+    done = dict(map_units(Noted(folder / "notes"), range(3), Workers(1, 2, 0)))
+    return done == {0: 0, 1: 1, 2: 4} and time.monotonic() - begun < 30
+
+
+def test_a_unit_that_kills_its_workers_ends_the_run(monkeypatch, tmp_path, caplog):
+    caplog.set_level("CRITICAL", "ray.data")  # pytest keeps what is logged: Ray's error, and with it the workers
     monkeypatch.setattr("bleuberi.cluster.mapping._MOST_DEATHS", 1)
     with pytest.raises(UserError, match="Ray workers died 2 times on the same rows") as caught:
         list(map_units(Poison(), range(6), TWO))
     assert "the same command goes on" in caught.value.cure
+    assert all_cores_are_free(tmp_path)
 
 
-def test_what_a_worker_refuses_is_said_here():
+def test_what_a_worker_refuses_is_said_here(tmp_path):
     with pytest.raises(UserError, match="The worker has no model"):
         list(map_units(Refusing(), range(3), TWO))
+    assert all_cores_are_free(tmp_path)
 
 
 def test_canned_answers_through_ray_are_the_same_references(pool, tmp_path):

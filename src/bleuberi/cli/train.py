@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bleuberi.cli.parser import say_made
+from bleuberi.errors import UserError
 from bleuberi.plain_text import say
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def sft(argv: Sequence[str]) -> int:
 
 
 def _train(method: Method, argv: Sequence[str], train: Callable[[RunSettings], Path]) -> int:
+    from bleuberi.training.processes import part_processes
     from bleuberi.training.run_config import check_places, read_settings
     from bleuberi.training.run_folder import read_metrics
 
@@ -53,7 +55,12 @@ def _train(method: Method, argv: Sequence[str], train: Callable[[RunSettings], P
     words = [word for word in argv if word != "--json"]
     check_places(method, words)
     settings = read_settings(method, words)
-    folder = train(settings)
+    try:
+        folder = train(settings)
+    except UserError:  # which all processes meet alike; a crash in one is its launcher's affair
+        part_processes()
+        raise
+    part_processes()
     if as_json and settings.args.process_index == 0:
         say_made(folder, metrics=read_metrics(folder)[-1:])
     elif not as_json:

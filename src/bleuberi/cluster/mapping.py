@@ -6,10 +6,12 @@ started anew, a machine that is lost is done without, and only what they had in 
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import pickle
 import platform
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, Final, Generic, TypeVar
@@ -57,31 +59,38 @@ def _pass(
     """Each unit that is left with its result; it is left no longer then. Errors: also `MachineLostError`."""
     import ray
 
+    gc.collect()  # workers of an earlier pass live, and keep their cores, as long as anything of it lies in a cycle
     machines = len(living_machines())
-    seen: set[str] = set()
-    expected = min(workers.count, len(left))
+    told: set[str] = {""}
     try:
-        for number, result, worker in watched(_run(make_work, dict(left), workers, calls_at_once), machines):
-            if worker not in seen and len(seen) >= expected:
+        for number, result, restarted in watched(_run(make_work, dict(left), workers, calls_at_once), machines):
+            if restarted not in told:
                 log.warning("A Ray worker died and was started anew; only what it had in work is done again.")
-            seen.add(worker)
+            told.add(restarted)
+            if isinstance(result, UserError):
+                raise result
             if number in left:  # Ray may do a unit twice where a machine is lost with its results
                 yield left.pop(number), result
     except ray.exceptions.RayActorError as error:
         if error.actor_init_failed:
             raise  # a bug in our own code, which keeps its traceback
-        if machine_is_lost(machines):
-            raise MachineLostError from error
-        raise UserError(
-            f"Ray workers died {_MOST_DEATHS + 1} times on the same rows (out of memory?).",
-            "Their logs are in /tmp/ray/session_latest/logs. What was finished is kept: the same command goes on.",
-        ) from error
+        lost = machine_is_lost(machines)
+    else:
+        return
+    # Not raised from Ray's error: that one holds on to the workers, and they to their cores.
+    if lost:
+        raise MachineLostError
+    raise UserError(
+        f"Ray workers died {_MOST_DEATHS + 1} times on the same rows (out of memory?).",
+        "Their logs are in /tmp/ray/session_latest/logs. What was finished is kept: the same command goes on.",
+    )
 
 
 class RayWorker(Generic[U, R]):
     """What Ray Data keeps in each of its worker processes."""
 
     def __init__(self, make_work: Callable[[], Callable[[U], R]]) -> None:
+        self._restarted = f"{platform.node()}:{os.getpid()}" if _took_a_place() else ""
         self._trouble: UserError | None = None
         try:
             self._work = make_work()
@@ -100,9 +109,18 @@ class RayWorker(Generic[U, R]):
             {
                 "number": batch["number"],
                 "result": pa.array([pickle.dumps(result)], pa.binary()),
-                "worker": [f"{platform.node()}:{os.getpid()}"],
+                "restarted": [self._restarted],
             }
         )
+
+
+def _took_a_place() -> bool:
+    """Whether this worker stands for one that died."""
+    import ray
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Ray's, of a property of its own that it reads for this
+        return bool(ray.get_runtime_context().was_current_actor_reconstructed)
 
 
 def _survival() -> dict[str, int]:
@@ -112,8 +130,8 @@ def _survival() -> dict[str, int]:
 
 def _run(
     make_work: Callable[[], Callable[[U], R]], units: dict[int, U], workers: Workers, calls_at_once: int
-) -> Iterator[tuple[int, R, str]]:
-    """Number, result and worker of each unit."""
+) -> Iterator[tuple[int, R | UserError, str]]:
+    """Number and result of each unit, or what its worker refused; the worker's name if it took a dead one's place."""
     import pyarrow as pa
     import ray.data
 
@@ -139,7 +157,4 @@ def _run(
     )
     for batch in data.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
         for row in batch.to_pylist():
-            result = pickle.loads(row["result"])
-            if isinstance(result, UserError):
-                raise result
-            yield row["number"], result, row["worker"]
+            yield row["number"], pickle.loads(row["result"]), row["restarted"]

@@ -1,4 +1,4 @@
-"""Several processes under DeepSpeed. Knows how they meet and what a killed compile leaves; knows no training."""
+"""Several processes of one run. Knows how they meet and part, and what a killed compile leaves; knows no training."""
 
 from __future__ import annotations
 
@@ -41,6 +41,17 @@ def join_processes(args: Any) -> None:  # noqa: ANN401 - transformers.TrainingAr
         # It compiles a shared-memory operation for minutes; gloo's own does as well between a few processes.
         deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
         deepspeed.init_distributed(dist_backend="gloo")
+
+
+def part_processes() -> None:
+    """Let the processes part at the end of a run, if they had met; this one trains no more then.
+
+    gloo's threads may end a process that parts in no way with SIGABRT: a good run, told by its launcher as failed.
+    """
+    import torch.distributed
+
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def clear_stale_locks(extensions: Path) -> list[Path]:
