@@ -20,7 +20,7 @@ FUZZ_MINUTES ?= 10
 fuzz: $(VENV)/.dev
 	$(BIN)/python -m tests.fuzz.run --minutes $(FUZZ_MINUTES)
 
-# Kills at random moments, and faults of disks, clocks and versions; some ten minutes on two quiet cores.
+# Kills at random moments, and faults of disks, clocks and versions; some two minutes on two quiet cores.
 FAULT_FLAGS ?= --data_kills 80 --train_kills 10
 test-faults: $(VENV)/.dev
 	$(BIN)/python -m tests.faults.run $(FAULT_FLAGS)
