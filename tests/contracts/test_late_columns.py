@@ -69,6 +69,21 @@ def test_references_that_begin_late(imported, kind):
     assert "2 ref_output_… as they are" in said
 
 
+def test_late_references_do_not_displace_the_answers(imported):
+    late = {"instruction": "late", "output": "A", "ref_output_x": "X"}
+    found, said = imported([*alpaca(LATE), late])
+    assert (found["late"]["ref_output_gold"], found["late"]["ref_output_x"]) == ("A", "X")
+    assert found["Q0"]["ref_output_gold"] == "A0"
+    assert "1 ref_output_… as they are; ref_output_gold from output" in said
+
+
+@pytest.mark.parametrize("more", [{"ref_output_gold": "G"}, {"generator": "m"}])
+def test_outputs_that_references_judge_are_no_references(imported, more):
+    found, _ = imported([{"prompt": "Q", "output": "A", "ref_output_x": "X", **more}])
+    assert "A" not in found["Q"].values()
+    assert found["Q"]["ref_output_x"] == "X"
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_contexts_systems_names_and_ids_that_begin_late(imported, kind):
     late = {"instruction": "Do", "input": "this", "output": "Yes", "system": "S", "generator": "m", "id": "own"}

@@ -91,11 +91,12 @@ def complete(layout: Layout, rows: Iterable[RawRow]) -> Layout:
         if column is not None and column not in seen:
             raise UserError(f"{found.place} has no column {column}.", f"There are: {', '.join(seen)}.")
     prefix = columns.REFERENCE_PREFIX
-    ours = ((name.removeprefix(prefix), name) for name in seen if name.startswith(prefix) and seen[name].values)
-    references = layout.references or tuple(ours)
+    own = tuple((name.removeprefix(prefix), name) for name in seen if name.startswith(prefix) and seen[name].values)
+    # A file with references and with models' names has the answers of a model that is to be judged by the references.
+    judged = bool(own) and any(name in seen and seen[name].texts for name in NAMES)
     known = found.known(
         layout.prompt,
-        with_answers=not references,
+        with_answers=not (layout.references or judged or columns.GOLD in dict(own)),
         with_systems=layout.system is None,
         with_names=layout.named_by is None,
     )
@@ -105,7 +106,9 @@ def complete(layout: Layout, rows: Iterable[RawRow]) -> Layout:
             "Name it with --prompt COLUMN, and the answers with --references [NAME=]COLUMN.",
         )
     has_ids = columns.ID in seen and seen[columns.ID].values
-    return replace(layout, references=references, known=known, id=layout.id or (columns.ID if has_ids else None))
+    return replace(
+        layout, references=layout.references or own, known=known, id=layout.id or (columns.ID if has_ids else None)
+    )
 
 
 def read_instruction(raw: RawRow, layout: Layout) -> Instruction:
