@@ -1,13 +1,16 @@
-"""Files and folders that are whole or absent, whoever else writes and whenever a run is killed. Knows no content.
+"""Atomic writes: a file or folder is either complete or missing, even after a crash. Locks keep two runs apart.
 
-What is written goes beside its place first, and is renamed into it.
+Everything is written in a hidden folder beside its place, a room, and then renamed. Each room has a lock file: NFSv4
+locks no folders, and SMB lets nobody write to a file that is locked, not even its owner through another descriptor.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import glob
+import logging
 import os
 import shutil
 from collections.abc import Iterator
@@ -17,22 +20,25 @@ from typing import Final
 
 from bleuberi.errors import UserError
 
-_RANDOM: Final = 8  # letters in the names of temporary files and folders
-_TEMPORARY: Final[set[Path]] = set()  # what this process has half-written
+log = logging.getLogger(__name__)
+
+_LOCK: Final = ".lock"
+_RANDOM: Final = 8  # letters in the names of rooms
+_PARTIAL: Final = ".partial"
+_NO_LOCKS: Final = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP})
+_ROOMS: Final[set[Path]] = set()  # where this process writes
+_WARNED: Final[list[Path]] = []  # the lock file that could not be locked, once one could not
 
 
 @contextlib.contextmanager
 def fresh_file(path: Path) -> Iterator[Path]:
-    """A temporary file beside `path` that takes its place when the block ends well, and goes when it does not.
+    """Yield a temporary file that replaces `path` if the block succeeds, and is removed if it fails.
 
-    It ends as `path` does, for writers that go by the ending. Files that killed runs left are cleared away.
+    It has the suffix of `path`, for writers that choose a format by it. Temporary files of killed runs are removed.
     """
     with disk_errors(path), contextlib.ExitStack() as held:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        prefix, suffix = f".{path.name[:80]}.", f".partial{path.suffix}"
-        for orphan in _abandoned(path.parent, prefix, suffix):
-            orphan.unlink(missing_ok=True)
-        partial = _held_temporary(held, path.parent, prefix, suffix, folder=False)
+        partial = _room(held, path.parent, path.name[:50]) / f"new{path.suffix}"
+        partial.touch(0o600)
         yield partial
         _sync(partial)
         partial.chmod(0o666 & ~_umask())  # private until now; results are as open as others
@@ -41,18 +47,15 @@ def fresh_file(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def fresh_folder(path: Path) -> Iterator[Path]:
-    """A temporary folder beside `path` that takes its place when the block ends well, and goes when it does not.
+    """Yield a temporary folder that replaces `path` if the block succeeds, and is removed if it fails.
 
-    An older folder at `path` stays until the new one is whole. Folders that killed runs left are cleared away; one
-    that a living process still writes is not.
+    An older folder at `path` stays until the new one is complete. Temporary folders of killed runs are removed; those
+    of living processes are not.
     """
     with disk_errors(path), contextlib.ExitStack() as held:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        for orphan in _abandoned(path.parent, prefix := f".{path.name}.", ".partial"):
-            if (orphan / "old").is_dir() and not path.exists():  # killed between the two renames below
-                (orphan / "old").replace(path)
-            shutil.rmtree(orphan)
-        partial = _held_temporary(held, path.parent, prefix, ".partial", folder=True)
+        room = _room(held, path.parent, path.name)
+        partial = room / "new"
+        partial.mkdir(0o700)
         yield partial
         partial.chmod(0o777 & ~_umask())
         for file in partial.rglob("*"):
@@ -60,83 +63,122 @@ def fresh_folder(path: Path) -> Iterator[Path]:
                 file.chmod(0o666 & ~_umask())  # some writers make private files
                 _sync(file)
         if path.exists():
-            # Not cleared where this is interrupted: the next run brings the old folder back from it.
-            retired = _held_temporary(held, path.parent, prefix, ".partial", folder=True, cleared=False)
-            path.replace(retired / "old")
-            partial.replace(path)
-            shutil.rmtree(retired)
-        else:
-            partial.replace(path)
+            path.replace(room / "old")  # a kill right after this is repaired by the next run (see `_clear`)
+        partial.replace(path)
 
 
 @contextlib.contextmanager
 def folder_lock(folder: Path) -> Iterator[None]:
-    """Hold a folder for this process. Errors: `UserError` where another process holds it."""
-    with disk_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        stream = (folder / ".lock").open("w")
-    with stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise UserError(
-                f"Another run is writing to {folder} right now.", "Wait until it has finished, then run again."
-            ) from error
+    """Hold a folder for this process. Errors: `UserError` if another process holds it."""
+    with contextlib.ExitStack() as held:
+        with disk_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                held.enter_context(_lock(folder / _LOCK))
+            except BlockingIOError as error:
+                raise UserError(
+                    f"Another run is writing to {folder} right now.", "Wait until it has finished, then run again."
+                ) from error
         yield
 
 
-def _abandoned(parent: Path, prefix: str, suffix: str) -> Iterator[Path]:
-    """Temporary files or folders of that name which no process holds; each is held while the caller clears it."""
-    for orphan in parent.glob(f"{glob.escape(prefix)}{'?' * _RANDOM}{glob.escape(suffix)}"):
-        with contextlib.suppress(BlockingIOError, FileNotFoundError), _flock(orphan):
-            if orphan.exists():  # what was just finished has its own name by now
-                yield orphan
+def clear_abandoned(folder: Path, name: str | None = None) -> None:
+    """Remove what killed processes left half-written in a folder (for one `name`, or for all).
+
+    What a living process writes stays; without file locks nobody can tell, so everything stays.
+    """
+    prefix = ".?*." if name is None else f".{glob.escape(name)}."
+    for room in folder.glob(f"{prefix}{'?' * _RANDOM}{_PARTIAL}"):
+        # Held by a living process, gone by now, a file of that name, or somebody else's
+        with contextlib.suppress(BlockingIOError, FileNotFoundError, NotADirectoryError, PermissionError):
+            with _lock(room / _LOCK) as is_ours:
+                if not is_ours:
+                    return
+                _clear(room)
+            _forget(room)
 
 
-def _held_temporary(
-    held: contextlib.ExitStack, parent: Path, prefix: str, suffix: str, *, folder: bool, cleared: bool = True
-) -> Path:
-    """A new temporary file or folder, which `held` clears away. Another process may take it for abandoned until it is
-    held: then the next."""
-    while True:
-        made = parent / f"{prefix}{token_hex(_RANDOM // 2)}{suffix}"
-        if cleared:  # asked for before it is made: a Ctrl-C may come between
-            _TEMPORARY.add(made)
-            held.callback(_clear, made)
-        if folder:
-            made.mkdir(0o700)
-        else:
-            made.touch(0o600, exist_ok=False)
-        with contextlib.suppress(BlockingIOError, FileNotFoundError), contextlib.ExitStack() as own:
-            own.enter_context(_flock(made))
-            if made.exists():
-                held.push(own.pop_all())
-                return made
+def remove_folder(folder: Path) -> None:
+    """Remove a folder with all its files; it is gone at once. Errors: `UserError` if another process holds it."""
+    with disk_errors(folder), contextlib.ExitStack() as held:
+        room = _room(held, folder.parent, folder.name)
+        # NFS removes no folder with an open file, such as the lock: the room goes after the lock is closed.
+        with folder_lock(folder):
+            folder.replace(room / "removed")
 
 
 def clear_temporaries() -> None:
-    """Clear what a stopped command has half-written: a Ctrl-C may also come while that is being done, or before."""
-    for path in list(_TEMPORARY):
-        _clear(path)
+    """Remove what a stopped command has half-written: a Ctrl-C may also come during the usual clean-up, or before."""
+    for room in list(_ROOMS):
+        _clear(room)
+        _forget(room)
 
 
-def _clear(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
-    _TEMPORARY.discard(path)
+def _room(held: contextlib.ExitStack, parent: Path, name: str) -> Path:
+    """A new hidden folder for what will be called `name`; `held` keeps it locked, and removes it."""
+    parent.mkdir(parents=True, exist_ok=True)
+    clear_abandoned(parent, name)
+    while True:
+        room = parent / f".{name}.{token_hex(_RANDOM // 2)}{_PARTIAL}"
+        _ROOMS.add(room)  # before it is made: a Ctrl-C may come between
+        held.callback(_forget, room)
+        room.mkdir(0o700)
+        # Until it is locked, another process may take it for abandoned: then try the next name.
+        with contextlib.suppress(BlockingIOError, FileNotFoundError):
+            held.enter_context(_lock(room / _LOCK))
+            held.callback(_clear, room)
+            return room
+
+
+def _clear(room: Path) -> None:
+    """Empty a room, and remove it if the file system lets a folder go while its lock is held."""
+    if (room / "old").exists():
+        path = room.with_name(room.name[1 : -len(_PARTIAL) - _RANDOM - 1])
+        if not path.exists():  # stopped between the two renames of `fresh_folder`
+            (room / "old").replace(path)
+    shutil.rmtree(room, ignore_errors=True)
+
+
+def _forget(room: Path) -> None:
+    with contextlib.suppress(OSError):  # usually it is gone; NFS lets a folder go only when its files are closed
+        room.rmdir()
+    if not room.exists():  # else a Ctrl-C came while it was emptied
+        _ROOMS.discard(room)
 
 
 @contextlib.contextmanager
-def _flock(path: Path) -> Iterator[None]:
-    """Hold a file or folder until the block, or the process, ends. Errors: `BlockingIOError`: another one holds it."""
-    handle = os.open(path, os.O_RDONLY)
+def _lock(file: Path) -> Iterator[bool]:
+    """Lock a file until the block, or the process, ends; yield False if the file system has no locks.
+
+    Errors: `BlockingIOError` if another process holds it; `FileNotFoundError` if another process removed it.
+    """
+    handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)  # NFSv4 locks only files that are open for writing
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
+        yield _is_locked(handle, file)
     finally:
         os.close(handle)
+
+
+def _is_locked(handle: int, file: Path) -> bool:
+    """Lock an open file; False if its file system has no locks. Errors: as `_lock`."""
+    is_locked = True
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except PermissionError as error:  # how some file systems say that another process holds it
+        raise BlockingIOError(errno.EAGAIN, error.strerror, str(file)) from error
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+        is_locked = False
+        if not _WARNED:
+            _WARNED.append(file)
+            log.warning(
+                "The file system of %s has no file locks (%s): run one command at a time there, and remove the "
+                "folders .*%s that killed runs leave.", file.parent, error.strerror, _PARTIAL,
+            )  # fmt: skip
+    if not os.path.samestat(os.fstat(handle), os.stat(file)):
+        raise FileNotFoundError(errno.ENOENT, "removed by another process", str(file))
+    return is_locked
 
 
 @contextlib.contextmanager

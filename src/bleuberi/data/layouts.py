@@ -7,25 +7,16 @@ of models (`completions` of `model`/`response`, or a column `generator`), questi
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from bleuberi import columns
+from bleuberi.data.known_columns import NAMES, FileColumns, Known, first_filled
 from bleuberi.data.pool import valid_text
 from bleuberi.data.tables import RawRow
 from bleuberi.errors import UserError
 from bleuberi.records import Message
-
-CHATS: Final = ("messages", "conversations", "conversation", "chosen")
-PROMPTS: Final = ("instruction", "prompt", "question", "query", "problem", "input")
-CONTEXTS: Final = ("input", "context")
-ANSWERS: Final = (
-    "output", "response", "completion", "completions", "responses", "answer", "answers", "chosen", "solution", "target",
-)  # fmt: skip
-SYSTEMS: Final = ("system", "system_prompt")
-NAMES: Final = ("generator", "model")
-"""Columns by what they hold; of several in one file the first counts."""
 
 _ROLES: Final = {"human": "user", "gpt": "assistant", "bot": "assistant", "model": "assistant", "chatgpt": "assistant"}
 _TEXTS: Final = ("content", "value", "text", "response", "output")  # of a turn, or of one answer among several
@@ -33,24 +24,32 @@ _TEXTS: Final = ("content", "value", "text", "response", "output")  # of a turn,
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Which columns of a file hold what. Empty: not known yet."""
+    """Which columns of a file hold what: those that were named, and those that are known by their names."""
 
     prompt: tuple[str, ...] = ()  # texts, joined by a blank line; or one column of turns
     references: tuple[tuple[str, str], ...] = ()  # reference model, column
     system: str | None = None
     named_by: str | None = None  # the column that names who wrote the answer
     id: str | None = None
+    known: Known = field(default_factory=Known)
 
     def sentence(self) -> str:
         """E.g. `prompt from instruction + input; ref_output_gold from output`."""
-        parts = ["prompt from " + " + ".join([*([self.system] if self.system else []), *self.prompt])]
+        known = self.known
+        texts = " + ".join(" or ".join(names) for names in (known.prompts, known.contexts) if names)
+        prompt = " + ".join(self.prompt) or " or ".join([*known.chats, *([texts] if texts else [])])
+        system = self.system or " or ".join(known.systems)
+        parts = ["prompt from " + (f"{system} + {prompt}" if system else prompt)]
         own = [name for name, column in self.references if column == columns.reference_column(name)]
         if own:
             parts.append(f"{len(own)} {columns.REFERENCE_PREFIX}… as they are")
+        answers = [(name, column) for name, column in self.references if name not in own]
+        if known.answers:
+            answers.append((columns.GOLD, " or ".join(known.answers)))
+        named_by = self.named_by or " or ".join(known.names)
         parts += [
-            f"{columns.reference_column(f'<{self.named_by}>' if self.named_by else name)} from {column}"
-            for name, column in self.references
-            if name not in own
+            f"{columns.reference_column(f'<{named_by}>' if named_by else name)} from {column}"
+            for name, column in answers
         ]
         return "; ".join(parts)
 
@@ -78,46 +77,48 @@ def named_columns(words: Sequence[str]) -> tuple[tuple[str, str], ...]:
     return tuple(pairs)
 
 
-def complete(layout: Layout, first_rows: Sequence[RawRow]) -> Layout:
-    """The layout, with what it leaves open found by the columns of a file's first rows.
+def complete(layout: Layout, rows: Iterable[RawRow]) -> Layout:
+    """The layout, with what it leaves open found by the names and values of the columns of all rows.
 
-    Several rows, since the first may lack an answer. Errors: `UserError` where a named column is not there, or none is
-    known as a prompt.
+    Errors: `UserError` if no row has a named column, or none is known as a prompt.
     """
-    all_names = list(dict.fromkeys(name for raw in first_rows for name in raw.values))
-    have = {name: value for raw in reversed(first_rows) for name, value in raw.values.items() if value is not None}
-    place = first_rows[0].place
+    found = FileColumns()
+    for raw in rows:
+        found.add(raw)
+    seen = found.by_name
     answers = (column for _, column in layout.references)
     for column in (*layout.prompt, *answers, layout.system, layout.named_by, layout.id):
-        if column is not None and column not in all_names:
-            raise UserError(f"{place} has no column {column}.", f"There are: {', '.join(map(str, all_names))}.")
-    prompt = layout.prompt or _prompt_columns(have)
-    if not prompt:
+        if column is not None and column not in seen:
+            raise UserError(f"{found.place} has no column {column}.", f"There are: {', '.join(seen)}.")
+    prefix = columns.REFERENCE_PREFIX
+    own = tuple((name.removeprefix(prefix), name) for name in seen if name.startswith(prefix) and seen[name].values)
+    # A file with references and with models' names has the answers of a model that is to be judged by the references.
+    judged = bool(own) and any(name in seen and seen[name].texts for name in NAMES)
+    known = found.known(
+        layout.prompt,
+        with_answers=not (layout.references or judged or columns.GOLD in dict(own)),
+        with_systems=layout.system is None,
+        with_names=layout.named_by is None,
+    )
+    if not (layout.prompt or known.chats or known.prompts):
         raise UserError(
-            f"{place} has no column that is known to hold a prompt: {', '.join(all_names) or 'none at all'}.",
+            f"{found.place} has no column that is known to hold a prompt: {', '.join(seen) or 'none at all'}.",
             "Name it with --prompt COLUMN, and the answers with --references [NAME=]COLUMN.",
         )
-    references = layout.references or _reference_columns([name for name in all_names if name in have], prompt)
-    guessed = [
-        name for name, column in references if not layout.references and column != columns.reference_column(name)
-    ]
-    names = NAMES if len(guessed) == 1 else ()
+    has_ids = columns.ID in seen and seen[columns.ID].values
     return replace(
-        layout,
-        prompt=prompt,
-        references=references,
-        system=layout.system or _first(SYSTEMS, have, prompt),
-        named_by=layout.named_by or next((name for name in names if isinstance(have.get(name), str)), None),
-        id=layout.id or (columns.ID if columns.ID in have else None),
+        layout, references=layout.references or own, known=known, id=layout.id or (columns.ID if has_ids else None)
     )
 
 
 def read_instruction(raw: RawRow, layout: Layout) -> Instruction:
     """What a row asks and answers. Errors: `UserError` for a value that is neither text nor turns."""
+    known = layout.known
     turns: list[Message] = []
     chat_answer = None
     parts: list[str] = []
-    for column in layout.prompt:
+    asked = layout.prompt or known.asked(raw)
+    for column in asked:
         value = raw.values.get(column)
         if isinstance(value, list):
             turns = _turns(raw, column, value)
@@ -129,12 +130,17 @@ def read_instruction(raw: RawRow, layout: Layout) -> Instruction:
         turns.append(Message(role="user", content="\n\n".join(parts)))
     if not any(turn["role"] == "user" for turn in turns):
         turns = []
-    system = _text(raw, layout.system, raw.values.get(layout.system)) if layout.system else None
-    if turns and system and system.strip() and turns[0]["role"] != "system":
+    system = _first_text(raw, (layout.system,) if layout.system else known.systems)
+    if turns and system and turns[0]["role"] != "system":
         turns.insert(0, Message(role="system", content=system))
-    written_by = _text(raw, layout.named_by, raw.values.get(layout.named_by)) if layout.named_by else None
+    written_by = _first_text(raw, (layout.named_by,) if layout.named_by else known.names)
+    references = layout.references
+    if not asked or asked[0] not in known.chats:
+        references += tuple(
+            (columns.GOLD, column) for column in [first_filled(known.answers, raw)] if column is not None
+        )
     answers: dict[str, str] = {}
-    for name, column in layout.references:
+    for name, column in references:
         for found, text in _answers(raw, column, written_by or name):
             if text.strip():
                 answers.setdefault(found, text)
@@ -145,28 +151,9 @@ def read_instruction(raw: RawRow, layout: Layout) -> Instruction:
     )
 
 
-def _first(known: Sequence[str], have: Collection[str], taken: Sequence[str] = ()) -> str | None:
-    return next((name for name in known if name in have and name not in taken), None)
-
-
-def _prompt_columns(have: Mapping[str, Any]) -> tuple[str, ...]:
-    if chat := next((name for name in CHATS if isinstance(have.get(name), list) and have[name]), None):
-        return (chat,)
-    prompt = next((name for name in PROMPTS if isinstance(have.get(name), (str, list))), None)
-    if prompt is None:
-        return ()
-    context = next((name for name in CONTEXTS if isinstance(have.get(name), str)), None)
-    return (prompt,) if context is None or context == prompt or isinstance(have[prompt], list) else (prompt, context)
-
-
-def _reference_columns(have: Sequence[str], prompt: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    prefix = columns.REFERENCE_PREFIX
-    if ours := tuple((name.removeprefix(prefix), name) for name in have if name.startswith(prefix)):
-        return ours
-    if prompt[0] in CHATS:
-        return ()  # its closing turn is the answer
-    answer = _first(ANSWERS, have, prompt)
-    return () if answer is None else ((columns.GOLD, answer),)
+def _first_text(raw: RawRow, names: Iterable[str]) -> str | None:
+    name = first_filled(names, raw)
+    return None if name is None else _text(raw, name, raw.values[name])
 
 
 def _turns(raw: RawRow, column: str, value: list[Any]) -> list[Message]:
@@ -224,9 +211,11 @@ def _answers(raw: RawRow, column: str, name: str) -> list[tuple[str, str]]:
 
 
 def _text(raw: RawRow, column: str, value: object) -> str | None:
-    """A cell's text; numbers are written as JSON has them. Errors: `UserError` for anything else."""
-    if value is None or isinstance(value, str):
-        return None if value is None else valid_text(raw, column, value)
+    """A cell's text; numbers are written as JSON has them, NaN is none. Errors: `UserError` for anything else."""
+    if value is None or value != value:  # pandas writes a missing text as NaN
+        return None
+    if isinstance(value, str):
+        return valid_text(raw, column, value)
     if isinstance(value, (int, float)):
         return str(value)
     raise UserError(

@@ -105,13 +105,18 @@ def serving_as_references(answers: Sequence[Answer], gold_models: Sequence[str] 
 
 
 def labels_of(rows: Sequence[Row], label_column: str) -> dict[str, float]:
-    """The label of every model of a table; models without one are left out."""
-    if rows and label_column not in rows[0]:
+    """The label of every model of a table; models without one are left out.
+
+    Errors: `UserError` if no row has the column, or a row has no model.
+    """
+    names = dict.fromkeys(name for row in rows for name in row)
+    if rows and label_column not in names:
         raise UserError(
-            f"The labels have no column {label_column}; there are: {', '.join(rows[0])}.", "Give one as --label_column."
+            f"The labels have no column {label_column}; there are: {', '.join(names)}.", "Give one as --label_column."
         )
-    if rows and "model" not in rows[0]:
-        raise UserError("The labels have no column model.", "Give a table with model and the label, a row a model.")
+    nameless = next((number for number, row in enumerate(rows, 1) if row.get("model") is None), None)
+    if nameless is not None:
+        raise UserError(f"Row {nameless} of the labels has no model.", "Give a table with model and the label.")
     found = {str(row["model"]): number_of(row.get(label_column)) for row in rows}
     return {model: value for model, value in found.items() if value is not None}
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final, TypeVar
 
 from bleuberi.artifacts import content_hash, shard_body, write_shard
-from bleuberi.atomic_files import disk_errors
+from bleuberi.atomic_files import clear_abandoned, disk_errors
 from bleuberi.errors import UserError
 from bleuberi.generation.base import Output
 from bleuberi.generation.key_index import KeyIndex, Place
@@ -108,7 +108,9 @@ class AnswerStore:
 
         How many rows came out of their journal.
         """
-        for leftover in self.folder.glob(".*.partial*"):
+        with disk_errors(self.folder):
+            clear_abandoned(self.folder)
+        for leftover in self.folder.glob(".*.partial.*"):
             with disk_errors(leftover):
                 leftover.unlink(missing_ok=True)
         rows = list(read_journal(self.folder / JOURNAL))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from bleuberi.artifacts import read_json
-from bleuberi.atomic_files import disk_errors, folder_lock
+from bleuberi.atomic_files import disk_errors, folder_lock, remove_folder
 from bleuberi.errors import UserError
 from bleuberi.generation.answer_store import JOURNAL, AnswerStore, in_batches, read_journal, shard_paths
 from bleuberi.generation.base import Sampling
@@ -112,9 +112,12 @@ def to_prune(caches: Sequence[CacheFolder], model: str | None, older_than_days: 
 
 
 def remove(paths: Sequence[Path]) -> None:
-    """Remove files and whole caches, each under its lock. Errors: `UserError` where a run writes there."""
+    """Remove leftovers and whole caches, each under its lock. Errors: `UserError` if a run writes there."""
     for path in paths:
-        with folder_lock(path if path.is_dir() else path.parent), disk_errors(path):
+        if (path / SETTINGS).is_file():
+            remove_folder(path)
+            continue
+        with folder_lock(path.parent), disk_errors(path):
             if path.is_dir():
                 shutil.rmtree(path)
             else:

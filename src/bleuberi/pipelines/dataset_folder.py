@@ -87,9 +87,11 @@ def save_dataset(
         raise MissingExtraError("datasets", "train", "Saving a data set") from error
     if not overwrite:
         refuse_other(folder, request)
+    names = dict.fromkeys(name for row in rows for name in row)  # `from_list` drops what the first row has not
+    table = {name: [row.get(name) for row in rows] for name in names}
     disable_progress_bars()  # saving takes less time than reading its bar
     with fresh_folder(folder) as partial:
-        DatasetDict({"train": Dataset.from_list([dict(row) for row in rows])}).save_to_disk(str(partial))
+        DatasetDict({"train": Dataset.from_dict(table)}).save_to_disk(str(partial))
         for name, record in (records or {}).items():
             write_json(partial / name, record)
         if draw is not None:

@@ -1,7 +1,8 @@
-"""Make a pool of instruction files as they come. Knows the order, and how rows become one; knows no column's name.
+"""Make a pool of instruction files in any common shape.
 
 Rows with the same prompt are one instruction with several references, within a file and across files: that is how the
-answers of several models become a pool. All rows are held in memory.
+answers of several models become a pool. Each file is read twice, first for its columns, then for its rows; the
+instructions are held in memory.
 """
 
 from __future__ import annotations
@@ -29,7 +30,6 @@ log = logging.getLogger(__name__)
 
 KIND: Final = "imported_pool"
 _ID_LETTERS: Final = 16
-_FIRST_ROWS: Final = 100  # which tell what a file's columns hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,13 +134,13 @@ def import_pool(config: ImportConfig) -> Imported:
 
 def _read(file: str, config: ImportConfig, found: _Found) -> None:
     rows = _raw_rows(file, config.split, config.subset)
-    first_rows = list(itertools.islice(rows, _FIRST_ROWS))
-    if not first_rows:
+    first = next(rows, None)
+    if first is None:
         raise UserError(f"{file} has no rows.", "Check the path, and that the file was written to its end.")
-    layout = complete(config.layout, first_rows)
+    layout = complete(config.layout, itertools.chain([first], rows))
     found.layouts[file] = layout.sentence()
     digest = hashlib.sha256()
-    for raw in itertools.chain(first_rows, rows):
+    for raw in _raw_rows(file, config.split, config.subset):
         found.add(read_instruction(raw, layout), pool_name(file))
         digest.update(row_bytes(raw))
     found.digests.append(digest.hexdigest())

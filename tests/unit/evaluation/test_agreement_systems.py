@@ -155,5 +155,8 @@ def test_labels_of_a_table():
     assert labels_of(rows, "elo") == {"m": 1100.5}
     with pytest.raises(UserError, match="no column win"):
         labels_of(rows, "win")
+    assert labels_of([{"model": "m"}, {"model": "n", "win": 2}], "win") == {"n": 2.0}
+    with pytest.raises(UserError, match=r"Row 2 of the labels has no model\."):
+        labels_of([{"model": "m", "win": 1}, {"win": 2}], "win")
     with pytest.raises(UserError, match="not a number"):
         number_of("high")

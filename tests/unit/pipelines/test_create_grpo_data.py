@@ -6,6 +6,7 @@ import pytest
 
 from bleuberi.cli.create_training_data import front_door
 from bleuberi.errors import UserError
+from bleuberi.pipelines.dataset_folder import save_dataset
 from bleuberi.rewards import load_reward
 from tests.conftest import pool_rows
 
@@ -95,6 +96,11 @@ def test_rows_without_an_output_are_dropped_and_counted(grpo, caplog):
         folder = grpo("--num_examples", "4")
     assert "kept 4 of 12 (1 without an output, 7 not selected)" in caplog.text
     assert manifest(folder)["outputs"]["repeated_ids"] == 2
+
+
+def test_a_data_set_keeps_columns_that_its_first_row_lacks(tmp_path):
+    save_dataset(tmp_path / "made", [{"id": "a"}, {"id": "b", "late": 1.5}], {}, overwrite=False)
+    assert rows(tmp_path / "made") == [{"id": "a", "late": None}, {"id": "b", "late": 1.5}]
 
 
 @pytest.mark.parametrize("name", [[], ["--output_dataset_name", "mine"]])
