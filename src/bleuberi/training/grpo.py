@@ -15,6 +15,7 @@ from bleuberi.generation.chat_format import prompt_ids
 from bleuberi.records import Tally
 from bleuberi.rewards import load_reward
 from bleuberi.training.checkpoints import checkpoint_callback
+from bleuberi.training.early_stop import early_stop_callback
 from bleuberi.training.export import save_finished
 from bleuberi.training.hub import open_repository, publish
 from bleuberi.training.model_loading import load_policy, load_policy_tokenizer
@@ -67,7 +68,7 @@ def train_grpo(settings: RunSettings, callbacks: Sequence[TrainerCallback] = ())
     ends: list[int] = model.generation_config.eos_token_id
     name_end_tokens(settings.args, ends)
     trainer_rows = [to_trainer_row(row) for row in rows]
-    monitor = monitor_callback(settings.run)
+    monitor, early_stop = monitor_callback(settings.run), early_stop_callback(settings.args)
     trainer = GRPOTrainer(
         model=model,
         reward_funcs=watched_rewards(rewards, settings.run, settings.args.num_generations, ends),
@@ -78,13 +79,14 @@ def train_grpo(settings: RunSettings, callbacks: Sequence[TrainerCallback] = ())
         callbacks=[
             monitor,
             metrics_callback(folder),
-            checkpoint_callback(folder, settings.args, asked),
             *callbacks,
+            early_stop,
+            checkpoint_callback(folder, settings.args, asked),
         ],
     )
     add_samples(trainer, folder, trainer_rows, rewards, settings.run)
     show_step_lines(trainer)
-    run_training(trainer, checkpoint)
+    run_training(trainer, checkpoint, early_stop)
     refuse_stopped(monitor, folder, trainer.state.global_step)
     facts = {"parents": parents, "rows_in": tally.rows_in, "rows_used": tally.kept, "dropped": dict(tally.dropped)}
     save_finished(trainer, tokenizer, settings, decided, facts)

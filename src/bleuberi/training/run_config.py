@@ -86,8 +86,8 @@ class RunSettings:
 # Where a run lies, what it tells while it runs, and where it is published: none of it changes the model.
 _NOT_DECIDING = NOT_DECIDING | frozenset(
     {"output_dir", "logging_dir", "run_name", "resume_from_checkpoint", "report_to", "disable_tqdm", "log_level",
-     "save_total_limit", "push_to_hub", "hub_model_id", "hub_strategy", "hub_token", "hub_private_repo",
-     "hub_always_push", "hub_revision", "push_to_hub_token"}
+     "save_total_limit", "enable_jit_checkpoint", "push_to_hub", "hub_model_id", "hub_strategy", "hub_token",
+     "hub_private_repo", "hub_always_push", "hub_revision", "push_to_hub_token"}
 )  # fmt: skip
 
 

@@ -118,9 +118,21 @@ def check_undone(method: Method, values: Values) -> None:
 
 def check_together(method: Method, values: Values) -> None:
     """Refuse settings that contradict each other, which the trainer would find with the model in memory."""
+    if values.get("enable_jit_checkpoint") and values.get("save_only_model"):
+        raise UserError(
+            "enable_jit_checkpoint saves a checkpoint to resume from, and save_only_model leaves out what that needs.",
+            "Write save_only_model: false, or enable_jit_checkpoint: false.",
+        )
     if method == "sft":
         return
     if values.get("sync_ref_model"):
+        for name in ("enable_jit_checkpoint", "stop_on_warning"):
+            if values.get(name):
+                raise UserError(
+                    f"{name} saves a checkpoint, and checkpoints do not have the reference model that sync_ref_model "
+                    "changes.",
+                    f"Write {name}: false, or sync_ref_model: false.",
+                )
         if values.get("beta") == 0:
             raise UserError("sync_ref_model is on and beta is 0: there is no reference model.", "Write beta: 0.04.")
         if values.get("use_peft"):
