@@ -40,6 +40,11 @@ UNDONE: Final[Mapping[str, Undone]] = {
 
 GRPO_UNDONE: Final[Mapping[str, Undone]] = {
     "remove_unused_columns": Undone((False,), "the reward needs the column references", "Leave it out."),
+    "log_completions_hub_repo": Undone(
+        (None,),
+        "it would upload prompts of the data set",
+        "Leave it out: log_completions keeps them in output_dir/completions.",
+    ),
 }
 
 SFT_UNDONE: Final[Mapping[str, Undone]] = {
@@ -114,6 +119,17 @@ def check_undone(method: Method, values: Values) -> None:
     for name, undone in {**UNDONE, **(GRPO_UNDONE if method == "grpo" else SFT_UNDONE)}.items():
         if name in values and _plain(values[name]) not in undone.harmless:
             raise UserError(f"{name} is {_plain(values[name])!s:.60}: {undone.why}.", undone.cure)
+
+
+def check_uploads(values: Values) -> None:
+    """Refuse a tracker that TRL would send the texts of prompts and completions to."""
+    asked = values.get("report_to")
+    senders = {"wandb", "trackio"}.intersection([asked] if isinstance(asked, str) else asked or ())
+    if senders and _plain(values.get("log_completions")) is True:
+        raise UserError(
+            f"log_completions is on: {min(senders)} would be sent prompts of the data set.",
+            "Write log_completions: false; completions.jsonl has samples, and bleuberi report shows them.",
+        )
 
 
 def check_together(method: Method, values: Values) -> None:
