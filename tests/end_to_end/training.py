@@ -1,6 +1,14 @@
-"""Small trainings by command, in this process: a few prompts and the tests' tiny model."""
+"""Small trainings by command, in this process: a few prompts and the tests' tiny model.
 
+As a program it runs the commands of a JSON list one after the other, and writes what came of each into a file.
+"""
+
+import contextlib
+import io
 import json
+import logging
+import sys
+from pathlib import Path
 
 from bleuberi.cli.main import find_command
 from bleuberi.cli.parser import run
@@ -51,3 +59,19 @@ def strict_lines(path):
         raise AssertionError(f"{path.name} has a bare {word}")
 
     return [json.loads(line, parse_constant=refuse) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def main(commands, result):
+    """Run each command; `result` gets their exit codes, standard output and errors."""
+    done = []
+    for words in commands:
+        out, err = io.StringIO(), io.StringIO()
+        logging.getLogger("bleuberi").handlers.clear()  # it would write into the last command's errors
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = bleuberi(*words)
+        done.append({"code": code, "out": out.getvalue(), "err": err.getvalue()})
+        Path(result).write_text(json.dumps(done), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]), sys.argv[2])

@@ -15,7 +15,7 @@ from bleuberi.artifacts import MANIFEST, make_manifest, write_json, write_text
 from bleuberi.errors import UserError
 from bleuberi.training.early_stop import refuse_unfinished
 from bleuberi.training.model_card import model_card
-from bleuberi.training.model_loading import load_policy
+from bleuberi.training.model_loading import load_policy, name_base
 from bleuberi.training.run_config import RunSettings
 from bleuberi.training.run_folder import read_metrics
 
@@ -44,6 +44,7 @@ def save_finished(
     if trainer.is_world_process_zero():
         with _whole_weights():
             if settings.model.use_peft:
+                name_base(folder / ADAPTER, settings.model.model_name_or_path, settings.model.model_revision)
                 _merged(trainer, tokenizer, settings).save_pretrained(folder)
             tokenizer.save_pretrained(folder)
             # The trainer's pickle tells paths of this machine; PEFT's own card does too.

@@ -161,8 +161,19 @@ def _check_method(method: Method, path: Path, in_file: Mapping[str, Any]) -> Non
         )
 
 
+def _check_revision(asked: Mapping[str, Any]) -> None:
+    """Refuse a revision of a local folder, which would be ignored."""
+    model, revision = str(asked.get("model_name_or_path")), asked.get("model_revision")
+    if revision not in (None, "main") and Path(model).is_dir():
+        raise UserError(
+            f"model_revision is {revision}, and {model} is a folder, which has no revisions.",
+            "Leave model_revision out, or name the model as the hub does.",
+        )
+
+
 def _check_early(method: Method, asked: Mapping[str, Any]) -> None:
     """What can be told without torch, of the fields that the file and the flags state."""
+    _check_revision(asked)
     check_undone(method, asked)
     check_uploads(asked)
     check_values(method, asked)

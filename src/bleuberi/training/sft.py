@@ -15,7 +15,7 @@ from bleuberi.training.checkpoints import checkpoint_callback
 from bleuberi.training.early_stop import early_stop_callback
 from bleuberi.training.export import save_finished
 from bleuberi.training.hub import open_repository, publish
-from bleuberi.training.model_loading import load_policy, load_policy_tokenizer
+from bleuberi.training.model_loading import base_commit, load_policy, load_policy_tokenizer
 from bleuberi.training.processes import join_processes
 from bleuberi.training.progress import show_step_lines
 from bleuberi.training.resume import run_training
@@ -39,7 +39,8 @@ def train_sft(settings: RunSettings) -> Path:
     if finished_run(folder, decided, parents):
         publish(folder, repository, settings)
         return folder
-    tokenizer = load_policy_tokenizer(settings.model.model_name_or_path, settings.args.trust_remote_code)
+    base = settings.model
+    tokenizer = load_policy_tokenizer(base.model_name_or_path, settings.args.trust_remote_code, base.model_revision)
     pairs = [to_prompt_and_completion(row[MESSAGES]) for row in rows]
     tokens = [to_sft_tokens(tokenizer, pair["prompt"], pair["completion"]) for pair in pairs]
     limit = settings.args.max_length
@@ -60,18 +61,19 @@ def train_sft(settings: RunSettings) -> Path:
     checkpoint = start_run(folder, settings.args, asked)
     join_processes(settings.args)
     early_stop = early_stop_callback(settings.args)
+    model = load_policy(base, tokenizer, settings.args.trust_remote_code)
     trainer = SFTTrainer(
-        model=load_policy(settings.model, tokenizer, settings.args.trust_remote_code),
+        model=model,
         args=settings.args,
         train_dataset=Dataset.from_list([row._asdict() for row in tokens]),
         processing_class=tokenizer,
-        peft_config=get_peft_config(settings.model),
+        peft_config=get_peft_config(base),
         callbacks=[metrics_callback(folder), early_stop, checkpoint_callback(folder, settings.args, asked)],
     )
     show_step_lines(trainer)
     run_training(trainer, checkpoint, early_stop)
     facts = {"parents": parents, "rows_in": tally.rows_in, "rows_used": tally.kept, "dropped": dict(tally.dropped),
-             "rows_cut": cut, "tokens_in_loss": trained}  # fmt: skip
+             "rows_cut": cut, "tokens_in_loss": trained, "base_commit": base_commit(model)}  # fmt: skip
     save_finished(trainer, tokenizer, settings, decided, facts)
     publish(folder, repository, settings)
     return folder
