@@ -161,7 +161,7 @@ def test_data_that_fill_no_batch_are_refused(data, tiny_model, capsys):
     ("more", "said"),
     [
         (["--save_only_model", "true"], "save_only_model leaves out what that needs"),
-        (["--sync_ref_model", "true", "--beta", "0.1"], "checkpoints do not have the reference model"),
+        (["--sync_ref_model", "true", "--beta", "0.1", "--save_strategy", "no"], "do not have the reference model"),
     ],
 )
 def test_checkpoints_that_could_not_be_resumed_from_are_refused(data, tiny_model, capsys, more, said):
