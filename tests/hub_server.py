@@ -35,8 +35,15 @@ class _Handler(BaseHTTPRequestHandler):
         kind = "datasets" if (parts[1:2] if api else parts[:1]) == ["datasets"] else "models"
         parts = parts[2:] if api else parts[1:] if kind == "datasets" else parts
         repository = self.server.repositories.get((kind, "/".join(parts[:2])))
+        if isinstance(repository, dict) and parts[2:3] in (["resolve"], ["revision"], ["tree"], ["paths-info"]):
+            known = repository | {commit(folder): folder for folder in repository.values()}
+            repository = known.get(parts[3], False)
+        elif isinstance(repository, dict):
+            repository = repository["main"]
         if repository is None:
             self._answer(404, b"{}", {"X-Error-Code": "RepoNotFound"})
+        elif repository is False:
+            self._answer(404, b"{}", {"X-Error-Code": "RevisionNotFound"})
         elif not api:
             self._file(repository, "/".join(parts[4:]))
         elif parts[2:3] == ["tree"]:
@@ -85,7 +92,10 @@ def commit(repository):
 
 @contextlib.contextmanager
 def local_hub(cache, repositories):
-    """Serves `{(kind, "owner/name"): folder}`; gives the environment that leads the client there, and itself."""
+    """Serves `{(kind, "owner/name"): folder}`; gives the environment that leads the client there, and itself.
+
+    A dictionary of revision -> folder instead of a folder has no other revisions than these and their commits.
+    """
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     server.repositories, server.asked = dict(repositories), []
     threading.Thread(target=server.serve_forever, daemon=True).start()

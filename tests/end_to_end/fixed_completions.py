@@ -65,6 +65,8 @@ def train(model_folder, loss_type, micro_batch, accumulation):
 
 
 if __name__ == "__main__":
+    from bleuberi.training.processes import part_processes
+
     results = {}
     for word in sys.argv[3:]:
         loss_type, _, shape = word.partition(":")
@@ -72,3 +74,4 @@ if __name__ == "__main__":
         results[word], first = train(sys.argv[1], loss_type, int(micro_batch), int(accumulation))
     if first:
         Path(sys.argv[2]).write_text(json.dumps(results), encoding="utf-8")
+    part_processes()

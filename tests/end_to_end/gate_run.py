@@ -92,11 +92,14 @@ def run(model, folder, *, active=True, rewards=1, per_device=16, **settings):
 
 def main(model, folder):
     """Two runs with two processes: groups that lie whole on one, and groups that span both."""
+    from bleuberi.training.processes import part_processes
+
     found = {}
     for name, per_device in (("whole", 8), ("spanning", 6)):
         found[name] = run(model, Path(folder) / name, per_device=per_device)
     if found["whole"]:
         Path(folder, "found.json").write_text(json.dumps(found), encoding="utf-8")
+    part_processes()
 
 
 if __name__ == "__main__":

@@ -7,15 +7,14 @@ import difflib
 import errno
 import json
 import logging
-import math
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, NoReturn
 
-from bleuberi.artifacts import read_manifest
+from bleuberi.artifacts import finite, read_manifest
 from bleuberi.atomic_files import clear_temporaries
 from bleuberi.cli.stopping import AsStop, Stopped, exit_code, stoppable, stopped_line
 from bleuberi.cli.streams import outlive_readers, refuse_lost_results, results_alone, say_document, write_in_any_locale
@@ -115,17 +114,8 @@ class RedactingFormatter(logging.Formatter):
 
 def say_json(content: object) -> None:
     """One JSON document on standard output, for scripts; whatever else is said goes to standard error."""
-    text = json.dumps(_finite(content), indent=2, ensure_ascii=True, allow_nan=False, default=str)
+    text = json.dumps(finite(content), indent=2, ensure_ascii=True, allow_nan=False, default=str)
     say_document(text.replace("\x7f", "\\u007f"))  # JSON's own escape
-
-
-def _finite(value: object) -> object:
-    """The value with null for what is no finite number: JSON has no word for it, and other readers stop there."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {name: _finite(item) for name, item in value.items()}
-    return [_finite(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def say_made(folder: Path, **facts: object) -> None:

@@ -22,7 +22,7 @@ class TrainingFacts:
     method: str  # grpo or sft
     label: str  # e.g. `GRPO(bleu)`, `SFT`
     rewards: tuple[str, ...]  # signatures; empty for SFT
-    base_model: str | None
+    base_model: str | None  # name@revision if a revision was asked for
     steps: int | None
     rows: int | None
     data_sha256: str | None
@@ -45,13 +45,18 @@ def training_facts(model: str) -> TrainingFacts | None:
         method="grpo" if rewards else "sft",
         label=f"GRPO({'+'.join(str(name) for name in names)})" if rewards else "SFT",
         rewards=rewards,
-        base_model=config.get("model_name_or_path"),
+        base_model=_base(config),
         steps=manifest.get("steps"),
         rows=manifest.get("rows_used"),
         data_sha256=data,
         prompts_sha256=data if rewards else _prompts_behind(config.get("dataset_path"), data),
         seed=config.get("seed"),
     )
+
+
+def _base(config: dict[str, Any]) -> str | None:
+    name, revision = config.get("model_name_or_path"), config.get("model_revision")
+    return f"{name}@{revision}" if name and revision else name
 
 
 def tokenizer_hash(model: str) -> str | None:

@@ -73,7 +73,11 @@ def identify_model(model: str, trust_remote_code: bool = False) -> ModelIdentity
     return ModelIdentity(model, f"commit:{commit or 'unknown'}", template)
 
 
-def load_tokenizer(model: str, trust_remote_code: bool = False) -> Any:  # noqa: ANN401 - any transformers tokenizer
+def load_tokenizer(
+    model: str,
+    trust_remote_code: bool = False,
+    revision: str | None = None,  # of a model on the hub; None: its main branch
+) -> Any:  # noqa: ANN401 - any transformers tokenizer
     """The model's tokenizer with a chat template, padding on the left. Errors: `UserError` where there is none, or
     where it brings code that is not trusted."""
     is_model_folder(model)
@@ -82,7 +86,9 @@ def load_tokenizer(model: str, trust_remote_code: bool = False) -> Any:  # noqa:
     except ImportError as error:
         raise MissingExtraError("transformers", "train", "Answering with a language model") from error
     try:
-        tokenizer = AutoTokenizer.from_pretrained(model, padding_side="left", trust_remote_code=trust_remote_code)
+        tokenizer = AutoTokenizer.from_pretrained(
+            model, padding_side="left", trust_remote_code=trust_remote_code, revision=revision or "main"
+        )
     except (OSError, ValueError, KeyError) as error:
         raise model_unavailable(model, error) from error
     return with_chat_template(tokenizer)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bleuberi.report.page.reading import read_lines
+from bleuberi.report.page.training_charts import series
 from bleuberi.report.style import BLUE, PALE_BLUE, new_figure, save, title
 
 Entry = dict[str, Any]
@@ -22,15 +23,15 @@ def read_metrics(folder: Path) -> list[Entry]:
 def draw_grpo_curves(metrics: Sequence[Entry], path: Path) -> None:
     """Reward with its spread within the step, and the completions' length, over the steps."""
     figure, (reward_axis, length_axis) = new_figure(8, 3.4, cols=2)
-    steps, rewards = _series(metrics, "reward")
-    _, spread = _series(metrics, "reward_std")
-    low = [mean - std for mean, std in zip(rewards, spread, strict=False)]
-    high = [mean + std for mean, std in zip(rewards, spread, strict=False)]
-    reward_axis.fill_between(steps[: len(low)], low, high, color=PALE_BLUE, alpha=0.5, linewidth=0)
-    reward_axis.plot(steps, rewards, color=BLUE, marker="o", markersize=3)
+    rewards, spread = series(metrics, "reward"), dict(series(metrics, "reward_std"))
+    steps = [step for step, _ in rewards if step in spread]
+    low = [mean - spread[step] for step, mean in rewards if step in spread]
+    high = [mean + spread[step] for step, mean in rewards if step in spread]
+    reward_axis.fill_between(steps, low, high, color=PALE_BLUE, alpha=0.5, linewidth=0)
+    _plot(reward_axis, metrics, "reward")
     reward_axis.set_xlabel("step")
     title(reward_axis, "reward", "mean of the step's completions; band: one standard deviation")
-    length_axis.plot(*_series(metrics, "completions/mean_length"), color=BLUE, marker="o", markersize=3)
+    _plot(length_axis, metrics, "completions/mean_length")
     length_axis.set_xlabel("step")
     length_axis.set_ylim(bottom=0)
     title(length_axis, "completion length", "mean number of tokens")
@@ -40,12 +41,13 @@ def draw_grpo_curves(metrics: Sequence[Entry], path: Path) -> None:
 def draw_sft_curve(metrics: Sequence[Entry], path: Path) -> None:
     """Loss over the steps."""
     figure, (axis,) = new_figure(5, 3.4)
-    axis.plot(*_series(metrics, "loss"), color=BLUE, marker="o", markersize=3)
+    _plot(axis, metrics, "loss")
     axis.set_xlabel("step")
     title(axis, "SFT loss", "cross-entropy of the answers' tokens, nats a token")
     save(figure, path)
 
 
-def _series(metrics: Sequence[Entry], name: str) -> tuple[list[int], list[float]]:
-    found = [(entry["step"], float(entry[name])) for entry in metrics if name in entry]
-    return [step for step, _ in found], [value for _, value in found]
+def _plot(axis: Any, metrics: Sequence[Entry], name: str) -> None:  # noqa: ANN401 - matplotlib's Axes
+    """A metric over the steps that have a number for it."""
+    values = series(metrics, name)
+    axis.plot([step for step, _ in values], [value for _, value in values], color=BLUE, marker="o", markersize=3)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from bleuberi.artifacts import write_json
+from bleuberi.training.model_loading import name_base
 
 if TYPE_CHECKING:
     from transformers import TrainerCallback
@@ -91,7 +92,9 @@ def checkpoint_callback(folder: Path, args: Any, settings: dict[str, Any]) -> Tr
         def on_save(self, args: Any, state: Any, control: Any, **_: object) -> None:  # noqa: ANN401
             PartialState().wait_for_everyone()
             if args.should_save:
-                mark_complete(folder / f"{_PREFIX}{state.global_step}", settings)
+                checkpoint = folder / f"{_PREFIX}{state.global_step}"
+                name_base(checkpoint, str(settings.get("model_name_or_path")), settings.get("model_revision"))
+                mark_complete(checkpoint, settings)
                 rotate_checkpoints(str(folder), limit, state.best_model_checkpoint)
 
     return Marks()

@@ -14,6 +14,7 @@ from bleuberi import columns
 from bleuberi.generation.chat_format import prompt_ids
 from bleuberi.rewards import Reward
 from bleuberi.training.reward_adapter import last_user_text
+from bleuberi.training.reward_handover import finite_score
 from bleuberi.training.step_log import append_entries, cut_entries
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def _with_scores(
             references=[row[columns.REFERENCES] for row in rows],
         )
         for entry, score in zip(samples, scores, strict=True):
-            entry.setdefault("scores", {})[reward.name] = score
+            entry.setdefault("scores", {})[reward.name] = finite_score(score)
     return samples
 
 

@@ -13,8 +13,9 @@ from typing import Any, Final
 
 from bleuberi.artifacts import MANIFEST, make_manifest, write_json, write_text
 from bleuberi.errors import UserError
+from bleuberi.training.early_stop import refuse_unfinished
 from bleuberi.training.model_card import model_card
-from bleuberi.training.model_loading import load_policy
+from bleuberi.training.model_loading import load_policy, name_base
 from bleuberi.training.run_config import RunSettings
 from bleuberi.training.run_folder import read_metrics
 
@@ -32,16 +33,18 @@ def save_finished(
 ) -> None:
     """Leave a plain model folder: safetensors, tokenizer and chat template; LoRA is merged, its adapter kept beside.
 
-    Every process has to call it: split weights are gathered from all of them. Errors: `UserError` where what was
-    written cannot be read back as this model.
+    Every process has to call it: split weights are gathered from all of them. Errors: `UserError` if the run stopped
+    before its last step, or if the written files cannot be read back as this model.
     """
     folder = Path(settings.args.output_dir)
+    refuse_unfinished(folder, trainer.state)
     if trainer.is_fsdp_enabled:  # its checkpoints may be split; a model folder is not
         trainer.accelerator.state.fsdp_plugin.set_state_dict_type("FULL_STATE_DICT")
     trainer.save_model(str(folder / ADAPTER if settings.model.use_peft else folder))
     if trainer.is_world_process_zero():
         with _whole_weights():
             if settings.model.use_peft:
+                name_base(folder / ADAPTER, settings.model.model_name_or_path, settings.model.model_revision)
                 _merged(trainer, tokenizer, settings).save_pretrained(folder)
             tokenizer.save_pretrained(folder)
             # The trainer's pickle tells paths of this machine; PEFT's own card does too.

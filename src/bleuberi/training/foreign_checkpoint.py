@@ -21,7 +21,8 @@ _SHAPE: Final = ("model_type", "hidden_size", "intermediate_size", "num_hidden_l
 def refuse_foreign_checkpoint(asked: Mapping[str, Any]) -> None:
     """Refuse to go on from a checkpoint that another model left in the output folder, or that is not there.
 
-    `asked`: the fields `output_dir`, `resume_from_checkpoint` and `model_name_or_path`, as far as they are given.
+    `asked`: the fields `output_dir`, `resume_from_checkpoint`, `model_name_or_path` and `model_revision`, as far as
+    they are given.
     Errors: `UserError` that says how the two differ.
     """
     model = str(asked.get("model_name_or_path"))
@@ -38,7 +39,7 @@ def refuse_foreign_checkpoint(asked: Mapping[str, Any]) -> None:
         checkpoint = found[-1] if found else None
     if checkpoint is None:
         return
-    difference = _difference(checkpoint, model)
+    difference = _difference(checkpoint, model, asked.get("model_revision"))
     if difference:
         raise UserError(
             f"{checkpoint} is a checkpoint of another model than {model}: {difference}.",
@@ -46,14 +47,14 @@ def refuse_foreign_checkpoint(asked: Mapping[str, Any]) -> None:
         )
 
 
-def _difference(checkpoint: Path, model: str) -> str | None:
+def _difference(checkpoint: Path, model: str, revision: str | None) -> str | None:
     """E.g. `hidden_size 576 there, 32 asked`; None where they agree, or where nothing tells."""
     if (adapter := _read(checkpoint / "adapter_config.json")) is not None:
         base = adapter.get("base_model_name_or_path")
         if isinstance(base, str) and _same_place(base) != _same_place(model):
             return f"its base is {base}"
         return None
-    there, asked = _read(checkpoint / "config.json"), _model_config(model)
+    there, asked = _read(checkpoint / "config.json"), _model_config(model, revision)
     if there is None or asked is None:
         return None
     told = [f"{name} {there[name]} there, {asked[name]} asked" for name in _SHAPE
@@ -61,7 +62,7 @@ def _difference(checkpoint: Path, model: str) -> str | None:
     return "; ".join(told) or None
 
 
-def _model_config(model: str) -> dict[str, Any] | None:
+def _model_config(model: str, revision: str | None) -> dict[str, Any] | None:
     """The model's `config.json`, of a folder or of a hub model that is cached here."""
     folder = Path(model)
     if folder.is_dir():
@@ -69,7 +70,7 @@ def _model_config(model: str) -> dict[str, Any] | None:
     with contextlib.suppress(ImportError, ValueError):  # no hub library; no hub name
         from huggingface_hub import try_to_load_from_cache
 
-        cached = try_to_load_from_cache(model, "config.json")
+        cached = try_to_load_from_cache(model, "config.json", revision=revision)
         if isinstance(cached, str):
             return _read(Path(cached))
     return None

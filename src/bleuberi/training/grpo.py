@@ -15,9 +15,10 @@ from bleuberi.generation.chat_format import prompt_ids
 from bleuberi.records import Tally
 from bleuberi.rewards import load_reward
 from bleuberi.training.checkpoints import checkpoint_callback
+from bleuberi.training.early_stop import early_stop_callback
 from bleuberi.training.export import save_finished
 from bleuberi.training.hub import open_repository, publish
-from bleuberi.training.model_loading import load_policy, load_policy_tokenizer
+from bleuberi.training.model_loading import base_commit, load_policy, load_policy_tokenizer
 from bleuberi.training.monitor_callback import monitor_callback, refuse_stopped
 from bleuberi.training.processes import join_processes
 from bleuberi.training.progress import show_step_lines
@@ -51,7 +52,8 @@ def train_grpo(settings: RunSettings, callbacks: Sequence[TrainerCallback] = ())
     if finished_run(folder, decided, parents):
         publish(folder, repository, settings)
         return folder
-    tokenizer = load_policy_tokenizer(settings.model.model_name_or_path, settings.args.trust_remote_code)
+    base = settings.model
+    tokenizer = load_policy_tokenizer(base.model_name_or_path, settings.args.trust_remote_code, base.model_revision)
     rows, tally = drop_long_prompts(rows, tokenizer, settings.run.max_prompt_tokens)
     log.info("Prompts of at most %d tokens: %s", settings.run.max_prompt_tokens, tally.sentence())
     check_one_step(rows, settings.args)
@@ -63,30 +65,32 @@ def train_grpo(settings: RunSettings, callbacks: Sequence[TrainerCallback] = ())
     asked = checkpoint_settings(settings.args, decided, parents)
     checkpoint = start_run(folder, settings.args, asked)
     join_processes(settings.args)
-    model = load_policy(settings.model, tokenizer, settings.args.trust_remote_code)
+    model = load_policy(base, tokenizer, settings.args.trust_remote_code)
     ends: list[int] = model.generation_config.eos_token_id
     name_end_tokens(settings.args, ends)
     trainer_rows = [to_trainer_row(row) for row in rows]
-    monitor = monitor_callback(settings.run)
+    monitor, early_stop = monitor_callback(settings.run), early_stop_callback(settings.args)
     trainer = GRPOTrainer(
         model=model,
         reward_funcs=watched_rewards(rewards, settings.run, settings.args.num_generations, ends),
         args=settings.args,
         train_dataset=Dataset.from_list(trainer_rows),
         processing_class=tokenizer,
-        peft_config=get_peft_config(settings.model),
+        peft_config=get_peft_config(base),
         callbacks=[
             monitor,
             metrics_callback(folder),
-            checkpoint_callback(folder, settings.args, asked),
             *callbacks,
+            early_stop,
+            checkpoint_callback(folder, settings.args, asked),
         ],
     )
     add_samples(trainer, folder, trainer_rows, rewards, settings.run)
     show_step_lines(trainer)
-    run_training(trainer, checkpoint)
+    run_training(trainer, checkpoint, early_stop)
     refuse_stopped(monitor, folder, trainer.state.global_step)
-    facts = {"parents": parents, "rows_in": tally.rows_in, "rows_used": tally.kept, "dropped": dict(tally.dropped)}
+    facts = {"parents": parents, "rows_in": tally.rows_in, "rows_used": tally.kept, "dropped": dict(tally.dropped),
+             "base_commit": base_commit(model)}  # fmt: skip
     save_finished(trainer, tokenizer, settings, decided, facts)
     publish(folder, repository, settings)
     return folder

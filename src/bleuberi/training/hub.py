@@ -16,12 +16,22 @@ from bleuberi.training.run_config import RunSettings
 
 log = logging.getLogger(__name__)
 
-# The manifest and the settings tell where files lay on the machine that trained, which the model card leaves out; the
-# sampled completions and a report carry prompts of the data set.
-_LEFT_OUT: Final = (
-    "checkpoint-*", "incomplete-*", ".*", "runs/*", "report/*", "manifest.json", "started.json", "metrics.jsonl",
-    "completions.jsonl", "*.bin", "*.log",
+# The files of a model by name, and no other: prompts of the data set may be in any other file of the folder, and paths
+# of this machine are in the manifest.
+_MODEL: Final = (
+    "README.md", "config.json", "generation_config.json", "model.safetensors", "model-*-of-*.safetensors",
+    "model.safetensors.index.json",
 )  # fmt: skip
+# Those that transformers' tokenizers save.
+_TOKENIZER: Final = (
+    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "chat_template.jinja",
+    "additional_chat_templates/*.jinja", "tokenizer.model", "sentencepiece.model", "sentencepiece.bpe.model",
+    "spiece.model", "spm.model", "vocab.json", "vocab.txt", "vocab-src.json", "vocab-tgt.json", "merges.txt",
+    "bpe.codes", "byte_maps.json", "emoji.json", "entity_vocab.json", "normalizer.json", "prophetnet.tokenizer",
+    "word_pronunciation.json", "word_shape.json", "tekken.json",
+)  # fmt: skip
+_ADAPTER: Final = ("adapter/adapter_config.json", "adapter/adapter_model.safetensors")
+_OWN_CODE: Final = ("*.py", "*.tiktoken")  # what a model with code of its own brings
 
 
 def open_repository(args: Any) -> str | None:  # noqa: ANN401 - transformers.TrainingArguments
@@ -43,19 +53,22 @@ def open_repository(args: Any) -> str | None:  # noqa: ANN401 - transformers.Tra
 
 
 def publish(folder: Path, repository: str | None, settings: RunSettings) -> None:
-    """Upload a finished model folder, where a repository was opened for it."""
+    """Upload the model of a finished folder, and no other file of it, if a repository was opened for it."""
     if repository is None or settings.args.process_index > 0:
         return
     from huggingface_hub import HfApi
 
+    allowed = [*_MODEL, *_TOKENIZER, *(_OWN_CODE if settings.args.trust_remote_code else ())]
     # The adapter of a base in a local folder tells where that lies.
-    left_out = [*_LEFT_OUT, *(["adapter/*"] if Path(settings.model.model_name_or_path).is_dir() else [])]
+    allowed += () if Path(settings.model.model_name_or_path).is_dir() else _ADAPTER
+    # `glob` keeps a pattern within its folder; the hub's own patterns do not.
+    files = [path.relative_to(folder).as_posix() for pattern in allowed for path in folder.glob(pattern)]
     with _hub_errors(repository):
         commit = HfApi(token=settings.args.hub_token).upload_folder(
             repo_id=repository,
             folder_path=folder,
             revision=settings.args.hub_revision,
-            ignore_patterns=left_out,
+            allow_patterns=files,
             commit_message="The trained model",
         )
     log.info("The model is on the hub: %s", commit)

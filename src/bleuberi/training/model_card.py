@@ -32,7 +32,8 @@ def model_card(name: str, method: str, manifest: Mapping[str, Any], metrics: Seq
     parts = [
         *head, "---", "",
         f"# {name}", "",
-        f"{title}, from `{without_path(base)}`, with [bleuberi](https://arxiv.org/abs/2505.11080) and TRL.", "",
+        f"{title}, from `{without_path(base)}`{_revision(manifest)}, with [bleuberi](https://arxiv.org/abs/2505.11080) "
+        "and TRL.", "",
         f"- Data set: {data}, {rows} (content sha256 `{parents['data_sha256']}`)",
         *[f"- Reward: `{signature}`" for signature in parents.get("reward_signatures", ())],
         f"- Training steps: {manifest['steps']}",
@@ -57,6 +58,13 @@ def without_path(text: str, *, folder: bool = False) -> str:
     """A path's last name; hub ids (`organisation/name`) stay. `folder`: it is a path, whatever it looks like."""
     looks_local = text.startswith(("/", "~", ".")) or text.count("/") > 1 or Path(text).exists()
     return Path(text).name if folder or looks_local else text
+
+
+def _revision(manifest: Mapping[str, Any]) -> str:
+    """E.g. ` (revision `v1`, commit `0a1b`)`, as far as they are known."""
+    known = {"revision": manifest["config"].get("model_revision"), "commit": manifest.get("base_commit")}
+    said = ", ".join(f"{name} `{value}`" for name, value in known.items() if value)
+    return f" ({said})" if said else ""
 
 
 def _plain(value: object) -> str:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+from bleuberi.artifacts import read_json, write_json
 from bleuberi.generation.chat_format import end_of_turn_token, stop_token_ids
 from bleuberi.generation.model_identity import load_tokenizer, model_unavailable
 
 
-def load_policy_tokenizer(model: str, trust_remote_code: bool = False) -> Any:  # noqa: ANN401 - any transformers tokenizer
+def load_policy_tokenizer(model: str, trust_remote_code: bool = False, revision: str | None = None) -> Any:  # noqa: ANN401
     """The tokenizer, its end token being the one that closes an assistant's turn.
 
     Base models end texts with one token and turns with another; a policy has to learn to end its turn. Where no
     padding token is set, one that is not the end token is taken, so that the end token keeps its place in the loss.
     """
-    tokenizer = load_tokenizer(model, trust_remote_code)
+    tokenizer = load_tokenizer(model, trust_remote_code, revision)
     text_end = tokenizer.eos_token
     if (token := end_of_turn_token(tokenizer)) is not None:
         tokenizer.eos_token = token
@@ -27,6 +29,8 @@ def load_policy_tokenizer(model: str, trust_remote_code: bool = False) -> Any:  
 def load_policy(settings: Any, tokenizer: Any, trust_remote_code: bool = False) -> Any:  # noqa: ANN401 - trl.ModelConfig; transformers objects
     """The model to train, ending its answers at every end token its template and its own files name.
 
+    If a revision is asked for, the name that the model carries is the folder of that revision's files in the hub
+    cache: TRL reads the reference model by this name, and vLLM its own, and both would take the main branch.
     Call it after the training arguments were made: ZeRO-3 then splits the weights while they are read.
     Errors: `UserError` where the model cannot be had.
     """
@@ -40,6 +44,7 @@ def load_policy(settings: Any, tokenizer: Any, trust_remote_code: bool = False) 
         model = AutoModelForCausalLM.from_pretrained(
             name,
             revision=settings.model_revision,
+            adapter_kwargs={"revision": settings.model_revision},
             dtype=dtype,
             attn_implementation=settings.attn_implementation,
             use_safetensors=True,
@@ -51,4 +56,29 @@ def load_policy(settings: Any, tokenizer: Any, trust_remote_code: bool = False) 
     model.config.eos_token_id = tokenizer.eos_token_id
     for config in (model.config, model.generation_config):
         config.pad_token_id = tokenizer.pad_token_id
+    if settings.model_revision not in (None, "main"):
+        model.name_or_path = model.config._name_or_path = str(_folder_of(name, base_commit(model)))
     return model
+
+
+def base_commit(model: Any) -> str | None:  # noqa: ANN401 - a transformers model
+    """The commit of the hub that a loaded model's files are from; None for a local folder."""
+    commit: str | None = getattr(model.config, "_commit_hash", None)
+    return commit
+
+
+def name_base(adapter: Path, model: str, revision: str | None) -> None:
+    """Let a saved adapter name its base as the hub does, with its revision; PEFT knows a folder of the hub cache.
+
+    `adapter`: a folder, with an adapter or without.
+    """
+    path = adapter / "adapter_config.json"
+    if revision not in (None, "main") and path.is_file():
+        write_json(path, {**read_json(path), "base_model_name_or_path": model, "revision": revision})
+
+
+def _folder_of(name: str, commit: str | None) -> Path:
+    """The folder in the hub cache that a model was just read from."""
+    from transformers.utils import cached_file
+
+    return Path(cached_file(name, "config.json", revision=commit)).parent

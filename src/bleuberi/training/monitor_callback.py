@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bleuberi.errors import UserError
+from bleuberi.training.early_stop import ends_generation, steps_in_epoch
 from bleuberi.training.monitor_rules import MonitorConfig, Watch
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def monitor_callback(config: MonitorConfig) -> TrainerCallback:
                     self.stopped_by = self.stopped_by or (text if config.stop_on_warning else "")
             refuse_stopped(self, Path(args.output_dir), state.global_step)
 
-        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: object) -> None:  # noqa: ANN401
+        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **given: Any) -> None:  # noqa: ANN401
             warnings = self.watch.read(logs or {})
             if warnings:
                 logs["warnings"] = warnings
@@ -43,15 +44,12 @@ def monitor_callback(config: MonitorConfig) -> TrainerCallback:
                         log.warning("Step %d: %s", state.global_step, text)
                 if config.stop_on_warning:
                     self.stopped_by = self.stopped_by or warnings[0]
-            self._stop(args, state, control)
+            self.on_step_end(args, state, control, **given)
 
-        def on_step_end(self, args: Any, state: Any, control: Any, **_: object) -> None:  # noqa: ANN401
-            self._stop(args, state, control)
-
-        def _stop(self, args: Any, state: Any, control: Any) -> None:  # noqa: ANN401
-            # Between two generations, since a checkpoint within one could not be gone on from exactly.
-            micro_batches = state.global_step * args.gradient_accumulation_steps
-            if self.stopped_by and micro_batches % (args.steps_per_generation * args.num_iterations) == 0:
+        def on_step_end(self, args: Any, state: Any, control: Any, **given: Any) -> None:  # noqa: ANN401
+            # Between two generations, since a run could not resume exactly from a checkpoint within one.
+            epoch = steps_in_epoch(args, given["train_dataloader"])
+            if self.stopped_by and ends_generation(args, state.global_step, epoch):
                 control.should_training_stop = control.should_save = True
 
     return Monitor()

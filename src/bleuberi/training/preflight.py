@@ -103,7 +103,8 @@ def _check_rewards(report: Report, settings: RunSettings) -> None:
 def _check_texts(report: Report, settings: RunSettings, processes: int) -> tuple[int | None, Text | None]:
     """Tokenizer and data set; the longest prompt (GRPO) or pair (SFT) that is trained, where there is one."""
     try:
-        tokenizer = load_policy_tokenizer(settings.model.model_name_or_path, settings.args.trust_remote_code)
+        base = settings.model
+        tokenizer = load_policy_tokenizer(base.model_name_or_path, settings.args.trust_remote_code, base.model_revision)
     except UserError as error:
         report.add_error("tokenizer", error)
         return None, None

@@ -60,7 +60,8 @@ def check_sft_batch(report: Report, args: Any, processes: int, rows: int) -> Non
     pairs = args.per_device_train_batch_size * args.gradient_accumulation_steps * processes
     text = f"{args.per_device_train_batch_size} pairs x {args.gradient_accumulation_steps} passes x "
     report.add("batch", "ok", f"{text}{processes} processes = {pairs} pairs a step")
-    _check_rows(report, rows, 1, "pairs", _steps(args, math.ceil(rows / pairs)))
+    needed = args.per_device_train_batch_size * processes if args.dataloader_drop_last else 1
+    _check_rows(report, rows, needed, "pairs of a batch", _steps(args, math.ceil(rows / pairs)))
 
 
 def _steps(args: Any, per_epoch: int) -> int:  # noqa: ANN401

@@ -104,18 +104,19 @@ def check_optional(report: Report, settings: RunSettings) -> None:
 
 def check_offline(report: Report, settings: RunSettings) -> None:
     """Whether the run can start without a network."""
-    name = settings.model.model_name_or_path
+    name, revision = settings.model.model_name_or_path, settings.model.model_revision
+    fetch = f"hf download {name}" + ("" if revision in (None, "main") else f" --revision {revision}")
     offline = os.environ.get("HF_HUB_OFFLINE", "") not in ("", "0")
     if Path(name).expanduser().is_dir():
         report.add("offline", "ok", "the model and the data are folders on this machine: no network is needed")
-    elif _cached(name, settings.model.model_revision):
+    elif _cached(name, revision):
         report.add("offline", "ok", f"{name} is in the hub cache; with HF_HUB_OFFLINE=1 the hub is not even asked")
     elif offline:
         text = f"HF_HUB_OFFLINE is set, and {name} is not in the hub cache"
-        report.add("offline", "problem", text, "Download it first on a machine with a network: hf download " + name)
+        report.add("offline", "problem", text, f"Download it first on a machine with a network: {fetch}")
     else:
         text = f"the weights of {name} are not on this machine and will be downloaded"
-        report.add("offline", "warning", text, f"Before a job without a network: hf download {name}")
+        report.add("offline", "warning", text, f"Before a job without a network: {fetch}")
 
 
 def _cached(name: str, revision: Any) -> bool:  # noqa: ANN401 - str or None

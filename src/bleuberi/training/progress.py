@@ -21,8 +21,12 @@ _SHOWN: Final = (
 
 
 def step_line(step: int, logs: dict[str, Any]) -> str:
-    """E.g. `step 3   reward 0.213   spread 0.051   length 41 tokens   cut 60%`."""
-    parts = [text.format(float(logs[name])) for name, text in _SHOWN if name in logs]
+    """E.g. `step 3   reward 0.213   spread 0.051   length 41 tokens   cut 60%`; `reward none` if nothing was scored."""
+    parts = [
+        text.partition("{")[0] + "none" if logs[name] is None else text.format(float(logs[name]))
+        for name, text in _SHOWN
+        if name in logs
+    ]
     return "   ".join([f"step {step}", *parts])
 
 

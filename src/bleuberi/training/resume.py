@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bleuberi.errors import UserError
+from bleuberi.training.early_stop import ends_generation, sigterm_delayed, steps_in_epoch
 from bleuberi.training.run_folder import hold_folder
 
 if TYPE_CHECKING:
@@ -45,35 +46,35 @@ def check_save_steps(args: Any, rows: int) -> None:  # noqa: ANN401 - trl.GRPOCo
         )
     if strategy != "steps":  # an epoch ends with whole generations
         return
-    generation = args.steps_per_generation * args.num_iterations  # micro-batches from one generation
-    accumulated = args.gradient_accumulation_steps
-    steps_in_epoch = max(grpo_steps_in_epoch(args, rows), 1)
-    last = args.max_steps if args.max_steps > 0 else math.ceil(args.num_train_epochs * steps_in_epoch)
+    an_epoch = max(grpo_steps_in_epoch(args, rows), 1)
+    last = args.max_steps if args.max_steps > 0 else math.ceil(args.num_train_epochs * an_epoch)
     every = int(args.save_steps) if args.save_steps >= 1 else math.ceil(last * args.save_steps)
 
     def fits(interval: int) -> bool:
         saved = range(interval, last, interval)  # nothing goes on from the last step
-        return not any(step % steps_in_epoch * accumulated % generation for step in saved)
+        return all(ends_generation(args, step, an_epoch) for step in saved)
 
     if every > 0 and not fits(every):
         better = next(interval for interval in range(every + 1, last + 1) if fits(interval))
         raise UserError(
-            f"save_steps {every} puts checkpoints between the {generation} micro-batches of one generation "
-            f"(steps_per_generation {args.steps_per_generation} x num_iterations {args.num_iterations}; "
-            f"gradient_accumulation_steps {accumulated}): a killed run could not go on exactly.",
+            f"save_steps {every} puts checkpoints between the {args.steps_per_generation * args.num_iterations} "
+            f"micro-batches of one generation (steps_per_generation {args.steps_per_generation} x num_iterations "
+            f"{args.num_iterations}; gradient_accumulation_steps {args.gradient_accumulation_steps}): a killed run "
+            "could not go on exactly.",
             f"Set --save_steps {better}.",
         )
 
 
-def run_training(trainer: Any, checkpoint: str | None) -> None:  # noqa: ANN401 - any TRL trainer
-    """Train to the end, from the checkpoint where there is one; a checkpoint of the last step is only loaded.
+def run_training(trainer: Any, checkpoint: str | None, early_stop: Any) -> None:  # noqa: ANN401 - TRL trainer, callback
+    """Train from the checkpoint if there is one; a checkpoint of the last step is only loaded.
 
-    Errors: `UserError` where another run trains into the same folder.
+    `early_stop`: of `early_stop_callback`, one of the trainer's callbacks. The run may have stopped before its last
+    step: `refuse_unfinished` finds out. Errors: `UserError` if another run trains into the same folder.
     """
     trainer.add_callback(_make_up_callback())
     Path(trainer.args.output_dir).mkdir(parents=True, exist_ok=True)
     try:
-        with hold_folder(trainer.args):
+        with sigterm_delayed(early_stop), hold_folder(trainer.args):
             trainer.train(resume_from_checkpoint=checkpoint)
     except _AllStepsDone:
         log.info("All %d steps are done already; the model is taken from %s", trainer.state.global_step, checkpoint)
@@ -100,8 +101,7 @@ def _make_up_callback() -> TrainerCallback:
             sampler = _sampler_of(train_dataloader)
             if isinstance(sampler, RepeatSampler) and sampler.shuffle:
                 # It shuffles by a generator of its own, which begins anew with the process.
-                steps_in_epoch = max(math.ceil(len(train_dataloader) / args.gradient_accumulation_steps), 1)
-                for _epoch in range(state.global_step // steps_in_epoch):
+                for _epoch in range(state.global_step // steps_in_epoch(args, train_dataloader)):
                     torch.randperm(sampler.num_samples, generator=sampler.generator)
 
     return MakeUp()

@@ -40,7 +40,7 @@ class Handover:
         parts = parts_of(reward, scored.responses, scored.references)
         rows = [
             Row(
-                None if score is None or math.isnan(score) else float(score),
+                finite_score(score),
                 part.floor if part else 0.0,
                 len(ids),
                 copy,
@@ -59,6 +59,11 @@ class Handover:
         self.monitor.log_groups(reward.name, groups, log_metric)
         self.monitor.log_parts(reward.name, parts, log_metric)
         return list(chain.from_iterable(handed))[first : first + len(rows)]
+
+
+def finite_score(score: float | None) -> float | None:
+    """A reward's number as a plain float; None if it could not score, or gave NaN or an infinity."""
+    return None if score is None or not math.isfinite(score) else float(score)
 
 
 def parts_of(

@@ -30,7 +30,7 @@ from bleuberi.training.foreign_checkpoint import refuse_foreign_checkpoint
 from bleuberi.training.installed_values import check_helpers, check_installed_choices, field_types, values_of
 from bleuberi.training.monitor_rules import NOT_DECIDING, MonitorConfig
 from bleuberi.training.reward_gate import GateConfig
-from bleuberi.training.setting_conflicts import check_removed, check_together, check_undone
+from bleuberi.training.setting_conflicts import check_removed, check_together, check_undone, check_uploads
 from bleuberi.training.trl_drift import check_drift, installed_defaults, recorded_defaults
 from bleuberi.training.value_rules import Method, check_batch, check_values
 
@@ -86,8 +86,8 @@ class RunSettings:
 # Where a run lies, what it tells while it runs, and where it is published: none of it changes the model.
 _NOT_DECIDING = NOT_DECIDING | frozenset(
     {"output_dir", "logging_dir", "run_name", "resume_from_checkpoint", "report_to", "disable_tqdm", "log_level",
-     "save_total_limit", "push_to_hub", "hub_model_id", "hub_strategy", "hub_token", "hub_private_repo",
-     "hub_always_push", "hub_revision", "push_to_hub_token"}
+     "save_total_limit", "enable_jit_checkpoint", "push_to_hub", "hub_model_id", "hub_strategy", "hub_token",
+     "hub_private_repo", "hub_always_push", "hub_revision", "push_to_hub_token"}
 )  # fmt: skip
 
 
@@ -161,9 +161,21 @@ def _check_method(method: Method, path: Path, in_file: Mapping[str, Any]) -> Non
         )
 
 
+def _check_revision(asked: Mapping[str, Any]) -> None:
+    """Refuse a revision of a local folder, which would be ignored."""
+    model, revision = str(asked.get("model_name_or_path")), asked.get("model_revision")
+    if revision not in (None, "main") and Path(model).is_dir():
+        raise UserError(
+            f"model_revision is {revision}, and {model} is a folder, which has no revisions.",
+            "Leave model_revision out, or name the model as the hub does.",
+        )
+
+
 def _check_early(method: Method, asked: Mapping[str, Any]) -> None:
     """What can be told without torch, of the fields that the file and the flags state."""
+    _check_revision(asked)
     check_undone(method, asked)
+    check_uploads(asked)
     check_values(method, asked)
     if method == "grpo":
         check_batch({**recorded_defaults(method).fields, **asked}, int(os.environ.get("WORLD_SIZE", "1")))
@@ -209,6 +221,7 @@ def _check_parsed(settings: RunSettings) -> None:
     method, args = settings.method, settings.args
     values = values_of((settings.run, args, settings.model))
     check_undone(method, values)
+    check_uploads(values)
     check_values(method, values)
     check_together(method, values)
     if method == "grpo":

@@ -91,7 +91,7 @@ def check_named_checkpoint(checkpoint: Path, asked: dict[str, Any]) -> None:
             raise UserError(f"The checkpoint {checkpoint} is incomplete.", "Take an earlier one.")
         log.warning("%s has no mark that says it is complete", checkpoint)
         return
-    for name in ("model_name_or_path", "use_peft", "lora_r", "lora_target_modules"):
+    for name in ("model_name_or_path", "model_revision", "use_peft", "lora_r", "lora_target_modules"):
         before, now = mark["settings"].get(name), asked.get(name)
         if before != now:
             raise UserError(

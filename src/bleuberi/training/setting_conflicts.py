@@ -40,6 +40,11 @@ UNDONE: Final[Mapping[str, Undone]] = {
 
 GRPO_UNDONE: Final[Mapping[str, Undone]] = {
     "remove_unused_columns": Undone((False,), "the reward needs the column references", "Leave it out."),
+    "log_completions_hub_repo": Undone(
+        (None,),
+        "it would upload prompts of the data set",
+        "Leave it out: log_completions keeps them in output_dir/completions.",
+    ),
 }
 
 SFT_UNDONE: Final[Mapping[str, Undone]] = {
@@ -116,11 +121,34 @@ def check_undone(method: Method, values: Values) -> None:
             raise UserError(f"{name} is {_plain(values[name])!s:.60}: {undone.why}.", undone.cure)
 
 
+def check_uploads(values: Values) -> None:
+    """Refuse a tracker that TRL would send the texts of prompts and completions to."""
+    asked = values.get("report_to")
+    senders = {"wandb", "trackio"}.intersection([asked] if isinstance(asked, str) else asked or ())
+    if senders and _plain(values.get("log_completions")) is True:
+        raise UserError(
+            f"log_completions is on: {min(senders)} would be sent prompts of the data set.",
+            "Write log_completions: false; completions.jsonl has samples, and bleuberi report shows them.",
+        )
+
+
 def check_together(method: Method, values: Values) -> None:
     """Refuse settings that contradict each other, which the trainer would find with the model in memory."""
+    if values.get("enable_jit_checkpoint") and values.get("save_only_model"):
+        raise UserError(
+            "enable_jit_checkpoint saves a checkpoint to resume from, and save_only_model leaves out what that needs.",
+            "Write save_only_model: false, or enable_jit_checkpoint: false.",
+        )
     if method == "sft":
         return
     if values.get("sync_ref_model"):
+        for name in ("enable_jit_checkpoint", "stop_on_warning"):
+            if values.get(name):
+                raise UserError(
+                    f"{name} saves a checkpoint, and checkpoints do not have the reference model that sync_ref_model "
+                    "changes.",
+                    f"Write {name}: false, or sync_ref_model: false.",
+                )
         if values.get("beta") == 0:
             raise UserError("sync_ref_model is on and beta is 0: there is no reference model.", "Write beta: 0.04.")
         if values.get("use_peft"):

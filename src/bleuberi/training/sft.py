@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Any
 
 from bleuberi.artifacts import json_hash
 from bleuberi.columns import MESSAGES
@@ -11,9 +12,10 @@ from bleuberi.data.sft_rows import read_sft_rows, to_prompt_and_completion
 from bleuberi.errors import UserError
 from bleuberi.records import Tally
 from bleuberi.training.checkpoints import checkpoint_callback
+from bleuberi.training.early_stop import early_stop_callback
 from bleuberi.training.export import save_finished
 from bleuberi.training.hub import open_repository, publish
-from bleuberi.training.model_loading import load_policy, load_policy_tokenizer
+from bleuberi.training.model_loading import base_commit, load_policy, load_policy_tokenizer
 from bleuberi.training.processes import join_processes
 from bleuberi.training.progress import show_step_lines
 from bleuberi.training.resume import run_training
@@ -37,11 +39,13 @@ def train_sft(settings: RunSettings) -> Path:
     if finished_run(folder, decided, parents):
         publish(folder, repository, settings)
         return folder
-    tokenizer = load_policy_tokenizer(settings.model.model_name_or_path, settings.args.trust_remote_code)
+    base = settings.model
+    tokenizer = load_policy_tokenizer(base.model_name_or_path, settings.args.trust_remote_code, base.model_revision)
     pairs = [to_prompt_and_completion(row[MESSAGES]) for row in rows]
     tokens = [to_sft_tokens(tokenizer, pair["prompt"], pair["completion"]) for pair in pairs]
     limit = settings.args.max_length
     tokens, tally = drop_filled_by_prompt(tokens, limit)
+    check_one_batch(len(tokens), settings.args)
     cut = sum(limit is not None and len(row.input_ids) > limit for row in tokens)
     trained = sum(sum(row.completion_mask[:limit]) for row in tokens)
     log.info(
@@ -56,21 +60,33 @@ def train_sft(settings: RunSettings) -> Path:
     asked = checkpoint_settings(settings.args, decided, parents)
     checkpoint = start_run(folder, settings.args, asked)
     join_processes(settings.args)
+    early_stop = early_stop_callback(settings.args)
+    model = load_policy(base, tokenizer, settings.args.trust_remote_code)
     trainer = SFTTrainer(
-        model=load_policy(settings.model, tokenizer, settings.args.trust_remote_code),
+        model=model,
         args=settings.args,
         train_dataset=Dataset.from_list([row._asdict() for row in tokens]),
         processing_class=tokenizer,
-        peft_config=get_peft_config(settings.model),
-        callbacks=[metrics_callback(folder), checkpoint_callback(folder, settings.args, asked)],
+        peft_config=get_peft_config(base),
+        callbacks=[metrics_callback(folder), early_stop, checkpoint_callback(folder, settings.args, asked)],
     )
     show_step_lines(trainer)
-    run_training(trainer, checkpoint)
+    run_training(trainer, checkpoint, early_stop)
     facts = {"parents": parents, "rows_in": tally.rows_in, "rows_used": tally.kept, "dropped": dict(tally.dropped),
-             "rows_cut": cut, "tokens_in_loss": trained}  # fmt: skip
+             "rows_cut": cut, "tokens_in_loss": trained, "base_commit": base_commit(model)}  # fmt: skip
     save_finished(trainer, tokenizer, settings, decided, facts)
     publish(folder, repository, settings)
     return folder
+
+
+def check_one_batch(pairs: int, args: Any) -> None:  # noqa: ANN401 - trl.SFTConfig
+    """Refuse fewer pairs than a batch has if incomplete batches are dropped: there would be no step."""
+    needed = args.per_device_train_batch_size * args.world_size
+    if args.dataloader_drop_last and pairs < needed:
+        raise UserError(
+            f"The data set has {pairs} usable pairs, fewer than the {needed} of a batch; dataloader_drop_last is on.",
+            "Set --dataloader_drop_last false, use more data, or lower --per_device_train_batch_size.",
+        )
 
 
 def drop_filled_by_prompt(rows: list[SftTokens], limit: int | None) -> tuple[list[SftTokens], Tally]:

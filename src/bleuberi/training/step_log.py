@@ -10,16 +10,17 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from bleuberi.artifacts import write_text
+from bleuberi.artifacts import finite, write_text
 
 Entry = dict[str, Any]
 
 
 def append_entries(path: Path, entries: Iterable[Entry]) -> None:
-    """Write entries behind those that are there."""
+    """Add entries at the end of the file; null stands for a number that is not finite."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a", encoding="utf-8") as stream:
-        stream.write("".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in entries))
+        lines = (json.dumps(finite(entry), ensure_ascii=False, allow_nan=False) for entry in entries)
+        stream.write("".join(line + "\n" for line in lines))
 
 
 def read_entries(path: Path) -> list[Entry]:

@@ -23,13 +23,13 @@ def estimate(low, high):
 def trained(tmp_path):
     """Writes a model folder as training leaves it; gives its group."""
 
-    def make(name, rewards=(), data="d1", steps=6, base="org/base", dataset="gone"):
+    def make(name, rewards=(), data="d1", steps=6, base="org/base", dataset="gone", **more):
         folder = tmp_path / name
         folder.mkdir()
         parents = {"data_sha256": data if rewards else f"sft-of-{data}"}
         if rewards:
             parents["reward_signatures"] = list(rewards)
-        config = {"model_name_or_path": base, "dataset_path": str(tmp_path / dataset)}
+        config = {"model_name_or_path": base, "dataset_path": str(tmp_path / dataset), **more}
         config["reward_funcs"] = [signature.partition("|")[0] for signature in rewards] or ["bleu"]
         manifest = {"schema_version": 1, "kind": "model", "config": config, "steps": steps, "rows_used": 24}
         (folder / "manifest.json").write_text(json.dumps({**manifest, "parents": parents}))
@@ -68,6 +68,7 @@ def test_what_a_manifest_tells(trained):
     assert trained("mixed", [BLEU, "rouge|v:1"]).role == "grpo_other"
     assert trained("lost").facts.prompts_sha256 is None
     assert training_facts("org/some-model") is None
+    assert trained("revised", model_revision="v1").facts.base_model == "org/base@v1"
 
 
 @pytest.mark.parametrize(

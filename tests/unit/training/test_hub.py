@@ -1,6 +1,7 @@
 """Pushing, with the hub's own client, to a small server that keeps what it is sent."""
 
 import base64
+import contextlib
 import json
 import threading
 import types
@@ -10,6 +11,7 @@ import pytest
 
 from bleuberi.errors import UserError
 from bleuberi.training.hub import open_repository, publish
+from tests.end_to_end.training import PROMPTS, bleuberi, save_data, train_words
 
 constants = pytest.importorskip("huggingface_hub.constants")
 
@@ -25,10 +27,10 @@ class Hub(BaseHTTPRequestHandler):
             self.server.created.append(name)
             status = 403 if name == "closed" else 200
             answer = {"url": f"{self.server.address}/ann/{name}"}
-        elif self.path.endswith("/preupload/main"):
+        elif "/preupload/" in self.path:
             files = json.loads(body)["files"]
             answer = {"files": [{"path": f["path"], "uploadMode": "regular", "shouldIgnore": False} for f in files]}
-        elif self.path.endswith("/commit/main"):
+        elif "/commit/" in self.path:
             lines = [json.loads(line)["value"] for line in body.splitlines()]
             self.server.files |= {v["path"]: base64.b64decode(v["content"]) for v in lines if "path" in v}
             answer = {"commitUrl": f"{self.server.address}/ann/mine/commit/1", "commitOid": "1", "success": True}
@@ -55,7 +57,7 @@ def hub(monkeypatch):
 
 def settings(folder, model="org/base", **changed):
     args = {"push_to_hub": True, "hub_model_id": None, "hub_token": "secret", "hub_private_repo": None}
-    args |= {"hub_revision": None, "output_dir": str(folder), "process_index": 0}
+    args |= {"hub_revision": None, "output_dir": str(folder), "process_index": 0, "trust_remote_code": False}
     model = types.SimpleNamespace(model_name_or_path=str(model))
     return types.SimpleNamespace(args=types.SimpleNamespace(**{**args, **changed}), model=model)
 
@@ -63,7 +65,10 @@ def settings(folder, model="org/base", **changed):
 @pytest.fixture
 def folder(tmp_path):
     for name in ("model.safetensors", "README.md", "adapter/adapter_config.json", "manifest.json", "metrics.jsonl",
-                 "completions.jsonl", "started.json", "report/report.html",
+                 "completions.jsonl", "started.json", "report/report.html", "code_of_mine.py",
+                 "completions/completions_00001.parquet", "my_prompts.json", "pool.jsonl", "train.csv", "notes.txt",
+                 "deepspeed_zero3.json", "wandb/run-1/files/media/table/completions.json", "slurm-1.log",
+                 "adapter/prompts.txt", "checkpoint-2/tokenizer.json",
                  "checkpoint-2/model.safetensors", "incomplete-checkpoint-3/optimizer.pt", ".lock"):  # fmt: skip
         (tmp_path / "mine" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "mine" / name).write_text(f"# {name}")
@@ -77,6 +82,55 @@ def test_the_finished_model_goes_up_and_nothing_else(hub, folder):
     publish(folder, repository, run)
     assert hub.files.keys() == {"model.safetensors", "README.md", "adapter/adapter_config.json"}
     assert hub.files["model.safetensors"] == b"# model.safetensors"
+
+
+def test_code_that_a_model_brings_goes_along(hub, folder):
+    publish(folder, "ann/mine", settings(folder, trust_remote_code=True))
+    assert hub.files.keys() == {"model.safetensors", "README.md", "adapter/adapter_config.json", "code_of_mine.py"}
+
+
+def test_a_training_that_logs_its_prompts_uploads_none_of_them(hub, tiny_model, tmp_path, monkeypatch):
+    pytest.importorskip("trl")
+    monkeypatch.chdir(tmp_path)
+    save_data(tmp_path)
+    more = ["--max_steps", "2", "--push_to_hub", "true", "--hub_strategy", "checkpoint", "--hub_always_push", "true"]
+    more += ["--log_completions", "true", "--sample_every", "1", "--save_steps", "1"]
+    assert bleuberi(*train_words("grpo", tmp_path, tiny_model, tmp_path / "run", *more)) == 0
+    logged = sorted((tmp_path / "run/completions").glob("*.parquet"))
+    assert logged, "the run keeps no prompts that could go up"
+    assert hub.files.keys() == {
+        "model.safetensors", "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json",
+        "chat_template.jinja", "README.md",
+    }  # fmt: skip
+    for name, content in hub.files.items():
+        assert not [prompt for prompt in PROMPTS if prompt.encode() in content], name
+
+
+@pytest.mark.parametrize(
+    "more", [["--log_completions_hub_repo", "ann/it"], ["--report_to", "wandb"], ["--report_to", "none", "trackio"]]
+)
+def test_prompts_that_the_trainer_itself_would_upload_are_refused(hub, tiny_model, tmp_path, capsys, more):
+    pytest.importorskip("trl")
+    words = train_words("grpo", save_data(tmp_path), tiny_model, tmp_path / "run", "--log_completions", "true", *more)
+    assert bleuberi(*words, "--max_steps", "1") == 2
+    assert "prompts of the data set" in capsys.readouterr().err
+    assert hub.created == []
+
+
+def test_every_file_of_a_tokenizer_that_transformers_knows_goes_along(hub, folder):
+    """`vocab_files_names` of each of its tokenizers that can be imported here."""
+    transformers = pytest.importorskip("transformers")
+    from transformers.models.auto.tokenization_auto import TOKENIZER_MAPPING_NAMES
+
+    names = set()
+    for name in {name for name in TOKENIZER_MAPPING_NAMES.values() if name}:
+        with contextlib.suppress(ImportError, AttributeError):
+            names |= set(getattr(transformers, name).vocab_files_names.values())
+    assert {"tokenizer.json", "vocab.json", "merges.txt"} <= names
+    for name in names:
+        (folder / name).write_text("{}")
+    publish(folder, "ann/mine", settings(folder))
+    assert sorted(names - hub.files.keys()) == []
 
 
 def test_an_adapter_that_names_a_folder_of_this_machine_stays_here(hub, folder, tmp_path):

@@ -52,6 +52,13 @@ def test_a_local_base_is_named_without_its_place(tmp_path):
     assert "adapter/" not in card
 
 
+def test_revision_and_commit_are_told():
+    config = {**MANIFEST["config"], "model_revision": "v1"}
+    assert "from `org/base-1B` (revision `v1`, commit `0a1b`), with" in model_card(
+        "m", "sft", {**MANIFEST, "config": config, "base_commit": "0a1b"}, []
+    )
+
+
 def test_names_of_the_hub_stay(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert without_path("org/model") == "org/model"

@@ -45,6 +45,27 @@ def test_a_preset_is_read_as_it_stands(name, tmp_path, monkeypatch):
     assert read.args.report_to == []
 
 
+# What the method's released job scripts and its config.py set, commit e0d1563 of June 2025.
+SAVED = {"save_strategy": "steps", "save_steps": 250, "save_total_limit": 20, "num_train_epochs": 1, "bf16": True}
+BOTH = {**SAVED, "lr_scheduler_type": "constant_with_warmup", "warmup_steps": 0.05, "max_grad_norm": 0.2, "seed": 42}
+PUBLISHED = {
+    "grpo": {**BOTH, "learning_rate": 1e-6, "per_device_train_batch_size": 8, "gradient_accumulation_steps": 4,
+             "num_generations": 8, "max_completion_length": 512, "max_prompt_tokens": 512, "temperature": 0.9,
+             "num_iterations": 1},
+    "sft": {**BOTH, "learning_rate": 5e-6, "per_device_train_batch_size": 4, "gradient_accumulation_steps": 8,
+            "max_length": 1024},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("method", ["grpo", "sft"])
+def test_the_papers_presets_are_what_its_job_scripts_say(method, tmp_path):
+    name = f"{method}_paper"
+    stated = preset(name)
+    assert {field: stated.get(field) for field in PUBLISHED[method]} == PUBLISHED[method]
+    words = ["--config", name, "--model_name_or_path", "m", "--dataset_path", "d", "--output_dir", str(tmp_path), *CPU]
+    assert read_settings(method, words).args.get_warmup_steps(200) == 10, "the warm-up is a share of the steps"
+
+
 @pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("grpo")])
 def test_a_preset_fits_any_number_of_processes(name):
     for processes in (1, 2, 4, 8, 16):

@@ -5,6 +5,7 @@ import types
 import pytest
 
 from bleuberi.errors import UserError
+from bleuberi.training.early_stop import ends_generation
 from bleuberi.training.resume import check_save_steps
 
 
@@ -47,3 +48,10 @@ def test_a_reference_model_that_changes_is_in_no_checkpoint():
     with pytest.raises(UserError, match="sync_ref_model"):
         check_save_steps(settings(sync_ref_model=True), 10)
     check_save_steps(settings(sync_ref_model=True, save_strategy="no"), 10)
+
+
+def test_a_generation_ends_with_its_epoch():
+    """20 micro-batches are 6 steps of 3 and one of 2: in every epoch a generation of 4 ends with steps 4 and 7."""
+    args = settings(gradient_accumulation_steps=3, steps_per_generation=4)
+    assert [step for step in range(1, 15) if ends_generation(args, step, 7)] == [4, 7, 11, 14]
+    assert ends_generation(types.SimpleNamespace(gradient_accumulation_steps=3), 5, 7), "SFT has no generations"

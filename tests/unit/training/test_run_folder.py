@@ -128,6 +128,8 @@ def test_a_named_checkpoint_is_taken_with_other_settings_but_not_for_another_mod
     assert metrics(killed) == [1]
     with pytest.raises(UserError, match=r"checkpoint of another model \(model_name_or_path: None there, n asked\)"):
         named(killed / "checkpoint-1", model_name_or_path="n")
+    with pytest.raises(UserError, match=r"another model \(model_revision: None there, v1 asked\)"):
+        named(killed / "checkpoint-1", model_revision="v1")
     with pytest.raises(UserError, match=r"another model \(lora_r: None there, 8 asked\)"):
         named(killed / "checkpoint-1", lora_r=8)
 

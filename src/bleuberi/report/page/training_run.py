@@ -140,6 +140,7 @@ def _settings(config: Json) -> dict[str, str]:
     """The settings that a reader of curves asks for."""
     asked = (
         "model_name_or_path",
+        "model_revision",
         "learning_rate",
         "num_generations",
         "temperature",
