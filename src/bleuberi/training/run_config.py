@@ -30,7 +30,7 @@ from bleuberi.training.foreign_checkpoint import refuse_foreign_checkpoint
 from bleuberi.training.installed_values import check_helpers, check_installed_choices, field_types, values_of
 from bleuberi.training.monitor_rules import NOT_DECIDING, MonitorConfig
 from bleuberi.training.reward_gate import GateConfig
-from bleuberi.training.setting_conflicts import check_removed, check_together, check_undone, check_uploads
+from bleuberi.training.setting_conflicts import check_removed, check_together, check_undone
 from bleuberi.training.trl_drift import check_drift, installed_defaults, recorded_defaults
 from bleuberi.training.value_rules import Method, check_batch, check_values
 
@@ -175,7 +175,6 @@ def _check_early(method: Method, asked: Mapping[str, Any]) -> None:
     """What can be told without torch, of the fields that the file and the flags state."""
     _check_revision(asked)
     check_undone(method, asked)
-    check_uploads(asked)
     check_values(method, asked)
     if method == "grpo":
         check_batch({**recorded_defaults(method).fields, **asked}, int(os.environ.get("WORLD_SIZE", "1")))
@@ -221,7 +220,6 @@ def _check_parsed(settings: RunSettings) -> None:
     method, args = settings.method, settings.args
     values = values_of((settings.run, args, settings.model))
     check_undone(method, values)
-    check_uploads(values)
     check_values(method, values)
     check_together(method, values)
     if method == "grpo":

@@ -121,17 +121,6 @@ def check_undone(method: Method, values: Values) -> None:
             raise UserError(f"{name} is {_plain(values[name])!s:.60}: {undone.why}.", undone.cure)
 
 
-def check_uploads(values: Values) -> None:
-    """Refuse a tracker that TRL would send the texts of prompts and completions to."""
-    asked = values.get("report_to")
-    senders = {"wandb", "trackio"}.intersection([asked] if isinstance(asked, str) else asked or ())
-    if senders and _plain(values.get("log_completions")) is True:
-        raise UserError(
-            f"log_completions is on: {min(senders)} would be sent prompts of the data set.",
-            "Write log_completions: false; completions.jsonl has samples, and bleuberi report shows them.",
-        )
-
-
 def check_together(method: Method, values: Values) -> None:
     """Refuse settings that contradict each other, which the trainer would find with the model in memory."""
     if values.get("enable_jit_checkpoint") and values.get("save_only_model"):
