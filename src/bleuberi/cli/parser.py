@@ -5,12 +5,10 @@ from __future__ import annotations
 import argparse
 import difflib
 import errno
-import json
 import logging
-import math
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, NoReturn
@@ -22,6 +20,7 @@ from bleuberi.cli.streams import outlive_readers, refuse_lost_results, results_a
 from bleuberi.errors import UserError
 from bleuberi.plain_text import plain, say
 from bleuberi.redaction import redact, remember_secrets
+from bleuberi.strict_json import strict_json
 
 # What a file system says about a path: the user's to mend, wherever it comes up.
 _REFUSALS: Final = frozenset(
@@ -115,17 +114,8 @@ class RedactingFormatter(logging.Formatter):
 
 def say_json(content: object) -> None:
     """One JSON document on standard output, for scripts; whatever else is said goes to standard error."""
-    text = json.dumps(_finite(content), indent=2, ensure_ascii=True, allow_nan=False, default=str)
+    text = strict_json(content, ascii_only=True, indent=2, default=str)
     say_document(text.replace("\x7f", "\\u007f"))  # JSON's own escape
-
-
-def _finite(value: object) -> object:
-    """The value with null for what is no finite number: JSON has no word for it, and other readers stop there."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {name: _finite(item) for name, item in value.items()}
-    return [_finite(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def say_made(folder: Path, **facts: object) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bleuberi.report.page.reading import read_lines
+from bleuberi.report.page.reading import finite, read_lines
 from bleuberi.report.style import BLUE, PALE_BLUE, new_figure, save, title
 
 Entry = dict[str, Any]
@@ -47,5 +48,5 @@ def draw_sft_curve(metrics: Sequence[Entry], path: Path) -> None:
 
 
 def _series(metrics: Sequence[Entry], name: str) -> tuple[list[int], list[float]]:
-    found = [(entry["step"], float(entry[name])) for entry in metrics if name in entry]
-    return [step for step, _ in found], [value for _, value in found]
+    found = [(entry["step"], finite(entry[name])) for entry in metrics if name in entry]
+    return [step for step, _ in found], [math.nan if value is None else value for _, value in found]

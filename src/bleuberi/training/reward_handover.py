@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -10,6 +9,7 @@ from itertools import chain
 from bleuberi.rewards import Reward
 from bleuberi.rewards.bleu_parts import BleuParts
 from bleuberi.rewards.text_shape import text_shapes
+from bleuberi.strict_json import as_finite
 from bleuberi.training.reward_gate import RewardGate
 from bleuberi.training.reward_monitor import LogMetric, RewardMonitor, Row
 from bleuberi.training.whole_groups import whole_groups
@@ -40,7 +40,7 @@ class Handover:
         parts = parts_of(reward, scored.responses, scored.references)
         rows = [
             Row(
-                None if score is None or math.isnan(score) else float(score),
+                None if score is None else as_finite(score),
                 part.floor if part else 0.0,
                 len(ids),
                 copy,

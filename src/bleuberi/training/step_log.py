@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from bleuberi.artifacts import write_text
+from bleuberi.strict_json import strict_json
 
 Entry = dict[str, Any]
 
 
 def append_entries(path: Path, entries: Iterable[Entry]) -> None:
-    """Write entries behind those that are there."""
+    """Write entries after those that exist; a number that is not finite becomes null."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a", encoding="utf-8") as stream:
-        stream.write("".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in entries))
+        stream.write("".join(strict_json(entry) + "\n" for entry in entries))
 
 
 def read_entries(path: Path) -> list[Entry]:
