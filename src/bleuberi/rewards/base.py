@@ -8,6 +8,7 @@ goes into `GRPOTrainer(reward_funcs=...)` as it is.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterable, Sequence
 from typing import Protocol, SupportsFloat
 
@@ -141,16 +142,16 @@ def finite_scores(name: str, given: Iterable[object], count: int) -> tuple[Score
     scores: Scores = []
     not_finite = 0
     for row, score in enumerate(given):
-        number = None
-        if score is not None:
-            if not isinstance(score, float | SupportsFloat):
-                raise UserError(
-                    f"The reward {name} gave {score!r:.60} for row {row}, which is not a number.",
-                    "A reward returns one number for every response, or None if it cannot be scored.",
-                )
-            number = as_finite(score)
-            not_finite += number is None
-        scores.append(number)
+        if score is None or (type(score) is float and math.isfinite(score)):  # nearly always: kept fast
+            scores.append(score)
+            continue
+        if not isinstance(score, SupportsFloat):
+            raise UserError(
+                f"The reward {name} gave {score!r:.60} for row {row}, which is not a number.",
+                "A reward returns one number for every response, or None if it cannot be scored.",
+            )
+        scores.append(as_finite(score))
+        not_finite += scores[-1] is None
     if len(scores) != count:
         raise UserError(
             f"The reward {name} gave {len(scores)} scores for {count} responses.",
