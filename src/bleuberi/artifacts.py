@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import math
 import sys
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -21,6 +20,7 @@ from bleuberi import __version__
 from bleuberi.atomic_files import disk_errors, fresh_file
 from bleuberi.errors import UserError
 from bleuberi.redaction import redact_value, redact_words
+from bleuberi.strict_json import strict_json
 
 SCHEMA_VERSION: Final = 1
 MANIFEST: Final = "manifest.json"
@@ -41,7 +41,7 @@ def content_hash(*parts: bytes | str) -> str:
 
 def json_hash(value: object) -> str:
     """The content hash of a JSON value, independent of key order."""
-    return content_hash(json.dumps(value, sort_keys=True, ensure_ascii=True))
+    return content_hash(json.dumps(value, sort_keys=True, ensure_ascii=True))  # noqa: TID251 - hashed, not written
 
 
 def file_hash(path: Path) -> str:
@@ -123,22 +123,8 @@ def write_json(path: Path, value: object) -> None:
 
 
 def readable_json(value: object, indent: int | None = None) -> str:
-    """JSON with its letters as they are; escaped where they include what no file holds (half of a surrogate pair)."""
-    text = json.dumps(value, ensure_ascii=False, indent=indent, default=str)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return json.dumps(value, ensure_ascii=True, indent=indent, default=str)
-    return text
-
-
-def finite(value: object) -> object:
-    """The value with None for each number that is not finite: JSON has no word for it, and other readers stop there."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {name: finite(item) for name, item in value.items()}
-    return [finite(item) for item in value] if isinstance(value, list | tuple) else value
+    """Strict JSON with its letters as they are, and a text for each value that JSON does not know (dates, paths)."""
+    return strict_json(value, indent=indent, default=str)
 
 
 def read_json(path: Path) -> Any:  # noqa: ANN401 - whatever was written
@@ -150,10 +136,13 @@ def read_json(path: Path) -> Any:  # noqa: ANN401 - whatever was written
 
 
 def write_shard(path: Path, rows: Iterable[Json]) -> None:
-    """Write rows as JSON lines, closed by a line with their count and checksum; whole or not at all."""
-    lines = [json.dumps(row, ensure_ascii=True) for row in rows]
+    """Write rows as JSON lines, closed by a line with their count and checksum; whole or not at all.
+
+    Errors: `ValueError` for a number that is not finite.
+    """
+    lines = [json.dumps(row, ensure_ascii=True, allow_nan=False) for row in rows]  # noqa: TID251 - it raises
     body = "".join(line + "\n" for line in lines)
-    footer = json.dumps({"rows": len(lines), "sha256": content_hash(body)})
+    footer = strict_json({"rows": len(lines), "sha256": content_hash(body)})
     write_text(path, f"{body}{footer}\n")
 
 

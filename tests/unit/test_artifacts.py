@@ -149,7 +149,12 @@ def test_trouble_with_the_disk_is_told_in_two_lines(tmp_path):
 
 
 @given(
-    st.lists(st.dictionaries(st.text(), st.none() | st.text() | st.integers() | st.floats(allow_nan=False)), max_size=5)
+    st.lists(
+        st.dictionaries(
+            st.text(), st.none() | st.text() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+        ),
+        max_size=5,
+    )
 )
 def test_shards_give_back_what_went_in(tmp_path_factory, rows):
     path = tmp_path_factory.mktemp("shards") / "s.jsonl"

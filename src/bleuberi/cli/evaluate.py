@@ -90,16 +90,21 @@ def _take_judge(arguments: dict[str, Any]) -> Any:  # noqa: ANN401 - a JudgeConf
     """The judge's flags, taken out of `arguments`. Errors: `UserError`."""
     from bleuberi.evaluation.judge import JudgeConfig
     from bleuberi.generation import EngineOptions
+    from bleuberi.generation.options import check_model_name
+    from bleuberi.web_address import check_web_address
 
     names = ("judge_url", "judge_api_key_env", "judge_pairs", "judge_max_new_tokens", "judge_temperature")
     given = {name.removeprefix("judge_"): arguments.pop(name) for name in names}
     model = arguments["judge"]
     if model is None:
-        if given["url"] or given["pairs"]:
+        if given["url"] is not None or given["pairs"]:
             raise UserError(
                 "--judge_url and --judge_pairs do nothing without --judge.", "Name the judge: --judge MODEL."
             )
         return None
+    check_model_name(model, "--judge")
+    if given["url"] is not None:
+        check_web_address(given["url"], "--judge_url")
     pairs = []
     for word in given["pairs"]:
         other, _, base = word.partition(":")

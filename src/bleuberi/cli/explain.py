@@ -86,7 +86,7 @@ def _row_of_file(arguments: argparse.Namespace) -> tuple[str, str, list[str]]:
         with path.open("rb") as file:
             rows = (json.loads(line) for line in bounds.bounded_lines(path, file) if line.strip())
             row = next((row for row in rows if arguments.id is None or str(row.get("id")) == arguments.id), None)
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, AttributeError, RecursionError) as error:
+    except (OSError, ValueError, AttributeError, RecursionError) as error:  # ValueError: not JSON, or not UTF-8
         raise UserError(f"The file {path} could not be read: {error}", "Give a JSON-lines file of objects.") from error
     if row is None:
         raise UserError(f"No row with the id {arguments.id} in {path}.", "Give the id of one of its rows.")

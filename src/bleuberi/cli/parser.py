@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import difflib
 import errno
-import json
 import logging
 import sys
 import traceback
@@ -14,13 +13,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, NoReturn
 
-from bleuberi.artifacts import finite, read_manifest
+from bleuberi.artifacts import read_manifest
 from bleuberi.atomic_files import clear_temporaries
 from bleuberi.cli.stopping import AsStop, Stopped, exit_code, stoppable, stopped_line
 from bleuberi.cli.streams import outlive_readers, refuse_lost_results, results_alone, say_document, write_in_any_locale
 from bleuberi.errors import UserError
 from bleuberi.plain_text import plain, say
 from bleuberi.redaction import redact, remember_secrets
+from bleuberi.strict_json import strict_json
 
 # What a file system says about a path: the user's to mend, wherever it comes up.
 _REFUSALS: Final = frozenset(
@@ -114,7 +114,7 @@ class RedactingFormatter(logging.Formatter):
 
 def say_json(content: object) -> None:
     """One JSON document on standard output, for scripts; whatever else is said goes to standard error."""
-    text = json.dumps(finite(content), indent=2, ensure_ascii=True, allow_nan=False, default=str)
+    text = strict_json(content, ascii_only=True, indent=2, default=str)
     say_document(text.replace("\x7f", "\\u007f"))  # JSON's own escape
 
 

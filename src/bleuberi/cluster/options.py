@@ -28,6 +28,10 @@ class ClusterOptions:
             raise UserError(f"--ray_workers is {self.workers}.", "Give at least 1, or leave it out: as many as fit.")
         if self.gpus is not None and self.gpus < 0:
             raise UserError(f"--ray_gpus is {self.gpus}.", "Give the GPUs of one worker: 0 (none), 1, 2 ...")
+        if self.address is not None and not self.address.strip():
+            raise UserError(
+                "--ray_address is empty.", "Write HOST:PORT; if it comes from a shell variable, check that it is set."
+            )
         address = self.address_in_force
         if address is None or address in ("auto", "local"):
             return

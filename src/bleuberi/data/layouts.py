@@ -7,6 +7,7 @@ of models (`completions` of `model`/`response`, or a column `generator`), questi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -211,13 +212,14 @@ def _answers(raw: RawRow, column: str, name: str) -> list[tuple[str, str]]:
 
 
 def _text(raw: RawRow, column: str, value: object) -> str | None:
-    """A cell's text; numbers are written as JSON has them, NaN is none. Errors: `UserError` for anything else."""
-    if value is None or value != value:  # pandas writes a missing text as NaN
+    """A cell's text; numbers as Python writes them, but NaN and infinities are missing values: spreadsheets and pandas
+    write an empty cell so. Errors: `UserError` for anything else."""
+    if value is None:
         return None
     if isinstance(value, str):
         return valid_text(raw, column, value)
     if isinstance(value, (int, float)):
-        return str(value)
+        return str(value) if isinstance(value, int) or math.isfinite(value) else None
     raise UserError(
         f"{raw.place}: `{column}` holds {type(value).__name__}, not text: {value!r:.60}",
         "Name the columns of texts with --prompt COLUMN and --references [NAME=]COLUMN.",

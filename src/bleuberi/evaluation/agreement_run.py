@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -166,9 +165,9 @@ def _curves(
 
 
 def write_result(document: Mapping[str, object], output_dir: Path) -> Path:
-    """Write `agreement.json` whole or not at all. Numbers that are not finite become null."""
+    """Write `agreement.json` whole or not at all."""
     path = output_dir / RESULT_FILE
-    write_json(path, _finite(document))
+    write_json(path, document)
     return path
 
 
@@ -180,13 +179,3 @@ def fingerprint(source: str) -> dict[str, str | None]:
 
 def _tally(tally: Tally) -> dict[str, object]:
     return {"in": tally.rows_in, "kept": tally.kept, "dropped": dict(tally.dropped)}
-
-
-def _finite(value: object) -> object:
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return value

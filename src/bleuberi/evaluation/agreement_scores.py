@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from bleuberi.errors import UserError
 from bleuberi.evaluation.preferences import PreferencePair
 from bleuberi.rewards import Reward, load_reward
+from bleuberi.rewards.base import score_responses
 from bleuberi.statistics import cluster_codes
 
 FloatArray = NDArray[np.float64]
@@ -131,17 +132,11 @@ def reference_curve(
 
 def _call(reward: Reward, pairs: Sequence[PreferencePair], references: Sequence[Sequence[str]]) -> FloatArray:
     prompts = [pair.prompt for pair in pairs]
-    given = reward(
+    given = score_responses(
+        reward,
         prompts=prompts + prompts,
         responses=[pair.response_a for pair in pairs] + [pair.response_b for pair in pairs],
         references=[*references, *references],
     )
-    if len(given) != 2 * len(pairs):
-        raise UserError(
-            f"The reward {reward.name} gave {len(given)} scores for {2 * len(pairs)} responses.",
-            "A reward returns one number or None for every response.",
-        )
     scores = np.asarray([np.nan if score is None else score for score in given], dtype=np.float64)
-    if np.isinf(scores).any():
-        raise UserError(f"The reward {reward.name} gave an infinite score.", "Return None where there is no number.")
     return scores.reshape(2, len(pairs)).T

@@ -23,6 +23,7 @@ from bleuberi.evaluation.baselines import BASELINES, LENGTH_BASELINE
 from bleuberi.evaluation.tables import read_labels, read_rows
 from bleuberi.redaction import redact_words
 from bleuberi.rewards import Reward
+from bleuberi.rewards.base import score_responses
 from bleuberi.statistics import resampled_means
 
 FEWEST_SYSTEMS = 3
@@ -186,7 +187,8 @@ def analyse_systems(
 
 def _score(name: str, reward: Reward, kind: str, grid: Grid, log: Log) -> SystemScores:
     log(f"scoring {len(grid.answers):,} answers with {name}")
-    given = reward(
+    given = score_responses(
+        reward,
         prompts=[answer.prompt for answer in grid.answers],
         responses=[answer.output for answer in grid.answers],
         references=[list(answer.reference_by_model.values()) for answer in grid.answers],

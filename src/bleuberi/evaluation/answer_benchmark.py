@@ -6,7 +6,6 @@ fails for good, the scores are there.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,6 +31,7 @@ from bleuberi.evaluation.length_control import cut_like
 from bleuberi.evaluation.model_answers import ModelAnswers, answer_prompts, read_prompts
 from bleuberi.evaluation.model_facts import TrainingFacts, training_facts
 from bleuberi.evaluation.score_comparison import CONTROL, ScoreComparison
+from bleuberi.strict_json import strict_json
 
 log = logging.getLogger(__name__)
 
@@ -110,10 +110,10 @@ def _of_groups(groups: Sequence[Group], facts: Mapping[str, TrainingFacts | None
 def _save(parts: Parts, content: dict[str, Any], judgments: Sequence[Judgment]) -> None:
     folder = parts.config.output_dir
     rows = [answer_row(parts, place) for place in range(len(parts.answers.examples))]
-    write_text(folder / ANSWERS, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    write_text(folder / ANSWERS, "".join(strict_json(row) + "\n" for row in rows))
     if judgments:
         lines = [{**row._asdict(), "words": {"base": row.words[0], "other": row.words[1]}} for row in judgments]
-        write_text(folder / JUDGMENTS, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+        write_text(folder / JUDGMENTS, "".join(strict_json(line) + "\n" for line in lines))
     else:
         (folder / JUDGMENTS).unlink(missing_ok=True)  # of an evaluation that this one replaces
     write_json(folder / RESULT, content)

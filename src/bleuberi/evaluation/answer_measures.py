@@ -15,7 +15,7 @@ from bleuberi.errors import UserError
 from bleuberi.evaluation.baselines import BrevityPenaltyAlone
 from bleuberi.records import Example
 from bleuberi.rewards import Reward
-from bleuberi.rewards.base import TextReward
+from bleuberi.rewards.base import TextReward, score_responses
 from bleuberi.rewards.bleu_python import MAX_ORDER, clipped, compile_references, ngrams, precisions
 from bleuberi.rewards.on_cluster import load_reward_on
 from bleuberi.rewards.tokens import tokenize_13a
@@ -103,7 +103,8 @@ def score_answers(
 ) -> dict[str, list[float | None]]:  # by metric, N
     """One number an answer and metric; None where none can be given."""
     return {
-        measure.name: measure.reward(
+        measure.name: score_responses(
+            measure.reward,
             prompts=[row.prompt for row in examples],
             responses=texts,
             references=[row.references for row in examples],

@@ -14,6 +14,7 @@ from bleuberi.evaluation.evaluated_models import EvaluatedModel
 from bleuberi.evaluation.judge import JudgeConfig
 from bleuberi.generation import EngineOptions
 from bleuberi.generation.base import Sampling
+from bleuberi.strict_json import strict_json
 
 RESULT: Final = "evaluation.json"
 ANSWERS: Final = "answers.jsonl"
@@ -80,7 +81,7 @@ def refuse_other_evaluation(config: EvaluationConfig, settings: Mapping[str, Any
         return False
     content = read_json(path)
     before = content.get("config", {}) if isinstance(content, dict) else {}
-    asked = json.loads(json.dumps(settings))
+    asked = json.loads(strict_json(settings))
     # A file's place may change, files of an older version lack some settings, and adding a judge loses nothing.
     added = {name for name in ("judge", "length_control") if not before.get(name)}
     names = [name for name in before.keys() & asked.keys() - added - {"prompts"} if before[name] != asked[name]]

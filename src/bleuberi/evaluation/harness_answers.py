@@ -60,7 +60,7 @@ def write_harness_answers(config: HarnessConfig) -> list[Path]:
         answers = _answer(engines.pop(name), questions, limit, greedy=config.greedy)
         empty[name] = sum(not output.text.strip() for turns in answers.values() for output in turns)
         if empty[name]:
-            log.warning("%s left %d turns without an answer (too long, refused or empty)", name, empty[name])
+            log.warning("%s left %d turns without an answer (too long, refused, unusable or empty)", name, empty[name])
         files.append(config.output_dir / harness.answer_file.format(model=safe_name(name)))
         _write(harness, name, questions, answers, files[-1])
     settings = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from bleuberi.data.pool import Pool, read_pool
 from bleuberi.data.references import join_references
@@ -12,11 +13,13 @@ from bleuberi.errors import UserError
 from bleuberi.evaluation.evaluated_models import EvaluatedModel
 from bleuberi.evaluation.evaluation_config import EvaluationConfig
 from bleuberi.generation import cached_engine
-from bleuberi.generation.base import Output
+from bleuberi.generation.base import NOT_ANSWERED, Output
 from bleuberi.generation.model_identity import ModelIdentity
 from bleuberi.records import Example, Tally
 
 log = logging.getLogger(__name__)
+
+_WITHOUT: Final = "without a usable answer of a model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +69,26 @@ def answer_prompts(config: EvaluationConfig, examples: Sequence[Example], tally:
         log.info("Answers of %s (%s)", entry.name, entry.model)
         # Popped, so that its memory is free for the next one.
         outputs[entry.name] = engines.pop(entry.name).answer([row.conversation for row in examples], config.sampling)
-    answered = [
-        row for row in examples if all(out[row.id].finish_reason != "prompt_too_long" for out in outputs.values())
-    ]
-    too_long = len(examples) - len(answered)
+    reasons = {row.id: {out[row.id].finish_reason for out in outputs.values()} for row in examples}
+    too_long = sum("prompt_too_long" in found for found in reasons.values())
+    answered = [row for row in examples if not reasons[row.id] & NOT_ANSWERED.keys()]
+    without = len(examples) - len(answered) - too_long
     if too_long:
         log.warning("%d prompts are too long for a model and are left out for all", too_long)
-    if not answered:
+    if without:
+        log.warning("%d prompts have no usable answer of a model and are left out for all", without)
+    if not answered and too_long == len(examples):
         raise UserError(
             f"Every prompt is too long for a model that may write {config.max_new_tokens} tokens behind it.",
             "Lower --max_new_tokens, or compare on shorter prompts.",
         )
-    counted = Tally(tally.rows_in, len(answered), {**tally.dropped, "too long for a model": too_long})
-    return ModelAnswers(answered, counted, outputs, identities)
+    if not answered:
+        raise UserError(
+            f"No prompt is left: {too_long} are too long for a model, {without} have no usable answer of a model.",
+            "Check the models and --base_url; the warnings above quote what the server sent.",
+        )
+    dropped = {**tally.dropped, "too long for a model": too_long, **({_WITHOUT: without} if without else {})}
+    return ModelAnswers(answered, Tally(tally.rows_in, len(answered), dropped), outputs, identities)
 
 
 def refuse_same_seeds(models: Sequence[EvaluatedModel], identities: Mapping[str, ModelIdentity]) -> None:

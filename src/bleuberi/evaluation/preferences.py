@@ -11,6 +11,7 @@ from bleuberi import columns
 from bleuberi.errors import UserError
 from bleuberi.evaluation.tables import Row
 from bleuberi.records import Tally
+from bleuberi.strict_json import as_finite
 
 Winner = Literal["a", "b", "tie"]
 
@@ -168,4 +169,4 @@ def _score(row: Row, column: str, number: int) -> float | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise UserError(f"Row {number}: {column} is {value!r:.60}, not a number.", "Write numbers, or null for none.")
-    return float(value) if value == value else None
+    return as_finite(value)

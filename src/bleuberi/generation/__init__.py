@@ -9,7 +9,7 @@ from bleuberi.errors import UserError
 from bleuberi.generation.base import AnyEngine, Engine, StreamingEngine
 from bleuberi.generation.cached import CachedEngine
 from bleuberi.generation.model_identity import ModelIdentity, folder_revision, identify_model, is_model_folder
-from bleuberi.generation.options import ENGINES, EngineOptions, resolve_engine
+from bleuberi.generation.options import ENGINES, EngineOptions, check_model_name, resolve_engine
 
 __all__ = [
     "ENGINES",
@@ -31,6 +31,7 @@ def cached_engine(model: str, engine: str, cache_folder: Path, options: EngineOp
 
     Nothing is loaded but the tokenizer until an answer is missing. Errors: `UserError` for an unknown engine or model.
     """
+    check_model_name(model)
     answering = resolve_engine(engine, options)
     identity = engine_identity(model, answering, options)
 
@@ -46,6 +47,8 @@ def cached_engine(model: str, engine: str, cache_folder: Path, options: EngineOp
 
 def check_engine(model: str | None, engine: str, options: EngineOptions = _PLAIN) -> None:
     """Refuse, before anything is read, an engine or a model folder that cannot work. Errors: `UserError`."""
+    if model is not None:
+        check_model_name(model)
     chosen = resolve_engine(engine, options)
     if model is not None and chosen not in ("openai", "canned"):
         is_model_folder(model)

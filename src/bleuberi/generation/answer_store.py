@@ -10,16 +10,18 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any, BinaryIO, Final, TypeVar
+from typing import Any, BinaryIO, Final, TypeGuard, TypeVar, get_args
 
 from bleuberi.artifacts import content_hash, shard_body, write_shard
 from bleuberi.atomic_files import clear_abandoned, disk_errors
 from bleuberi.errors import UserError
-from bleuberi.generation.base import Output
+from bleuberi.generation.base import MOST_TOKENS, FinishReason, Output
 from bleuberi.generation.key_index import KeyIndex, Place
+from bleuberi.strict_json import strict_json
 
 T = TypeVar("T")
 
@@ -28,6 +30,8 @@ log = logging.getLogger(__name__)
 JOURNAL: Final = "journal.open"
 SEAL_ROWS: Final = 1024
 _MARK_BYTES: Final = 16
+_KEY: Final = re.compile("[0-9a-f]{32,}")
+_KEPT_REASONS: Final = frozenset(get_args(FinishReason)) - {"no_answer"}
 
 
 class AnswerStore:
@@ -40,16 +44,21 @@ class AnswerStore:
         self._number: dict[Path, int] = {}
         self._journal: int | None = None  # file descriptor, open while rows come in
         self._unsealed: dict[str, Output] = {}
+        self.unusable: set[str] = set()  # keys of rows that are not answers, as older versions could write them
         self.refresh()
 
     def __len__(self) -> int:
         return len(self._index) + len(self._unsealed)
 
     def refresh(self) -> None:
-        """Take in shards that came since. Those that fail their checksum are set aside, and it is said."""
+        """Read the shards that came since. A shard that fails its checksum is set aside with a warning; a row that is
+        not an answer is ignored with a warning, so that it is asked again."""
+        known = set(self.unusable)
         for path in shard_paths(self.folder):
             if path not in self._number:
                 self._take_in(path)
+        fresh = list(self.unusable - known)
+        _warn_of_unusable(sum(self.missing(fresh)), self.folder)  # others were asked again already
 
     def missing(self, keys: Sequence[str]) -> list[bool]:
         """For each key, whether it has no answer yet."""
@@ -145,8 +154,12 @@ class AnswerStore:
             self._files.append(path)
         keys, places, offset = [], [], 0
         for line in body.splitlines(keepends=True):
-            keys.append(json.loads(line)["key"])
-            places.append(Place(number, offset))
+            row = _parsed(line)
+            if is_answer(row):
+                keys.append(row["key"])
+                places.append(Place(number, offset))
+            elif isinstance(row, dict) and _is_key(row.get("key")):
+                self.unusable.add(row["key"])
             offset += len(line)
         self._index.add(keys, places)
 
@@ -157,8 +170,28 @@ def shard_paths(folder: Path) -> list[Path]:
 
 
 def to_row(key: str, output: Output) -> dict[str, Any]:
-    """An answer as a shard holds it."""
-    return {"key": key, **{name: value for name, value in output._asdict().items() if value != ""}, "text": output.text}
+    """An answer as a shard holds it. Errors: `TypeError` for one that is not an answer: an engine made a mistake."""
+    row = {"key": key, **{name: value for name, value in output._asdict().items() if value != ""}, "text": output.text}
+    if not is_answer(row):
+        raise TypeError(f"an engine gave something else than an answer: {row!r:.300}")
+    return row
+
+
+def is_answer(row: object) -> TypeGuard[dict[str, Any]]:
+    """Whether each field of a row has its type: what a server sent must never reach a reader as something else."""
+    if not isinstance(row, dict):
+        return False
+    reason, tokens = row.get("finish_reason"), row.get("tokens")
+    return (
+        _is_key(row.get("key"))
+        and isinstance(row.get("text"), str)
+        and isinstance(reason, str)
+        and reason in _KEPT_REASONS
+        and isinstance(tokens, int)
+        and not isinstance(tokens, bool)
+        and 0 <= tokens <= MOST_TOKENS
+        and all(isinstance(row.get(name, ""), str) for name in ("served_model", "served_on"))
+    )
 
 
 def to_output(row: dict[str, Any]) -> Output:
@@ -168,19 +201,44 @@ def to_output(row: dict[str, Any]) -> Output:
 
 def journal_line(row: dict[str, Any]) -> bytes:
     """A row with its checksum before it, so that each line stands for itself."""
-    text = json.dumps(row, ensure_ascii=True)
+    text = strict_json(row, ascii_only=True)
     return f"{content_hash(text)[:_MARK_BYTES]} {text}\n".encode()
 
 
 def read_journal(path: Path) -> Iterator[dict[str, Any]]:
-    """The whole rows of a journal. A line that a kill or a full disk cut short is left out."""
+    """The whole rows of a journal. A line that a kill or a full disk cut short is left out; so is, with a warning, a
+    row that is not an answer."""
     if not path.is_file():
         return
+    unusable = 0
     with path.open("rb") as stream:
         for line in stream:
             mark, _, text = line.rstrip(b"\n").partition(b" ")
             if content_hash(text)[:_MARK_BYTES].encode() == mark:
-                yield dict(json.loads(text))
+                row = _parsed(text)
+                if is_answer(row):
+                    yield row
+                else:
+                    unusable += 1
+    _warn_of_unusable(unusable, path)
+
+
+def _is_key(value: object) -> bool:
+    return isinstance(value, str) and _KEY.fullmatch(value) is not None
+
+
+def _parsed(line: bytes) -> object:
+    """The value of a line; None if it is not JSON."""
+    try:
+        value: object = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return value
+
+
+def _warn_of_unusable(count: int, place: Path) -> None:
+    if count:
+        log.warning("%d rows in %s are not usable answers (e.g. not a text): ignored, and asked again", count, place)
 
 
 def in_batches(items: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 import time
@@ -11,6 +12,7 @@ from email.utils import parsedate_to_datetime
 from typing import Final
 
 LONGEST_DELAY_SECONDS: Final = 60.0
+LONGEST_PAUSE_SECONDS: Final = 3600.0  # that a server can ask for; after it the server is asked again
 
 
 class Gate:
@@ -47,19 +49,22 @@ def delay_seconds(attempt: int, first_delay_seconds: float) -> float:
 
 
 def asked_delay_seconds(headers: Mapping[str, str]) -> float | None:
-    """The pause that the server asks for, in any of the forms in use; None where it names none."""
-    milliseconds = headers.get("retry-after-ms", "")
+    """The pause that the server asks for, in any of the forms in use, at most an hour; None where it names none."""
+    asked = _asked_seconds(headers.get("retry-after-ms", "").strip(), headers.get("retry-after", "").strip())
+    return None if asked is None or math.isnan(asked) else min(max(0.0, asked), LONGEST_PAUSE_SECONDS)
+
+
+def _asked_seconds(milliseconds: str, value: str) -> float | None:
     if milliseconds.isdecimal():
-        return int(milliseconds) / 1000
-    value = headers.get("retry-after", "").strip()
+        return float(milliseconds) / 1000
     if not value:
         return None
     try:
-        return max(0.0, float(value))
+        return float(value)
     except ValueError:
         pass
     try:
         when = parsedate_to_datetime(value)
     except ValueError:
         return None
-    return max(0.0, (when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+    return (when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds()

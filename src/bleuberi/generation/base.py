@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Final, Literal, NamedTuple, Protocol, runtime_checkable
 
 from bleuberi.errors import UserError
 from bleuberi.records import Conversation
 
 FinishReason = Literal["stop", "length", "prompt_too_long", "refused", "no_answer"]
-"""`no_answer`: the server failed on this row for good, and the rest went on without it; never kept in a cache."""
+"""`no_answer`: no try at this row gave a usable answer, and the others were still asked; never kept in a cache."""
+
+NOT_ANSWERED: Final = {
+    "prompt_too_long": "prompts too long for the model",
+    "no_answer": "prompts without a usable answer",
+}
+"""The finish reasons of rows that have no response, and the words under which data creation counts them."""
+
+MOST_TOKENS: Final = 2**53  # a larger count is not a count, and not every reader of JSON takes it
 
 
 @dataclass(frozen=True, slots=True)

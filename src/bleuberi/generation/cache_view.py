@@ -80,6 +80,8 @@ def explain(
             differences = [difference for difference, missing in elsewhere if not missing[place]]
             if key in waiting:
                 reason = "an interrupted run has it in its journal; the next run takes it over"
+            elif key in store.unusable:
+                reason = "its cached answer is not usable (e.g. not a text); the next run asks again"
             elif key in damaged:
                 reason = "its shard was damaged and set aside"
             elif differences:

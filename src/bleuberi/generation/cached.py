@@ -177,6 +177,7 @@ class CachedEngine:
         on_output: OnOutput,
     ) -> None:
         in_work: set[str] = set()
+        unanswered = 0
 
         def requests() -> Iterator[Request]:
             for row in conversations:
@@ -189,6 +190,7 @@ class CachedEngine:
             for request, output in engine.stream(requests(), sampling):
                 if output.finish_reason == "no_answer":
                     self._unanswered[request.key] = output
+                    unanswered += 1
                     continue
                 store.append(request.key, output)
                 in_work.discard(request.key)
@@ -197,6 +199,8 @@ class CachedEngine:
             store.seal()
         finally:
             store.close()
+        if unanswered:
+            log.warning("%d prompts got no usable answer; the next run asks them again", unanswered)
 
 
 def _tidy(store: AnswerStore) -> None:

@@ -18,7 +18,14 @@ from urllib.parse import urlsplit
 from bleuberi.errors import MissingExtraError, UserError
 from bleuberi.generation.backoff import Gate, asked_delay_seconds, delay_seconds
 from bleuberi.generation.base import Output, Request, Sampling
-from bleuberi.generation.openai_protocol import error_message, is_too_long, refused_settings, request_body, to_output
+from bleuberi.generation.openai_protocol import (
+    UnusableAnswerError,
+    error_message,
+    is_too_long,
+    refused_settings,
+    request_body,
+    to_output,
+)
 from bleuberi.generation.options import EngineOptions
 
 log = logging.getLogger(__name__)
@@ -26,7 +33,7 @@ log = logging.getLogger(__name__)
 MOST_TRIES: Final = 8  # of one row, where the server fails
 MOST_PAUSES: Final = 200  # of one row, where the server asks for patience
 TRIES_TO_REACH: Final = 3  # a server that never answered
-TRIES_TO_GO_ON: Final = 3  # of one row, where the others go on without it
+TRIES_TO_GO_ON: Final = 3  # of one row, where the others go on without it; also of one whose answers are unusable
 MOST_UNANSWERED: Final = 8  # rows in vain before a server that answered nothing is asked no more
 _AGAIN: Final = (408, 409, 425, 429)
 
@@ -35,7 +42,7 @@ class _Failure(NamedTuple):
     """Why a request has to be asked again. A `pause` is for all threads, as long as the server asked if it did."""
 
     what: str
-    kind: Literal["failed", "unreachable", "pause"] = "failed"
+    kind: Literal["failed", "unreachable", "unusable", "pause"] = "failed"
     seconds: float | None = None
 
 
@@ -45,8 +52,8 @@ class OpenAIEngine:
     def __init__(
         self, model: str, options: EngineOptions, first_delay_seconds: float = 1.0, *, go_on: bool = False
     ) -> None:
-        """With `go_on`, a row on which the server fails for good gets the finish reason `no_answer`, and the others
-        go on. Errors: `UserError` where the key is missing."""
+        """A row whose answers are unusable gets the finish reason `no_answer`, and the others are still asked; with
+        `go_on` also a row on which the server fails for good. Errors: `UserError` if the key is missing."""
         try:
             import httpx
         except ImportError as error:
@@ -101,7 +108,7 @@ class OpenAIEngine:
 
     def _answer(self, request: Request, sampling: Sampling, gate: Gate) -> Output | None:
         """One row's answer; None where the run was stopped while it waited. Errors: `UserError`."""
-        tries = pauses = 0
+        tries = pauses = unusable = 0
         most_failures = TRIES_TO_GO_ON if self._go_on else MOST_TRIES
         while gate.wait():
             if self._unanswered >= MOST_UNANSWERED and not self._reached:
@@ -115,19 +122,26 @@ class OpenAIEngine:
                 gate.pause(own if result.seconds is None else result.seconds)
                 pauses += 1
             else:
-                gate.sleep(delay_seconds(tries, self._first_delay_seconds))
                 tries += 1
+                unusable += result.kind == "unusable"
+            if unusable >= TRIES_TO_GO_ON:
+                return self._without_answer(tries, result)
             lost = result.kind == "unreachable" and not self._reached
             if tries >= (TRIES_TO_REACH if lost else most_failures) or pauses >= MOST_PAUSES:
                 if self._go_on and not lost:
-                    log.warning("No answer after %d tries: %s", tries + pauses, result.what)
-                    self._unanswered += 1
-                    return Output("", "no_answer", 0)
+                    return self._without_answer(tries + pauses, result)
                 raise UserError(
                     f"The server {self.url} gave no answer after {tries + pauses} tries: {result.what}",
                     "Check --base_url and the server. What was answered is kept: the same command goes on.",
                 )
+            if result.kind != "pause":
+                gate.sleep(delay_seconds(tries - 1, self._first_delay_seconds))
         return None
+
+    def _without_answer(self, tries: int, failure: _Failure) -> Output:
+        log.warning("No answer after %d tries: %s", tries, failure.what)
+        self._unanswered += 1
+        return Output("", "no_answer", 0)
 
     def _ask(self, request: Request, sampling: Sampling) -> Output | _Failure:
         import httpx
@@ -138,11 +152,13 @@ class OpenAIEngine:
             response = self._client.post(f"{self.url}/chat/completions", json=body)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             return _Failure(f"it cannot be reached ({error})", "unreachable")
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             return _Failure(str(error) or type(error).__name__)
         if response.status_code == 200:
             try:
                 return to_output(response.text)
+            except UnusableAnswerError as error:
+                return _Failure(str(error), "unusable")
             except ValueError as error:
                 return _Failure(str(error))
         return self._judge(response, body)

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 from bleuberi.cluster.options import ClusterOptions, check_ray
 from bleuberi.errors import UserError
 from bleuberi.redaction import redact
+from bleuberi.web_address import check_web_address
 
 OPENAI_URL: Final = "https://api.openai.com/v1"
 
@@ -50,7 +51,16 @@ class EngineOptions:
 
     @property
     def url(self) -> str:
-        return (self.base_url or OPENAI_URL).rstrip("/")
+        """The server's address; an empty `base_url` stays empty, and is refused, rather than mean OpenAI's server."""
+        return (OPENAI_URL if self.base_url is None else self.base_url).rstrip("/")
+
+
+def check_model_name(model: str, flag: str = "--model") -> None:
+    """Refuse an empty name, to which a server may answer with any model. Errors: `UserError`."""
+    if not model.strip():
+        raise UserError(
+            f"{flag} is empty.", "Name a model. If it comes from a shell variable, check that the variable is set."
+        )
 
 
 def resolve_engine(engine: str, options: EngineOptions) -> str:
@@ -92,8 +102,7 @@ def _install(entry: EngineEntry) -> str:
 
 
 def _check_url(url: str) -> None:
-    if not url.startswith(("http://", "https://")):
-        raise UserError(f"--base_url {url} is no web address.", "Write it as http://HOST:PORT/v1.")
+    check_web_address(url, "--base_url")
     if "@" in url.split("/")[2] or redact(url) != url:
         raise UserError(
             "--base_url carries a password or a key, which would be written into manifests.",

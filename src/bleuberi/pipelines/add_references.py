@@ -19,7 +19,7 @@ from bleuberi.data.tables import row_bytes
 from bleuberi.data.text_checks import is_refusal
 from bleuberi.errors import UserError
 from bleuberi.generation import EngineOptions, cached_engine, check_engine
-from bleuberi.generation.base import Output, Sampling
+from bleuberi.generation.base import NOT_ANSWERED, Output, Sampling
 from bleuberi.generation.cached import CachedEngine
 from bleuberi.pipelines.pool_file import check_pool_path, made_before, write_pool
 from bleuberi.records import Conversation
@@ -27,6 +27,7 @@ from bleuberi.records import Conversation
 log = logging.getLogger(__name__)
 
 FLAG_PREFIX: Final = "ref_flag_"
+NO_ANSWER: Final = "no answer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,8 @@ def flag_of(output: Output) -> str | None:
     """What makes an answer doubtful as a reference; None where nothing does."""
     if output.finish_reason == "prompt_too_long":
         return "prompt too long"
+    if output.finish_reason == "no_answer":
+        return NO_ANSWER
     if output.finish_reason == "refused":
         return "refused"
     if output.finish_reason == "length":
@@ -162,5 +165,10 @@ def _answered_rows(config: ReferencesConfig, engine: CachedEngine, found: _Found
     for (raw, _), (_, output) in zip(read_questions(config.hf_dataset_path), answers, strict=True):
         flag = flag_of(output)
         found.note(output, flag)
-        text = None if output.finish_reason == "prompt_too_long" else output.text
+        text = None if output.finish_reason in NOT_ANSWERED else output.text
         yield {**raw.values, column: text, flag_column: flag}
+    if found.flags[NO_ANSWER] == found.rows:
+        raise UserError(
+            f"{config.model} gave no usable answer to any of {found.rows} prompts.",
+            "Check --model and --base_url; the warnings above quote what the server sent.",
+        )

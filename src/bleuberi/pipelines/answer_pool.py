@@ -14,7 +14,7 @@ from bleuberi.columns import MAX_FILE_NAME_BYTES, model_short_name
 from bleuberi.data.outputs import read_outputs
 from bleuberi.errors import UserError
 from bleuberi.generation import EngineOptions, cached_engine
-from bleuberi.generation.base import Sampling
+from bleuberi.generation.base import NOT_ANSWERED, Sampling
 from bleuberi.records import Example
 
 log = logging.getLogger(__name__)
@@ -63,8 +63,8 @@ def answers_from_model(
         engine_with_cache = cached_engine(model, engine, cache_folder, options or EngineOptions())
         outputs = engine_with_cache.answer([row.conversation for row in asked], sampling)
         for row_id, output in outputs.items():
-            if output.finish_reason == "prompt_too_long":
-                dropped["prompts too long for the model"] += 1
+            if output.finish_reason in NOT_ANSWERED:
+                dropped[NOT_ANSWERED[output.finish_reason]] += 1
             else:
                 text_by_id[row_id] = output.text
         generated_now = engine_with_cache.answered_now

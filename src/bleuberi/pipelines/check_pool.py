@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,6 +24,7 @@ from bleuberi.pipelines.token_lengths import token_lengths
 from bleuberi.records import PoolRow, Tally
 from bleuberi.rewards import Bleu
 from bleuberi.rewards.tokens import tokenize_13a
+from bleuberi.strict_json import strict_json
 
 log = logging.getLogger(__name__)
 
@@ -247,7 +247,7 @@ def _write_pools(folder: Path, source: str, file_of: Mapping[str, str]) -> None:
             name = file_of.get(str(raw.values[ID]))
             if name is not None:
                 # Dates and bytes of a Parquet pool become texts.
-                streams[name].write(json.dumps(raw.values, ensure_ascii=True, default=str) + "\n")
+                streams[name].write(strict_json(raw.values, ascii_only=True, default=str) + "\n")
     finally:
         for stream in streams.values():
             stream.close()
@@ -255,7 +255,7 @@ def _write_pools(folder: Path, source: str, file_of: Mapping[str, str]) -> None:
 
 def _write_lines(path: Path, rows: Iterator[Mapping[str, Any]]) -> None:
     with path.open("w", encoding="utf-8", newline="\n") as stream:
-        stream.writelines(json.dumps(row, ensure_ascii=True) + "\n" for row in rows)
+        stream.writelines(strict_json(row, ascii_only=True) + "\n" for row in rows)
 
 
 def _request(config: CheckConfig, pool: Pool) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from bleuberi.artifacts import file_hash
 from bleuberi.data.outputs import Sample, read_samples
 from bleuberi.errors import UserError
 from bleuberi.generation import EngineOptions, cached_engine
-from bleuberi.generation.base import Sampling
+from bleuberi.generation.base import NOT_ANSWERED, Sampling
 from bleuberi.records import Example
 from bleuberi.statistics.spread import MIN_SAMPLES
 
@@ -71,8 +71,9 @@ def samples_from_model(
     by_id: dict[str, list[Sample]] = {}
     dropped: Counter[str] = Counter()
     for row_id, outputs in cached.answer_samples([row.conversation for row in examples], sampling, count).items():
-        if any(output.finish_reason == "prompt_too_long" for output in outputs):
-            dropped["prompts too long for the model"] += 1
+        lost = next((output.finish_reason for output in outputs if output.finish_reason in NOT_ANSWERED), None)
+        if lost is not None:
+            dropped[NOT_ANSWERED[lost]] += 1
         else:
             by_id[row_id] = [Sample(output.text, output.finish_reason) for output in outputs]
     provenance = {

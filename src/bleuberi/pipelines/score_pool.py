@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeGuard
 
 from bleuberi.artifacts import content_hash, file_hash, json_hash, make_manifest, read_json, write_json, write_text
 from bleuberi.columns import score_column
 from bleuberi.errors import UserError
 from bleuberi.records import Example
 from bleuberi.rewards import WITH_MODEL, Reward
-from bleuberi.rewards.base import TextReward
+from bleuberi.rewards.base import TextReward, score_responses
 from bleuberi.rewards.cached import CachedReward
+from bleuberi.strict_json import as_finite, is_finite, strict_json
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +33,7 @@ def score_pool(examples: Sequence[Example], response_by_id: Mapping[str, str], r
     """Score every response against its example's references, and keep the scores at `path` (JSON).
 
     Scores that lie there already are taken where their manifest says that they are of the same texts and the same
-    reward. Where a reward gives no number (None, NaN), the row is left out and counted.
+    reward. A row to which the reward gives no finite number is left out and counted.
     """
     scored = [row for row in examples if row.id in response_by_id]
     # Row by row: the text of a whole pool would take twice its memory.
@@ -44,7 +42,8 @@ def score_pool(examples: Sequence[Example], response_by_id: Mapping[str, str], r
     values = _kept_scores(path, score_column(reward.name), key)
     if values is None:
         log.info("Scoring %d responses with %s", len(scored), reward.signature())
-        values = _row_by_row(reward, path.parent)(
+        values = score_responses(
+            _row_by_row(reward, path.parent),
             prompts=[row.prompt for row in scored],
             responses=[response_by_id[row.id] for row in scored],
             references=[row.references for row in scored],
@@ -52,7 +51,7 @@ def score_pool(examples: Sequence[Example], response_by_id: Mapping[str, str], r
         _keep_scores(path, score_column(reward.name), key, response_by_id, scored, values)
     else:
         log.info("All %d scores come from %s", len(scored), path)
-    by_id = {row.id: value for row, value in zip(scored, values, strict=True) if _is_number(value)}
+    by_id = {row.id: value for row, value in zip(scored, values, strict=True) if value is not None}
     return Scores(by_id, {"not scorable": len(scored) - len(by_id)}, reward.signature())
 
 
@@ -73,13 +72,15 @@ def imported_scores(examples: Sequence[Example], metric: str, path: Path) -> Sco
         value = (
             next((row[name] for name in _score_names(metric) if name in row), None) if isinstance(row, dict) else None
         )
-        if not isinstance(row, dict) or "id" not in row or not (value is None or isinstance(value, int | float)):
+        is_score = value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+        if not isinstance(row, dict) or "id" not in row or not is_score:
             raise UserError(
                 f"{path} is not a file of scores: a row has no `id` or no `{score_column(metric)}`.",
                 "Move the file away; the scores are then computed.",
             )
-        if _is_number(value):
-            found.setdefault(str(row["id"]), float(value))
+        number = None if value is None else as_finite(value)
+        if number is not None:
+            found.setdefault(str(row["id"]), number)
     by_id = {row.id: found[row.id] for row in examples if row.id in found}
     log.info("Imported %d scores from %s (made elsewhere: their signature is not known)", len(by_id), path)
     signature = f"{metric}|imported:{file_hash(path)[:16]}"
@@ -101,7 +102,11 @@ def _kept_scores(path: Path, column: str, key: Mapping[str, str]) -> list[float 
     manifest = read_json(sidecar)
     if manifest.get("config") != dict(key) or manifest.get("sha256") != file_hash(path):
         return None
-    return [row[column] for row in read_json(path)]
+    values = [row[column] for row in read_json(path)]
+    if all(value is None or is_finite(value) for value in values):
+        return values
+    log.warning("%s holds scores that are not finite numbers: they are computed again", path)
+    return None
 
 
 def _keep_scores(
@@ -119,7 +124,7 @@ def _keep_scores(
         {"id": row.id, column: value, "response": response_by_id[row.id]}
         for row, value in zip(scored, values, strict=True)
     ]
-    text = json.dumps(rows, ensure_ascii=True, indent=1) + "\n"
+    text = strict_json(rows, ascii_only=True, indent=1) + "\n"
     write_json(_sidecar(path), make_manifest("scores", key, sha256=hashlib.sha256(text.encode()).hexdigest()))
     write_text(path, text)
 
@@ -130,7 +135,3 @@ def _score_names(metric: str) -> tuple[str, ...]:
 
 def _sidecar(path: Path) -> Path:
     return path.with_name(path.stem + ".manifest.json")
-
-
-def _is_number(value: float | None) -> TypeGuard[float]:
-    return value is not None and not math.isnan(value)

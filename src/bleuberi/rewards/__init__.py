@@ -43,7 +43,12 @@ def load_reward(name: str) -> Reward:
         from bleuberi.rewards.tags import OnAnswer
 
         return OnAnswer(load_reward(argument))
-    if kind in WITH_MODEL and argument:
+    if kind in WITH_MODEL and name != kind:
+        if not argument.strip():
+            raise UserError(
+                f"The reward {name!r} names no model.",
+                f"Write {kind}:MODEL. If it comes from a shell variable, check that the variable is set.",
+            )
         return _with_model(kind, argument)
     module_name, _, attribute = REWARDS.get(name, name).partition(":")
     if not attribute:

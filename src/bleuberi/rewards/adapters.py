@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from bleuberi.errors import UserError
-from bleuberi.rewards.base import Completion, Reward, completion_text
+from bleuberi.rewards.base import Completion, Reward, completion_text, score_responses
 
 if TYPE_CHECKING:
     import torch
@@ -35,10 +35,10 @@ class VerifiersTrace(Protocol):
 def score_one(reward: Reward, prompt: str, response: str, references: Sequence[str]) -> float:
     """The score of one response. Errors: `UserError` where it cannot be scored: a trainer would take a number in its
     place for a judgement."""
-    (score,) = reward(prompts=[prompt], responses=[response], references=[list(references)])
+    (score,) = score_responses(reward, prompts=[prompt], responses=[response], references=[list(references)])
     if score is None:
         raise UserError(
-            f"The reward {reward.name} cannot score this row: none of its references says anything.",
+            f"The reward {reward.name} cannot score this row: no reference has a text, or the score is not finite.",
             f"Drop the row from the data. Its prompt begins: {prompt[:80]!r}",
         )
     return score
@@ -50,7 +50,7 @@ def read_references(value: object) -> list[str]:
         if value.lstrip().startswith("["):
             try:
                 texts = json.loads(value)
-            except json.JSONDecodeError:
+            except (ValueError, RecursionError):  # also a number of more digits than Python reads
                 return [value]
             if isinstance(texts, list) and texts and all(isinstance(text, str) for text in texts):
                 return texts

@@ -7,11 +7,16 @@ goes into `GRPOTrainer(reward_funcs=...)` as it is.
 
 from __future__ import annotations
 
+import logging
+import math
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import Protocol, SupportsFloat
 
 from bleuberi.errors import UserError
 from bleuberi.records import Message
+from bleuberi.strict_json import as_finite
+
+log = logging.getLogger(__name__)
 
 Completion = str | Sequence[Message]
 Scores = list[float | None]  # None = cannot be scored
@@ -66,7 +71,7 @@ class TextReward:
         responses: Sequence[str],  # N
         references: Sequence[Sequence[str]],  # N, each 0..K
     ) -> Scores:  # N
-        """What `__call__` hands its checked texts to."""
+        """What `__call__` hands its checked texts to. It may give NaN or infinities: `__call__` makes them None."""
         return self.score_batch(responses, references)
 
     def __call__(
@@ -103,10 +108,64 @@ class TextReward:
         check_references(references)
         missing = check_responses(responses)
         asked = [completion_text(prompt) for prompt in prompts or ()] if self.needs_prompts else ()
-        scores = self.score_rows(asked, [text or "" for text in responses], references)
+        given = self.score_rows(asked, [text or "" for text in responses], references)
+        scores = checked_scores(self.name, given, len(responses))
         for row in missing:
             scores[row] = None
         return scores
+
+
+def score_responses(
+    reward: Reward,
+    *,
+    prompts: Sequence[str],  # N
+    responses: Sequence[str],  # N
+    references: Sequence[Sequence[str]],  # N, each 0..K
+) -> Scores:  # N, finite numbers or None
+    """The scores of any reward, a user's own too, checked. Errors: `UserError` as `finite_scores`."""
+    given = reward(prompts=prompts, responses=responses, references=references)
+    return checked_scores(reward.name, given, len(responses))
+
+
+def checked_scores(name: str, given: Iterable[object], count: int) -> Scores:
+    """The scores that the reward `name` gave, with None for NaN and infinities, and a warning that counts them."""
+    scores, not_finite = finite_scores(name, given, count)
+    warn_of_not_finite(name, not_finite, count)
+    return scores
+
+
+def finite_scores(name: str, given: Iterable[object], count: int) -> tuple[Scores, int]:
+    """The scores as finite numbers or None, and how many were NaN, infinite or too large for a float.
+
+    Errors: `UserError` for another number of scores than responses, or a score that is not a number.
+    """
+    scores: Scores = []
+    not_finite = 0
+    for row, score in enumerate(given):
+        if score is None or (type(score) is float and math.isfinite(score)):  # nearly always: kept fast
+            scores.append(score)
+            continue
+        if not isinstance(score, SupportsFloat):
+            raise UserError(
+                f"The reward {name} gave {score!r:.60} for row {row}, which is not a number.",
+                "A reward returns one number for every response, or None if it cannot be scored.",
+            )
+        scores.append(as_finite(score))
+        not_finite += scores[-1] is None
+    if len(scores) != count:
+        raise UserError(
+            f"The reward {name} gave {len(scores)} scores for {count} responses.",
+            "A reward returns one number for every response, or None if it cannot be scored.",
+        )
+    return scores, not_finite
+
+
+def warn_of_not_finite(name: str, not_finite: int, count: int) -> None:
+    """Say how many responses have no score because the reward gave NaN or an infinity; nothing if there are none."""
+    if not_finite:
+        log.warning(
+            "The reward %s gave no finite number for %d of %d responses: they have no score", name, not_finite, count
+        )
 
 
 def completion_text(completion: Completion) -> str:

@@ -9,9 +9,12 @@ import math
 from collections.abc import Sequence
 
 from bleuberi.errors import UserError
-from bleuberi.rewards.base import Completion, Scores, TextReward
+from bleuberi.rewards.base import Completion, Scores, TextReward, checked_scores
 from bleuberi.rewards.bleu import Bleu
 from bleuberi.rewards.reward_model import RewardModel
+
+LARGEST_SQUARED = 1e100
+"""Scores beyond it are scaled down first: squares of larger numbers do not fit into a float."""
 
 
 class BleuRm(TextReward):
@@ -60,9 +63,9 @@ class BleuRm(TextReward):
         self, prompts: Sequence[str], responses: Sequence[str], references: Sequence[Sequence[str]]
     ) -> Scores:
         bleu, model = self.parts
-        return standardised_mean(
-            bleu.score_batch(responses, references), model.score_rows(prompts, responses, references)
-        )
+        # Checked before the mean: one infinite score would leave no row with a number.
+        judged = checked_scores(model.name, model.score_rows(prompts, responses, references), len(responses))
+        return standardised_mean(bleu.score_batch(responses, references), judged)
 
 
 def standardised(values: Scores) -> Scores:
@@ -71,10 +74,13 @@ def standardised(values: Scores) -> Scores:
     given = [value for value in values if value is not None]
     if not given:
         return values
+    largest = max(map(abs, given))
+    if largest > LARGEST_SQUARED:  # the result does not depend on the scale
+        return standardised([None if value is None else value / largest for value in values])
     mean = math.fsum(given) / len(given)
     deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in given) / len(given))
     # Equal values may leave a deviation of rounding errors, which must not be blown up to 1.
-    if deviation <= 1e-12 * max(map(abs, given)):
+    if deviation <= 1e-12 * largest:
         return [None if value is None else 0.0 for value in values]
     return [None if value is None else (value - mean) / deviation for value in values]
 

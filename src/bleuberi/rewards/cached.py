@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from bleuberi.errors import UserError
-from bleuberi.rewards.base import Scores, TextReward
+from bleuberi.rewards.base import Scores, TextReward, finite_scores, warn_of_not_finite
+from bleuberi.strict_json import is_finite
 
 ROWS_A_TRANSACTION = 256
 _SCHEMA = "CREATE TABLE IF NOT EXISTS scores (key BLOB PRIMARY KEY, score REAL) WITHOUT ROWID"
@@ -54,11 +55,18 @@ class CachedReward(TextReward):
                 [responses[row] for row in todo],
                 [references[row] for row in todo],
             )
-            for places, scores in score_in_parts(self.reward, *asked_rows):
+            not_finite = 0
+            for places, given in score_in_parts(self.reward, *asked_rows):
+                scores, odd = finite_scores(self.name, given, len(places))
+                not_finite += odd
                 made = {keys[todo[place]]: score for place, score in zip(places, scores, strict=True)}
+                # A score that is not finite is not kept: the next run asks for it again, and warns again.
+                kept = [(keys[todo[place]], score) for place, score, raw in zip(places, scores, given, strict=True)
+                        if raw is None or score is not None]  # fmt: skip
                 with store:
-                    store.executemany("INSERT OR REPLACE INTO scores VALUES (?, ?)", made.items())
+                    store.executemany("INSERT OR REPLACE INTO scores VALUES (?, ?)", kept)
                 known |= made
+            warn_of_not_finite(self.name, not_finite, len(todo))
         return [known[key] for key in keys]
 
 
@@ -89,9 +97,12 @@ def score_in_parts(
 def _find(store: sqlite3.Connection, keys: Sequence[bytes]) -> Iterable[tuple[bytes, float | None]]:
     for start in range(0, len(keys), 500):
         part = keys[start : start + 500]
-        yield from store.execute(f"SELECT key, score FROM scores WHERE key IN ({','.join('?' * len(part))})", part)
+        found = store.execute(f"SELECT key, score FROM scores WHERE key IN ({','.join('?' * len(part))})", part)
+        # What older versions kept may be infinite, or a text: it is asked for again.
+        yield from ((key, score) for key, score in found if score is None or is_finite(score))
 
 
 def _key(signature: str, prompt: str, response: str, references: Sequence[str]) -> bytes:
     # JSON keeps the borders between the texts, and escapes lone surrogates.
-    return hashlib.sha256(json.dumps([signature, prompt, response, list(references)]).encode()).digest()
+    text = json.dumps([signature, prompt, response, list(references)])  # noqa: TID251 - hashed, not written
+    return hashlib.sha256(text.encode()).digest()

@@ -5,6 +5,7 @@ A blank response scores 0.0; blank references are left out; where none is left t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from bleuberi.errors import UserError
@@ -33,7 +34,10 @@ class BestReference(TextReward):
         scores: Scores = [0.0 if any(text.strip() for text in texts) else None for texts in references]
         best: dict[int, float] = {}
         for (row, _), value in zip(pairs, found, strict=True):
-            best[row] = max(value, best.get(row, value))
+            # A pair without a finite number is left out, as a blank reference is: NaN makes `max` depend on the order.
+            before = best.setdefault(row, value)
+            if not math.isfinite(before) or (math.isfinite(value) and value > before):
+                best[row] = value
         for row, value in best.items():
             scores[row] = value
         return scores

@@ -7,12 +7,15 @@ it. The number is read from vLLM's answers, or from `{"rewards": [x]}`.
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Mapping, Sequence
 
 from bleuberi.errors import UserError
 from bleuberi.redaction import redact
 from bleuberi.rewards.base import Scores, TextReward
+from bleuberi.strict_json import strict_json
+from bleuberi.web_address import check_web_address
 
 RETRIED = {408, 409, 425, 429, 500, 502, 503, 504}
 
@@ -34,6 +37,8 @@ class ServedRewardModel(TextReward):
         wait_seconds: float = 1.0,
         at_once: int = 16,
     ) -> None:
+        """Errors: `UserError` for a URL without a host."""
+        check_web_address(url, "The reward model's URL")
         self.url, self.model = url, model
         self.timeout_seconds, self.retries, self.wait_seconds, self.at_once = (
             timeout_seconds,
@@ -54,6 +59,7 @@ class ServedRewardModel(TextReward):
             return list(pool.map(self._score_one, prompts, responses))
 
     def _score_one(self, prompt: str, response: str) -> float:
+        """The model's number; NaN if it answers null, the only word that strict JSON has for a missing number."""
         import urllib.error
         import urllib.request
         from http.client import HTTPException
@@ -61,7 +67,7 @@ class ServedRewardModel(TextReward):
         messages = [{"role": "user", "content": prompt}, {"role": "assistant", "content": response}]
         body = {"messages": messages, "use_activation": False, **({"model": self.model} if self.model else {})}
         request = urllib.request.Request(
-            self.url, json.dumps(body).encode(), {"Content-Type": "application/json"}, method="POST"
+            self.url, strict_json(body, ascii_only=True).encode(), {"Content-Type": "application/json"}, method="POST"
         )
         for attempt in range(self.retries + 1):
             try:
@@ -86,17 +92,19 @@ class ServedRewardModel(TextReward):
     def _number(self, answer: bytes) -> float:
         """The one number of an answer. Errors: `UserError` quoting an answer that has none."""
         try:
-            value: object = json.loads(answer)
+            value: object = json.loads(answer, parse_int=float)  # whole numbers have no limit: they become infinite
             if isinstance(value, Mapping):
                 value = value["rewards"] if "rewards" in value else value["data"][0]
             if isinstance(value, Mapping):
                 value = value["probs"] if "probs" in value else value["data"]
             while isinstance(value, list) and len(value) == 1:
                 value = value[0]
-        except (json.JSONDecodeError, UnicodeDecodeError, KeyError, IndexError, TypeError):
-            value = None
-        if isinstance(value, int | float) and not isinstance(value, bool) and value == value:
-            return float(value)
+        except (ValueError, RecursionError, KeyError, IndexError, TypeError):
+            value = ""
+        if value is None:
+            return math.nan
+        if isinstance(value, float):
+            return value
         raise UserError(
             f"The reward model at {redact(self.url)} answered without one number: {answer!r:.200}",
             'Expected vLLM\'s /classify or /pooling with one label, or {"rewards": [number]}.',

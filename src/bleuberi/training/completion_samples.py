@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 from bleuberi import columns
 from bleuberi.generation.chat_format import prompt_ids
 from bleuberi.rewards import Reward
+from bleuberi.rewards.base import score_responses
 from bleuberi.training.reward_adapter import last_user_text
-from bleuberi.training.reward_handover import finite_score
 from bleuberi.training.step_log import append_entries, cut_entries
 
 if TYPE_CHECKING:
@@ -108,13 +108,14 @@ def _with_scores(
     samples: list[dict[str, Any]], rows: Sequence[dict[str, Any]], rewards: Sequence[Reward]
 ) -> list[dict[str, Any]]:
     for reward in rewards:
-        scores = reward(
+        scores = score_responses(
+            reward,
             prompts=[entry["prompt"] for entry in samples],
             responses=[entry["completion"] for entry in samples],
             references=[row[columns.REFERENCES] for row in rows],
         )
         for entry, score in zip(samples, scores, strict=True):
-            entry.setdefault("scores", {})[reward.name] = finite_score(score)
+            entry.setdefault("scores", {})[reward.name] = score
     return samples
 
 

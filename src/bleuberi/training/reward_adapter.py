@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bleuberi.errors import UserError
 from bleuberi.records import Message
 from bleuberi.rewards import Reward
-from bleuberi.rewards.base import Completion, completion_text
+from bleuberi.rewards.base import Completion, completion_text, score_responses
 from bleuberi.training.reward_handover import Handover, Scored
 from bleuberi.training.reward_monitor import LogMetric
 
@@ -32,7 +32,7 @@ class TrlReward:
     ) -> list[float | None]:  # N; TRL leaves None out of the group's mean
         asked = [prompt if isinstance(prompt, str) else last_user_text(prompt) for prompt in prompts]
         texts = [completion_text(completion) for completion in completions]
-        scores = self.reward(prompts=asked, responses=texts, references=references)
+        scores = score_responses(self.reward, prompts=asked, responses=texts, references=references)
         if self.handover is None or log_metric is None:
             return scores
         return self.handover(self.reward, Scored(asked, texts, references, completion_ids, scores), log_metric)

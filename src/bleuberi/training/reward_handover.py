@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -10,6 +9,7 @@ from itertools import chain
 from bleuberi.rewards import Reward
 from bleuberi.rewards.bleu_parts import BleuParts
 from bleuberi.rewards.text_shape import text_shapes
+from bleuberi.strict_json import as_finite
 from bleuberi.training.reward_gate import RewardGate
 from bleuberi.training.reward_monitor import LogMetric, RewardMonitor, Row
 from bleuberi.training.whole_groups import whole_groups
@@ -40,7 +40,7 @@ class Handover:
         parts = parts_of(reward, scored.responses, scored.references)
         rows = [
             Row(
-                finite_score(score),
+                None if score is None else as_finite(score),
                 part.floor if part else 0.0,
                 len(ids),
                 copy,
@@ -59,11 +59,6 @@ class Handover:
         self.monitor.log_groups(reward.name, groups, log_metric)
         self.monitor.log_parts(reward.name, parts, log_metric)
         return list(chain.from_iterable(handed))[first : first + len(rows)]
-
-
-def finite_score(score: float | None) -> float | None:
-    """A reward's number as a plain float; None if it could not score, or gave NaN or an infinity."""
-    return None if score is None or not math.isfinite(score) else float(score)
 
 
 def parts_of(

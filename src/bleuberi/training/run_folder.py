@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from bleuberi.artifacts import read_manifest, write_json
 from bleuberi.atomic_files import folder_lock
 from bleuberi.errors import UserError
+from bleuberi.strict_json import strict_json
 from bleuberi.training.checkpoints import MARK, find_checkpoints, read_mark, set_aside_incomplete, step_of
 from bleuberi.training.completion_samples import cut_samples
 from bleuberi.training.step_log import append_entries, cut_entries, read_entries
@@ -106,7 +107,7 @@ def _closes(entry: dict[str, Any]) -> bool:
 
 
 def _refuse_other(folder: Path, state: str, before: dict[str, Any], asked: dict[str, Any]) -> None:
-    asked = json.loads(json.dumps(asked))  # as it was read: a tuple is a list there
+    asked = json.loads(strict_json(asked))  # as it was read: a tuple is a list there, an infinity null
     differing = [name for name in {**before, **asked} if before.get(name) != asked.get(name)]
     if differing:
         said = "; ".join(f"{name}: {before.get(name)!s:.40} there, {asked.get(name)!s:.40} asked" for name in differing)

@@ -10,17 +10,17 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from bleuberi.artifacts import finite, write_text
+from bleuberi.artifacts import write_text
+from bleuberi.strict_json import strict_json
 
 Entry = dict[str, Any]
 
 
 def append_entries(path: Path, entries: Iterable[Entry]) -> None:
-    """Add entries at the end of the file; null stands for a number that is not finite."""
+    """Add entries at the end of the file; a number that is not finite becomes null."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a", encoding="utf-8") as stream:
-        lines = (json.dumps(finite(entry), ensure_ascii=False, allow_nan=False) for entry in entries)
-        stream.write("".join(line + "\n" for line in lines))
+        stream.write("".join(strict_json(entry) + "\n" for entry in entries))
 
 
 def read_entries(path: Path) -> list[Entry]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from bleuberi.errors import UserError
+from bleuberi.strict_json import strict_json
 from bleuberi.training.deciding_fields import NOT_DECIDING
 from bleuberi.training.value_rules import Method
 
@@ -105,7 +106,7 @@ def check_drift(source: str, stated: Mapping[str, Any], written_for: Defaults, i
 def write_record(path: Path = RECORD) -> None:
     """Keep the installed classes' fields and defaults."""
     classes = {name: _defaults_of(name) for names in _CLASSES.values() for name in names}
-    text = json.dumps({"versions": _versions(), "classes": dict(sorted(classes.items()))}, indent=1, sort_keys=False)
+    text = strict_json({"versions": _versions(), "classes": dict(sorted(classes.items()))}, indent=1)
     path.write_text(text + "\n", encoding="utf-8")
 
 
@@ -126,7 +127,7 @@ def _versions() -> dict[str, str]:
 
 
 def _shown(value: object) -> str:
-    return json.dumps(value)
+    return strict_json(value, ascii_only=True)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 import contextlib
 import importlib
+import os
+import subprocess
 import sys
 
 import pytest
@@ -11,6 +13,7 @@ from bleuberi.cli.main import COMMANDS, find_command, main, usage
 from bleuberi.cli.parser import run
 from bleuberi.errors import UserError
 from bleuberi.rewards.backend import describe
+from tests.conftest import ROOT
 
 
 def called(monkeypatch, *words):
@@ -44,6 +47,20 @@ def test_without_words_the_chain_and_the_next_step_are_shown(monkeypatch, capsys
     assert steps[1] == "Next, for pool.jsonl: bleuberi data check pool.jsonl"
     assert "--dataset_path data/data_grpo/mine" in steps[2]
     assert "trained=checkpoints/first" in steps[3]
+
+
+@pytest.mark.parametrize(
+    "words", [["--version"], ["explain", "--response", "a", "--reference", "a b"], ["explian"], []]
+)
+def test_the_package_runs_as_the_command_does(monkeypatch, capsys, tmp_path, words):
+    monkeypatch.chdir(tmp_path)
+    code = called(monkeypatch, *words)
+    said = capsys.readouterr()
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}/src"}
+    done = subprocess.run(
+        [sys.executable, "-m", "bleuberi", *words], capture_output=True, text=True, check=False, env=environment
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (code, said.out, said.err)
 
 
 def test_version(monkeypatch, capsys):

@@ -49,6 +49,7 @@ def test_more_than_there_is_is_refused(options, machines, needed, what):
         (ClusterOptions(workers=0), "--ray_workers is 0"),
         (ClusterOptions(gpus=-1), "--ray_gpus is -1"),
         (ClusterOptions("head"), "--ray_address head is no address"),
+        (ClusterOptions(""), "--ray_address is empty"),
         (ClusterOptions("ray://head:10001"), "is Ray Client"),
     ],
 )

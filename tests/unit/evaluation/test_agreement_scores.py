@@ -94,9 +94,9 @@ class Broken(TextReward):
         return [math.inf for _ in responses]
 
 
-def test_a_reward_that_gives_infinity_is_refused():
-    with pytest.raises(UserError, match="infinite"):
-        score_pairs(Broken(), [pair("a", "b")], [["c"]])
+def test_a_reward_that_gives_infinity_gives_no_score_and_it_is_counted(caplog):
+    assert np.isnan(score_pairs(Broken(), [pair("a", "b")], [["c"]]).scores).all()
+    assert "The reward broken gave no finite number for 2 of 2 responses" in caplog.text
 
 
 def test_orders_bring_every_reference_first_once_and_prompts_share_them():

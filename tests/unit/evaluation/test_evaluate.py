@@ -201,15 +201,23 @@ def test_a_row_that_cannot_be_scored_is_left_out_for_all_and_counted(call, tmp_p
         (["--models", "a=weak", "b=x", "--judge", "j", "--judge_pairs", "b"], "--judge_pairs got 'b'."),
         (
             ["--models", "a=weak", "b=x", "--judge", "j", "--judge_url", "ftp://x"],
-            "--base_url ftp://x is no web address.",
+            "--judge_url ftp://x is not a web address.",
         ),
+        (
+            ["--models", "a=weak", "b=x", "--judge", "j", "--judge_url", ""],
+            "--judge_url '' is not a web address.",
+        ),
+        (["--models", "a=weak", "--judge_url", ""], "--judge_url and --judge_pairs do nothing without --judge."),
+        (["--models", "a=weak", "b=x", "--judge", ""], "--judge is empty."),
+        (["--models", "a=weak", "b=x", "--base_url", ""], "--base_url '' is not a web address."),
         (
             ["--models", "a=weak", "b=x", "--judge", "j", "--judge_api_key_env", "NO_SUCH_KEY"],
             "The environment variable NO_SUCH_KEY is not set",
         ),
     ],
 )
-def test_bad_words_are_told_before_anyone_is_asked(call, server, tmp_path, capsys, words, what):
+def test_bad_words_are_told_before_anyone_is_asked(call, server, tmp_path, capsys, monkeypatch, words, what):
+    monkeypatch.setenv("OPENAI_API_KEY", "not-a-key")  # with one, nothing but the words keeps OpenAI from being asked
     asked = len(server.bodies)
     assert call(tmp_path / "out", *words) == 2
     error = capsys.readouterr().err.splitlines()

@@ -75,7 +75,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif isinstance(trouble, tuple):
             self.send(*trouble)
         else:
-            message = trouble if isinstance(trouble, dict) else {}
+            message = dict(trouble) if isinstance(trouble, dict) else {}
             finish = message.pop("finish_reason", "stop")
             choice = {"message": {"content": self.server.speak(body), **message}, "finish_reason": finish}
             reply = {"model": body["model"] + "-2025", "choices": [choice], "usage": {"completion_tokens": 2}}

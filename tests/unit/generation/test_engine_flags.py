@@ -56,7 +56,7 @@ def test_canned_answers_decide_the_data_set_by_their_content(pool_file, tmp_path
         (["--engine", "vllmm"], "There is no engine 'vllmm'"),
         (["--engine", "transformers"], "could not be loaded"),
         (["--engine_args", "batch_rows"], "--engine_args got 'batch_rows'"),
-        (["--base_url", "ftp://x"], "no web address"),
+        (["--base_url", "ftp://x"], "not a web address"),
         (["--engine", "canned", "--answers", "none.jsonl"], "There is no file none.jsonl"),
         (["--engine", "transformers", "--ray_workers", "2"], "--ray_ flags do nothing with --engine transformers"),
     ],

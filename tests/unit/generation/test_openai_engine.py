@@ -180,7 +180,7 @@ def test_bad_options_are_refused_before_anything_is_asked(tmp_path, monkeypatch)
     cases = [
         ("openai", EngineOptions(), "OPENAI_API_KEY is not set"),
         ("openai", EngineOptions(base_url="http://h/v1", api_key_env="MY_KEY"), "MY_KEY is not set"),
-        ("openai", EngineOptions(base_url="localhost:8000"), "no web address"),
+        ("openai", EngineOptions(base_url="localhost:8000"), "not a web address"),
         ("openai", EngineOptions(base_url="https://me:pass@host/v1"), "carries a password"),
         ("openai", EngineOptions(base_url="http://h/v1", concurrency=0), "--concurrency is 0"),
         ("transformers", EngineOptions(base_url="http://h/v1"), "--base_url does nothing"),
@@ -210,5 +210,8 @@ def test_pauses_in_every_form():
     assert asked_delay_seconds({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}) == 0.0
     assert asked_delay_seconds({"retry-after": "soon"}) is None
     assert asked_delay_seconds({}) is None
+    for endless in ({"retry-after": "inf"}, {"retry-after": "1e999"}, {"retry-after-ms": "9" * 400}):
+        assert asked_delay_seconds(endless) == 3600.0
+    assert asked_delay_seconds({"retry-after": "nan"}) is None
     assert all(0.5 * 2**n <= delay_seconds(n, 1.0) <= 2**n for n in range(6))
     assert delay_seconds(50, 1.0) <= 60.0

@@ -334,7 +334,7 @@ def test_a_served_model_is_asked_again_and_given_up_in_the_end(server):
     server.answers.append(404)
     with pytest.raises(UserError, match="refused: HTTP 404"):
         reward(prompts=["q"], responses=["r"])
-    for bad in ({"data": []}, {"data": [{"probs": [0.1, 0.9]}]}, ["x"], {"rewards": [None]}):
+    for bad in ({"data": []}, {"data": [{"probs": [0.1, 0.9]}]}, ["x"], {"rewards": ["0.5"]}, {"rewards": [True]}):
         server.answers.append(bad)
         with pytest.raises(UserError, match="without one number"):
             reward(prompts=["q"], responses=["r"])

@@ -128,6 +128,8 @@ def test_references_are_read_from_every_shape():
     assert read_references("one text") == ["one text"]
     assert read_references("[1] is no list of texts") == ["[1] is no list of texts"]
     assert read_references("[1]") == ["[1]"]
+    for unread in (f"[{'9' * 5000}]", "[" * 100_000):
+        assert read_references(unread) == [unread]
     for bad in (7, None, [1], {}):
         with pytest.raises(UserError, match="No references"):
             read_references(bad)

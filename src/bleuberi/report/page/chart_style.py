@@ -9,6 +9,7 @@ import json
 from typing import Any, Final
 
 from bleuberi.report.page.parts import Spec
+from bleuberi.strict_json import strict_json
 
 SCHEMA: Final = "https://vega.github.io/schema/vega-lite/v6.json"
 BASE: Final = "var(--chart-base)"
@@ -60,7 +61,7 @@ def chart(values: list[dict[str, Any]], height: int, **parts: object) -> Spec:
 
 def for_file(spec: Spec, width: int = 620) -> Spec:
     """The same chart with colours and a width of its own."""
-    text = json.dumps(spec)
+    text = strict_json(spec, ascii_only=True)
     for name, color in LIGHT.items():
         text = text.replace(f"var({name})", color)
     fixed: Spec = json.loads(text)
