@@ -1,0 +1,132 @@
+"""Sentences of the generated pool: a domain's pattern, filled with wordings of the facts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Final
+
+from bleuberi.demo.facts_domains import Domain
+from bleuberi.demo.facts_grammar import Wording
+from bleuberi.demo.facts_slots import SLOTS
+
+_GROUP: Final = re.compile(r"\[(\w+)(!?)\]")
+_OPTIONAL: Final = re.compile(r"\(([^()]*\[[^()]*\])\)")
+_ARTICLE: Final = re.compile(r"\b([Aa])\(n\) (?=(\w))")
+_MOST: Final = {"lead": 1, "pre": 2, "adj": 1}  # wordings in a group; others take all
+_LISTS: Final = ("verb", "with")  # joined by commas and "and"
+_MOST_TRIES: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Which words references may use."""
+
+    wordings: int  # different wordings of a fact
+    overlap: str
+    length: str
+    shown: Mapping[str, str]  # slot -> what the prompt shows
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What the references that share a pattern share: the pattern, and each fact's kind of wording, in order."""
+
+    pattern: str
+    kinds: Sequence[tuple[str, str]]  # (slot, kind)
+
+
+def sentences(
+    domain: Domain, facts: Mapping[str, str], words: Words, count: int, patterns: int, draw: Random
+) -> list[str]:
+    """`count` sentences that each mention all facts, with at most `patterns` different patterns in turn."""
+    plans: list[_Plan] = []
+    for _ in range(min(patterns, count)):
+        order = draw.sample(domain.patterns, len(domain.patterns))
+        order.sort(key=[plan.pattern for plan in plans].count)  # unused ones first
+        plans.append(_plan(domain, facts, words, order, draw))
+    return [_sentence(domain, facts, words, plans[n % len(plans)], draw) for n in range(count)]
+
+
+def _plan(domain: Domain, facts: Mapping[str, str], words: Words, patterns: Sequence[str], draw: Random) -> _Plan:
+    """The first pattern that these facts can fill, and how."""
+    free = [slot for slot in facts if slot in domain.optional]
+    for pattern in patterns:
+        groups = {kind: bool(needed) for kind, needed in _GROUP.findall(pattern)}
+        for _ in range(_MOST_TRIES // len(patterns)):
+            kinds = [
+                (slot, _draw_kind(slot, facts[slot], words, groups, draw)) for slot in draw.sample(free, len(free))
+            ]
+            used = [kind for _, kind in kinds]
+            if (
+                "" not in used
+                and all(kind in used for kind, needed in groups.items() if needed)
+                and all(used.count(kind) <= most for kind, most in _MOST.items())
+                and _distinct(kinds, facts, words)
+            ):
+                return _Plan(pattern, kinds)
+    raise AssertionError(f"no pattern of {domain.name} takes {sorted(facts)}")
+
+
+def _distinct(kinds: Sequence[tuple[str, str]], facts: Mapping[str, str], words: Words) -> bool:
+    """Whether no two phrases behind the noun begin with the same word ("with 4 stars with low prices")."""
+    begins = [
+        {said.template.split()[0] for said in _wordings(slot, facts[slot], words) if "post" in said.kinds}
+        for slot, kind in kinds
+        if kind == "post"
+    ]
+    return len(set().union(*begins)) == sum(map(len, begins))
+
+
+def _draw_kind(slot: str, value: str, words: Words, groups: Mapping[str, bool], draw: Random) -> str:
+    kinds = sorted({kind for said in _wordings(slot, value, words) for kind in said.kinds if kind in groups})
+    return draw.choice(kinds) if kinds else ""
+
+
+def _wordings(slot: str, key: str, words: Words) -> tuple[Wording, ...]:
+    value = SLOTS[slot].value(key)
+    return value.wordings if value.own_only else SLOTS[slot].wordings + value.wordings
+
+
+def _sentence(domain: Domain, facts: Mapping[str, str], words: Words, plan: _Plan, draw: Random) -> str:
+    said: dict[str, list[str]] = {}
+    for slot, kind in plan.kinds:
+        said.setdefault(kind, []).append(_say(slot, facts[slot], kind, words, draw))
+    text = _OPTIONAL.sub(lambda part: part[1] if _GROUP.search(part[1])[1] in said else "", plan.pattern)  # type: ignore[index]
+    text = _GROUP.sub(lambda group: _join(said.get(group[1], []), group[1]), text)
+    text = text.format(**{slot: _core(slot, facts[slot], words, draw) for slot in domain.core})
+    text = re.sub(r"\s+(?=[,.])", "", re.sub(r"\s+", " ", text)).strip()
+    text = _ARTICLE.sub(lambda found: f"{found[1]}{'n' if found[2] in 'aeiouAEIOU8' else ''} ", text)
+    if words.length == "wordy":
+        text = (
+            draw.choice(domain.openers) + text if draw.random() < 0.5 else text[:-1] + draw.choice(domain.closers) + "."
+        )
+    return text[0].upper() + text[1:]
+
+
+def _say(slot: str, key: str, kind: str, words: Words, draw: Random) -> str:
+    fitting = [wording.template for wording in _wordings(slot, key, words) if kind in wording.kinds]
+    if words.length != "normal":
+        fitting.sort(key=len, reverse=words.length == "wordy")
+    template = draw.choice(fitting[: words.wordings])
+    return template.format(_core(slot, key, words, draw))
+
+
+def _core(slot: str, key: str, words: Words, draw: Random) -> str:
+    """The value's own words, e.g. "7 pm"."""
+    if slot not in SLOTS:
+        return key
+    names = SLOTS[slot].value(key).words
+    if words.overlap == "verbatim":
+        return names[0]
+    if words.overlap == "paraphrase":
+        names = tuple(name for name in names if name != words.shown[slot]) or names
+    return draw.choice(names[: words.wordings])
+
+
+def _join(texts: Sequence[str], kind: str) -> str:
+    if kind not in _LISTS or len(texts) < 2:
+        return " ".join(texts)
+    return f"{', '.join(texts[:-1])} and {texts[-1]}"
