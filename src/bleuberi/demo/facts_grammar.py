@@ -82,13 +82,12 @@ def flag(key: str, shown: str, said: Sequence[str], accepted: str) -> Value:
 
 
 def amounts(numbers: Sequence[int], *units: str, accepted: Sequence[str] = ()) -> tuple[Value, ...]:
-    """Numbers with a unit: the key is the bare number; digits and number words count, units as `{} pounds`."""
+    """Numbers with units such as `{} pounds`: the key is the bare number, the words are digits or a number word."""
     values = []
     for number in numbers:
-        digits = [unit.format(number) for unit in units]
-        more = [form.format(number) for form in accepted]
         spelt = [form.format(_NUMBER_WORDS[number]) for form in (*units, *accepted) if form.startswith("{} ")]
-        values.append(Value(str(number), tuple(digits), (*more, *spelt)))
+        words = [*(unit.format(number) for unit in units), spelt[0]]
+        values.append(Value(str(number), tuple(words), (*(form.format(number) for form in accepted), *spelt[1:])))
     return tuple(values)
 
 
@@ -98,17 +97,13 @@ def times(*clock: tuple[int, int]) -> tuple[Value, ...]:
     for hour, minute in clock:
         half, twelve = ("am", hour) if hour < 12 else ("pm", hour - 12 or 12)
         name = f"{twelve}:{minute:02d} {half}" if minute else f"{twelve} {half}"
-        forms = [
-            f"{twelve}:{minute:02d}",
-            f"{twelve}.{minute:02d} {half}",
-            f"{hour}:{minute:02d}",
-            f"{hour:02d}:{minute:02d}",
-        ]
-        spoken = _MINUTE_WORDS.get(minute)
-        forms += [spoken.format(hours) for hours in (twelve, _NUMBER_WORDS[twelve]) if spoken]
-        if not minute:
-            forms += [f"{_NUMBER_WORDS[twelve]} {half}"]
-        values.append(Value(f"{hour}:{minute:02d}", (name,), tuple(dict.fromkeys(forms))))
+        spoken = _MINUTE_WORDS.get(minute, "")
+        words = [name, *([spoken.format(_NUMBER_WORDS[twelve])] if spoken else [])]
+        dotted = f"{twelve}.{minute:02d}" if minute else f"{twelve}.00 {half}"  # 3.00 alone could be a price
+        forms = [f"{twelve}:{minute:02d}", dotted, f"{hour}:{minute:02d}", f"{hour:02d}:{minute:02d}"]
+        if spoken:
+            forms += [spoken.format(twelve), f"{_NUMBER_WORDS[twelve]} {half}"][: 1 if minute else 2]
+        values.append(Value(f"{hour}:{minute:02d}", tuple(words), tuple(dict.fromkeys(forms))))
     return tuple(values)
 
 

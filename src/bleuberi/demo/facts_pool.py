@@ -17,9 +17,9 @@ from bleuberi.columns import GOLD, ID, MESSAGES, PROMPT, SOURCE, reference_colum
 from bleuberi.demo.facts_domains import DOMAINS, Domain
 from bleuberi.demo.facts_sentences import Words, sentences
 from bleuberi.demo.facts_slots import SLOTS
+from bleuberi.demo.facts_truth import FACTS
 from bleuberi.errors import UserError
 
-FACTS: Final = "x_facts"
 SPLITS: Final = {"train": range(8), "dev": range(8, 9), "test": range(9, 10)}
 """Split -> its share of all possible rows, in tenths; a hash of the facts decides."""
 CHOICES: Final = {
@@ -57,7 +57,7 @@ class Dials:
     length: str = "normal"
     content: str = "sentence"
     """`sentence`; `echo`: references repeat the prompt; `noise`: references are unpredictable pseudo-words."""
-    noise_words: int = 24
+    noise_words: int = 26
     """Words per reference with `noise`."""
 
     def __post_init__(self) -> None:
@@ -82,7 +82,7 @@ PRESETS: Final[dict[str, dict[str, Any]]] = {
     "learn": {},
     "copy_only": {"content": "echo", "overlap": "verbatim", "references": 2},
     "length_only": {"content": "noise", "noise_words": 8},
-    "nothing": {"content": "noise", "noise_words": 24},
+    "nothing": {"content": "noise", "noise_words": 26},
 }
 """Preset -> its dials. What can be learned: sentences with all facts; copying; stopping early; nothing."""
 
@@ -159,4 +159,4 @@ def _shown(slot: str, value: str, dials: Dials, draw: Random) -> str:
 
 
 def _noise(count: int, draw: Random) -> str:
-    return " ".join("".join(draw.choice(_SYLLABLES) for _ in range(draw.randint(2, 4))) for _ in range(count))
+    return " ".join("".join(draw.choice(_SYLLABLES) for _ in range(draw.randint(3, 4))) for _ in range(count))

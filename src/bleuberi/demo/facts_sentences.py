@@ -17,7 +17,7 @@ _OPTIONAL: Final = re.compile(r"\(([^()]*\[[^()]*\])\)")
 _ARTICLE: Final = re.compile(r"\b([Aa])\(n\) (?=(\w))")
 _MOST: Final = {"lead": 1, "pre": 2, "adj": 1}  # wordings in a group; others take all
 _LISTS: Final = ("verb", "with")  # joined by commas and "and"
-_MOST_TRIES: Final = 200
+_TRIES: Final = 50  # of one pattern
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,47 +53,59 @@ def sentences(
 def _plan(domain: Domain, facts: Mapping[str, str], words: Words, patterns: Sequence[str], draw: Random) -> _Plan:
     """The first pattern that these facts can fill, and how."""
     free = [slot for slot in facts if slot in domain.optional]
+    possible = None
     for pattern in patterns:
         groups = {kind: bool(needed) for kind, needed in _GROUP.findall(pattern)}
-        for _ in range(_MOST_TRIES // len(patterns)):
-            kinds = [
-                (slot, _draw_kind(slot, facts[slot], words, groups, draw)) for slot in draw.sample(free, len(free))
-            ]
+        for _ in range(_TRIES):
+            kinds = [(slot, _draw_kind(slot, facts, groups, draw)) for slot in draw.sample(free, len(free))]
             used = [kind for _, kind in kinds]
             if (
                 "" not in used
                 and all(kind in used for kind, needed in groups.items() if needed)
                 and all(used.count(kind) <= most for kind, most in _MOST.items())
-                and _distinct(kinds, facts, words)
             ):
-                return _Plan(pattern, kinds)
-    raise AssertionError(f"no pattern of {domain.name} takes {sorted(facts)}")
+                possible = _Plan(pattern, kinds)
+                if _reads_well(kinds, facts, words):
+                    return possible
+    if possible is None:
+        raise AssertionError(f"no pattern of {domain.name} takes {sorted(facts)}")
+    return possible
 
 
-def _distinct(kinds: Sequence[tuple[str, str]], facts: Mapping[str, str], words: Words) -> bool:
-    """Whether no two phrases behind the noun begin with the same word ("with 4 stars with low prices")."""
+def _reads_well(kinds: Sequence[tuple[str, str]], facts: Mapping[str, str], words: Words) -> bool:
+    """Whether no two phrases behind the noun must begin with the same word ("with 4 stars with low prices")."""
     begins = [
-        {said.template.split()[0] for said in _wordings(slot, facts[slot], words) if "post" in said.kinds}
+        {template.split()[0] for template in _templates(slot, facts[slot], kind, words)}
         for slot, kind in kinds
         if kind == "post"
     ]
-    return len(set().union(*begins)) == sum(map(len, begins))
+    single = [word for words_of_slot in begins for word in words_of_slot if len(words_of_slot) == 1]
+    return len(set(single)) == len(single)
 
 
-def _draw_kind(slot: str, value: str, words: Words, groups: Mapping[str, bool], draw: Random) -> str:
-    kinds = sorted({kind for said in _wordings(slot, value, words) for kind in said.kinds if kind in groups})
+def _draw_kind(slot: str, facts: Mapping[str, str], groups: Mapping[str, bool], draw: Random) -> str:
+    kinds = sorted({kind for said in _wordings(slot, facts[slot]) for kind in said.kinds if kind in groups})
     return draw.choice(kinds) if kinds else ""
 
 
-def _wordings(slot: str, key: str, words: Words) -> tuple[Wording, ...]:
+def _wordings(slot: str, key: str) -> tuple[Wording, ...]:
     value = SLOTS[slot].value(key)
-    return value.wordings if value.own_only else SLOTS[slot].wordings + value.wordings
+    return value.wordings if value.own_only else SLOTS[slot].wordings
+
+
+def _templates(slot: str, key: str, kind: str, words: Words) -> list[str]:
+    """The wordings of the kind that are in use."""
+    fitting = [wording.template for wording in _wordings(slot, key) if kind in wording.kinds]
+    if words.length != "normal":
+        fitting.sort(key=len, reverse=words.length == "wordy")
+    return fitting[: words.wordings]
 
 
 def _sentence(domain: Domain, facts: Mapping[str, str], words: Words, plan: _Plan, draw: Random) -> str:
     said: dict[str, list[str]] = {}
     for slot, kind in plan.kinds:
-        said.setdefault(kind, []).append(_say(slot, facts[slot], kind, words, draw))
+        before = said.setdefault(kind, [])
+        before.append(_say(slot, facts[slot], kind, words, {text.split()[0] for text in before}, draw))
     text = _OPTIONAL.sub(lambda part: part[1] if _GROUP.search(part[1])[1] in said else "", plan.pattern)  # type: ignore[index]
     text = _GROUP.sub(lambda group: _join(said.get(group[1], []), group[1]), text)
     text = text.format(**{slot: _core(slot, facts[slot], words, draw) for slot in domain.core})
@@ -106,11 +118,10 @@ def _sentence(domain: Domain, facts: Mapping[str, str], words: Words, plan: _Pla
     return text[0].upper() + text[1:]
 
 
-def _say(slot: str, key: str, kind: str, words: Words, draw: Random) -> str:
-    fitting = [wording.template for wording in _wordings(slot, key, words) if kind in wording.kinds]
-    if words.length != "normal":
-        fitting.sort(key=len, reverse=words.length == "wordy")
-    template = draw.choice(fitting[: words.wordings])
+def _say(slot: str, key: str, kind: str, words: Words, begun: set[str], draw: Random) -> str:
+    """The fact in a wording of the kind, if possible with a first word that the group does not have yet."""
+    fitting = _templates(slot, key, kind, words)
+    template = draw.choice([text for text in fitting if text.split()[0] not in begun] or fitting)
     return template.format(_core(slot, key, words, draw))
 
 

@@ -13,7 +13,7 @@ _FREE: Final = flag(
     "0", "free", ("pre: free", "verb: is free", "verb: costs nothing", "post: for free"),
     "free / costs nothing / cost nothing / no charge / without charge",
 )  # fmt: skip
-_ON_DAY: Final = wordings("post/lead: on {}", "verb: is on {}", "verb: takes place on {}")
+_ON_DAY: Final = wordings("post/lead: on {}", "verb: is on {}", "verb: takes place on {}", "post/lead: this {}")
 
 SLOTS: Final = {
     slot.name: slot
@@ -30,13 +30,13 @@ SLOTS: Final = {
         Slot(
             "cuisine",
             plain("Thai", "Italian", "Mexican", "Indian", "Greek", "Korean", "Turkish", "vegan", "Spanish"),
-            wordings("pre: {}", "verb: serves {} food", "verb: offers {} dishes", "post: with {} food"),
+            wordings("pre: {}", "verb: serves {} food", "verb: offers {} dishes", "post: with {} food", "verb: cooks {} meals"),
         ),
         Slot(
             "area",
             plain("river + riverside / riverbank / riverfront", "city centre + city center / town centre / town center",
                   "harbour + harbor / harbourside", "old town", "market square + marketplace", "station", "park"),
-            wordings("post/lead: near the {}", "post/lead: by the {}", "verb: is near the {}"),
+            wordings("post/lead: near the {}", "post/lead: by the {}", "verb: is near the {}", "verb: stands by the {}"),
         ),
         Slot(
             "price",
@@ -72,62 +72,63 @@ SLOTS: Final = {
         Slot(
             "stars",
             amounts((2, 3, 4, 5), "{} stars", accepted=("{} star", "{} out of 5", "{} out of five", "{}/5")),
-            wordings("verb: is rated {}", "verb: has {}", "post: with {}"),
+            wordings("verb: is rated {}", "verb: has {}", "post: with {}", "verb: gets {}"),
         ),
         # Events.
         Slot("event", plain("concert", "workshop", "quiz", "talk", "dance class", "comedy show", "craft fair")),
         Slot(
             "starts",
             times((13, 0), (14, 30), (15, 0), (16, 15), (17, 30), (18, 0), (19, 30), (20, 15)),
-            wordings("verb: starts at {}", "verb: begins at {}", "post: at {}"),
+            wordings("verb: starts at {}", "verb: begins at {}", "post: at {}", "verb: opens at {}"),
         ),
         Slot(
             "venue",
             plain("town hall", "library", "school gym + school gymnasium", "old mill", "museum",
                   "theatre + theater", "church"),
-            wordings("post/lead: at the {}", "post/lead: in the {}", "verb: is held at the {}"),
+            wordings("post/lead: at the {}", "post/lead: in the {}", "verb: is held at the {}",
+                     "verb: takes place in the {}"),
         ),
         Slot(
             "ticket",
             (_FREE, *pounds(3, 5, 8, 12, 15, 20)),
-            wordings("verb: costs {}", "verb: costs {} to enter", "post: for {}"),
+            wordings("verb: costs {}", "verb: asks for {}", "post: for {}", "verb: has tickets for {}"),
         ),
         Slot(
             "audience",
             plain("children / kids", "adults + adult / grown ups", "beginners + beginner / novices",
                   "students + student", "families + family"),
-            wordings("post: for {}", "verb: is meant for {}", "verb: is for {}"),
+            wordings("post: for {}", "verb: is meant for {}", "verb: is for {}", "verb: invites {}"),
         ),
         # Products.
-        Slot("item", plain("lamp", "backpack", "kettle", "chair", "jacket", "tent", "desk", "rug")),
+        Slot("item", plain("lamp", "bowl", "chair", "box", "bench", "vase", "tray", "stool")),
         Slot("colour", plain("red", "blue", "green", "black", "white", "yellow", "grey + gray"),
              wordings("pre: {}", "verb: comes in {}", "post: in {}")),
         Slot(
             "material",
-            plain("wood + wooden", "steel", "wool + woollen / woolen", "canvas", "glass", "leather", "bamboo"),
-            wordings("post: made of {}", "verb: is made of {}", "pre: {}"),
+            plain("wood + wooden", "steel", "glass", "stone", "bamboo", "plastic", "copper"),
+            wordings("post: made of {}", "verb: is made of {}", "post: of solid {}", "verb: consists of {}"),
         ),
         Slot(
             "cost",
             pounds(15, 18, 30, 40, 50, 60, 80, 90),
-            wordings("verb: costs {}", "verb: sells for {}", "post: for {}"),
+            wordings("verb: costs {}", "verb: sells for {}", "post: for {}", "verb: is sold at {}"),
         ),
         Slot(
             "weight",
             amounts((2, 3, 4, 5, 6, 8, 9), "{} kilos", "{} kg", accepted=("{} kilograms", "{} kilogram", "{} kilo")),
-            wordings("verb: weighs {}", "post: weighing {}", "post: of {}"),
+            wordings("verb: weighs {}", "post: weighing {}", "verb: has a weight of {}"),
         ),
         Slot(
             "origin",
             plain("Portugal + Portuguese", "Japan + Japanese", "Poland + Polish", "Kenya + Kenyan", "Canada + Canadian",
                   "Sweden + Swedish", "Brazil + Brazilian"),
-            wordings("post: from {}", "verb: is made in {}", "verb: comes from {}"),
+            wordings("post: from {}", "verb: is made in {}", "verb: comes from {}", "post: built in {}"),
         ),
         Slot(
             "warranty",
             amounts((2, 3, 5, 10), "{} year warranty",
                     accepted=("{} years of warranty", "{} year guarantee", "{} years warranty")),
-            wordings("post: with a {}", "verb: has a {}", "verb: comes with a {}"),
+            wordings("post: with a(n) {}", "verb: has a(n) {}", "verb: comes with a(n) {}", "verb: carries a(n) {}"),
         ),
         # People's plans.
         Slot(
@@ -147,30 +148,30 @@ SLOTS: Final = {
             plain("a cousin + cousin", "two friends + 2 friends",
                   "the neighbours + neighbours / the neighbors / neighbors",
                   "a colleague + colleague", "the twins + twins", "a classmate + classmate", "an uncle + uncle"),
-            wordings("post: with {}", "post: together with {}", "lead: with {}"),
+            wordings("post: with {}", "post: together with {}", "post/lead: along with {}"),
         ),
         Slot(
             "time",
             times((13, 0), (14, 30), (15, 0), (16, 15), (17, 30), (18, 0), (19, 30)),
-            wordings("post/lead: at {}", "post: from {}", "post: starting at {}"),
+            wordings("post/lead: at {}", "post: from {}", "post: starting at {}", "post/lead: around {}"),
         ),
         Slot(
             "spot",
             plain("park", "garden", "village hall", "beach", "courtyard", "playground", "barn"),
-            wordings("post/lead: at the {}", "post: in the {}", "post/lead: near the {}"),
+            wordings("post/lead: at the {}", "post/lead: in the {}", "post: over at the {}"),
         ),
         Slot(
             "travel",
             (
-                flag("bike", "by bike", ("post: by bike", "tail: go there by bike", "tail: travel there by bike"),
+                flag("bike", "by bike", ("tail: go there by bike", "lead: going by bike", "tail: get there by bike"),
                      "by bike / by bicycle / cycling / cycle / cycles"),
-                flag("bus", "by bus", ("post: by bus", "tail: go there by bus", "tail: travel there by bus"),
+                flag("bus", "by bus", ("tail: go there by bus", "lead: going by bus", "tail: get there by bus"),
                      "by bus / take the bus / takes the bus / taking the bus / take a bus / taking a bus"),
-                flag("car", "by car", ("post: by car", "tail: go there by car", "tail: travel there by car"),
+                flag("car", "by car", ("tail: go there by car", "lead: going by car", "tail: get there by car"),
                      "by car / driving / drive / drives"),
-                flag("foot", "on foot", ("post: on foot", "tail: go there on foot", "tail: travel there on foot"),
+                flag("foot", "on foot", ("tail: go there on foot", "lead: going on foot", "tail: get there on foot"),
                      "on foot / by foot / walking / walk / walks"),
-                flag("train", "by train", ("post: by train", "tail: go there by train", "tail: travel there by train"),
+                flag("train", "by train", ("tail: go there by train", "lead: going by train", "tail: get there by train"),
                      "by train / take the train / takes the train / taking the train / take a train / taking a train"),
             ),
         ),
@@ -184,8 +185,7 @@ SLOTS: Final = {
                      "cloudy / clouds / overcast"),
                 flag("fog", "foggy", ("adj: foggy", "with: thick fog", "with: foggy weather"),
                      "foggy / fog / misty / mist"),
-                flag("snow", "snowy", ("adj: snowy", "with: heavy snow", "with: snowy weather"),
-                     "snowy / snow / snowfall"),
+                flag("haze", "hazy", ("adj: hazy", "with: light haze", "with: hazy weather"), "hazy / haze"),
                 flag("storm", "stormy", ("adj: stormy", "with: a storm", "with: stormy weather"),
                      "stormy / storm / storms / thunderstorm / thunderstorms"),
             ),
@@ -193,7 +193,7 @@ SLOTS: Final = {
         Slot(
             "high",
             amounts((2, 5, 8, 12, 15, 18, 20, 30), "{} degrees", accepted=("{} degree", "{}c")),
-            wordings("with: a high of {}", "with: highs of {}", "with: temperatures up to {}"),
+            wordings("with: a high of {}", "with: highs of {}", "with: temperatures up to {}", "with: up to {}"),
         ),
         Slot(
             "wind",
@@ -208,38 +208,37 @@ SLOTS: Final = {
         ),
         Slot(
             "rain",
-            amounts((10, 20, 30, 40, 60, 80, 90), "{} percent chance of rain", "{} percent risk of rain",
-                    accepted=("{} percent",)),
-            wordings("with: a {}"),
+            amounts((10, 20, 30, 40, 60, 80, 90), "{} percent"),
+            wordings("with: a(n) {} chance of rain", "with: a(n) {} risk of rain", "with: a rain risk of {}"),
         ),
         Slot("sunrise", times((5, 40), (6, 10), (6, 50), (7, 20), (7, 45)),
-             wordings("with: sunrise at {}", "with: a {} sunrise")),
+             wordings("with: sunrise at {}", "with: a sunrise at {}", "with: daybreak at {}")),
         # Timetables.
-        Slot("vehicle", plain("train", "bus", "coach", "ferry", "tram")),
+        Slot("vehicle", plain("train", "bus", "coach", "shuttle", "tram")),
         Slot(
             "leaves",
             times((6, 10), (6, 50), (7, 30), (8, 15), (9, 40), (10, 20)),
-            wordings("verb: leaves at {}", "verb: departs at {}", "post/lead: at {}"),
+            wordings("verb: leaves at {}", "verb: departs at {}", "post/lead: at {}", "verb: sets off at {}"),
         ),
         Slot(
             "stop",
             plain("platform 2 + platform two", "platform 3 + platform three", "platform 5 + platform five",
                   "gate 4 + gate four", "gate 7 + gate seven", "bay 8 + bay eight"),
-            wordings("verb: goes from {}", "verb: leaves from {}", "post/lead: from {}"),
+            wordings("verb: goes from {}", "verb: waits at {}", "post/lead: from {}", "verb: starts at {}"),
         ),
         Slot(
             "lasts",
-            amounts((12, 15, 18, 20, 40, 50, 90), "{} minutes", accepted=("{} minute", "{} min", "{} mins")),
-            wordings("verb: takes {}", "verb: needs {}", "post: taking {}"),
+            amounts((2, 3, 4, 5, 6, 7, 8), "{} hours", accepted=("{} hour",)),
+            wordings("verb: takes {}", "verb: needs {}", "post: taking {}", "verb: lasts {}"),
         ),
         Slot(
-            "fare", pounds(3, 4, 6, 8, 9, 12), wordings("verb: costs {}", "post: for {}", "verb: has a fare of {}")
+            "fare", pounds(3, 4, 6, 8, 9, 12), wordings("verb: costs {}", "post: for {}", "verb: has a fare of {}", "verb: is yours for {}")
         ),
         Slot(
             "runs",
             plain("every day + daily", "on weekdays + weekdays / weekday", "on weekends + weekends / weekend",
                   "in summer + summer / summers"),
-            wordings("verb: runs {}", "lead/post: {}", "verb: operates {}"),
+            wordings("verb: runs {}", "lead/post: {}", "verb: operates {}", "verb: is available {}"),
         ),
     )
 }  # fmt: skip

@@ -7,7 +7,8 @@ listing every value earns nothing. The longest form wins: "inexpensive food" is 
 
 Limits: the checker does not parse. It does not see which thing a phrase describes ("near a cheap pub"), nor a negation
 more than three words before the phrase or behind it. A repeated prompt line ("day: Monday") counts as a mention, so
-compare shares with those of an echo of the prompt. Slots and values outside the vocabularies (names) match verbatim.
+compare shares with those of an echo of the prompt. Slots and values outside the vocabularies (names) match verbatim,
+and other slots do not look inside them ("Café Brazil" is not a cafe).
 """
 
 from __future__ import annotations
@@ -15,12 +16,16 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
+from bleuberi.columns import ID
+from bleuberi.data.tables import read_rows
 from bleuberi.demo.facts_e2e import E2E_FORMS, E2E_OPPOSITES
 from bleuberi.demo.facts_slots import SLOTS
 
+FACTS: Final = "x_facts"
+"""The column with a row's facts, `{slot: value}`."""
 _BREAK: Final = "|"
 _REPLACED: Final = (
     (re.compile(r"n['’]t\b"), " not"),
@@ -39,7 +44,12 @@ _OPPOSITES: Final = {name for name, slot in SLOTS.items() if slot.opposites} | E
 def facts_mentioned(facts: Mapping[str, str], response: str) -> dict[str, bool]:
     """Slot -> whether the response mentions the fact `{slot: value}`, for each of `facts` (a row's `x_facts`)."""
     text = normalized(response)
-    return {slot: _mentions(slot, value, text) for slot, value in facts.items()}
+    names = [_name(value) for slot, value in facts.items() if not _patterns(slot) and _name(value)]
+    without_names = re.sub(_whole("|".join(names)), _BREAK, text) if names else text
+    return {
+        slot: _says(slot, value, without_names) if value in _patterns(slot) else _says_name(value, text)
+        for slot, value in facts.items()
+    }
 
 
 def share_mentioned(facts: Mapping[str, str], response: str) -> float | None:
@@ -48,19 +58,22 @@ def share_mentioned(facts: Mapping[str, str], response: str) -> float | None:
     return sum(found.values()) / len(found) if found else None
 
 
-def shares_mentioned(rows: Iterable[Mapping[str, object]], responses: Mapping[str, str]) -> dict[str, float]:
-    """Row id -> share of its facts that its response mentions, for a pool's raw rows (`id`, `x_facts`).
+def read_facts(pool: str) -> dict[str, dict[str, str]]:
+    """Row id -> facts, of the rows of a pool that have `x_facts`. Errors: `UserError` as for any pool."""
+    found = {}
+    for row in read_rows(pool):
+        facts = row.values.get(FACTS)
+        if isinstance(facts, Mapping):
+            found[str(row.values.get(ID))] = {
+                str(slot): str(value) for slot, value in facts.items() if value is not None
+            }
+    return found
 
-    A row without facts or without a response is left out.
-    """
-    shares = {}
-    for row in rows:
-        facts, row_id = row.get("x_facts"), str(row.get("id"))
-        if isinstance(facts, Mapping) and row_id in responses:
-            share = share_mentioned(facts, responses[row_id])
-            if share is not None:
-                shares[row_id] = share
-    return shares
+
+def shares_mentioned(facts: Mapping[str, Mapping[str, str]], responses: Mapping[str, str]) -> dict[str, float]:
+    """Row id -> the share of its facts that its response mentions; rows without facts or a response are left out."""
+    shares = {row: share_mentioned(facts[row], text) for row, text in responses.items() if row in facts}
+    return {row: share for row, share in shares.items() if share is not None}
 
 
 def normalized(text: str) -> str:
@@ -73,13 +86,13 @@ def normalized(text: str) -> str:
     return " ".join(token if token[0].isalnum() or token in "£$€" else _BREAK for token in tokens)
 
 
-def _mentions(slot: str, value: str, text: str) -> bool:
-    patterns = _patterns(slot)
-    if value not in patterns:
-        name = _literal(value)
-        return bool(name) and re.search(_whole(name), text) is not None
-    said = _values_said(slot, patterns, text)
+def _says(slot: str, value: str, text: str) -> bool:
+    said = _values_said(slot, _patterns(slot), text)
     return bool(said) and all(value in values for values in said)
+
+
+def _says_name(name: str, text: str) -> bool:
+    return bool(_name(name)) and re.search(_whole(_name(name)), text) is not None
 
 
 def _values_said(slot: str, patterns: Mapping[str, re.Pattern[str]], text: str) -> list[set[str]]:
@@ -122,13 +135,13 @@ def _patterns(slot: str) -> dict[str, re.Pattern[str]]:
         return {value: re.compile(_whole("|".join(forms))) for value, forms in E2E_FORMS[slot].items()}
     if slot not in SLOTS:
         return {}
-    forms = {value.key: sorted(map(_literal, value.forms), key=len, reverse=True) for value in SLOTS[slot].values}
-    return {key: re.compile(_whole("|".join(literals))) for key, literals in forms.items()}
+    forms = {value.key: sorted(map(_name, value.forms), key=len, reverse=True) for value in SLOTS[slot].values}
+    return {key: re.compile(_whole("|".join(names))) for key, names in forms.items()}
 
 
-def _literal(form: str) -> str:
-    """A pattern for the form as it reads in normalized text."""
-    return re.escape(normalized(form).strip(" |"))
+def _name(words: str) -> str:
+    """A pattern for these words in normalized text; empty if there are none."""
+    return re.escape(normalized(words).strip(" |"))
 
 
 def _whole(pattern: str) -> str:
