@@ -48,7 +48,8 @@ def _ratings(adjectives: str, digit: str, word: str) -> tuple[str, ...]:
 _LOW_PRICE: Final = _prices(
     "low|lower|lowest|cheap|cheaper|affordable|inexpensive|budget",
     "cheap", "cheaper", "cheapest", "cheaply", "inexpensive", "inexpensively", "affordable", "affordably", "low cost",
-    "low budget", "(?:less|cheaper|lower) than (?:£ )?20", "(?:under|below) (?:£ )?20", "£ 20 (?:or|and) (?:less|under|below)",
+    "low budget", "(?:less|cheaper|lower) than (?:£ )?20", "(?:under|below) (?:£ )?20",
+    "£ 20 (?:or|and) (?:less|under|below)",
 )  # fmt: skip
 _MID_PRICE: Final = _prices(
     "moderate|moderately|average|averagely|averaged|medium|mid|middle|mid range|reasonable|reasonably|fair|decent",
@@ -56,8 +57,8 @@ _MID_PRICE: Final = _prices(
 )  # fmt: skip
 _HIGH_PRICE: Final = _prices(
     "high|higher|highly|expensive|upper|steep|premium",
-    "expensive", "pricey", "pricy", "costly", "high end", "(?:more|higher|greater) than (?:£ )?30", "(?:over|above) (?:£ )?30",
-    "£ 30 (?:or more|plus|and (?:up|above|over|more))",
+    "expensive", "pricey", "pricy", "costly", "high end", "(?:more|higher|greater) than (?:£ )?30", 
+    "(?:over|above) (?:£ )?30", "£ 30 (?:or more|plus|and (?:up|above|over|more))",
 )  # fmt: skip
 _LOW_RATING: Final = _ratings("low|lower|lowly|poor|poorly|bad|badly|terrible|negative", "1", "one")
 _MID_RATING: Final = _ratings("average|averagely|mediocre|moderate|moderately|medium|fair|decent|good", "3", "three")

@@ -30,13 +30,15 @@ SLOTS: Final = {
         Slot(
             "cuisine",
             plain("Thai", "Italian", "Mexican", "Indian", "Greek", "Korean", "Turkish", "vegan", "Spanish"),
-            wordings("pre: {}", "verb: serves {} food", "verb: offers {} dishes", "post: with {} food", "verb: cooks {} meals"),
+            wordings("pre: {}", "verb: serves {} food", "verb: offers {} dishes", "post: with {} food",
+                     "verb: cooks {} meals"),
         ),
         Slot(
             "area",
             plain("river + riverside / riverbank / riverfront", "city centre + city center / town centre / town center",
                   "harbour + harbor / harbourside", "old town", "market square + marketplace", "station", "park"),
-            wordings("post/lead: near the {}", "post/lead: by the {}", "verb: is near the {}", "verb: stands by the {}"),
+            wordings("post/lead: near the {}", "post/lead: by the {}", "verb: is near the {}",
+                     "verb: stands by the {}"),
         ),
         Slot(
             "price",
@@ -171,7 +173,8 @@ SLOTS: Final = {
                      "by car / driving / drive / drives"),
                 flag("foot", "on foot", ("tail: go there on foot", "lead: going on foot", "tail: get there on foot"),
                      "on foot / by foot / walking / walk / walks"),
-                flag("train", "by train", ("tail: go there by train", "lead: going by train", "tail: get there by train"),
+                flag("train", "by train",
+                     ("tail: go there by train", "lead: going by train", "tail: get there by train"),
                      "by train / take the train / takes the train / taking the train / take a train / taking a train"),
             ),
         ),
@@ -232,7 +235,9 @@ SLOTS: Final = {
             wordings("verb: takes {}", "verb: needs {}", "post: taking {}", "verb: lasts {}"),
         ),
         Slot(
-            "fare", pounds(3, 4, 6, 8, 9, 12), wordings("verb: costs {}", "post: for {}", "verb: has a fare of {}", "verb: is yours for {}")
+            "fare",
+            pounds(3, 4, 6, 8, 9, 12),
+            wordings("verb: costs {}", "post: for {}", "verb: has a fare of {}", "verb: is yours for {}"),
         ),
         Slot(
             "runs",
