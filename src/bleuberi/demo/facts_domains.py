@@ -64,7 +64,7 @@ _FAR_TOWNS: Final = _words(
 
 DOMAINS: Final = (
     Domain(
-        "place", "place", ("name", "kind"), ("cuisine", "price", "dogs", "area", "stars"), {"name": _PLACE_NAMES},
+        "place", "place", ("name", "kind"), ("cuisine", "price", "dogs", "location", "stars"), {"name": _PLACE_NAMES},
         (
             "{name} is a(n) [pre] {kind} [post]( that [verb]).",
             "The [pre] {kind} {name} [verb!].",

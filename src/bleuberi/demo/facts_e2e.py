@@ -57,7 +57,7 @@ _MID_PRICE: Final = _prices(
 )  # fmt: skip
 _HIGH_PRICE: Final = _prices(
     "high|higher|highly|expensive|upper|steep|premium",
-    "expensive", "pricey", "pricy", "costly", "high end", "(?:more|higher|greater) than (?:£ )?30", 
+    "expensive", "pricey", "pricy", "costly", "high end", "(?:more|higher|greater) than (?:£ )?30",
     "(?:over|above) (?:£ )?30", "£ 30 (?:or more|plus|and (?:up|above|over|more))",
 )  # fmt: skip
 _LOW_RATING: Final = _ratings("low|lower|lowly|poor|poorly|bad|badly|terrible|negative", "1", "one")

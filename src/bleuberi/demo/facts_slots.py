@@ -34,7 +34,7 @@ SLOTS: Final = {
                      "verb: cooks {} meals"),
         ),
         Slot(
-            "area",
+            "location",
             plain("river + riverside / riverbank / riverfront", "city centre + city center / town centre / town center",
                   "harbour + harbor / harbourside", "old town", "market square + marketplace", "station", "park"),
             wordings("post/lead: near the {}", "post/lead: by the {}", "verb: is near the {}",
@@ -206,7 +206,7 @@ SLOTS: Final = {
                 flag("strong", "strong", ("with: a strong wind", "with: strong winds", "with: powerful gusts"),
                      "strong wind / strong winds / powerful gusts / strong gusts / strong breeze / very windy"),
                 flag("none", "calm", ("with: calm air", "with: no wind", "with: still air"),
-                     "calm air / no wind / still air / calm / no winds / windless"),
+                     "calm air / no wind / still air / no winds / windless / calm wind / calm winds / calm weather"),
             ),
         ),
         Slot(
