@@ -20,8 +20,6 @@ class Domain:
     optional: tuple[str, ...]
     names: dict[str, tuple[str, ...]]  # open slots -> their proper names
     patterns: tuple[str, ...]
-    openers: tuple[str, ...]  # for wordy references
-    closers: tuple[str, ...]
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -32,12 +30,14 @@ def _pairs(first: str, second: str) -> tuple[str, ...]:
     return tuple(f"{one} {two}" for one in first.split() for two in second.split())
 
 
-_NOUN_OPENERS: Final = ("Just so that you know, ", "It may be of interest that ", "As far as we have heard, ")
-_NOUN_CLOSERS: Final = (
+CLOSERS: Final = (
     ", as many people here already know",
     ", and that is all we know so far",
     ", as you can see for yourself",
+    ", or so we have been told",
 )
+"""Ends of wordy sentences."""
+
 _PLACE_NAMES: Final = _pairs(
     "Golden Silver Crooked Lucky Hidden Merry Rusty Velvet Scarlet Humble",
     "Anchor Finch Lantern Barrel Walnut Heron Saddle Compass Badger Thistle",
@@ -73,7 +73,6 @@ DOMAINS: Final = (
             "{name}, a(n) [pre] {kind} [post], [verb!].",
             "If you want a(n) [pre] {kind} [post], {name} [verb!].",
         ),
-        _NOUN_OPENERS, _NOUN_CLOSERS,
     ),
     Domain(
         "event", "event", ("name", "event"), ("day", "starts", "venue", "ticket", "audience"), {"name": _EVENT_NAMES},
@@ -85,7 +84,6 @@ DOMAINS: Final = (
             "{name}, a(n) [pre] {event} [post], [verb!].",
             "Come to {name}, a(n) [pre] {event} [post] that [verb!].",
         ),
-        _NOUN_OPENERS, _NOUN_CLOSERS,
     ),
     Domain(
         "product", "product", ("name", "item"), ("colour", "material", "cost", "weight", "origin", "warranty"),
@@ -96,7 +94,6 @@ DOMAINS: Final = (
             "The {name}, a(n) [pre] {item} [post], [verb!].",
             "This [pre] {item} [post] is called {name}( and [verb]).",
         ),
-        _NOUN_OPENERS, _NOUN_CLOSERS,
     ),
     Domain(
         "plan", "plan", ("name", "activity"), ("company", "spot", "day", "time", "travel"), {"name": _PEOPLE},
@@ -110,7 +107,6 @@ DOMAINS: Final = (
             "{name} hopes to {activity} [post]( and [tail]).",
             "[lead!], {name} will {activity} [post]( and [tail]).",
         ),
-        _NOUN_OPENERS, _NOUN_CLOSERS,
     ),
     Domain(
         "weather", "forecast", ("town", "day"), ("sky", "high", "wind", "rain", "sunrise"), {"town": _TOWNS},
@@ -125,7 +121,6 @@ DOMAINS: Final = (
             "There will be [with!] in {town} on {day}.",
             "{town} gets [with!] this {day}.",
         ),
-        _NOUN_OPENERS, _NOUN_CLOSERS,
     ),
     Domain(
         "timetable", "journey", ("vehicle", "from", "to"), ("leaves", "stop", "lasts", "fare", "runs"),
@@ -139,6 +134,5 @@ DOMAINS: Final = (
             "If you go from {from} to {to}, the {vehicle} [verb!].",
             "[lead!], a(n) {vehicle} that [verb!] runs from {from} to {to}.",
         ),
-        _NOUN_OPENERS, _NOUN_CLOSERS,
     ),
 )  # fmt: skip

@@ -50,7 +50,7 @@ class Dials:
     patterns: int = 4
     """Different sentence patterns (with their order of facts) among the references of a row; 1: all share one."""
     wordings: int = 3
-    """Different wordings of a fact in the pool."""
+    """Different wordings of a fact in the same place of a sentence."""
     overlap: str = "mixed"
     """`verbatim`: references repeat the prompt's words; `mixed`: half of the facts that have a code (`price: low`) show
     it; `paraphrase`: all show it, and references use other words than the prompt if there are any."""

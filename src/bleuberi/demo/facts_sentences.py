@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from bleuberi.demo.facts_domains import Domain
+from bleuberi.demo.facts_domains import CLOSERS, Domain
 from bleuberi.demo.facts_grammar import Wording
 from bleuberi.demo.facts_slots import SLOTS
 
@@ -51,9 +51,9 @@ def sentences(
 
 
 def _plan(domain: Domain, facts: Mapping[str, str], words: Words, patterns: Sequence[str], draw: Random) -> _Plan:
-    """The first pattern that these facts can fill, and how."""
+    """The first pattern that these facts can fill, and how; one that reads well, if there is one."""
     free = [slot for slot in facts if slot in domain.optional]
-    possible = None
+    possible: _Plan | None = None
     for pattern in patterns:
         groups = {kind: bool(needed) for kind, needed in _GROUP.findall(pattern)}
         for _ in range(_TRIES):
@@ -64,9 +64,9 @@ def _plan(domain: Domain, facts: Mapping[str, str], words: Words, patterns: Sequ
                 and all(kind in used for kind, needed in groups.items() if needed)
                 and all(used.count(kind) <= most for kind, most in _MOST.items())
             ):
-                possible = _Plan(pattern, kinds)
                 if _reads_well(kinds, facts, words):
-                    return possible
+                    return _Plan(pattern, kinds)
+                possible = possible or _Plan(pattern, kinds)
     if possible is None:
         raise AssertionError(f"no pattern of {domain.name} takes {sorted(facts)}")
     return possible
@@ -112,9 +112,7 @@ def _sentence(domain: Domain, facts: Mapping[str, str], words: Words, plan: _Pla
     text = re.sub(r"\s+(?=[,.])", "", re.sub(r"\s+", " ", text)).strip()
     text = _ARTICLE.sub(lambda found: f"{found[1]}{'n' if found[2] in 'aeiouAEIOU8' else ''} ", text)
     if words.length == "wordy":
-        text = (
-            draw.choice(domain.openers) + text if draw.random() < 0.5 else text[:-1] + draw.choice(domain.closers) + "."
-        )
+        text = text[:-1] + draw.choice(CLOSERS) + "."
     return text[0].upper() + text[1:]
 
 

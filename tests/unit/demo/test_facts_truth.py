@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from bleuberi.demo.facts_domains import DOMAINS
+from bleuberi.demo.facts_domains import CLOSERS, DOMAINS
 from bleuberi.demo.facts_e2e import E2E_FORMS
 from bleuberi.demo.facts_pool import generate, preset
 from bleuberi.demo.facts_slots import SLOTS
@@ -163,7 +163,7 @@ def test_forms_of_a_value_are_in_no_form_of_another_value_slot_name_or_pattern()
             for value in SLOTS[slot].values
             for form in value.forms
         ]
-        texts = [("text", f" {normalized(text)} ") for text in (*domain.patterns, *domain.openers, *domain.closers)]
+        texts = [("text", f" {normalized(text)} ") for text in (*domain.patterns, *CLOSERS)]
         texts += [("name", f" {normalized(name)} ") for names in domain.names.values() for name in names]
         clashes = [(one, two) for one in forms for two in forms + texts if one[0] != two[0] and one[1] in two[1]]
         assert clashes == []
