@@ -15,7 +15,6 @@ class Domain:
     """One everyday subject. `core` slots are in every row, in this order before the others."""
 
     name: str
-    topic: str  # as the prompt calls it
     core: tuple[str, ...]
     optional: tuple[str, ...]
     names: dict[str, tuple[str, ...]]  # open slots -> their proper names
@@ -64,7 +63,7 @@ _FAR_TOWNS: Final = _words(
 
 DOMAINS: Final = (
     Domain(
-        "place", "place", ("name", "kind"), ("cuisine", "price", "dogs", "location", "stars"), {"name": _PLACE_NAMES},
+        "place", ("name", "kind"), ("cuisine", "price", "dogs", "location", "stars"), {"name": _PLACE_NAMES},
         (
             "{name} is a(n) [pre] {kind} [post]( that [verb]).",
             "The [pre] {kind} {name} [verb!].",
@@ -75,7 +74,7 @@ DOMAINS: Final = (
         ),
     ),
     Domain(
-        "event", "event", ("name", "event"), ("day", "starts", "venue", "ticket", "audience"), {"name": _EVENT_NAMES},
+        "event", ("name", "event"), ("day", "starts", "venue", "ticket", "audience"), {"name": _EVENT_NAMES},
         (
             "{name} is a(n) [pre] {event} [post]( that [verb]).",
             "The [pre] {event} {name} [verb!].",
@@ -86,7 +85,7 @@ DOMAINS: Final = (
         ),
     ),
     Domain(
-        "product", "product", ("name", "item"), ("colour", "material", "cost", "weight", "origin", "warranty"),
+        "product", ("name", "item"), ("colour", "material", "cost", "weight", "origin", "warranty"),
         {"name": _PRODUCT_NAMES},
         (
             "The {name} is a(n) [pre] {item} [post]( that [verb]).",
@@ -96,7 +95,7 @@ DOMAINS: Final = (
         ),
     ),
     Domain(
-        "plan", "plan", ("name", "activity"), ("company", "spot", "day", "time", "travel"), {"name": _PEOPLE},
+        "plan", ("name", "activity"), ("company", "spot", "day", "time", "travel"), {"name": _PEOPLE},
         (
             "{name} plans to {activity} [post]( and [tail]).",
             "{name} wants to {activity} [post]( and [tail]).",
@@ -109,7 +108,7 @@ DOMAINS: Final = (
         ),
     ),
     Domain(
-        "weather", "forecast", ("town", "day"), ("sky", "high", "wind", "rain", "sunrise"), {"town": _TOWNS},
+        "weather", ("town", "day"), ("sky", "high", "wind", "rain", "sunrise"), {"town": _TOWNS},
         (
             "It will be [adj!] in {town} on {day}( with [with]).",
             "{town} will be [adj!] on {day}( with [with]).",
@@ -123,7 +122,7 @@ DOMAINS: Final = (
         ),
     ),
     Domain(
-        "timetable", "journey", ("vehicle", "from", "to"), ("leaves", "stop", "lasts", "fare", "runs"),
+        "timetable", ("vehicle", "from", "to"), ("leaves", "stop", "lasts", "fare", "runs"),
         {"from": _TOWNS, "to": _FAR_TOWNS},
         (
             "The {vehicle} from {from} to {to} [verb!].",

@@ -32,6 +32,7 @@ _RANGES: Final = {
     "rows": (1, 1_000_000), "seed": (0, 2**32 - 1), "min_facts": (3, 8), "max_facts": (3, 8), "references": (1, 8),
     "patterns": (1, 8), "wordings": (1, 4), "noise_words": (1, 100),
 }  # fmt: skip
+_REQUEST: Final = "Put these facts into one sentence:"  # under eight words, so no run that overlap checks count
 _MOST_TRIES: Final = 1_000  # until facts are found that are new and of the split
 _SYLLABLES: Final = tuple(one + two for one in "bdfgklmnprstvz" for two in "aeiou")
 
@@ -133,7 +134,7 @@ def _row(domain: Domain, facts: dict[str, str], key: str, dials: Dials) -> dict[
     draw = Random(f"text {dials.seed} {key}")
     shown = {slot: _shown(slot, value, dials, draw) for slot, value in facts.items()}
     lines = [f"{slot}: {text}" for slot, text in shown.items()]
-    prompt = "\n".join([f"Write one sentence about this {domain.topic} that mentions every fact.", *lines])
+    prompt = "\n".join([_REQUEST, *lines])
     if dials.content == "noise":
         texts = [_noise(dials.noise_words, draw) for _ in range(dials.references)]
     elif dials.content == "echo":

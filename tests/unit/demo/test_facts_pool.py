@@ -9,6 +9,7 @@ from random import Random
 import pytest
 
 from bleuberi.data.pool import read_pool
+from bleuberi.data.prompt_overlap import TestPrompts
 from bleuberi.demo import facts_pool
 from bleuberi.demo.facts_domains import DOMAINS
 from bleuberi.demo.facts_pool import CHOICES, PRESETS, SPLITS, Dials, generate, preset
@@ -19,10 +20,10 @@ from bleuberi.rewards.tokens import tokenize_13a
 
 LEARN = list(generate(preset("learn", rows=300)))
 PINNED = {
-    "learn": "0f75a55a9da4d3022c5ba23a46cd83d2791471fdd330239756356f999107cc55",
-    "copy_only": "08c1ed436293663f9c2d3ea344220ca22f0e6cada684f3884886918ffb1ae1e7",
-    "length_only": "7042b8ffc5ed7679f85d21dbab047cfc609a00e8b0d8c1aa6fe82e6d6c79e0be",
-    "nothing": "6a233e53c6f84514e4bfdf51dfb0042e627d12b88879851ffce8b39e953812ca",
+    "learn": "c5003ede2fe3afeb8c02abf3c178276e413531d0550f3538d6521abc830cbaa7",
+    "copy_only": "d5f2d595bfe031dbcf0db23d9e2602973903b64270088a2d2a10fa1e3ed27131",
+    "length_only": "cbc99e736c4de28d29354d314e19dc10f27350305e29cbe0b79ce33f83d78d8d",
+    "nothing": "122d544d77801bf1bf70b45071d45b6bcff12d4b90a594beebf84cc6e42ba2fb",
 }
 
 
@@ -114,6 +115,11 @@ def test_learn_has_much_to_learn_and_nothing_to_copy():
     assert words[len(words) // 20] >= 12
     assert words[-1] <= 30
     assert max(len(row["prompt"].split()) for row in LEARN) <= 36
+
+
+def test_few_training_rows_hold_most_of_a_prompt_of_another_split():
+    held_out = TestPrompts(row["prompt"] for row in generate(preset("learn", rows=48, split="dev")))
+    assert sum(held_out.is_in(row["prompt"]) for row in LEARN) / len(LEARN) < 0.1
 
 
 def test_copy_only_is_solved_by_an_echo():
