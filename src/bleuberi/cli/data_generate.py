@@ -39,7 +39,7 @@ def make_parser() -> Parser:
     add("--overlap", help="verbatim, mixed or paraphrase: do references repeat the prompt's words? (mixed)")
     add("--length", help="concise, normal or wordy references (normal)")
     add("--content", help="sentence, echo (of the prompt) or noise (pseudo-words) as references (sentence)")
-    add("--noise_words", type=int, help="words per reference with --content noise (26)")
+    add("--noise_words", type=int, help="words per reference with --content noise (24)")
     add("--overwrite", action="store_true", help="replace a POOL that has different settings")
     add("--json", action="store_true", help="print the result as one JSON document")
     return parser

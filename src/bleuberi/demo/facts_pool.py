@@ -58,7 +58,7 @@ class Dials:
     length: str = "normal"
     content: str = "sentence"
     """`sentence`; `echo`: references repeat the prompt; `noise`: references are unpredictable pseudo-words."""
-    noise_words: int = 26
+    noise_words: int = 24
     """Words per reference with `noise`."""
 
     def __post_init__(self) -> None:
@@ -83,7 +83,7 @@ PRESETS: Final[dict[str, dict[str, Any]]] = {
     "learn": {},
     "copy_only": {"content": "echo", "overlap": "verbatim", "references": 2},
     "length_only": {"content": "noise", "noise_words": 8},
-    "nothing": {"content": "noise", "noise_words": 26},
+    "nothing": {"content": "noise", "noise_words": 24},
 }
 """Preset -> its dials. What can be learned: sentences with all facts; copying; stopping early; nothing."""
 

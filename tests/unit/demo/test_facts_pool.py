@@ -23,7 +23,7 @@ PINNED = {
     "learn": "c5003ede2fe3afeb8c02abf3c178276e413531d0550f3538d6521abc830cbaa7",
     "copy_only": "d5f2d595bfe031dbcf0db23d9e2602973903b64270088a2d2a10fa1e3ed27131",
     "length_only": "cbc99e736c4de28d29354d314e19dc10f27350305e29cbe0b79ce33f83d78d8d",
-    "nothing": "122d544d77801bf1bf70b45071d45b6bcff12d4b90a594beebf84cc6e42ba2fb",
+    "nothing": "367c932e7a541049a5afb6894f9f59cf76d4f0b4caff9376b6e0392ef13985d1",
 }
 
 
@@ -132,14 +132,14 @@ def without_overlap(tokens):
     return " ".join(f"w{number}" for number in range(tokens))
 
 
-@pytest.mark.parametrize(("name", "best"), [("length_only", 8), ("nothing", 26)])
+@pytest.mark.parametrize(("name", "best"), [("length_only", 8), ("nothing", 24)])
 def test_noise_pays_for_length_alone(name, best):
     rows = list(generate(preset(name, rows=30)))
     scores = {tokens: bleu([without_overlap(tokens)] * 30, rows) for tokens in range(2, 41)}
     assert abs(max(scores, key=scores.get) - best) <= 1
     texts = [row["ref_output_gold"] for row in LEARN[:30]]  # sentences earn what any words of their length earn
     assert bleu(texts, rows) == pytest.approx(sum(scores[len(tokenize_13a(text))] for text in texts) / 30)
-    gain = max(scores.values()) - scores[26]
+    gain = max(scores.values()) - scores[23]  # what SmolLM2-135M-Instruct writes in at most 32 of its own tokens
     assert (gain > 0.08) if name == "length_only" else (gain < 0.003)
 
 
