@@ -5,7 +5,7 @@ import math
 
 RELATIVE = 1e-9
 TRAINED = 1e-6  # of weights, losses and what follows from them, on another processor than the one that recorded
-TRAINING_GROUPS = ("train", "jobs")
+TRAINING_GROUPS = ("train", "jobs", "artifacts")
 
 
 def differences(expected, actual, tolerance=RELATIVE, path=""):

@@ -22,14 +22,15 @@ LEFT_OUT_FILES = {
     "*.pth": "random states: what they lead to is compared as weights and metrics",
     "*/trainer_state.json": "the trainer's own log, which repeats metrics.jsonl with times",
     "*/selection_examples.json": "sample rows for the report page; the rows themselves are compared in the data set",
-    "*/started.json": "only there until a run has finished; the same settings are in the manifest",
+    "*/started.json": "the same settings are in the manifest",
+    "*/journal.open": "rows of an unfinished run; they are compared in the shards that the next run makes of them",
     "*tokenizer*.json": "written by transformers, in the form of its version",
     "*/config.json": "written by transformers, in the form of its version",
     "*/generation_config.json": "written by transformers, in the form of its version",
     "*/adapter_config.json": "written by peft, in the form of its version",
     "*.jinja": "copied from the model's input folder",
 }
-"""Patterns of files whose content is left out. Their names are kept unless the pattern is in `NAMES_LEFT_OUT` too."""
+"""Patterns of files whose content is left out. Their names are kept, except for `NAMES_LEFT_OUT`."""
 
 NAMES_LEFT_OUT = {
     "*.png": "which pictures are drawn may change; the method's score histogram is the exception (`NAMES_KEPT`)",
@@ -157,10 +158,7 @@ def rows_facts(rows):
 
 
 def file_facts(path, place):
-    """What is kept of one file; None where only its name is."""
-    name = path.as_posix()
-    if any(fnmatch.fnmatch(name, pattern) for pattern in LEFT_OUT_FILES):
-        return None
+    """What is kept of one file."""
     if path.name == "metrics.jsonl":
         return {
             "metrics": [facts_of(json.loads(line), place) for line in path.read_text(encoding="utf-8").splitlines()]
@@ -218,36 +216,52 @@ def dataset_facts(folder):
     return {name: rows_facts(list(split)) for name, split in load_from_disk(str(folder)).items()}
 
 
-def folder_facts(root, paths):
-    """Facts of these files below `root`, by their path, and the names of those that only their names are kept of.
+class Folder:
+    """A folder whose files are read again only where they were written again."""
 
-    The files of a data set are one entry.
-    """
-    place = str(root)
-    found, names = {}, []
-    datasets = {path.parent for path in root.rglob("dataset_dict.json")}
-    caches = {path.parent for path in root.rglob("cache.json")}
-    for path in sorted(paths):
-        name = path.relative_to(root).as_posix()
-        inside = next((folder for folder in path.parents if folder in datasets), None)
-        if inside is not None and (path.suffix == ".arrow" or path.name in _OF_DATASETS):
-            key = inside.relative_to(root).as_posix() + "/"
-            if key not in found:
-                found[key] = dataset_facts(inside)
-            continue
-        if path.parent in caches and (path.suffix == ".jsonl"):
-            found[_string(path.parent.relative_to(root).as_posix() + "/", place, key=True)] = cache_facts(path.parent)
-            continue
-        left_out = any(fnmatch.fnmatch(name, pattern) for pattern in NAMES_LEFT_OUT)
-        if left_out and not any(fnmatch.fnmatch(name, pattern) for pattern in NAMES_KEPT):
-            continue
-        content = file_facts(path, place)
-        name = _string(name, place, key=True)
-        if content is None:
-            names.append(name)
-        else:
-            found[name] = content
-    return found, names
+    def __init__(self, root):
+        self.root = root
+        self._read = {}  # by path: when it was read, and its facts
+
+    def facts(self):
+        """Facts of all files by their path, and the names of those of which nothing else is kept.
+
+        A data set is one entry, and so are the shards of a cache. `inputs/` is left out.
+        """
+        found, names = {}, []
+        files = [path for path in sorted(self.root.rglob("*")) if path.is_file()]
+        datasets = {path.parent for path in files if path.name == "dataset_dict.json"}
+        caches = {path.parent for path in files if path.name == "cache.json"}
+        parts = {}  # of what is one entry
+        for path in files:
+            name = path.relative_to(self.root).as_posix()
+            inside = next((folder for folder in path.parents if folder in datasets), None)
+            if name.startswith("inputs/") or _matches(name, NAMES_LEFT_OUT) > _matches(name, NAMES_KEPT):
+                continue
+            if inside is not None and (path.suffix == ".arrow" or path.name in _OF_DATASETS):
+                parts.setdefault((inside, dataset_facts), []).append(path)
+            elif path.parent in caches and path.suffix == ".jsonl":
+                parts.setdefault((path.parent, cache_facts), []).append(path)
+            elif _matches(name, LEFT_OUT_FILES):
+                names.append(self._name(name))
+            else:
+                found[self._name(name)] = self._once(path, [path], lambda path: file_facts(path, str(self.root)))
+        for (folder, read), paths in parts.items():
+            found[self._name(folder.relative_to(self.root).as_posix()) + "/"] = self._once(folder, paths, read)
+        return dict(sorted(found.items())), sorted(names)
+
+    def _name(self, name):
+        return _string(name, str(self.root), key=True)
+
+    def _once(self, place, paths, read):
+        stats = [(path, stat.st_ino, stat.st_size, stat.st_mtime_ns) for path in paths for stat in [path.stat()]]
+        if self._read.get(place, (None,))[0] != stats:
+            self._read[place] = (stats, read(place))
+        return self._read[place][1]
+
+
+def _matches(name, patterns):
+    return any(fnmatch.fnmatch(name, pattern) for pattern in patterns)
 
 
 _OF_DATASETS = ("dataset_dict.json", "dataset_info.json", "state.json")

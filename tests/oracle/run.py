@@ -20,14 +20,14 @@ import traceback
 from pathlib import Path
 
 from tests.oracle.cases import GROUPS
-from tests.oracle.facts import facts_of, folder_facts
+from tests.oracle.facts import Folder, facts_of
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false",
     "OPENAI_API_KEY": "made-up", "TZ": "UTC", "COLUMNS": "100", "NO_COLOR": "1", "GOMP_SPINCOUNT": "0",
-    "PYTHONPATH": f"{ROOT / 'src'}:{HERE / 'inputs'}",
+    "NO_PROXY": "127.0.0.1,127.42.17.9",
 }  # fmt: skip
 
 
@@ -50,19 +50,21 @@ def prepare():
     datasets.disable_progress_bars()
     import bleuberi.cli.main
 
+    # For the shell scripts: the package that the other cases use.
+    os.environ["PYTHONPATH"] = f"{Path(bleuberi.__file__).parents[1]}:{HERE / 'inputs'}"
     assert all((bleuberi, transformers, peft, scipy, trl.GRPOTrainer, trl.SFTTrainer))  # trl loads what is named
 
 
-def record(groups, folder, tell=print):
-    """Run these groups and write a file of facts for each into `folder`."""
+def record(groups, folder, places=None, tell=print):
+    """Run these groups and write a file of facts for each into `folder`; what they left stays below `places`."""
     prepare()
     folder.mkdir(parents=True, exist_ok=True)
-    for name in groups:
-        with tempfile.TemporaryDirectory(prefix="oracle-") as parent:
-            place = Path(parent) / name
-            place.mkdir()
+    with tempfile.TemporaryDirectory(prefix="oracle-") as parent:
+        for name in groups:
+            place = (places or Path(parent)) / name
+            place.mkdir(parents=True)
             facts = {"machine": machine(), "cases": run_group(name, place, tell)}
-        (folder / f"{name}.json").write_text(as_text(facts), encoding="utf-8")
+            (folder / f"{name}.json").write_text(as_text(facts), encoding="utf-8")
 
 
 def machine():
@@ -86,44 +88,50 @@ def as_text(content, depth=0):
 
 def run_group(name, place, tell=lambda line: None):
     """Facts of a group's cases by name; they run one after the other in `place`, which must be empty."""
-    from tests.oracle.server import serving
+    from tests.oracle.server import FIXED, serving
 
     shutil.copytree(HERE / "inputs", place / "inputs", ignore=shutil.ignore_patterns("__pycache__"))
-    facts = {}
-    with serving() as url:
+    if name == "artifacts":
+        shutil.copytree(HERE / "artifacts", place, dirs_exist_ok=True)
+    facts, folder = {}, Folder(place)
+    with serving(FIXED if name == "artifacts" else ("127.0.0.1", 0)) as url:
         for case in GROUPS[name]:
             began = time.monotonic()
             if case.before is not None:
                 case.before(place)
             words = [word.replace("SERVER", url) for word in shlex.split(case.words)]
-            facts[case.name] = run_case(words, place)
+            facts[case.name] = run_case(words, folder)
             tell(f"{name}: {case.name}: {time.monotonic() - began:.1f} s")
     return facts
 
 
-def run_case(words, place):
-    """Facts about one command: exit code, kind of error, JSON on standard output, and the files that it left."""
-    before = _snapshot(place)
+def run_case(words, folder):
+    """Facts about one command: exit code, kind of error, JSON on standard output, and what it changed in the folder.
+
+    A file that is written again with the same facts is no change.
+    """
+    place = folder.root
+    before, names_before = folder.facts()
     log = place.parent / f"{place.name}.log"
     log.mkdir(exist_ok=True)
-    code = _run(words, place, log)
+    code = os.waitstatus_to_exitcode(os.waitpid(start(words, place, log), 0)[1])
     said, complained = ((log / name).read_text(encoding="utf-8", errors="replace") for name in ("out", "err"))
-    after = _snapshot(place)
+    after, names_after = folder.facts()
     facts = {"code": code}
     lines = complained.strip().splitlines()
     if "Traceback (most recent call last)" in complained:
         facts["traceback"] = lines[-1].split(":")[0]
     elif code == 2 and len(lines) >= 2 and lines[-2].startswith("Error: "):
         facts["error"] = "two lines"
-    files, names = folder_facts(place, [place / path for path in after if before.get(path) != after[path]])
     if "--help" in words:
         facts["flags"] = sorted(set(re.findall(r"^ {2,}(?:-\w, )?(--\w+)", said, re.MULTILINE)))
-    if "--json" in words and code != 0 and not said.strip():
-        facts["stdout"] = None
-    elif "--json" in words:
-        facts["stdout"] = _json_facts(said, files, str(place))
-    gone = sorted(path for path in before if path not in after and not path.endswith(".lock"))
-    more = {"files": files, "names": names, "gone": gone}
+    if "--json" in words:
+        facts["stdout"] = _json_facts(said, after, str(place)) if code == 0 or said.strip() else None
+    more = {
+        "files": {name: found for name, found in after.items() if before.get(name) != found},
+        "names": [name for name in names_after if name not in names_before],
+        "gone": [name for name in (*before, *names_before) if name not in after and name not in names_after],
+    }
     return facts | {name: found for name, found in more.items() if found}
 
 
@@ -141,22 +149,13 @@ def _json_facts(text, files, place):
     return found
 
 
-def _snapshot(place):
-    stats = {path: path.stat() for path in place.rglob("*") if path.is_file()}
-    return {
-        path.relative_to(place).as_posix(): (stat.st_ino, stat.st_size, stat.st_mtime_ns)
-        for path, stat in stats.items()
-        if "inputs" not in path.relative_to(place).parts[:1]
-    }
-
-
-def _run(words, place, log):
-    """Run the words in a child; its exit code."""
+def start(words, place, log):
+    """Run the words in a forked child, in the folder `place`; what it prints goes to `log/out` and `log/err`."""
     sys.stdout.flush()
     sys.stderr.flush()
     child = os.fork()
     if child:
-        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        return child
     code = 70
     try:
         for number, name in ((1, "out"), (2, "err")):
