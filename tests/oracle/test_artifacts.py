@@ -1,0 +1,125 @@
+"""Files that commit f0822dc wrote are read, reused and resumed: `artifacts/`, copied to another folder.
+
+The commands ran in a folder with relative paths, and the tests type the same words, so nothing has to be rewritten.
+"""
+
+import json
+
+import pytest
+
+from tests.oracle.facts import Folder, cache_facts
+from tests.oracle.run import HERE
+
+pytest.importorskip("trl")
+
+ARTIFACTS = HERE / "artifacts"
+CHANGES = {"files", "names", "gone"}
+
+
+@pytest.fixture
+def cases(recorded):
+    return recorded.cases["artifacts"]
+
+
+@pytest.fixture
+def place(recorded):
+    return recorded.places["artifacts"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "data set of a model's outputs",
+        "data set of given outputs",
+        "data set with a reward of one's own",
+        "data set for sft",
+    ],
+)
+def test_data_sets_are_reused(name, cases):
+    told = cases[name]["stdout"]
+    assert told["reused"]
+    assert not told.get("generated_now")
+    assert not CHANGES & cases[name].keys()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["references", "imported pool", "checked pool", "agreement on pairs", "agreement on systems", "evaluation"],
+)
+def test_a_repeated_command_changes_nothing(name, cases):
+    assert cases[name]["code"] == 0
+    assert not CHANGES & cases[name].keys()
+
+
+def test_cached_outputs_and_kept_scores_serve_another_selection(cases):
+    found = cases["other rows of cached outputs and kept scores"]
+    assert (found["stdout"]["reused"], found["stdout"]["generated_now"]) == (False, 0)
+    assert all(name.startswith("data/data_grpo/tiny_easy/") for name in found["files"])
+
+
+def test_the_journal_of_a_killed_run_is_taken_over(cases, place):
+    (before,) = (ARTIFACTS / "data/inference_outputs").glob("served_*")
+    kept = [json.loads(line[17:]) for line in (before / "journal.open").read_text().splitlines()[:-1]]
+    (shard,) = before.glob("*.jsonl")
+    kept += [json.loads(line) for line in shard.read_text().splitlines()[:-1]]
+    found = cases["the journal of a killed run"]
+    after = place / "data/inference_outputs" / before.name
+    rows = [json.loads(line) for path in after.glob("*.jsonl") for line in path.read_text().splitlines()[:-1]]
+    assert len(kept) == 12
+    assert found["stdout"]["generated_now"] == len(rows) - len(kept) == 5
+    assert all(row in rows for row in kept)
+    assert not (after / "journal.open").exists()
+
+
+def test_a_finished_training_is_not_trained_again(cases):
+    assert cases["finished training"]["code"] == 0
+    assert not CHANGES & cases["finished training"].keys()
+
+
+def test_a_killed_training_ends_as_an_undisturbed_one(cases, place):
+    from safetensors.torch import load_file
+
+    assert cases["killed training"]["code"] == 0
+    for name in ("model.safetensors", "adapter/adapter_model.safetensors"):
+        whole, resumed = load_file(ARTIFACTS / "runs/finished" / name), load_file(place / "runs/half" / name)
+        assert whole.keys() == resumed.keys()
+        assert all(weight.allclose(resumed[key], rtol=1e-5, atol=1e-6) for key, weight in whole.items())
+    norms = [
+        [line["grad_norm"] for line in map(json.loads, lines) if "grad_norm" in line]
+        for lines in (_metrics(ARTIFACTS / "runs/finished"), _metrics(place / "runs/half"))
+    ]
+    assert len(norms[0]) == 4
+    assert norms[1] == pytest.approx(norms[0], abs=1e-6)
+    # From the checkpoint on, not from the start: lines of steps that are trained again have other times in them.
+    assert _metrics(place / "runs/half")[:2] == _metrics(ARTIFACTS / "runs/half")[:2]
+
+
+def _metrics(folder):
+    return (folder / "metrics.jsonl").read_text().splitlines()
+
+
+def test_an_evaluation_asks_no_model_again(place):
+    for before in (ARTIFACTS / "evaluation/inference_outputs").iterdir():
+        assert cache_facts(place / "evaluation/inference_outputs" / before.name) == cache_facts(before)
+    facts, _ = Folder(place).facts()
+    assert facts["evaluation/evaluation.json"] == Folder(ARTIFACTS).facts()[0]["evaluation/evaluation.json"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "finished training, other settings",
+        "killed training, other settings",
+        "evaluation, other settings",
+        "checked pool, other settings",
+    ],
+)
+def test_other_settings_are_refused(name, cases):
+    assert cases[name] == {"code": 2, "error": "two lines", "stdout": None}
+
+
+def test_the_report_shows_everything(cases, place):
+    assert cases["report"]["code"] == 0
+    page = (place / "page/report.html").read_text(encoding="utf-8")
+    for folder in ("hard", "vowels", "finished", "half", "evaluation", "pairs", "systems", "checked"):
+        assert folder in page
