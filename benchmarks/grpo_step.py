@@ -43,7 +43,7 @@ def write_data(folder: Path) -> Path:
 
 def settings_of(arguments: argparse.Namespace, data: Path, out: Path) -> Any:  # noqa: ANN401
     """The CPU preset, with full-length completions."""
-    from bleuberi.training.run_config import read_settings
+    from bleuberi.training.settings.read import read_settings
 
     words = ["--config", "grpo_cpu", "--model_name_or_path", str(arguments.model.expanduser())]
     words += ["--dataset_path", str(data), "--output_dir", str(out), "--max_steps", str(arguments.steps + 1)]
@@ -97,8 +97,8 @@ def run_plain(settings: Any) -> list[float]:  # noqa: ANN401
 
 def run_ours(settings: Any, reward_seconds: list[float]) -> list[float]:  # noqa: ANN401
     """What `bleuberi train grpo` runs, its reward calls timed."""
-    from bleuberi.training import reward_adapter
     from bleuberi.training.grpo import train_grpo
+    from bleuberi.training.watch import reward as reward_adapter
 
     kind = reward_adapter.TrlReward
     call, seconds = kind.__call__, []

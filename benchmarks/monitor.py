@@ -134,7 +134,7 @@ def make_model(folder: Path, steps: int) -> None:
 def train(reward: str, model: Path, data: Path, folder: Path, steps: int, *more: str) -> None:
     """One run of `bleuberi train grpo`."""
     from bleuberi.training.grpo import train_grpo
-    from bleuberi.training.run_config import read_settings
+    from bleuberi.training.settings.read import read_settings
 
     flags = {
         "dataset_path": data, "model_name_or_path": model, "output_dir": folder, "reward_funcs": reward,
@@ -165,9 +165,9 @@ def summary(folder: Path) -> str:
 
 def cost(completions: int = 64, group: int = 8, words: int = 400, references: int = 5) -> str:
     """Processor time of gate and monitor for one call, and of the reward alone."""
-    from bleuberi.training.reward_gate import RewardGate
-    from bleuberi.training.reward_handover import Handover, Scored
-    from bleuberi.training.reward_monitor import RewardMonitor
+    from bleuberi.training.watch.gate import RewardGate
+    from bleuberi.training.watch.handover import Handover, Scored
+    from bleuberi.training.watch.monitor import RewardMonitor
 
     draw = random.Random(0)
     lexicon = [f"word{number}" for number in range(3000)]

@@ -70,7 +70,7 @@ def main() -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("--only", nargs="+", choices=list(SETTINGS), default=list(SETTINGS))
     arguments = parser.parse_args()
-    from bleuberi.training.preflight import Asked, preflight
+    from bleuberi.doctor.run import Asked, preflight
 
     print("| one step of | measured peak, GB | estimate, GB | estimate / measured |\n|---|---|---|---|", flush=True)
     with tempfile.TemporaryDirectory() as place:

@@ -181,7 +181,7 @@ def test_what_needs_no_library_is_told_before_torch_is_loaded(place, tiny_model,
 
 def test_a_tilde_is_the_home_folder_everywhere(place, tiny_model, tmp_path, monkeypatch, pool_file):
     """In flags of both forms, in a config file, and behind NAME= of an evaluation."""
-    from bleuberi.training.run_config import check_places, read_settings
+    from bleuberi.training.settings.read import check_places, read_settings
 
     monkeypatch.setenv("HOME", str(place))
     home = f"{place}/"
@@ -195,9 +195,7 @@ def test_a_tilde_is_the_home_folder_everywhere(place, tiny_model, tmp_path, monk
     assert read.args.resume_from_checkpoint == home + "home"
 
     asked = []
-    monkeypatch.setattr(
-        "bleuberi.evaluation.answer_benchmark.evaluate", lambda config: asked.append(config.models) or 1 / 0
-    )
+    monkeypatch.setattr("bleuberi.evaluation.run.evaluate", lambda config: asked.append(config.models) or 1 / 0)
     with pytest.raises(ZeroDivisionError):
         evaluate.main(["--models", "base=~/home/tiny", "b=org/x", "--prompts", str(pool_file), "--output_dir", "o"])
     assert asked == [(("base", home + "home/tiny"), ("b", "org/x"))]

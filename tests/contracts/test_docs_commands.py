@@ -93,7 +93,7 @@ def test_every_command_that_is_shown_is_read_by_its_parser(page, words, capsys, 
 @functools.cache
 def trl_fields():
     trl = pytest.importorskip("trl")
-    from bleuberi.training.run_config import RunConfig
+    from bleuberi.training.settings.read import RunConfig
 
     kinds = (trl.GRPOConfig, trl.SFTConfig, trl.ModelConfig, RunConfig)
     return {field.name for kind in kinds for field in dataclasses.fields(kind)} | {"config"}

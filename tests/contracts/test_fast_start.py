@@ -79,7 +79,7 @@ def test_the_front_door_does_too(argv, slowness):
         "from bleuberi.rewards import Bleu; assert Bleu()(responses=['a b'], references=[['a b']]) == [1.0]",
         "from bleuberi.rewards import RougeL, load_reward; load_reward('bleu_rouge_f1')",
         "import bleuberi.data.pool, bleuberi.generation, bleuberi.artifacts",
-        "import bleuberi.pipelines.create_grpo_data, bleuberi.training.grpo, bleuberi.training.run_config",
+        "import bleuberi.selection.create, bleuberi.training.grpo, bleuberi.training.settings.read",
     ],
 )
 def test_imports_load_nothing_heavy(body):

@@ -31,7 +31,7 @@ def train(model_folder, loss_type, micro_batch, accumulation):
     from trl import GRPOConfig, GRPOTrainer
 
     from bleuberi.training.model_loading import load_policy_tokenizer
-    from bleuberi.training.reward_adapter import TrlReward
+    from bleuberi.training.watch.reward import TrlReward
     from tests.end_to_end.vowel_reward import Vowels
 
     logged = []

@@ -39,7 +39,7 @@ def run(model, folder, *, active=True, rewards=1, per_device=16, **settings):
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from trl import GRPOConfig, GRPOTrainer
 
-    from bleuberi.training.run_config import RunConfig
+    from bleuberi.training.settings.read import RunConfig
     from bleuberi.training.watched_run import watched_rewards
 
     args = GRPOConfig(

@@ -54,7 +54,7 @@ def forks():
     """A server that has loaded torch already: a process forked from it starts at once, and can be killed."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(
-        ["torch", "datasets", "transformers.models.llama.modeling_llama", "bleuberi.pipelines.create_grpo_data"]
+        ["torch", "datasets", "transformers.models.llama.modeling_llama", "bleuberi.selection.create"]
     )
     return context
 

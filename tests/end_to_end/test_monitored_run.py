@@ -6,7 +6,7 @@ import pytest
 
 from bleuberi.errors import UserError
 from bleuberi.training.grpo import train_grpo
-from bleuberi.training.run_config import read_settings
+from bleuberi.training.settings.read import read_settings
 
 datasets = pytest.importorskip("datasets")
 pytest.importorskip("trl")
@@ -98,7 +98,7 @@ def test_samples_are_drawn_as_the_training_draws(tiny_model):
     from transformers import AutoTokenizer, GenerationConfig
     from trl import GRPOConfig, GRPOTrainer
 
-    from bleuberi.training.completion_samples import sampling_settings
+    from bleuberi.training.watch.samples import sampling_settings
 
     args = GRPOConfig(output_dir="unused", use_cpu=True, bf16=False, temperature=0.7, top_k=5, report_to="none")
     rows = datasets.Dataset.from_list([{"prompt": "Say 1."}] * 8)

@@ -129,7 +129,7 @@ def test_a_callback_that_stops_the_run_leaves_it_unfinished(data, tiny_model, ho
     from transformers import TrainerCallback
 
     from bleuberi.training.grpo import train_grpo
-    from bleuberi.training.run_config import read_settings
+    from bleuberi.training.settings.read import read_settings
 
     def stop(self, args, state, control, **_):
         control.should_training_stop |= state.global_step == 3

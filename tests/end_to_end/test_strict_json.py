@@ -18,8 +18,8 @@ from bleuberi.rewards.base import TextReward
 from bleuberi.rewards.bleu_rm import BleuRm
 from bleuberi.rewards.cached import CachedReward
 from bleuberi.rewards.pairwise_best import BestReference
-from bleuberi.training.reward_adapter import TrlReward
-from bleuberi.training.step_log import append_entries, read_entries
+from bleuberi.training.folder.log import append_entries, read_entries
+from bleuberi.training.watch.reward import TrlReward
 from tests.conftest import pool_rows
 
 datasets = pytest.importorskip("datasets")
@@ -306,7 +306,7 @@ def test_logs_and_manifests_are_strict(tmp_path):
 def test_a_training_run_with_odd_rewards_writes_strict_logs(tiny_model, tmp_path):
     pytest.importorskip("trl")
     from bleuberi.training.grpo import train_grpo
-    from bleuberi.training.run_config import read_settings
+    from bleuberi.training.settings.read import read_settings
 
     talks = [[{"role": "user", "content": f"Say {n}."}, {"role": "assistant", "content": "1"}] for n in range(8)]
     rows = [

@@ -100,7 +100,7 @@ def test_a_run_resumes_behind_a_step_without_a_score(data, tiny_model):
 
 
 def test_the_curves_of_a_run_leave_out_what_was_not_scored(tmp_path):
-    from bleuberi.report.training_curves import draw_grpo_curves, read_metrics
+    from bleuberi.training.figure import draw_grpo_curves, read_metrics
 
     lines = [{"step": 1, "reward": None, "reward_std": None}, {"step": 2, "reward": 0.5, "reward_std": None}]
     lines.append({"step": 3, "reward": 0.25, "reward_std": 0.125})

@@ -47,8 +47,8 @@ def preload(training):
     import bleuberi.cli.create_training_data
     import bleuberi.cli.data_check
     import bleuberi.cli.references
-    import bleuberi.pipelines.create_grpo_data
-    import bleuberi.pipelines.create_sft_data
+    import bleuberi.selection.create
+    import bleuberi.selection.sft_pairs
 
     matplotlib.use("Agg")
     torch.set_num_threads(1)

@@ -10,12 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from hypothesis import strategies as st
 
-from bleuberi.data.outputs import read_outputs, read_samples
+from bleuberi.agreement.pairs import read_preferences
 from bleuberi.data.pool import read_pool, read_questions
 from bleuberi.data.references import join_references
 from bleuberi.data.tables import read_rows
 from bleuberi.errors import UserError
-from bleuberi.evaluation.preferences import read_preferences
+from bleuberi.selection.outputs import read_outputs, read_samples
 
 SHARED_MEMORY = Path("/dev/shm")
 FOLDER = Path(tempfile.mkdtemp(dir=SHARED_MEMORY if SHARED_MEMORY.is_dir() else None, prefix="bleuberi-fuzz-"))

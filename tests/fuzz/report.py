@@ -13,9 +13,9 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
-from bleuberi.report.page import render as rendering
-from bleuberi.report.page.build import build
-from bleuberi.report.page.find import MARKS
+from bleuberi.report.build import build
+from bleuberi.report.find import MARKS
+from bleuberi.view import html as rendering
 from tests.fuzz.pool import SHARED_MEMORY
 from tests.fuzz.report_page import check_page
 from tests.unit.report.report_folders import BLEU, write_evaluation, write_json, write_run, write_selection

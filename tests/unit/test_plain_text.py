@@ -10,8 +10,8 @@ import pytest
 from bleuberi.cli import agreement, data_check, explain
 from bleuberi.cli.parser import run, talk_on_stderr
 from bleuberi.errors import UserError
+from bleuberi.evaluation.table import markdown_table, print_table
 from bleuberi.plain_text import one_line, plain, say
-from bleuberi.report.evaluation_table import markdown_table, print_table
 from tests.conftest import ROOT
 
 ANSI = "\x1b[31mred\x1b[0m \x1b]0;title\x07"

@@ -13,7 +13,7 @@ from bleuberi.errors import MissingExtraError, UserError
 from bleuberi.plain_text import plain
 
 if TYPE_CHECKING:
-    from bleuberi.evaluation.agreement import Sureness
+    from bleuberi.agreement.analysis import Sureness
 
 LOG_WIDTH = 160
 
@@ -114,8 +114,8 @@ def main(argv: Sequence[str]) -> int:
     if not console.is_terminal:
         console = Console(width=LOG_WIDTH)  # a log has no width of its own
     progress = Console(stderr=True, style="dim", soft_wrap=True)
-    from bleuberi.evaluation.agreement import Sureness
-    from bleuberi.report.agreement_table import print_agreement
+    from bleuberi.agreement.analysis import Sureness
+    from bleuberi.agreement.table import print_agreement
 
     sureness = Sureness(given.resamples, given.seed, given.confidence)
     run = _run_pairs if given.preferences else _run_systems
@@ -124,7 +124,7 @@ def main(argv: Sequence[str]) -> int:
         print_agreement(result, console)
     written = ["agreement.json"]
     if not given.no_figures:
-        from bleuberi.report.agreement_figures import draw_agreement
+        from bleuberi.agreement.figures import draw_agreement
 
         written += [path.name for path in draw_agreement(given.output_dir / "agreement.json")]
     if given.json:
@@ -137,7 +137,7 @@ def main(argv: Sequence[str]) -> int:
 def _run_pairs(
     given: argparse.Namespace, command: list[str], sureness: Sureness, log: Callable[[str], None]
 ) -> dict[str, Any]:
-    from bleuberi.evaluation.agreement_run import PairsConfig, run_pairs
+    from bleuberi.agreement.run_pairs import PairsConfig, run_pairs
 
     if not given.rewards and not given.score_columns:
         raise UserError("There is nothing to compare.", "Give --rewards, --score_columns, or both.")
@@ -153,7 +153,7 @@ def _run_pairs(
 def _run_systems(
     given: argparse.Namespace, command: list[str], sureness: Sureness, log: Callable[[str], None]
 ) -> dict[str, Any]:
-    from bleuberi.evaluation.agreement_systems_run import SystemsConfig, run_systems
+    from bleuberi.agreement.run_systems import SystemsConfig, run_systems
 
     if not given.label_column:
         raise UserError("--outputs needs --label_column.", "Name the column of --labels to compare the models by.")

@@ -28,9 +28,9 @@ def answers(argv: Sequence[str]) -> int:
     add_engine_flags(parser)
     arguments = vars(parser.parse_args(argv))
     take_engine_options(arguments)
-    from bleuberi.evaluation.evaluated_models import read_models
-    from bleuberi.evaluation.harness_answers import HarnessConfig, write_harness_answers
-    from bleuberi.evaluation.harnesses import find_harness
+    from bleuberi.evaluation.models import read_models
+    from bleuberi.harnesses.answers import HarnessConfig, write_harness_answers
+    from bleuberi.harnesses.formats import find_harness
 
     harness = find_harness(arguments["harness"])
     arguments["models"] = read_models(arguments["models"])
@@ -48,9 +48,9 @@ def scores(argv: Sequence[str]) -> int:
     parser.add_argument("--output_dir", type=Path, help="gets benchmark.json")
     arguments = parser.parse_args(argv)
     from bleuberi.artifacts import write_json
-    from bleuberi.evaluation.harness_results import read_harness_results
-    from bleuberi.report.benchmark_table import benchmark_rows
-    from bleuberi.report.evaluation_table import print_table
+    from bleuberi.evaluation.table import print_table
+    from bleuberi.harnesses.results import read_harness_results
+    from bleuberi.harnesses.table import benchmark_rows
 
     content = read_harness_results(arguments.harness, arguments.files)
     print_table(*benchmark_rows(content))

@@ -99,11 +99,11 @@ def sft_parser(prog: str) -> Parser:
 def grpo(argv: Sequence[str], prog: str = "bleuberi data grpo") -> int:
     """Make a GRPO data set."""
     arguments = vars(grpo_parser(prog).parse_args(argv))
-    from bleuberi.pipelines.create_grpo_data import GrpoData, create_grpo_data
-    from bleuberi.pipelines.grpo_data_config import GrpoDataConfig
-    from bleuberi.pipelines.signal_data import SignalSettings
-    from bleuberi.report.score_histogram import draw_score_histogram
-    from bleuberi.report.selection_figure import draw_selection
+    from bleuberi.selection.config import GrpoDataConfig
+    from bleuberi.selection.create import GrpoData, create_grpo_data
+    from bleuberi.selection.figure import draw_selection
+    from bleuberi.selection.histogram import draw_score_histogram
+    from bleuberi.selection.signal import SignalSettings
 
     arguments["ref_models"] = tuple(arguments["ref_models"])
     take_engine_options(arguments)
@@ -132,7 +132,7 @@ def grpo(argv: Sequence[str], prog: str = "bleuberi data grpo") -> int:
 def sft(argv: Sequence[str], prog: str = "bleuberi data sft") -> int:
     """Make an SFT data set."""
     arguments = vars(sft_parser(prog).parse_args(argv))
-    from bleuberi.pipelines.create_sft_data import SftDataConfig, create_sft_data
+    from bleuberi.selection.sft_pairs import SftDataConfig, create_sft_data
 
     as_json = arguments.pop("json")
     made = create_sft_data(SftDataConfig(**arguments))

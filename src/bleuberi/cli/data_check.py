@@ -33,8 +33,8 @@ def make_parser() -> Parser:
 def main(argv: Sequence[str]) -> int:
     """Check a pool."""
     arguments = vars(make_parser().parse_args(argv))
-    from bleuberi.pipelines.check_pool import CheckConfig, check_pool
-    from bleuberi.report.evaluation_table import print_table
+    from bleuberi.check.run import CheckConfig, check_pool
+    from bleuberi.evaluation.table import print_table
 
     as_json = arguments.pop("json")
     for name in ("ref_models", "against", "drop"):

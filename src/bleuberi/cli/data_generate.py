@@ -48,8 +48,8 @@ def make_parser() -> Parser:
 def main(argv: Sequence[str]) -> int:
     """Generate a pool."""
     flags = make_parser().parse_args(argv)
+    from bleuberi.data.pool_file import check_pool_path, made_before, write_pool
     from bleuberi.demo.facts_pool import Dials, generate, preset
-    from bleuberi.pipelines.pool_file import check_pool_path, made_before, write_pool
 
     check_pool_path(flags.output)
     names = [field.name for field in dataclasses.fields(Dials)]

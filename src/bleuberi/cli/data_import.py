@@ -45,9 +45,9 @@ def make_parser() -> Parser:
 def main(argv: Sequence[str]) -> int:
     """Make a pool."""
     arguments = vars(make_parser().parse_args(argv))
+    from bleuberi.data.import_pool import ImportConfig, import_pool
     from bleuberi.data.layouts import Layout, named_columns
-    from bleuberi.pipelines.import_pool import ImportConfig, import_pool
-    from bleuberi.report.evaluation_table import print_table
+    from bleuberi.evaluation.table import print_table
 
     as_json = arguments.pop("json")
     layout = Layout(

@@ -135,8 +135,8 @@ def _evaluate(places: Places, model: str) -> None:
 
 
 def _finish(places: Places, seconds: float) -> None:
-    from bleuberi.report.page.save import write_report
-    from bleuberi.report.run_summary import write_run_summary
+    from bleuberi.demo.summary import write_run_summary
+    from bleuberi.report.save import write_report
 
     summary = write_run_summary(
         places.run / "summary.md",

@@ -47,8 +47,8 @@ def main(argv: Sequence[str]) -> int:
     words = [*(["--config", arguments.config] if arguments.config else []), *rest]
     from rich.console import Console
 
-    from bleuberi.training.config_words import located
-    from bleuberi.training.preflight import Asked, preflight
+    from bleuberi.doctor.run import Asked, preflight
+    from bleuberi.training.settings.words import located
 
     report, mask = preflight(
         words,

@@ -65,10 +65,10 @@ def main(argv: Sequence[str]) -> int:
     arguments = vars(make_parser().parse_args(argv))
     take_engine_options(arguments)
     as_json = arguments.pop("json")
-    from bleuberi.evaluation.answer_benchmark import evaluate
-    from bleuberi.evaluation.evaluated_models import read_models
-    from bleuberi.evaluation.evaluation_config import EvaluationConfig
-    from bleuberi.report import evaluation_table as report
+    from bleuberi.evaluation import table as report
+    from bleuberi.evaluation.config import EvaluationConfig
+    from bleuberi.evaluation.models import read_models
+    from bleuberi.evaluation.run import evaluate
 
     arguments["models"] = read_models(arguments["models"])
     arguments["judge"] = _take_judge(arguments)

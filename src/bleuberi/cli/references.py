@@ -35,8 +35,8 @@ def make_parser() -> Parser:
 def main(argv: Sequence[str]) -> int:
     """Add references to a pool."""
     arguments = vars(make_parser().parse_args(argv))
+    from bleuberi.data.add_references import ReferencesConfig, add_references
     from bleuberi.generation.base import Sampling
-    from bleuberi.pipelines.add_references import ReferencesConfig, add_references
 
     take_engine_options(arguments)
     as_json = arguments.pop("json")

@@ -37,7 +37,7 @@ def make_parser() -> Parser:
 def main(argv: Sequence[str]) -> int:
     """Write a report."""
     given = make_parser().parse_args(list(argv))
-    from bleuberi.report.page.save import write_report
+    from bleuberi.report.save import write_report
 
     first: Path = given.paths[0]
     folder = (first if first.is_dir() else first.parent) / ("report_without_texts" if given.no_texts else "report")

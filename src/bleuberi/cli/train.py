@@ -11,7 +11,7 @@ from bleuberi.errors import UserError
 from bleuberi.plain_text import say
 
 if TYPE_CHECKING:
-    from bleuberi.training.run_config import Method, RunSettings
+    from bleuberi.training.settings.read import Method, RunSettings
 
 _HELP = """usage: bleuberi train {method} --config FILE.yaml [--field value ...]
 
@@ -47,9 +47,9 @@ def sft(argv: Sequence[str]) -> int:
 
 
 def _train(method: Method, argv: Sequence[str], train: Callable[[RunSettings], Path]) -> int:
+    from bleuberi.training.folder.run_folder import read_metrics
     from bleuberi.training.processes import part_processes
-    from bleuberi.training.run_config import check_places, read_settings
-    from bleuberi.training.run_folder import read_metrics
+    from bleuberi.training.settings.read import check_places, read_settings
 
     as_json = "--json" in argv  # TRL's parser reads the other flags
     words = [word for word in argv if word != "--json"]

@@ -1,0 +1,7 @@
+"""Pools and the rows of data sets.
+
+`tables` and `bounds` read files; `layouts`, `known_columns` and `import_pool` turn other layouts into pools; `pool`,
+`pool_file` and `references` are pools and their reference columns; `add_references` asks a strong model; `grpo_rows`
+and `sft_rows` are the rows of data sets; `text_checks`, `near_duplicates`, `shingles` and `token_lengths` look at
+texts. To read another layout, add its columns to `layouts`.
+"""

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from bleuberi.errors import UserError
-from bleuberi.evaluation.evaluated_models import Group
+from bleuberi.evaluation.comparison import estimate_json
 from bleuberi.evaluation.judge import CONSISTENT, TROUBLES, VERDICTS, Judgment
 from bleuberi.evaluation.model_facts import TrainingFacts
-from bleuberi.evaluation.score_comparison import estimate_json
+from bleuberi.evaluation.models import Group
 from bleuberi.statistics import Estimate, group_mean, resampled_means
 
 _WINS: Mapping[str, float] = {"other": 1.0, "tie": 0.5, "base": 0.0}

@@ -14,18 +14,18 @@ from bleuberi.errors import UserError
 from bleuberi.generation.chat_format import prompt_ids
 from bleuberi.records import Tally
 from bleuberi.rewards import load_reward
-from bleuberi.training.checkpoints import checkpoint_callback
 from bleuberi.training.early_stop import early_stop_callback
-from bleuberi.training.export import save_finished
-from bleuberi.training.hub import open_repository, publish
+from bleuberi.training.folder.checkpoints import checkpoint_callback
+from bleuberi.training.folder.export import save_finished
+from bleuberi.training.folder.hub import open_repository, publish
+from bleuberi.training.folder.progress import show_step_lines
+from bleuberi.training.folder.resume import check_save_steps, run_training
+from bleuberi.training.folder.run_folder import checkpoint_settings, finished_run, metrics_callback, start_run
 from bleuberi.training.model_loading import base_commit, load_policy, load_policy_tokenizer
-from bleuberi.training.monitor_callback import monitor_callback, refuse_stopped
 from bleuberi.training.processes import join_processes
-from bleuberi.training.progress import show_step_lines
-from bleuberi.training.resume import check_save_steps, run_training
-from bleuberi.training.reward_adapter import trainable_rewards
-from bleuberi.training.run_config import RunSettings
-from bleuberi.training.run_folder import checkpoint_settings, finished_run, metrics_callback, start_run
+from bleuberi.training.settings.read import RunSettings
+from bleuberi.training.watch.callback import monitor_callback, refuse_stopped
+from bleuberi.training.watch.reward import trainable_rewards
 from bleuberi.training.watched_run import add_samples, watched_rewards
 
 if TYPE_CHECKING:

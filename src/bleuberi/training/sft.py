@@ -11,16 +11,16 @@ from bleuberi.columns import MESSAGES
 from bleuberi.data.sft_rows import read_sft_rows, to_prompt_and_completion
 from bleuberi.errors import UserError
 from bleuberi.records import Tally
-from bleuberi.training.checkpoints import checkpoint_callback
 from bleuberi.training.early_stop import early_stop_callback
-from bleuberi.training.export import save_finished
-from bleuberi.training.hub import open_repository, publish
+from bleuberi.training.folder.checkpoints import checkpoint_callback
+from bleuberi.training.folder.export import save_finished
+from bleuberi.training.folder.hub import open_repository, publish
+from bleuberi.training.folder.progress import show_step_lines
+from bleuberi.training.folder.resume import run_training
+from bleuberi.training.folder.run_folder import checkpoint_settings, finished_run, metrics_callback, start_run
 from bleuberi.training.model_loading import base_commit, load_policy, load_policy_tokenizer
 from bleuberi.training.processes import join_processes
-from bleuberi.training.progress import show_step_lines
-from bleuberi.training.resume import run_training
-from bleuberi.training.run_config import RunSettings
-from bleuberi.training.run_folder import checkpoint_settings, finished_run, metrics_callback, start_run
+from bleuberi.training.settings.read import RunSettings
 from bleuberi.training.sft_tokens import SftTokens, to_sft_tokens
 
 log = logging.getLogger(__name__)

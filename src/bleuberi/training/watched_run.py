@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from bleuberi.rewards import Reward
-from bleuberi.training.completion_samples import evenly_spaced, samples_callback
-from bleuberi.training.reward_adapter import TrlReward
-from bleuberi.training.reward_gate import RewardGate
-from bleuberi.training.reward_handover import Handover
-from bleuberi.training.reward_monitor import RewardMonitor
-from bleuberi.training.run_config import RunConfig
+from bleuberi.training.settings.read import RunConfig
+from bleuberi.training.watch.gate import RewardGate
+from bleuberi.training.watch.handover import Handover
+from bleuberi.training.watch.monitor import RewardMonitor
+from bleuberi.training.watch.reward import TrlReward
+from bleuberi.training.watch.samples import evenly_spaced, samples_callback
 
 
 def watched_rewards(

@@ -8,8 +8,8 @@ from random import Random
 
 import pytest
 
+from bleuberi.check.prompt_overlap import TestPrompts
 from bleuberi.data.pool import read_pool
-from bleuberi.data.prompt_overlap import TestPrompts
 from bleuberi.demo import facts_pool
 from bleuberi.demo.facts_domains import DOMAINS
 from bleuberi.demo.facts_pool import CHOICES, PRESETS, SPLITS, Dials, generate, preset

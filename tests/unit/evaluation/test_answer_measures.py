@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bleuberi.errors import UserError
-from bleuberi.evaluation.answer_measures import measures, score_answers
-from bleuberi.evaluation.evaluated_models import EvaluatedModel, Group, groups_of, read_models
 from bleuberi.evaluation.length_control import cut_like, cut_to_words, shortened_share
+from bleuberi.evaluation.measures import measures, score_answers
+from bleuberi.evaluation.models import EvaluatedModel, Group, groups_of, read_models
 from bleuberi.records import Example
 
 WORD = st.sampled_from(["the", "cat", "sat", "on", "a", "mat", ".", "It's", "3.5"])

@@ -6,11 +6,11 @@ import re
 import pytest
 
 from bleuberi.errors import UserError
-from bleuberi.evaluation.evaluated_models import Group
 from bleuberi.evaluation.judge import Judge, JudgeConfig, joint_verdict
 from bleuberi.evaluation.judge_prompt import judge_messages, read_verdict
 from bleuberi.evaluation.judge_results import judge_warnings, member_pairs, pairs_to_judge, summarise
 from bleuberi.evaluation.model_facts import TrainingFacts
+from bleuberi.evaluation.models import Group
 from bleuberi.generation import EngineOptions
 from bleuberi.records import Example, Message
 from tests.unit.generation.chat_server import ChatServer

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from bleuberi.evaluation.evaluated_models import Group
-from bleuberi.evaluation.evaluation_warnings import answer_warnings, prompts_in, training_data, training_warnings
-from bleuberi.evaluation.model_answers import ModelAnswers
 from bleuberi.evaluation.model_facts import training_facts
+from bleuberi.evaluation.models import Group
+from bleuberi.evaluation.responses import ModelAnswers
 from bleuberi.evaluation.verdict import TrainedGroup, answer_to, verdict
+from bleuberi.evaluation.warnings import answer_warnings, prompts_in, training_data, training_warnings
 from bleuberi.generation.model_identity import ModelIdentity
 from bleuberi.records import Example, Tally
 

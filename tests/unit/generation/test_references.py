@@ -5,11 +5,11 @@ import json
 import pytest
 
 from bleuberi.cli import references
+from bleuberi.data.add_references import flag_of
 from bleuberi.data.pool import read_pool
 from bleuberi.errors import UserError
 from bleuberi.generation.answer_store import JOURNAL, journal_line
 from bleuberi.generation.base import Output
-from bleuberi.pipelines.add_references import flag_of
 from tests.unit.generation.chat_server import ChatServer
 
 

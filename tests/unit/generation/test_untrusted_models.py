@@ -85,7 +85,7 @@ def test_a_key_in_an_address_is_refused_and_not_repeated(url):
 
 
 def test_the_hubs_token_goes_to_the_environment_alone(tiny_model, tmp_path, monkeypatch):
-    from bleuberi.training.run_config import read_settings
+    from bleuberi.training.settings.read import read_settings
 
     monkeypatch.setenv("HF_TOKEN", "")
     words = ["--config", "sft_cpu", "--dataset_path", "x", "--model_name_or_path", str(tiny_model)]

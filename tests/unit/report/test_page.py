@@ -9,12 +9,12 @@ import pytest
 from bleuberi.cli import report as command
 from bleuberi.errors import UserError
 from bleuberi.plain_text import plain
-from bleuberi.report.page import build as building
-from bleuberi.report.page.build import build
-from bleuberi.report.page.find import find, short_names
-from bleuberi.report.page.highlight import marked
-from bleuberi.report.page.render import embedded, numbers, render
+from bleuberi.report import build as building
+from bleuberi.report.build import build
+from bleuberi.report.find import find, short_names
 from bleuberi.rewards.explanation import explain
+from bleuberi.view.highlight import marked
+from bleuberi.view.html import embedded, numbers, render
 from tests.unit.report.report_folders import (
     BLEU,
     EVIL,

@@ -16,8 +16,8 @@ from bleuberi.cli import report as command
 from bleuberi.cli.agreement import main as agreement
 from bleuberi.cli.data_check import main as data_check
 from bleuberi.errors import UserError
-from bleuberi.report.page.find import own_name
-from bleuberi.report.page.without_texts import SENTENCE, short_paths
+from bleuberi.report.find import own_name
+from bleuberi.view.without_texts import SENTENCE, short_paths
 from tests.unit.report.report_folders import BLEU, write_evaluation, write_json, write_run, write_selection
 
 pytest.importorskip("vl_convert")

@@ -6,10 +6,10 @@ import re
 import pytest
 import yaml
 
-from bleuberi.training.config_words import PRESETS
-from bleuberi.training.deciding_fields import DECIDING
-from bleuberi.training.setting_conflicts import REMOVED
-from bleuberi.training.trl_drift import installed_defaults
+from bleuberi.training.settings.conflicts import REMOVED
+from bleuberi.training.settings.deciding import DECIDING
+from bleuberi.training.settings.drift import installed_defaults
+from bleuberi.training.settings.words import PRESETS
 from tests.conftest import ROOT
 
 pytest.importorskip("trl")

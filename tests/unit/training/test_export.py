@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from bleuberi.errors import UserError
-from bleuberi.training.export import check_model_folder
+from bleuberi.training.folder.export import check_model_folder
 
 torch = pytest.importorskip("torch")
 

@@ -9,9 +9,9 @@ import subprocess
 
 import pytest
 
-from bleuberi.training.preflight_launch import read_launch, read_zero
-from bleuberi.training.preflight_settings import read_as_if
-from bleuberi.training.run_config import PRESETS, read_settings
+from bleuberi.doctor.launch import read_launch, read_zero
+from bleuberi.doctor.settings import read_as_if
+from bleuberi.training.settings.read import PRESETS, read_settings
 from tests.conftest import ROOT
 
 pytest.importorskip("trl")

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from bleuberi.errors import UserError
-from bleuberi.training.hub import open_repository, publish
+from bleuberi.training.folder.hub import open_repository, publish
 from tests.end_to_end.training import PROMPTS, bleuberi, save_data, train_words
 
 constants = pytest.importorskip("huggingface_hub.constants")

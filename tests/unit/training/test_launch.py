@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from bleuberi.training.config_words import LAUNCH
+from bleuberi.training.settings.words import LAUNCH
 from tests.conftest import ROOT
 
 pytest.importorskip("accelerate")

@@ -2,7 +2,7 @@
 
 import yaml
 
-from bleuberi.training.model_card import model_card, without_path
+from bleuberi.training.folder.model_card import model_card, without_path
 
 MANIFEST = {
     "config": {

@@ -1,6 +1,6 @@
 """When the monitor warns: at its limits, once, and not of what was so from the start."""
 
-from bleuberi.training.monitor_rules import MonitorConfig, Watch
+from bleuberi.training.watch.warnings import MonitorConfig, Watch
 
 CONFIG = MonitorConfig(monitor_window=2)
 

@@ -6,9 +6,9 @@ import re
 import pytest
 import yaml
 
-from bleuberi.training.deciding_fields import CONDITIONAL, DECIDING, NOT_DECIDING
-from bleuberi.training.run_config import PRESETS, RunConfig, read_settings
-from bleuberi.training.value_rules import check_batch, check_values
+from bleuberi.training.settings.deciding import CONDITIONAL, DECIDING, NOT_DECIDING
+from bleuberi.training.settings.read import PRESETS, RunConfig, read_settings
+from bleuberi.training.settings.rules import check_batch, check_values
 
 trl = pytest.importorskip("trl")
 
@@ -35,7 +35,7 @@ def test_a_preset_states_every_field_that_decides(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_preset_is_read_as_it_stands(name, tmp_path, monkeypatch):
     if preset(name).get("use_vllm"):  # it is not installed where the tests run
-        monkeypatch.setattr("bleuberi.training.run_config.check_helpers", lambda values: None)
+        monkeypatch.setattr("bleuberi.training.settings.read.check_helpers", lambda values: None)
     words = ["--config", name, "--model_name_or_path", "m", "--dataset_path", "d", "--output_dir", str(tmp_path), *CPU]
     read = read_settings(name.partition("_")[0], words)
     values = preset(name)

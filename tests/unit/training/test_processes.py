@@ -10,8 +10,8 @@ import pytest
 
 from bleuberi.cli import train
 from bleuberi.errors import UserError
-from bleuberi.training import run_config
 from bleuberi.training.processes import clear_stale_locks, join_processes, part_processes
+from bleuberi.training.settings import read as run_config
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 
 from bleuberi.errors import UserError
 from bleuberi.training.early_stop import ends_generation
-from bleuberi.training.resume import check_save_steps
+from bleuberi.training.folder.resume import check_save_steps
 
 
 def settings(**changed):

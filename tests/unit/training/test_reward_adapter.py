@@ -6,7 +6,7 @@ import pytest
 
 from bleuberi.errors import UserError
 from bleuberi.rewards import Bleu, load_reward
-from bleuberi.training.reward_adapter import TrlReward, last_user_text
+from bleuberi.training.watch.reward import TrlReward, last_user_text
 
 TALK = [
     {"role": "system", "content": "Be brief."},
@@ -80,7 +80,7 @@ def test_a_mean_over_a_pool_goes_to_the_trainer_as_its_parts():
     from bleuberi.errors import UserError
     from bleuberi.rewards import Bleu, RougeL
     from bleuberi.rewards.bleu_rm import BleuRm
-    from bleuberi.training.reward_adapter import trainable_rewards
+    from bleuberi.training.watch.reward import trainable_rewards
 
     mixed = BleuRm(RougeL())  # any second reward will do; none is called here
     names = [reward.name for reward in trainable_rewards([mixed, Bleu()], "normalize_then_sum")]

@@ -4,11 +4,11 @@ import pytest
 
 from bleuberi.errors import UserError
 from bleuberi.rewards import Bleu
-from bleuberi.training.reward_gate import RewardGate
-from bleuberi.training.reward_handover import Handover, Scored
-from bleuberi.training.reward_monitor import RewardMonitor
-from bleuberi.training.run_config import RunConfig
-from bleuberi.training.whole_groups import whole_groups
+from bleuberi.training.settings.read import RunConfig
+from bleuberi.training.watch.gate import RewardGate
+from bleuberi.training.watch.groups import whole_groups
+from bleuberi.training.watch.handover import Handover, Scored
+from bleuberi.training.watch.monitor import RewardMonitor
 
 GATE = RewardGate(active=True, spread=0.001, floor_share=0.1)
 

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from bleuberi.errors import UserError
-from bleuberi.training.run_config import PRESETS, read_settings
+from bleuberi.training.settings.read import PRESETS, read_settings
 from tests.conftest import ROOT
 
 pytest.importorskip("trl")
@@ -135,7 +135,7 @@ def test_what_a_run_decided_is_told_from_where_it_lies(tmp_path):
 
 
 def test_a_switch_that_a_flag_turns_off_needs_no_library(monkeypatch):
-    from bleuberi.training import installed_values
+    from bleuberi.training.settings import installed as installed_values
 
     monkeypatch.setattr(installed_values.importlib.util, "find_spec", lambda name: None)
     installed_values.check_helpers({"use_vllm": "false", "use_peft": False, "report_to": "none"})

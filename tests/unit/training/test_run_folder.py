@@ -8,9 +8,9 @@ import pytest
 
 from bleuberi.artifacts import make_manifest, write_json
 from bleuberi.errors import UserError
-from bleuberi.report.page.training_run import read_run
-from bleuberi.training.checkpoints import mark_complete
-from bleuberi.training.run_folder import checkpoint_settings, finished_run, hold_folder, start_run
+from bleuberi.training.folder.checkpoints import mark_complete
+from bleuberi.training.folder.run_folder import checkpoint_settings, finished_run, hold_folder, start_run
+from bleuberi.training.view import read_run
 
 pytest.importorskip("transformers")
 

@@ -1,7 +1,7 @@
 """Logs by step: what was written is read, half a line never is, and a resumed run cuts only what comes again."""
 
-from bleuberi.training.completion_samples import cut_samples
-from bleuberi.training.step_log import append_entries, cut_entries, read_entries
+from bleuberi.training.folder.log import append_entries, cut_entries, read_entries
+from bleuberi.training.watch.samples import cut_samples
 
 # Line ends to Unicode, and to `str.splitlines`, which JSON leaves as they are.
 ODD = "one\u2028two\x85three\u2029four"

@@ -6,9 +6,9 @@ import logging
 import pytest
 
 from bleuberi.errors import UserError
-from bleuberi.training import run_config, trl_drift
-from bleuberi.training.run_config import read_settings
-from bleuberi.training.trl_drift import (
+from bleuberi.training.settings import drift as trl_drift
+from bleuberi.training.settings import read as run_config
+from bleuberi.training.settings.drift import (
     Defaults,
     changes,
     check_drift,
@@ -16,6 +16,7 @@ from bleuberi.training.trl_drift import (
     recorded_defaults,
     write_record,
 )
+from bleuberi.training.settings.read import read_settings
 
 pytest.importorskip("trl")
 

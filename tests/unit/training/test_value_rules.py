@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from bleuberi.errors import UserError
-from bleuberi.training.config_words import flag_values, split_words
-from bleuberi.training.value_rules import GRPO_CHOICES, RANGES, check_batch, check_values
+from bleuberi.training.settings.rules import GRPO_CHOICES, RANGES, check_batch, check_values
+from bleuberi.training.settings.words import flag_values, split_words
 
 
 def compared_with(tree, name):
@@ -49,7 +49,7 @@ def test_the_choice_that_vllm_makes_is_named_in_trls_help():
 def test_every_rule_is_about_a_field_that_exists():
     from trl import GRPOConfig, ModelConfig, SFTConfig
 
-    from bleuberi.training.run_config import RunConfig
+    from bleuberi.training.settings.read import RunConfig
 
     kinds = (GRPOConfig, SFTConfig, ModelConfig, RunConfig)
     fields = {name for kind in kinds for name in inspect.signature(kind).parameters}
@@ -57,7 +57,7 @@ def test_every_rule_is_about_a_field_that_exists():
 
 
 def test_every_default_of_trl_is_allowed():
-    from bleuberi.training.trl_drift import recorded_defaults
+    from bleuberi.training.settings.drift import recorded_defaults
 
     for method in ("grpo", "sft"):
         check_values(method, recorded_defaults(method).fields)

@@ -1,0 +1,231 @@
+"""Does a reward prefer what people prefer? Knows pairs, scores and how sure to be; reads no files, calls no rewards.
+
+All numbers of one analysis come from the same resamples of prompts, so any two may be compared pairwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bleuberi.agreement.pairs import PreferencePair
+from bleuberi.agreement.scores import FloatArray, Scored, agreement_of_margins
+from bleuberi.agreement.ties import three_way_agreement
+from bleuberi.agreement.votes import annotator_agreement, people_signs
+from bleuberi.errors import UserError
+from bleuberi.statistics import Replicates, resampled_means, step_down_p_values
+
+BoolArray = NDArray[np.bool_]
+
+LENGTH_MATCHED_RATIO = 0.9  # the shorter response has at least this share of the longer one's words
+FEW_IN_SOURCE = 20  # sources with fewer decisive pairs are pooled
+
+POLICIES = {
+    "agreement": "share of decisive pairs in which the score is higher for the response that people prefer",
+    "ties_of_people": "left out of agreement; counted in agreement_with_ties, where a metric may tie too",
+    "ties_of_the_metric": "count half: breaking them by a coin would agree that often",
+    "agreement_with_ties": "share of all pairs with the right one of three answers (a, b, tie); the metric ties where "
+    "its margin is within a threshold, chosen on other prompts (5 folds)",
+    "clusters": "all pairs of one prompt are resampled together",
+    "length_matched": f"word counts within {1 - LENGTH_MATCHED_RATIO:.0%} of each other",
+    "annotators": "each annotator against what the others prefer, a tie of his counts half",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sureness:
+    """How intervals are made."""
+
+    resamples: int = 10_000
+    seed: int = 0
+    confidence: float = 0.95
+
+
+@dataclass(slots=True)
+class _Columns:
+    """Outcomes to be resampled together, by key."""
+
+    by_key: dict[tuple[str, ...], FloatArray] = field(default_factory=dict)
+
+    def means(self, prompts: Sequence[str], sureness: Sureness) -> Means:
+        matrix = np.column_stack(list(self.by_key.values()))
+        replicates = resampled_means(matrix, prompts, resamples=sureness.resamples, seed=sureness.seed)
+        return Means(replicates, {key: index for index, key in enumerate(self.by_key)}, sureness.confidence)
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """Resampled means, by key."""
+
+    replicates: Replicates
+    index: Mapping[tuple[str, ...], int]
+    confidence: float
+
+    def estimate(self, *key: str) -> dict[str, object] | None:
+        """The estimate of that key as plain data; None where no value stands behind it."""
+        column = self.index[key]
+        if not self.replicates.counts[column]:
+            return None
+        return asdict(self.replicates.estimate(column, self.confidence))
+
+    def difference(self, base: tuple[str, ...], other: tuple[str, ...]) -> dict[str, object] | None:
+        """The paired difference of two keys as plain data; None where no value stands behind one."""
+        columns = self.index[base], self.index[other]
+        if not all(self.replicates.counts[column] for column in columns):
+            return None
+        return asdict(self.replicates.difference(*columns, self.confidence))
+
+    def draws(self, *key: str) -> FloatArray:
+        return self.replicates.replicates[:, self.index[key]]
+
+
+def analyse(
+    pairs: Sequence[PreferencePair],  # N
+    scored: Sequence[Scored],
+    curves: Mapping[str, FloatArray],  # name -> N x K
+    sureness: Sureness,
+) -> dict[str, object]:
+    """Everything that `agreement.json` says of the pairs, as plain data."""
+    people = people_signs(pairs)
+    complete: BoolArray = np.logical_not(np.isnan(np.column_stack([one.margins for one in scored])).any(axis=1))
+    decisive: BoolArray = complete & (people != 0)
+    if not decisive.any():
+        raise UserError(
+            f"No decisive pair is left: of {len(pairs):,} pairs people tie on {int((people == 0).sum()):,}, "
+            f"and {int((~complete).sum()):,} lack a score.",
+            "Give pairs of which people prefer one response.",
+        )
+    columns = _Columns()
+    sources = source_labels(pairs, decisive)
+    subsets = length_subsets(pairs, people)
+    prompts = [pair.prompt for pair in pairs]
+    for one in scored:
+        outcome = np.where(complete, agreement_of_margins(one.margins, people), np.nan)
+        columns.by_key["agreement", one.name] = outcome
+        if (people == 0).any():
+            three_way = three_way_agreement(one.margins, people, prompts, sureness.seed)
+            columns.by_key["with_ties", one.name] = np.where(complete, three_way, np.nan)
+        for name, inside in subsets.items():
+            columns.by_key["subset", name, one.name] = np.where(inside, outcome, np.nan)
+        for name in dict.fromkeys(sources):
+            columns.by_key["source", name, one.name] = np.where(np.array(sources) == name, outcome, np.nan)
+    for name, curve in curves.items():
+        for count in range(curve.shape[1]):
+            columns.by_key["curve", name, str(count + 1)] = np.where(complete, curve[:, count], np.nan)
+    annotators = annotator_agreement(pairs)
+    columns.by_key["annotators", "with_others"] = annotators.with_others
+    columns.by_key["annotators", "same_vote"] = annotators.same_vote
+    means = columns.means(prompts, sureness)
+    return {
+        "counts": counts(pairs, people, complete, decisive),
+        "policies": POLICIES,
+        "rewards": [_reward_entry(one, means, list(subsets), list(dict.fromkeys(sources)), decisive) for one in scored],
+        "comparisons": comparisons(scored, means),
+        "curves": _curve_entries(curves, scored, means),
+        "annotators": {name: means.estimate("annotators", name) for name in ("with_others", "same_vote")},
+    }
+
+
+def comparisons(scored: Sequence[Scored], means: Means) -> list[dict[str, object]]:
+    """Every reward, column and mix against every other and against every baseline, as one family."""
+    family = [
+        (base, other)
+        for position, other in enumerate(scored)
+        for place, base in enumerate(scored)
+        if other.kind != "baseline" and (base.kind == "baseline" or place < position)
+    ]
+    differences = [
+        means.replicates.difference(
+            means.index["agreement", base.name], means.index["agreement", other.name], means.confidence
+        )
+        for base, other in family
+    ]
+    if not family:
+        return []
+    draws = np.column_stack(
+        [means.draws("agreement", other.name) - means.draws("agreement", base.name) for base, other in family]
+    )
+    p_values = step_down_p_values([difference.value for difference in differences], draws)
+    return [
+        {
+            "base": base.name,
+            "other": other.name,
+            "difference": asdict(difference),
+            "standard_error": float(np.nanstd(draws[:, column])),
+            "p_value": float(p_values[column]),
+            "p_value_method": f"two-sided, step-down maximum over {len(family)} comparisons on the same resamples",
+        }
+        for column, ((base, other), difference) in enumerate(zip(family, differences, strict=True))
+    ]
+
+
+def length_subsets(pairs: Sequence[PreferencePair], people: FloatArray) -> dict[str, BoolArray]:
+    """Which pairs are of about equal length, and on which people prefer the longer or the shorter response."""
+    words = np.array([[len(pair.response_a.split()), len(pair.response_b.split())] for pair in pairs])
+    longer = np.sign(words[:, 0] - words[:, 1]) * people
+    matched = words.min(axis=1) >= LENGTH_MATCHED_RATIO * words.max(axis=1)
+    return {"length_matched": matched, "people_prefer_longer": longer > 0, "people_prefer_shorter": longer < 0}
+
+
+def source_labels(pairs: Sequence[PreferencePair], decisive: BoolArray) -> list[str]:
+    """The source of every pair; those with few decisive pairs go by one name together."""
+    sizes: dict[str, int] = {}
+    for pair, counts_here in zip(pairs, decisive, strict=True):
+        sizes[pair.source] = sizes.get(pair.source, 0) + bool(counts_here)
+    small = {name for name, size in sizes.items() if size < FEW_IN_SOURCE}
+    if len(sizes) == 1:
+        small = set()
+    return [f"other ({len(small)} sources)" if pair.source in small else pair.source for pair in pairs]
+
+
+def counts(
+    pairs: Sequence[PreferencePair], people: FloatArray, complete: BoolArray, decisive: BoolArray
+) -> dict[str, int]:
+    """What the numbers rest on."""
+    return {
+        "pairs": len(pairs),
+        "pairs_scored": int(complete.sum()),
+        "decisive_pairs": int(decisive.sum()),
+        "prompts": len({pair.prompt for pair, inside in zip(pairs, decisive, strict=True) if inside}),
+        "ties_of_people": int((people == 0).sum()),
+        "a_wins": int((people > 0).sum()),
+        "b_wins": int((people < 0).sum()),
+        "identical_responses": sum(pair.response_a == pair.response_b for pair in pairs),
+        "empty_responses": sum(not text.strip() for pair in pairs for text in (pair.response_a, pair.response_b)),
+        "pairs_with_two_votes": sum(len(pair.votes) >= 2 for pair in pairs),
+    }
+
+
+def _reward_entry(
+    one: Scored, means: Means, subsets: Sequence[str], sources: Sequence[str], decisive: BoolArray
+) -> dict[str, object]:
+    with_ties = ("with_ties", one.name) in means.index
+    return {
+        "name": one.name,
+        "kind": one.kind,
+        "signature": one.signature,
+        "agreement": means.estimate("agreement", one.name),
+        "metric_ties": int((one.margins[decisive] == 0).sum()),
+        "agreement_with_ties": means.estimate("with_ties", one.name) if with_ties else None,
+        "subsets": {name: means.estimate("subset", name, one.name) for name in subsets},
+        "sources": {name: means.estimate("source", name, one.name) for name in sources},
+        "details": one.details,
+    }
+
+
+def _curve_entries(curves: Mapping[str, FloatArray], scored: Sequence[Scored], means: Means) -> list[dict[str, object]]:
+    signature = {one.name: one.signature for one in scored}
+    return [
+        {
+            "reward": name,
+            "signature": signature[name],
+            "references": count,
+            "agreement": means.estimate("curve", name, str(count)),
+            "more_than_with_one": means.difference(("curve", name, "1"), ("curve", name, str(count))),
+        }
+        for name, curve in curves.items()
+        for count in range(1, curve.shape[1] + 1)
+    ]

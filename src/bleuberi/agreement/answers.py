@@ -1,0 +1,132 @@
+"""Answers of several models to shared prompts, with references and labels. Knows rows and names; scores nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bleuberi import columns
+from bleuberi.agreement.pairs import message_text, references_of
+from bleuberi.agreement.references import ReferencesByModel, normalized_model
+from bleuberi.agreement.tables import Row
+from bleuberi.errors import UserError
+from bleuberi.records import Tally
+
+COPIES = 0.2  # a model that gives this share of the reference texts word for word serves as a reference
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One model's answer to one prompt; `label` is a judge's score of it, where the rows have one."""
+
+    prompt_id: str
+    prompt: str
+    model: str
+    output: str
+    label: float | None
+    reference_by_model: Mapping[str, str]
+
+
+def read_answers(
+    rows: Sequence[Row],
+    *,
+    id_column: str,
+    label_column: str,
+    pool: Mapping[str, ReferencesByModel] | None = None,
+    ref_models: Sequence[str] = (),
+    max_references: int = 5,
+) -> tuple[list[Answer], Tally]:
+    """Answers that have references, in the order of the rows; without `pool` the rows bring their own.
+
+    A pool is joined by `id_column` where the rows have it, else by prompt.
+    """
+    dropped: Counter[str] = Counter()
+    answers: list[Answer] = []
+    seen: set[tuple[str, str]] = set()
+    known: dict[str, None] = {}
+    for number, row in enumerate(rows, 1):
+        if not isinstance(row.get("model"), str) or "output" not in row:
+            raise UserError(
+                f"Row {number} has no model or no output; its columns: {', '.join(row)[:300]}.",
+                "Give rows with model, output, and prompt_id or prompt.",
+            )
+        prompt = message_text(row.get(columns.PROMPT), "user")
+        key = row.get(id_column)
+        prompt_id = str(key) if key is not None else prompt.strip()
+        if row["output"] is None or not prompt_id:
+            dropped["without an output or a prompt"] += 1
+            continue
+        model = str(row["model"])
+        if (model, prompt_id) in seen:
+            dropped["second answers of a model to a prompt"] += 1
+            continue
+        found = references_of(row) if pool is None else pool.get(prompt_id, {})
+        known.update(dict.fromkeys(found))
+        chosen = {name: found[name] for name in ref_models or found if name in found}
+        if not chosen:
+            dropped["without references"] += 1
+            continue
+        seen.add((model, prompt_id))
+        taken = dict(list(chosen.items())[:max_references])
+        output = message_text(row["output"], "assistant")
+        answers.append(Answer(prompt_id, prompt, model, output, number_of(row.get(label_column)), taken))
+    unknown = [name for name in ref_models if name not in known]
+    if unknown:
+        raise UserError(
+            f"No reference of {', '.join(unknown)}. Reference models found: {', '.join(known) or 'none'}.",
+            "Give --ref_models names from that list, or --pool with a file that has them.",
+        )
+    if not answers:
+        raise UserError(
+            f"None of the {len(rows):,} answers has references ({dict(dropped)}).",
+            "Check --id_column and --pool_id_column, or give --pool.",
+        )
+    return answers, Tally(len(rows), len(answers), dict(dropped))
+
+
+def serving_as_references(answers: Sequence[Answer], gold_models: Sequence[str] = ()) -> dict[str, str]:
+    """Models that must be left out, and why: they are a reference by name, or their answers are reference texts."""
+    names = {normalized_model(name) for answer in answers for name in answer.reference_by_model}
+    names |= {normalized_model(name) for name in gold_models}
+    given: Counter[str] = Counter(answer.model for answer in answers)
+    copied = Counter(
+        answer.model
+        for answer in answers
+        if answer.output.strip() and answer.output.strip() in {t.strip() for t in answer.reference_by_model.values()}
+    )
+    reasons = {}
+    for model, count in given.items():
+        if normalized_model(model) in names:
+            reasons[model] = "is a reference model by name"
+        elif copied[model] / count >= COPIES:
+            reasons[model] = f"gives {copied[model] / count:.0%} of its answers word for word as a reference does"
+    return reasons
+
+
+def labels_of(rows: Sequence[Row], label_column: str) -> dict[str, float]:
+    """The label of every model of a table; models without one are left out.
+
+    Errors: `UserError` if no row has the column, or a row has no model.
+    """
+    names = dict.fromkeys(name for row in rows for name in row)
+    if rows and label_column not in names:
+        raise UserError(
+            f"The labels have no column {label_column}; there are: {', '.join(names)}.", "Give one as --label_column."
+        )
+    nameless = next((number for number, row in enumerate(rows, 1) if row.get("model") is None), None)
+    if nameless is not None:
+        raise UserError(f"Row {nameless} of the labels has no model.", "Give a table with model and the label.")
+    found = {str(row["model"]): number_of(row.get(label_column)) for row in rows}
+    return {model: value for model, value in found.items() if value is not None}
+
+
+def number_of(value: object) -> float | None:
+    """A number of a JSON or CSV cell; None for an empty one. Errors: `UserError` for a text that is no number."""
+    if value is None or value == "" or isinstance(value, bool):
+        return None
+    try:
+        number = float(str(value))
+    except ValueError as error:
+        raise UserError(f"{value!r:.60} is not a number.", "Give a column of numbers as --label_column.") from error
+    return number if number == number and abs(number) != float("inf") else None

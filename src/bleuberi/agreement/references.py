@@ -1,0 +1,89 @@
+"""Choose the references that pairs are scored against. Knows models' names and texts; scores nothing.
+
+A reference that is one of the pair's own responses, or comes from one of its models, would reward itself: left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from bleuberi import columns
+from bleuberi.agreement.pairs import PreferencePair, message_text, references_of
+from bleuberi.agreement.tables import Row
+from bleuberi.errors import UserError
+from bleuberi.records import Tally
+
+ReferencesByModel = Mapping[str, str]
+
+
+def normalized_model(name: str) -> str:
+    """A model's name without its owner, case and punctuation: `gpt4_1106_preview` is `gpt-4-1106-preview`."""
+    return re.sub(r"[^a-z0-9]", "", name.rsplit("/", 1)[-1].lower())
+
+
+def pool_references(rows: Sequence[Row], key: str = columns.PROMPT) -> dict[str, dict[str, str]]:
+    """References by model for every prompt of a pool (or every `key`); of equal prompts the first row counts."""
+    found: dict[str, dict[str, str]] = {}
+    for row in rows:
+        name = row.get(key)
+        if key == columns.PROMPT:
+            name = message_text(name, "user") or message_text(row.get(columns.MESSAGES), "user", first_turn=True)
+        references = references_of(row)
+        if isinstance(name, str) and name.strip() and references:
+            found.setdefault(name.strip(), references)
+    if not found:
+        raise UserError(
+            f"The pool has no rows with {key} and references.",
+            "Give rows with prompt and ref_output_<model> columns, or a list `references`.",
+        )
+    return found
+
+
+def choose_references(
+    pairs: Sequence[PreferencePair],
+    *,
+    ref_models: Sequence[str] = (),
+    max_references: int = 5,
+    pool: Mapping[str, ReferencesByModel] | None = None,
+) -> tuple[list[PreferencePair], list[list[str]], Tally]:
+    """The pairs that have references, and theirs: the first `max_references` of `ref_models` in that order.
+
+    Without `ref_models`, the order of the columns counts. Pairs without references are dropped and counted.
+    """
+    by_pair = [pair.reference_by_model if pool is None else pool.get(pair.prompt.strip(), {}) for pair in pairs]
+    known = dict.fromkeys(model for references in by_pair for model in references)
+    unknown = [model for model in ref_models if model not in known]
+    if unknown:
+        raise UserError(
+            f"No reference of {', '.join(unknown)}. Reference models found: {', '.join(known) or 'none'}.",
+            "Give --ref_models names from that list, or --pool with a file that has them.",
+        )
+    dropped: Counter[str] = Counter()
+    kept, chosen = [], []
+    for pair, references in zip(pairs, by_pair, strict=True):
+        texts = _outside_the_pair(pair, references, ref_models or list(references))[:max_references]
+        if not texts:
+            dropped["without references"] += 1
+            continue
+        kept.append(pair)
+        chosen.append(texts)
+    if not kept:
+        raise UserError(
+            f"None of the {len(pairs):,} pairs has references.",
+            "Give ref_output_<model> columns, or --pool with references for the same prompts.",
+        )
+    return kept, chosen, Tally(len(pairs), len(kept), dict(dropped))
+
+
+def _outside_the_pair(pair: PreferencePair, references: ReferencesByModel, models: Sequence[str]) -> list[str]:
+    own_models = {normalized_model(name) for name in pair.models if name}
+    own_texts = {pair.response_a.strip(), pair.response_b.strip()}
+    return [
+        references[model]
+        for model in models
+        if model in references
+        and normalized_model(model) not in own_models
+        and references[model].strip() not in own_texts
+    ]

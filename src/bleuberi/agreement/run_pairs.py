@@ -1,0 +1,181 @@
+"""Read pairs, score them, analyse, write `agreement.json`. Knows files and the order of the steps; computes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import bleuberi
+from bleuberi.agreement.analysis import Sureness, analyse
+from bleuberi.agreement.mixes import logistic_mix, parts_of_mix, z_mean
+from bleuberi.agreement.pairs import PreferencePair, read_preferences
+from bleuberi.agreement.references import choose_references, pool_references
+from bleuberi.agreement.scores import (
+    FloatArray,
+    Scored,
+    column_scores,
+    named_rewards,
+    reference_curve,
+    score_pairs,
+)
+from bleuberi.agreement.tables import read_rows
+from bleuberi.agreement.verdict import verdicts, warnings_of
+from bleuberi.agreement.votes import people_signs
+from bleuberi.artifacts import file_hash, write_json
+from bleuberi.errors import UserError
+from bleuberi.records import Tally
+from bleuberi.redaction import redact_words
+from bleuberi.rewards import Reward
+from bleuberi.rewards.baselines import BASELINES, LENGTH_BASELINE, REFERENCE_FREE_BASELINES
+
+SCHEMA = "bleuberi.agreement/1"
+RESULT_FILE = "agreement.json"
+FEWEST_PROMPTS_FOR_LOGISTIC = 10
+
+Log = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class PairsConfig:
+    """What `bleuberi agreement --preferences` was asked."""
+
+    preferences: str
+    output_dir: Path
+    rewards: tuple[str, ...] = ("bleu", "rouge", "bleu_rouge_f1")
+    score_columns: tuple[str, ...] = ()
+    combine: tuple[str, ...] = ()
+    ref_models: tuple[str, ...] = ()
+    max_references: int = 5
+    pool: str | None = None
+    sources: tuple[str, ...] = ()
+    split: str = "train"
+    curve_orders: int = 5
+    sureness: Sureness = field(default_factory=Sureness)
+
+
+def run_pairs(config: PairsConfig, command: Sequence[str], log: Log) -> dict[str, object]:
+    """Agreement with people on pairs; writes `agreement.json` and returns what it says."""
+    pairs, read = read_preferences(
+        read_rows(config.preferences, split=config.split), sources=config.sources, score_columns=config.score_columns
+    )
+    log(f"{config.preferences}: {read.sentence()} rows with a preference")
+    pairs, references, chosen = _references(config, pairs)
+    log(f"references: {chosen.sentence()} pairs")
+    rewards = named_rewards(config.rewards)
+    scored = _score_all(config, rewards, pairs, references, log)
+    curves = _curves(config, rewards, pairs, references, log)
+    log(f"resampling prompts {config.sureness.resamples:,} times")
+    result = analyse(pairs, scored, curves, config.sureness)
+    dropped = {**read.dropped, **chosen.dropped}
+    headline = [one.name for one in scored if one.kind in ("reward", "column", "mix")]
+    sentences = verdicts({**result, "sureness": asdict(config.sureness)}, headline, LENGTH_BASELINE)
+    document = {
+        "schema": SCHEMA,
+        "kind": "pairs",
+        "command": redact_words(command),
+        "version": bleuberi.__version__,
+        "inputs": {
+            "preferences": fingerprint(config.preferences),
+            "pool": fingerprint(config.pool) if config.pool else None,
+            "rows": _tally(read),
+            "pairs_with_references": _tally(chosen),
+            "references_used": {
+                "models": list(config.ref_models) or "in the order of the columns",
+                "most": config.max_references,
+                "mean": sum(map(len, references)) / len(references),
+            },
+        },
+        "sureness": asdict(config.sureness),
+        "length_baseline": LENGTH_BASELINE,
+        **result,
+        "warnings": warnings_of(result, dropped),
+        "verdicts": sentences,
+        "verdict": sentences[headline[0]],
+    }
+    write_result(document, config.output_dir)
+    return document
+
+
+def _references(
+    config: PairsConfig, pairs: list[PreferencePair]
+) -> tuple[list[PreferencePair], list[list[str]], Tally]:
+    pool = pool_references(read_rows(config.pool, split=config.split)) if config.pool else None
+    if not config.rewards and pool is None and not any(pair.reference_by_model for pair in pairs):
+        return pairs, [[] for _ in pairs], Tally(len(pairs), len(pairs))  # scores made elsewhere need none
+    return choose_references(pairs, ref_models=config.ref_models, max_references=config.max_references, pool=pool)
+
+
+def _score_all(
+    config: PairsConfig,
+    rewards: Mapping[str, Reward],
+    pairs: Sequence[PreferencePair],
+    references: Sequence[Sequence[str]],
+    log: Log,
+) -> list[Scored]:
+    scored = []
+    for name, reward in rewards.items():
+        log(f"scoring {2 * len(pairs):,} responses with {name}")
+        scored.append(score_pairs(reward, pairs, references, name=name))
+    scored += [column_scores(name, pairs) for name in config.score_columns]
+    baselines = BASELINES if any(references) else REFERENCE_FREE_BASELINES
+    scored += [score_pairs(baseline(), pairs, references, "baseline") for baseline in baselines]
+    repeated = {one.name for one in scored if sum(one.name == other.name for other in scored) > 1}
+    if repeated:
+        raise UserError(f"Two scores are called {', '.join(repeated)}.", "Give every reward and column its own name.")
+    people = people_signs(pairs)
+    prompts = [pair.prompt for pair in pairs]
+    many = len({pair.prompt for pair, sign in zip(pairs, people, strict=True) if sign}) >= FEWEST_PROMPTS_FOR_LOGISTIC
+    mixes = []
+    for mix in config.combine or _usual_mixes(scored[0].name, config.score_columns):
+        parts = parts_of_mix(mix, scored)
+        mixes.append(z_mean(parts))
+        if many:
+            mixes.append(logistic_mix(parts, people, prompts, config.sureness.seed))
+        else:
+            log(f"no logistic mix of {mix}: it takes {FEWEST_PROMPTS_FOR_LOGISTIC} prompts with decisive pairs")
+    main = len(config.rewards) + len(config.score_columns)
+    return [*scored[:main], *mixes, *scored[main:]]
+
+
+def _usual_mixes(first: str, score_columns: Sequence[str]) -> list[str]:
+    """The first score with every one made elsewhere, and with length: does it add anything?"""
+    return [f"{first}+{name}" for name in (*score_columns, LENGTH_BASELINE) if name != first]
+
+
+def _curves(
+    config: PairsConfig,
+    rewards: Mapping[str, Reward],
+    pairs: Sequence[PreferencePair],
+    references: Sequence[Sequence[str]],
+    log: Log,
+) -> dict[str, FloatArray]:
+    # As long as at least half of the pairs can follow.
+    longest = sorted(map(len, references))[(len(references) - 1) // 2]
+    if config.curve_orders < 1 or longest < 2:
+        return {}
+    people = people_signs(pairs)
+    curves = {}
+    for name, reward in rewards.items():
+        log(f"{name} with 1 to {longest} references, {config.curve_orders} orders")
+        curves[name] = reference_curve(
+            reward, pairs, references, people, longest=longest, orders=config.curve_orders, seed=config.sureness.seed
+        )
+    return curves
+
+
+def write_result(document: Mapping[str, object], output_dir: Path) -> Path:
+    """Write `agreement.json` whole or not at all."""
+    path = output_dir / RESULT_FILE
+    write_json(path, document)
+    return path
+
+
+def fingerprint(source: str) -> dict[str, str | None]:
+    """A source's name and, for a file, the hash of its bytes."""
+    path = Path(source).expanduser()
+    return {"source": source, "sha256": file_hash(path) if path.is_file() else None}
+
+
+def _tally(tally: Tally) -> dict[str, object]:
+    return {"in": tally.rows_in, "kept": tally.kept, "dropped": dict(tally.dropped)}

@@ -1,0 +1,215 @@
+"""Read answers, score them, rank their models, write `agreement.json`. Knows files and the order of the steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import bleuberi
+from bleuberi import columns
+from bleuberi.agreement.analysis import Sureness
+from bleuberi.agreement.answers import Answer, labels_of, read_answers, serving_as_references
+from bleuberi.agreement.references import pool_references
+from bleuberi.agreement.run_pairs import SCHEMA, fingerprint, write_result
+from bleuberi.agreement.scores import FloatArray, named_rewards
+from bleuberi.agreement.systems import SystemScores, answer_pairs, check_order, compare, correlations, draw
+from bleuberi.agreement.systems_verdict import systems_verdict, systems_warnings
+from bleuberi.agreement.tables import read_labels, read_rows
+from bleuberi.errors import UserError
+from bleuberi.redaction import redact_words
+from bleuberi.rewards import Reward
+from bleuberi.rewards.base import score_responses
+from bleuberi.rewards.baselines import BASELINES, LENGTH_BASELINE
+from bleuberi.statistics import resampled_means
+
+FEWEST_SYSTEMS = 3
+
+Log = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class SystemsConfig:
+    """What `bleuberi agreement --outputs` was asked."""
+
+    outputs: str
+    output_dir: Path
+    label_column: str
+    labels: str | None = None
+    rewards: tuple[str, ...] = ("bleu", "rouge", "bleu_rouge_f1")
+    ref_models: tuple[str, ...] = ()
+    max_references: int = 5
+    pool: str | None = None
+    id_column: str = "prompt_id"
+    pool_id_column: str = columns.ID
+    split: str = "train"
+    exclude_systems: tuple[str, ...] = ()
+    expect_order: tuple[str, ...] = ()
+    sureness: Sureness = field(default_factory=Sureness)
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Answers laid out by prompt and model."""
+
+    answers: list[Answer]
+    prompt_ids: list[str]  # P
+    systems: list[str]  # S
+
+    def matrix(self, values: Sequence[float | None]) -> FloatArray:  # one value an answer -> P x S
+        """Values of answers as prompts x models."""
+        row = {name: index for index, name in enumerate(self.prompt_ids)}
+        column = {name: index for index, name in enumerate(self.systems)}
+        filled = np.full((len(row), len(column)), np.nan)
+        for answer, value in zip(self.answers, values, strict=True):
+            if value is not None:
+                filled[row[answer.prompt_id], column[answer.model]] = value
+        return filled
+
+
+def run_systems(config: SystemsConfig, command: Sequence[str], log: Log) -> dict[str, Any]:
+    """Agreement with labels of whole models; writes `agreement.json` and returns what it says."""
+    rows = read_rows(config.outputs, split=config.split)
+    pool_rows = read_rows(config.pool, split=config.split) if config.pool else None
+    by_id = any(row.get(config.id_column) is not None for row in rows)
+    answers, tally = read_answers(
+        rows, id_column=config.id_column, label_column=config.label_column, ref_models=config.ref_models,
+        max_references=config.max_references,
+        pool=pool_references(pool_rows, config.pool_id_column if by_id else columns.PROMPT) if pool_rows else None,
+    )  # fmt: skip
+    log(f"{config.outputs}: {tally.sentence()} answers")
+    gold = {str(row["x_gold_model"]) for row in (pool_rows or rows) if row.get("x_gold_model")}
+    excluded = serving_as_references(answers, sorted(gold))
+    excluded |= dict.fromkeys(config.exclude_systems, "left out by --exclude_systems")
+    labels = labels_of(read_labels(config.labels), config.label_column) if config.labels else _mean_labels(answers)
+    present = list(dict.fromkeys(answer.model for answer in answers))
+    unlabelled = [name for name in present if name not in labels and name not in excluded]
+    ranked = [name for name in present if name in labels and name not in excluded]
+    systems = sorted(ranked, key=lambda name: -labels[name])
+    if len(systems) < FEWEST_SYSTEMS:
+        raise UserError(
+            f"{len(systems)} models are left to rank: {', '.join(systems) or 'none'} (left out: "
+            f"{', '.join([*excluded, *unlabelled])}).",
+            f"Give {FEWEST_SYSTEMS} or more models with a label in {config.label_column} that are no references.",
+        )
+    kept = [answer for answer in answers if answer.model in set(systems)]
+    grid = Grid(kept, list(dict.fromkeys(answer.prompt_id for answer in kept)), systems)
+    scores = [_score(name, reward, "reward", grid, log) for name, reward in named_rewards(config.rewards).items()]
+    scores += [_score(one.name, one(), "baseline", grid, log) for one in BASELINES]
+    log(f"resampling prompts and models {config.sureness.resamples:,} times")
+    result = analyse_systems(grid, scores, np.array([labels[name] for name in systems]), config)
+    document = {
+        "schema": SCHEMA,
+        "kind": "systems",
+        "command": redact_words(command),
+        "version": bleuberi.__version__,
+        "inputs": {
+            "outputs": fingerprint(config.outputs),
+            "pool": fingerprint(config.pool) if config.pool else None,
+            "labels": fingerprint(config.labels) if config.labels else "mean of the answers' own labels",
+            "answers": {"in": tally.rows_in, "kept": len(kept), "dropped": dict(tally.dropped)},
+            "excluded_systems": {name: excluded[name] for name in excluded if name in present},
+            "systems_without_label": unlabelled,
+            "references_mean": float(np.mean([len(answer.reference_by_model) for answer in kept])),
+        },
+        "sureness": asdict(config.sureness),
+        "length_baseline": LENGTH_BASELINE,
+        "label": config.label_column,
+        **result,
+    }
+    document["warnings"] = systems_warnings(document)
+    document["verdict"] = systems_verdict(document, scores[0].name)
+    write_result(document, config.output_dir)
+    return document
+
+
+def analyse_systems(
+    grid: Grid, scores: Sequence[SystemScores], labels: FloatArray, config: SystemsConfig
+) -> dict[str, object]:
+    """Correlations, their differences, pairs of answers and expected orders, as plain data."""
+    draws = draw(scores, config.sureness)
+    found = {one.name: correlations(one, labels, draws, config.sureness) for one in scores}
+    values = {name: estimates["spearman"]["both"].value for name, (estimates, _) in found.items()}
+    comparisons = compare(
+        scores, values, {name: drawn["spearman"] for name, (_, drawn) in found.items()}, config.sureness
+    )
+    lead = {one["other"]: one["difference"] for one in comparisons if one["base"] == LENGTH_BASELINE}
+    judged = grid.matrix([answer.label for answer in grid.answers])
+    couples = answer_pairs(scores, judged, grid.prompt_ids, LENGTH_BASELINE, config.sureness)
+    means = {
+        one.name: resampled_means(one.matrix, resamples=config.sureness.resamples, seed=config.sureness.seed)
+        for one in scores
+    }
+    return {
+        "counts": {
+            "systems": len(grid.systems),
+            "prompts": len(grid.prompt_ids),
+            "prompts_all_answered": int(np.isfinite(scores[0].matrix).all(axis=1).sum()),
+            "answers": len(grid.answers),
+        },
+        "rewards": [
+            {
+                "name": one.name,
+                "kind": one.kind,
+                "signature": one.signature,
+                **{
+                    statistic: {over: asdict(estimate) for over, estimate in found[one.name][0][statistic].items()}
+                    for statistic in ("spearman", "kendall")
+                },
+                "spearman_minus_length": lead.get(one.name),
+                "answer_pairs": asdict(couples[one.name][0]) if couples else None,
+                "answer_pairs_minus_length": asdict(couples[one.name][1]) if couples else None,
+            }
+            for one in scores
+        ],
+        "comparisons": comparisons,
+        "systems": [
+            {
+                "name": name,
+                "label": float(labels[place]),
+                "means": {
+                    one.name: asdict(means[one.name].estimate(place, config.sureness.confidence)) for one in scores
+                },
+            }
+            for place, name in enumerate(grid.systems)
+        ],
+        "orders": [
+            check_order(one, _places(order, grid.systems), order.split("<"), config.sureness)
+            for order in config.expect_order
+            for one in scores
+            if one.kind != "baseline" or one.name == LENGTH_BASELINE
+        ],
+    }
+
+
+def _score(name: str, reward: Reward, kind: str, grid: Grid, log: Log) -> SystemScores:
+    log(f"scoring {len(grid.answers):,} answers with {name}")
+    given = score_responses(
+        reward,
+        prompts=[answer.prompt for answer in grid.answers],
+        responses=[answer.output for answer in grid.answers],
+        references=[list(answer.reference_by_model.values()) for answer in grid.answers],
+    )
+    return SystemScores(name, kind, reward.signature(), grid.matrix(given))
+
+
+def _mean_labels(answers: Sequence[Answer]) -> dict[str, float]:
+    given: dict[str, list[float]] = {}
+    for answer in answers:
+        if answer.label is not None:
+            given.setdefault(answer.model, []).append(answer.label)
+    return {model: sum(values) / len(values) for model, values in given.items()}
+
+
+def _places(order: str, systems: Sequence[str]) -> list[int]:
+    names = order.split("<")
+    unknown = [name for name in names if name not in systems]
+    if unknown or len(names) < 2:
+        raise UserError(
+            f"--expect_order {order!r} {'names ' + ', '.join(unknown) if unknown else 'names one model'}.",
+            f"Join models with <, lowest first: {', '.join(systems)[:300]}.",
+        )
+    return [systems.index(name) for name in names]

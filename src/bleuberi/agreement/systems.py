@@ -1,0 +1,212 @@
+"""Do mean scores rank models as a label does? Knows a matrix of scores and labels; knows no texts, files or rewards.
+
+Three intervals, because prompts and models are both samples: over prompts (would other prompts rank these models so?),
+over models (would other models be ranked so?), and over both at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bleuberi.agreement.analysis import Sureness
+from bleuberi.agreement.scores import TIE_TOLERANCE, FloatArray
+from bleuberi.errors import UserError
+from bleuberi.statistics import (
+    Estimate,
+    cluster_draws,
+    kendall,
+    replicate_interval,
+    resampled_means,
+    spearman,
+    step_down_p_values,
+)
+
+OVER = ("prompts", "systems", "both")
+
+
+@dataclass(frozen=True, slots=True)
+class SystemScores:
+    """One score of every answer."""
+
+    name: str
+    kind: str  # reward | baseline
+    signature: str
+    matrix: FloatArray  # P x S, NaN where a model gave no answer
+
+
+@dataclass(frozen=True, slots=True)
+class Draws:
+    """Resamples that all scores share: means of every model for every resample of prompts, and resampled models."""
+
+    means: dict[str, FloatArray]  # name -> B x S
+    systems: NDArray[np.int64]  # B x S
+
+
+def draw(scores: Sequence[SystemScores], sureness: Sureness) -> Draws:
+    """Resample prompts, the same ones for every score, and models."""
+    prompts, systems = scores[0].matrix.shape
+    present = [~np.isnan(one.matrix) for one in scores]
+    means = {one.name: np.empty((sureness.resamples, systems)) for one in scores}
+    start = 0
+    for counts in cluster_draws(prompts, sureness.resamples, sureness.seed):
+        rows = slice(start, start + len(counts))
+        for one, there in zip(scores, present, strict=True):
+            with np.errstate(invalid="ignore", divide="ignore"):
+                means[one.name][rows] = (counts @ np.where(there, one.matrix, 0.0)) / (counts @ there.astype(float))
+        start += len(counts)
+    generator = np.random.default_rng(sureness.seed + 1)
+    return Draws(means, generator.integers(0, systems, size=(sureness.resamples, systems)))
+
+
+def correlations(
+    one: SystemScores, labels: FloatArray, draws: Draws, sureness: Sureness
+) -> tuple[dict[str, dict[str, Estimate]], dict[str, FloatArray]]:
+    """Spearman and Kendall with their three intervals, and the replicates of Spearman over both."""
+    observed = np.nanmean(one.matrix, axis=0)
+    chosen = draws.systems
+    rows = np.arange(len(chosen))[:, None]
+    drawn = {
+        "prompts": (draws.means[one.name], labels[None, :]),
+        "systems": (observed[chosen], labels[chosen]),
+        "both": (draws.means[one.name][rows, chosen], labels[chosen]),
+    }
+    prompts, systems = one.matrix.shape
+    clusters = {"prompts": prompts, "systems": systems, "both": min(prompts, systems)}
+    found: dict[str, dict[str, Estimate]] = {}
+    replicates: dict[str, FloatArray] = {}
+    for name, statistic in (("spearman", spearman), ("kendall", kendall)):
+        value = float(statistic(observed, labels)[0])
+        found[name] = {}
+        for over in OVER:
+            values = _of_whole_rows(statistic, *drawn[over])
+            low, high = replicate_interval(values, sureness.confidence, clusters[over])
+            method = (
+                f"{name}; bootstrap over {'prompts and systems' if over == 'both' else over}, "
+                f"{sureness.resamples:,} resamples, seed {sureness.seed}, expanded percentile interval, "
+                f"{sureness.confidence:.0%}"
+            )
+            found[name][over] = Estimate(value, low, high, systems, clusters[over], method)
+            if over == "both":
+                replicates[name] = values
+    return found, replicates
+
+
+def _of_whole_rows(
+    statistic: Callable[[FloatArray, FloatArray], FloatArray],
+    means: FloatArray,  # B x S
+    labels: FloatArray,  # B x S, or 1 x S
+) -> FloatArray:  # B
+    """The statistic of each resample; NaN where it drew no answer of some model, which has no mean to rank then."""
+    whole = np.asarray(np.isfinite(means).all(axis=1))
+    values = statistic(np.where(whole[:, None], means, 0.0), labels)
+    return np.where(whole, values, np.nan)
+
+
+def compare(
+    scores: Sequence[SystemScores],
+    values: dict[str, float],
+    replicates: dict[str, FloatArray],
+    sureness: Sureness,
+) -> list[dict[str, object]]:
+    """Paired differences of Spearman between rewards, and to baselines, over prompts and models, as one family."""
+    ranked = [one for one in scores if np.isfinite(values[one.name])]
+    family = [
+        (base.name, other.name)
+        for place, other in enumerate(ranked)
+        for position, base in enumerate(ranked)
+        if other.kind != "baseline" and (base.kind == "baseline" or position < place)
+    ]
+    if not family:
+        return []
+    draws = np.column_stack([replicates[other] - replicates[base] for base, other in family])
+    observed = [values[other] - values[base] for base, other in family]
+    enough = np.isfinite(draws).all(axis=1).any()
+    p_values = step_down_p_values(observed, draws) if enough else np.full(len(family), np.nan)
+    prompts, systems = scores[0].matrix.shape
+    found = []
+    for column, (base, other) in enumerate(family):
+        low, high = replicate_interval(draws[:, column], sureness.confidence, min(prompts, systems))
+        estimate = Estimate(
+            observed[column], low, high, systems, min(prompts, systems),
+            f"paired difference of spearman; bootstrap over prompts and systems, {sureness.resamples:,} resamples, "
+            f"seed {sureness.seed}, expanded percentile interval, {sureness.confidence:.0%}",
+        )  # fmt: skip
+        found.append(
+            {
+                "base": base,
+                "other": other,
+                "difference": asdict(estimate),
+                "standard_error": float(np.nanstd(draws[:, column])),
+                "p_value": float(p_values[column]),
+                "p_value_method": f"two-sided, step-down maximum over {len(family)} comparisons on the same resamples",
+            }
+        )
+    return found
+
+
+def answer_pairs(
+    scores: Sequence[SystemScores],
+    answer_labels: FloatArray,  # P x S, NaN where the judge gave none
+    prompt_ids: Sequence[str],  # P
+    length_baseline: str,
+    sureness: Sureness,
+) -> dict[str, tuple[Estimate, Estimate]]:
+    """Agreement on pairs of answers to one prompt that the judge scored differently, and its lead over length.
+
+    A metric's ties count half. Pairs of one prompt are resampled together.
+    """
+    outcomes: list[FloatArray] = []
+    clusters: list[str] = []
+    for first, second in combinations(range(answer_labels.shape[1]), 2):
+        judged = np.sign(answer_labels[:, first] - answer_labels[:, second])
+        margins = np.column_stack([one.matrix[:, first] - one.matrix[:, second] for one in scores])
+        margins = np.where(np.abs(margins) <= TIE_TOLERANCE, 0.0, margins)
+        usable = np.isfinite(judged) & (judged != 0) & np.isfinite(margins).all(axis=1)
+        outcomes.append(0.5 + 0.5 * np.sign(margins[usable]) * judged[usable, None])
+        clusters += [prompt_ids[row] for row in np.flatnonzero(usable)]
+    if not clusters:
+        return {}
+    means = resampled_means(np.concatenate(outcomes), clusters, resamples=sureness.resamples, seed=sureness.seed)
+    length = [one.name for one in scores].index(length_baseline)
+    return {
+        one.name: (
+            means.estimate(column, sureness.confidence),
+            means.difference(length, column, sureness.confidence),
+        )
+        for column, one in enumerate(scores)
+    }
+
+
+def check_order(
+    one: SystemScores, places: Sequence[int], names: Sequence[str], sureness: Sureness
+) -> dict[str, object]:
+    """Whether models come in an expected order, lowest first: every step, and the whole order, on shared prompts."""
+    matrix = one.matrix[:, list(places)]
+    matrix = matrix[np.isfinite(matrix).all(axis=1)]
+    if not len(matrix):
+        raise UserError(
+            f"No prompt was answered by all of {', '.join(names)}, so {one.name} cannot put them in order.",
+            "Name models that share prompts with --expect_order.",
+        )
+    means = resampled_means(matrix, resamples=sureness.resamples, seed=sureness.seed)
+    rising = np.diff(means.replicates, axis=1) > 0
+    return {
+        "reward": one.name,
+        "signature": one.signature,
+        "prompts": len(matrix),
+        "steps": [
+            {
+                "lower": names[step],
+                "higher": names[step + 1],
+                "difference": asdict(means.difference(step, step + 1, sureness.confidence)),
+            }
+            for step in range(len(places) - 1)
+        ],
+        "holds": bool((np.diff(means.values) > 0).all()),
+        "share_of_resamples": float(rising.all(axis=1).mean()),
+    }

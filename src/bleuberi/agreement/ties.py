@@ -1,0 +1,53 @@
+"""Agreement where people may tie: three answers instead of two. Knows margins and preferences; knows no texts.
+
+A metric with continuous scores never ties by itself, so it is given a threshold: margins within it count as a tie. The
+threshold that serves best on other prompts is used (tie calibration, Deutsch, Foster and Freitag 2023), so that no pair
+is judged with a threshold that saw its prompt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from bleuberi.agreement.scores import FloatArray
+from bleuberi.statistics import cluster_codes, cluster_folds
+
+FOLDS = 5
+
+
+def three_way_agreement(
+    margins: FloatArray,  # N
+    people: FloatArray,  # N in {1, 0, -1}
+    prompts: Sequence[str],  # N
+    seed: int = 0,
+) -> FloatArray:  # N
+    """1 where the metric with its threshold says what people say of the three (a, b, tie), else 0."""
+    codes, n_prompts = cluster_codes(prompts, len(prompts))
+    if n_prompts < 2:
+        return np.full(len(margins), np.nan)
+    folds = cluster_folds(codes, min(FOLDS, n_prompts), seed)
+    outcome = np.full(len(margins), np.nan)
+    for fold in range(int(folds.max()) + 1):
+        held_out, train = folds == fold, folds != fold
+        threshold = best_threshold(margins[train], people[train])
+        said = np.where(np.abs(margins[held_out]) <= threshold, 0.0, np.sign(margins[held_out]))
+        outcome[held_out] = said == people[held_out]
+    return np.where(np.isnan(margins), np.nan, outcome)
+
+
+def best_threshold(margins: FloatArray, people: FloatArray) -> float:
+    """The threshold with the most right answers; the smallest of equally good ones. Margins of 0 always tie."""
+    present = ~np.isnan(margins)
+    margins, people = margins[present], people[present]
+    size = np.abs(margins)
+    order = np.argsort(size, kind="stable")
+    # With the k smallest margins as ties: right are people's ties among them, and right sides among the others.
+    right_tie = np.concatenate([[0], np.cumsum(people[order] == 0)])
+    right_side = np.concatenate([[0], np.cumsum((np.sign(margins[order]) == people[order]) & (size[order] > 0))])
+    right = right_tie + right_side[-1] - right_side
+    candidates = np.concatenate([[0.0], size[order]])
+    last_of_equals = np.append(candidates[1:] != candidates[:-1], True)  # equal margins tie together
+    right = np.where(last_of_equals, right, -1)
+    return float(candidates[int(np.argmax(right))])

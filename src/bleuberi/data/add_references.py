@@ -1,0 +1,174 @@
+"""Add a model's answers to a pool as references. Knows pools, engines and the file between; knows no scores.
+
+The rows stream through: a pool of any size takes the same memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from bleuberi import columns
+from bleuberi.data.pool import pool_name, read_questions
+from bleuberi.data.pool_file import check_pool_path, made_before, write_pool
+from bleuberi.data.tables import row_bytes
+from bleuberi.data.text_checks import is_refusal
+from bleuberi.errors import UserError
+from bleuberi.generation import EngineOptions, cached_engine, check_engine
+from bleuberi.generation.base import NOT_ANSWERED, Output, Sampling
+from bleuberi.generation.cached import CachedEngine
+from bleuberi.records import Conversation
+
+log = logging.getLogger(__name__)
+
+FLAG_PREFIX: Final = "ref_flag_"
+NO_ANSWER: Final = "no answer"
+
+
+@dataclass(frozen=True, slots=True)
+class ReferencesConfig:
+    """Whose answers become references of which pool, and where the new pool goes."""
+
+    hf_dataset_path: str
+    model: str
+    output: Path
+    name: str | None = None  # of the reference model; the model's own where not given
+    sampling: Sampling = field(default_factory=lambda: Sampling(max_new_tokens=2048))
+    engine: str = "auto"
+    engine_options: EngineOptions = field(default_factory=EngineOptions)
+    cache_dir: Path | None = None
+    overwrite: bool = False
+
+    @property
+    def ref_model(self) -> str:
+        return self.name or columns.model_short_name(self.model)
+
+    def check(self) -> None:
+        """Refuse what cannot work, before anything is read. Errors: `UserError`."""
+        check_pool_path(self.output)
+        self.sampling.check()
+        check_engine(self.model, self.engine, self.engine_options)
+
+
+@dataclass(frozen=True, slots=True)
+class References:
+    """The new pool, and what its new references are like."""
+
+    path: Path
+    rows: int
+    flags: dict[str, int]
+    reused: bool
+    generated_now: int
+
+
+@dataclass(slots=True)
+class _Found:
+    """What is counted while rows stream through."""
+
+    rows: int = 0
+    flags: Counter[str] = field(default_factory=Counter)
+    served: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def facts(self) -> dict[str, Any]:
+        return {"rows": self.rows, "flags": dict(self.flags), "served_models": self.served}
+
+    def note(self, output: Output, flag: str | None) -> None:
+        self.rows += 1
+        if flag is not None:
+            self.flags[flag] += 1
+        if output.served_model:
+            days = self.served.setdefault(output.served_model, {"rows": 0, "first": output.served_on, "last": ""})
+            days["rows"] += 1
+            days["first"] = min(days["first"], output.served_on)
+            days["last"] = max(days["last"], output.served_on)
+
+
+class _Questions:
+    """A pool's questions, read anew each time they are walked."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+
+    def __iter__(self) -> Iterator[Conversation]:
+        return (question for _, question in read_questions(self._source))
+
+
+def add_references(config: ReferencesConfig) -> References:
+    """Write the pool with `ref_output_{name}` and `ref_flag_{name}`, or find it made. Errors: `UserError`."""
+    config.check()
+    pool_sha256 = _check_pool(config)
+    cache = config.cache_dir or config.output.parent / "inference_outputs"
+    engine = cached_engine(config.model, config.engine, cache, config.engine_options)
+    request = {
+        "pool": pool_name(config.hf_dataset_path),
+        "pool_sha256": pool_sha256,
+        "ref_model": config.ref_model,
+        "model": engine.identity.settings(),
+        "sampling": config.sampling.settings(),
+        "sampling_signature": config.sampling.signature(),
+    }
+    made = made_before(config.output, request, overwrite=config.overwrite)
+    if made is not None:
+        log.info("%s was made by the same command and is used as it is", config.output)
+        return References(config.output, int(made["rows"]), dict(made["flags"]), True, 0)
+    found = _write(config, engine, request)
+    return References(config.output, found.rows, dict(found.flags), False, engine.answered_now)
+
+
+def flag_of(output: Output) -> str | None:
+    """What makes an answer doubtful as a reference; None where nothing does."""
+    if output.finish_reason == "prompt_too_long":
+        return "prompt too long"
+    if output.finish_reason == "no_answer":
+        return NO_ANSWER
+    if output.finish_reason == "refused":
+        return "refused"
+    if output.finish_reason == "length":
+        return "truncated"
+    if not output.text.strip():
+        return "empty"
+    return "reads like a refusal" if is_refusal(output.text) else None
+
+
+def _check_pool(config: ReferencesConfig) -> str:
+    """A hash of the pool's content. Errors: `UserError` for a bad row, or a pool that has the column already."""
+    column = columns.reference_column(config.ref_model)
+    digest = hashlib.sha256()
+    rows = 0
+    for raw, _ in read_questions(config.hf_dataset_path):
+        if column in raw.values:
+            raise UserError(
+                f"The pool {config.hf_dataset_path} has a column {column} already.",
+                "Give the new references another name with --name.",
+            )
+        digest.update(row_bytes(raw))
+        rows += 1
+    if not rows:
+        raise UserError(f"The pool {config.hf_dataset_path} has no rows.", "Check the path.")
+    return digest.hexdigest()
+
+
+def _write(config: ReferencesConfig, engine: CachedEngine, request: dict[str, Any]) -> _Found:
+    found = _Found()
+    write_pool(config.output, _answered_rows(config, engine, found), "references", request, found.facts)
+    return found
+
+
+def _answered_rows(config: ReferencesConfig, engine: CachedEngine, found: _Found) -> Iterator[dict[str, Any]]:
+    column, flag_column = columns.reference_column(config.ref_model), FLAG_PREFIX + config.ref_model
+    answers = engine.answer_each(_Questions(config.hf_dataset_path), config.sampling)
+    for (raw, _), (_, output) in zip(read_questions(config.hf_dataset_path), answers, strict=True):
+        flag = flag_of(output)
+        found.note(output, flag)
+        text = None if output.finish_reason in NOT_ANSWERED else output.text
+        yield {**raw.values, column: text, flag_column: flag}
+    if found.flags[NO_ANSWER] == found.rows:
+        raise UserError(
+            f"{config.model} gave no usable answer to any of {found.rows} prompts.",
+            "Check --model and --base_url; the warnings above quote what the server sent.",
+        )

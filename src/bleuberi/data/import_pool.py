@@ -1,0 +1,172 @@
+"""Make a pool of instruction files in any common shape.
+
+Rows with the same prompt are one instruction with several references, within a file and across files: that is how the
+answers of several models become a pool. Each file is read twice, first for its columns, then for its rows; the
+instructions are held in memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from bleuberi import columns
+from bleuberi.artifacts import content_hash, local_path
+from bleuberi.data.layouts import Instruction, Layout, complete, read_instruction
+from bleuberi.data.pool import pool_name
+from bleuberi.data.pool_file import check_pool_path, made_before, write_pool
+from bleuberi.data.tables import RawRow, read_rows, read_rows_or_csv, row_bytes
+from bleuberi.errors import UserError
+from bleuberi.records import Message
+
+log = logging.getLogger(__name__)
+
+KIND: Final = "imported_pool"
+_ID_LETTERS: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class ImportConfig:
+    """Which files, what their columns hold where that is not to be guessed, and where the pool goes."""
+
+    files: tuple[str, ...]
+    output: Path
+    layout: Layout = field(default_factory=Layout)
+    new_ids: bool = False
+    split: str = "train"
+    subset: str | None = None
+    overwrite: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """The pool that was written, and what became of the rows that were read."""
+
+    path: Path
+    rows_read: int
+    instructions: int
+    references: dict[str, int]  # reference model -> how many instructions have its answer
+    left_out: dict[str, int]
+    layouts: dict[str, str]  # file -> what its columns were taken for
+
+
+@dataclass(slots=True)
+class _Row:
+    """One instruction as it grows."""
+
+    id: str | None
+    source: str
+    turns: tuple[Message, ...]
+    answers: dict[str, str]
+
+
+@dataclass(slots=True)
+class _Found:
+    """The instructions by what they ask, and what is counted on the way."""
+
+    rows: dict[str, _Row] = field(default_factory=dict)
+    rows_read: int = 0
+    left_out: Counter[str] = field(default_factory=Counter)
+    layouts: dict[str, str] = field(default_factory=dict)
+    digests: list[str] = field(default_factory=list)
+
+    def add(self, read: Instruction, source: str) -> None:
+        self.rows_read += 1
+        if not read.turns:
+            self.left_out["without a prompt"] += 1
+            return
+        asked = json.dumps(read.turns, sort_keys=True)  # noqa: TID251 - a key, not written
+        row = self.rows.get(asked)
+        if row is None:
+            self.rows[asked] = _Row(read.id, read.source or source, read.turns, dict(read.answers))
+            return
+        before = len(row.answers)
+        for name, text in read.answers.items():
+            row.answers.setdefault(name, text)
+        if len(row.answers) == before:
+            self.left_out["with nothing new for a prompt that stands earlier"] += 1
+
+    def references(self) -> dict[str, int]:
+        """Reference model -> instructions with its answer, gold first, then in the order of the files."""
+        counts = Counter(name for row in self.rows.values() for name in row.answers)
+        return dict(sorted(counts.items(), key=lambda entry: entry[0] != columns.GOLD))
+
+
+def import_pool(config: ImportConfig) -> Imported:
+    """Write the pool, or find it made. Errors: `UserError`; nothing half-written is left."""
+    check_pool_path(config.output)
+    found = _Found()
+    for file in config.files:
+        _read(file, config, found)
+    if not found.rows:
+        raise UserError(
+            f"No row of {', '.join(config.files)} has a prompt ({found.rows_read} rows read).",
+            "Check the files, and name the columns with --prompt COLUMN.",
+        )
+    names = list(found.references())
+    request = {
+        "files": [pool_name(file) for file in config.files],
+        "files_sha256": found.digests,
+        "layouts": list(found.layouts.values()),
+        "new_ids": config.new_ids,
+    }
+    facts = {
+        "rows_read": found.rows_read,
+        "rows": len(found.rows),
+        "references": found.references(),
+        "left_out": dict(found.left_out),
+    }
+    if made_before(config.output, request, overwrite=config.overwrite) is not None:
+        log.info("%s was made by the same command and is used as it is", config.output)
+    else:
+        write_pool(config.output, _pool_rows(found, names, new_ids=config.new_ids), KIND, request, lambda: facts)
+    return Imported(
+        config.output, found.rows_read, len(found.rows), found.references(), dict(found.left_out), found.layouts
+    )
+
+
+def _read(file: str, config: ImportConfig, found: _Found) -> None:
+    rows = _raw_rows(file, config.split, config.subset)
+    first = next(rows, None)
+    if first is None:
+        raise UserError(f"{file} has no rows.", "Check the path, and that the file was written to its end.")
+    layout = complete(config.layout, itertools.chain([first], rows))
+    found.layouts[file] = layout.sentence()
+    digest = hashlib.sha256()
+    for raw in _raw_rows(file, config.split, config.subset):
+        found.add(read_instruction(raw, layout), pool_name(file))
+        digest.update(row_bytes(raw))
+    found.digests.append(digest.hexdigest())
+
+
+def _raw_rows(file: str, split: str, subset: str | None) -> Iterator[RawRow]:
+    path = local_path(file)
+    return read_rows_or_csv(path) if path.suffix == ".csv" and path.is_file() else read_rows(file, split, subset)
+
+
+def _pool_rows(found: _Found, names: list[str], *, new_ids: bool) -> Iterator[dict[str, Any]]:
+    seen: set[str] = set()
+    for asked, row in found.rows.items():
+        row_id = row.id if row.id is not None and not new_ids else content_hash(asked)[:_ID_LETTERS]
+        if row_id in seen:
+            raise UserError(
+                f"The id {row_id!r} stands for two different prompts.",
+                "Name a column of ids with --id COLUMN, or have them made from the prompts with --new_ids.",
+            )
+        seen.add(row_id)
+        asks = {} if len(row.turns) == 1 else {columns.MESSAGES: list(row.turns)}
+        prompt = next(turn["content"] for turn in reversed(row.turns) if turn["role"] == "user")
+        yield {
+            columns.ID: row_id,
+            columns.SOURCE: row.source,
+            columns.PROMPT: prompt,
+            **asks,
+            **{columns.reference_column(name): row.answers.get(name) for name in names},
+        }

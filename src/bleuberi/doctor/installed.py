@@ -1,0 +1,131 @@
+"""Whether everything the run needs is on this machine: packages, model, trackers. Knows versions; loads nothing."""
+
+from __future__ import annotations
+
+import os
+from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from bleuberi.doctor.findings import Report, counted
+from bleuberi.training.settings.read import RunSettings
+
+_CONSTRAINTS: Final = Path(__file__).parents[3] / "constraints.txt"  # there in a checkout only
+_WEIGHT_FILES: Final = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
+_TRACKERS: Final = {"wandb": "WANDB_MODE", "trackio": "", "swanlab": "SWANLAB_MODE", "mlflow": "", "tensorboard": ""}
+
+
+def check_versions(report: Report, extras: set[str]) -> None:
+    """Packages of the extras against the ranges that are asked for and the versions that were tested together."""
+    tested = _tested_versions()
+    missing, outside, untested, count = [], [], [], 0
+    for wanted in _requirements(extras):
+        try:
+            found = version(wanted.name)
+        except PackageNotFoundError:
+            missing.append(str(wanted.name))
+            continue
+        count += 1
+        pin = tested.get(canonicalize_name(wanted.name))
+        if not wanted.specifier.contains(found, prereleases=True):
+            outside.append(f"{wanted.name} {found} (wanted {wanted.specifier})")
+        elif pin is not None and found.partition("+")[0] != pin:
+            untested.append(f"{wanted.name} {found} (tested {pin})")
+    chosen = ",".join(sorted(extras))
+    if missing or outside:
+        said = ([f"not installed: {', '.join(missing)}"] if missing else []) + outside
+        report.add("versions", "problem", "; ".join(said), f'pip install -c constraints.txt "bleuberi[{chosen}]"')
+    elif untested:
+        text = f"{count} packages are in range; not the versions tested together: {', '.join(untested)}"
+        report.add("versions", "warning", text, f'pip install -c constraints.txt "bleuberi[{chosen}]"')
+    else:
+        known = "as tested together" if tested else "in range"
+        report.add("versions", "ok", f"{counted(count, 'package')} of {chosen} {known}")
+
+
+def _requirements(extras: set[str]) -> list[Requirement]:
+    """What the extras ask for, those they name in turn included."""
+    every = [Requirement(line) for line in requires("bleuberi") or []]
+    open_extras, seen, wanted = set(extras), set(), []
+    while open_extras:
+        extra = open_extras.pop()
+        seen.add(extra)
+        for requirement in every:
+            if requirement.marker is None or not requirement.marker.evaluate({"extra": extra}):
+                continue
+            if canonicalize_name(requirement.name) == "bleuberi":
+                open_extras |= requirement.extras - seen
+            else:
+                wanted.append(requirement)
+    return wanted
+
+
+def _tested_versions() -> dict[str, str]:
+    if not _CONSTRAINTS.is_file():
+        return {}
+    lines = [line.split("#")[0].strip() for line in _CONSTRAINTS.read_text(encoding="utf-8").splitlines()]
+    pairs = [line.split("==") for line in lines if "==" in line]
+    return {canonicalize_name(name): pin for name, pin in pairs}
+
+
+def extras_of(settings: RunSettings, deepspeed: bool) -> set[str]:
+    """The extras that the run needs beside `train`."""
+    wanted = {"train"}
+    wanted |= {"deepspeed"} if deepspeed else set()
+    wanted |= {"vllm"} if settings.method == "grpo" and settings.args.use_vllm else set()
+    return wanted
+
+
+def check_optional(report: Report, settings: RunSettings) -> None:
+    """Packages that a field asks for, beside the extras; trackers that need the network."""
+    model, args = settings.model, settings.args
+    wanted = {}
+    if model.load_in_4bit or model.load_in_8bit:
+        wanted["bitsandbytes"] = "load_in_4bit" if model.load_in_4bit else "load_in_8bit"
+    if str(model.attn_implementation or "").startswith("flash_attention_2"):
+        wanted["flash_attn"] = "attn_implementation"
+    if "8bit" in str(getattr(args.optim, "value", args.optim)):
+        wanted["bitsandbytes"] = "optim"
+    for package, why in wanted.items():
+        if find_spec(package) is None:
+            report.add(why, "problem", f"needs the package {package}, which is not installed", f"pip install {package}")
+    for tracker in args.report_to:
+        if find_spec(tracker) is None:
+            text = f"report_to names {tracker}, which is not installed"
+            report.add("trackers", "problem", text, f"pip install {tracker}, or --report_to none.")
+        elif (switch := _TRACKERS.get(tracker)) and not os.environ.get(switch):
+            text = f"{tracker} wants the network and a login, unless {switch}=offline is set"
+            report.add("trackers", "warning", text, f"Log in before the run, or export {switch}=offline.")
+
+
+def check_offline(report: Report, settings: RunSettings) -> None:
+    """Whether the run can start without a network."""
+    name, revision = settings.model.model_name_or_path, settings.model.model_revision
+    fetch = f"hf download {name}" + ("" if revision in (None, "main") else f" --revision {revision}")
+    offline = os.environ.get("HF_HUB_OFFLINE", "") not in ("", "0")
+    if Path(name).expanduser().is_dir():
+        report.add("offline", "ok", "the model and the data are folders on this machine: no network is needed")
+    elif _cached(name, revision):
+        report.add("offline", "ok", f"{name} is in the hub cache; with HF_HUB_OFFLINE=1 the hub is not even asked")
+    elif offline:
+        text = f"HF_HUB_OFFLINE is set, and {name} is not in the hub cache"
+        report.add("offline", "problem", text, f"Download it first on a machine with a network: {fetch}")
+    else:
+        text = f"the weights of {name} are not on this machine and will be downloaded"
+        report.add("offline", "warning", text, f"Before a job without a network: {fetch}")
+
+
+def _cached(name: str, revision: Any) -> bool:  # noqa: ANN401 - str or None
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        return any(
+            isinstance(try_to_load_from_cache(name, file, revision=revision or "main"), str) for file in _WEIGHT_FILES
+        )
+    except HFValidationError:
+        return False

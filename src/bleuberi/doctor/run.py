@@ -1,0 +1,193 @@
+"""Everything that can be known of a run before it starts, in one report. Knows the order of the checks; trains nothing.
+
+No weights are read and no GPU is needed. What a run would end with is a problem; what it would live with, a warning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.text import Text
+
+from bleuberi.columns import MESSAGES, REFERENCES
+from bleuberi.data.grpo_rows import prompt_messages, read_grpo_rows
+from bleuberi.data.sft_rows import read_sft_rows, to_prompt_and_completion
+from bleuberi.doctor.batch import check_devices, check_grpo_batch, check_sft_batch
+from bleuberi.doctor.findings import Report
+from bleuberi.doctor.fit import check_fit, check_time
+from bleuberi.doctor.installed import check_offline, check_optional, check_versions, extras_of
+from bleuberi.doctor.launch import Launch, read_launch, read_zero
+from bleuberi.doctor.lengths import check_pairs, check_prompts, check_references
+from bleuberi.doctor.machine import Machine, look_at_machine
+from bleuberi.doctor.memory import Batches, Zero, estimate_memory
+from bleuberi.doctor.model import MetaModel
+from bleuberi.doctor.settings import read_as_if, told_method
+from bleuberi.doctor.time_estimate import estimate_step
+from bleuberi.doctor.tokens import TRIED, Pair, check_round_trip, check_template, show_loss_mask
+from bleuberi.errors import UserError
+from bleuberi.rewards import load_reward
+from bleuberi.training.folder.resume import check_save_steps
+from bleuberi.training.model_loading import load_policy_tokenizer
+from bleuberi.training.settings.read import Method, RunSettings
+from bleuberi.training.settings.words import located
+from bleuberi.training.sft_tokens import to_sft_tokens
+from bleuberi.training.watch.reward import trainable_rewards
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the preflight is asked to assume. Memory in bytes."""
+
+    method: Method | None = None
+    processes: int | None = None
+    nodes: int = 1
+    gpu: str | None = None
+    gpu_memory: float | None = None
+    host_memory: float | None = None
+    deepspeed: Path | None = None
+    launch: Path | None = None
+
+
+def preflight(argv: Sequence[str], asked: Asked) -> tuple[Report, Text | None]:
+    """Check the run that `bleuberi train` would make of these words; the report, and for SFT one pair's loss mask."""
+    report = Report()
+    try:
+        launch = read_launch(asked.launch) if asked.launch else Launch(1, 1, None)
+        processes = asked.processes or launch.processes
+        nodes = max(asked.nodes, launch.nodes)
+        settings = read_as_if(asked.method or told_method(argv), argv, processes)
+        machine = look_at_machine(processes, settings.args.use_cpu, asked.gpu, asked.gpu_memory, asked.host_memory)
+    except UserError as error:
+        report.add_error("settings", error)
+        return report, None
+    report.add("settings", "ok", f"a {settings.method.upper()} run; TRL reads them for {processes} process(es)")
+    check_devices(report, machine, settings.args.bf16)
+    named = Path(located("deepspeed", str(asked.deepspeed))) if asked.deepspeed else None
+    zero_file = named or launch.deepspeed or _deepspeed_of(settings)
+    check_versions(report, extras_of(settings, zero_file is not None))
+    check_optional(report, settings)
+    check_offline(report, settings)
+    _check_rewards(report, settings)
+    longest, shown = _check_texts(report, settings, processes)
+    try:
+        _check_size(report, settings, machine, nodes, zero_file, longest, fsdp=launch.fsdp)
+    except UserError as error:
+        report.add_error("model", error)
+    return report, shown
+
+
+def _deepspeed_of(settings: RunSettings) -> Path | None:
+    return Path(settings.args.deepspeed) if isinstance(settings.args.deepspeed, str) else None
+
+
+def _check_rewards(report: Report, settings: RunSettings) -> None:
+    if settings.method == "sft":
+        return
+    try:
+        rewards = [load_reward(name) for name in settings.run.reward_funcs]
+        handed = trainable_rewards(rewards, settings.args.multi_objective_aggregation)
+    except UserError as error:
+        report.add_error("rewards", error)
+        return
+    weights = settings.args.reward_weights
+    if weights is not None and len(weights) != len(handed):
+        text = f"{len(weights)} reward_weights for {len(handed)} rewards"
+        report.add("rewards", "problem", text, "Give 1 a reward.")
+    else:
+        report.add("rewards", "ok", "; ".join(reward.signature() for reward in handed))
+
+
+def _check_texts(report: Report, settings: RunSettings, processes: int) -> tuple[int | None, Text | None]:
+    """Tokenizer and data set; the longest prompt (GRPO) or pair (SFT) that is trained, where there is one."""
+    try:
+        base = settings.model
+        tokenizer = load_policy_tokenizer(base.model_name_or_path, settings.args.trust_remote_code, base.model_revision)
+    except UserError as error:
+        report.add_error("tokenizer", error)
+        return None, None
+    if not check_template(report, tokenizer):
+        return None, None
+    try:
+        if settings.method == "grpo":
+            return _check_grpo_rows(report, settings, tokenizer, processes), None
+        return _check_sft_rows(report, settings, tokenizer, processes)
+    except UserError as error:
+        report.add_error("data set", error)
+        return None, None
+
+
+def _check_grpo_rows(report: Report, settings: RunSettings, tokenizer: Any, processes: int) -> int | None:  # noqa: ANN401
+    rows = read_grpo_rows(Path(settings.run.dataset_path))
+    pairs: list[Pair] = [(prompt_messages(row), row[REFERENCES][0]) for row in rows[:TRIED] if row[REFERENCES]]
+    if pairs:
+        check_round_trip(report, tokenizer, pairs)
+    kept = check_prompts(report, tokenizer, rows, settings.run.max_prompt_tokens)
+    check_references(report, tokenizer, rows, settings.args.max_completion_length)
+    check_grpo_batch(report, settings.args, processes, len(kept))
+    try:
+        check_save_steps(settings.args, len(kept))
+    except UserError as error:
+        report.add_error("checkpoints", error)
+    return max(kept, default=None)
+
+
+def _check_sft_rows(
+    report: Report,
+    settings: RunSettings,
+    tokenizer: Any,  # noqa: ANN401
+    processes: int,
+) -> tuple[int | None, Text | None]:
+    rows = read_sft_rows(Path(settings.run.dataset_path))
+    turns = [to_prompt_and_completion(row[MESSAGES]) for row in rows]
+    pairs: list[Pair] = [(turn["prompt"], turn["completion"][0]["content"]) for turn in turns]
+    check_round_trip(report, tokenizer, pairs)
+    tokens = [to_sft_tokens(tokenizer, turn["prompt"], turn["completion"]) for turn in turns]
+    lengths = check_pairs(report, tokens, settings.args.max_length)
+    check_sft_batch(report, settings.args, processes, len(rows))
+    return max(lengths), show_loss_mask(tokenizer, *pairs[0])
+
+
+def _check_size(
+    report: Report,
+    settings: RunSettings,
+    machine: Machine,
+    nodes: int,
+    zero_file: Path | None,
+    longest: int | None,
+    *,
+    fsdp: bool,
+) -> None:
+    args = settings.args
+    mixed = "bfloat16" if args.bf16 else "float16" if args.fp16 else None
+    stored = settings.model.dtype
+    computed = mixed or (stored if stored not in ("auto", None) else "float32")
+    meta = MetaModel(settings.model, computed, args.trust_remote_code)
+    zero = Zero()
+    if zero_file is not None:
+        zero, _ = read_zero(zero_file, args, machine.processes, meta.config.hidden_size)
+        offloads = [
+            name for name, on in (("optimizer", zero.offload_optimizer), ("weights", zero.offload_parameters)) if on
+        ]
+        report.add(
+            "DeepSpeed", "ok", f"ZeRO-{zero.stage}" + (f", on the host: {' and '.join(offloads)}" if offloads else "")
+        )
+    elif fsdp:
+        report.add("FSDP", "ok", "weights, gradients and optimizer are split over the processes")
+    grpo = settings.method == "grpo"
+    prompt = longest or (settings.run.max_prompt_tokens if grpo else args.max_length or 1024)
+    batches = Batches(
+        rows=args.per_device_train_batch_size,
+        generated_rows=args.per_device_train_batch_size * args.steps_per_generation if grpo else 0,
+        prompt=prompt,
+        completion=args.max_completion_length if grpo else 0,
+    )
+    sizes = meta.sizes()
+    if sizes.positions is not None and batches.length > sizes.positions:
+        text = f"texts of up to {batches.length} tokens, but the model is made for {sizes.positions}"
+        report.add("positions", "problem", text, "Lower --max_completion_length, --max_prompt_tokens or --max_length.")
+    memory = estimate_memory(settings, meta, batches, zero, machine.processes, nodes, machine.device_memory, fsdp=fsdp)
+    check_fit(report, memory, sizes, machine)
+    check_time(report, estimate_step(settings, sizes, batches, zero, machine), report.numbers.get("steps"))

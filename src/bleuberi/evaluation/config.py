@@ -1,0 +1,94 @@
+"""What an evaluation is asked to do, and whether a folder holds another one. Knows settings; computes nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from bleuberi.artifacts import read_json
+from bleuberi.errors import UserError
+from bleuberi.evaluation.judge import JudgeConfig
+from bleuberi.evaluation.models import EvaluatedModel
+from bleuberi.generation import EngineOptions
+from bleuberi.generation.base import Sampling
+from bleuberi.strict_json import strict_json
+
+RESULT: Final = "evaluation.json"
+ANSWERS: Final = "answers.jsonl"
+JUDGMENTS: Final = "judgments.jsonl"
+SCORES: Final = ("bleu", "rouge")
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationConfig:
+    """Which models answer which prompts, and how their answers are compared. The first model's group is the base."""
+
+    models: tuple[EvaluatedModel, ...]
+    prompts: str
+    output_dir: Path
+    ref_models: tuple[str, ...] = ("gold",)
+    min_references: int | None = None  # None: every chosen one
+    metrics: tuple[str, ...] | None = None  # SCORES, or none with no_references
+    no_references: bool = False
+    max_new_tokens: int = 512
+    length_control: bool = False
+    judge: JudgeConfig | None = None
+    engine: str = "auto"
+    engine_options: EngineOptions = field(default_factory=EngineOptions)
+    cache_dir: Path | None = None
+    overwrite: bool = False
+
+    @property
+    def sampling(self) -> Sampling:
+        return Sampling(max_new_tokens=self.max_new_tokens, temperature=0.0, top_p=1.0)
+
+    @property
+    def cache(self) -> Path:
+        return self.cache_dir or self.output_dir / "inference_outputs"
+
+    @property
+    def scored_by(self) -> tuple[str, ...]:
+        """The metrics asked for, or those that the prompts allow."""
+        if self.metrics is not None:
+            return self.metrics
+        return () if self.no_references else SCORES
+
+    def settings(self, pool_sha256: str) -> dict[str, Any]:
+        """What decides the numbers, as it goes into the result."""
+        return {
+            "prompts": self.prompts,
+            "pool_sha256": pool_sha256,
+            "ref_models": [] if self.no_references else list(self.ref_models),
+            "min_references": self.min_references,
+            "metrics": list(self.scored_by),
+            "sampling_signature": self.sampling.signature(),
+            "models": {entry.name: entry.model for entry in self.models},
+            "length_control": self.length_control,
+            "judge": None if self.judge is None else self.judge.settings(),
+        }
+
+
+def refuse_other_evaluation(config: EvaluationConfig, settings: Mapping[str, Any]) -> bool:
+    """Whether the folder holds this evaluation, judged already; it is then kept until it is made again.
+
+    Errors: `UserError` where it holds one with other settings.
+    """
+    path = config.output_dir / RESULT
+    if config.overwrite or not path.is_file():
+        return False
+    content = read_json(path)
+    before = content.get("config", {}) if isinstance(content, dict) else {}
+    asked = json.loads(strict_json(settings))
+    # A file's place may change, files of an older version lack some settings, and adding a judge loses nothing.
+    added = {name for name in ("judge", "length_control") if not before.get(name)}
+    names = [name for name in before.keys() & asked.keys() - added - {"prompts"} if before[name] != asked[name]]
+    if names:
+        said = "; ".join(f"{name}: {before[name]!s:.60} there, {asked[name]!s:.60} asked" for name in sorted(names))
+        raise UserError(
+            f"{config.output_dir} holds an evaluation with other settings ({said}).",
+            "Choose another --output_dir, or replace it with --overwrite; answers that fit are reused.",
+        )
+    return bool(isinstance(content, dict) and content.get("judge"))

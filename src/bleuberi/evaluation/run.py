@@ -1,0 +1,119 @@
+"""Let several models answer the same prompts and compare them. Puts the parts together; trains nothing.
+
+Answers, then scores, then the judge. The result is saved before the judge is asked, and again after it: where the judge
+fails for good, the scores are there.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bleuberi.artifacts import write_json, write_text
+from bleuberi.data.references import check_reference_choice
+from bleuberi.errors import UserError
+from bleuberi.evaluation.comparison import CONTROL, ScoreComparison
+from bleuberi.evaluation.config import (
+    ANSWERS,
+    JUDGMENTS,
+    RESULT,
+    EvaluationConfig,
+    refuse_other_evaluation,
+)
+from bleuberi.evaluation.judge import Judge, Judgment
+from bleuberi.evaluation.judge_results import member_pairs, pairs_to_judge, summarise
+from bleuberi.evaluation.length_control import cut_like
+from bleuberi.evaluation.measures import Measure, measures, score_answers
+from bleuberi.evaluation.model_facts import TrainingFacts, training_facts
+from bleuberi.evaluation.models import Group, groups_of
+from bleuberi.evaluation.record import Parts, answer_row, content_of, judge_record
+from bleuberi.evaluation.responses import ModelAnswers, answer_prompts, read_prompts
+from bleuberi.strict_json import strict_json
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Where the comparison lies, and what is in its `evaluation.json`."""
+
+    folder: Path
+    content: dict[str, Any]
+
+
+def evaluate(config: EvaluationConfig) -> Evaluation:
+    """Answer, score, compare, judge, save. Errors: `UserError`."""
+    if config.max_new_tokens < 1:
+        raise UserError(f"--max_new_tokens is {config.max_new_tokens}.", "Let answers have at least 1 token, e.g. 512.")
+    check_reference_choice(config.ref_models, config.min_references)
+    groups = groups_of(config.models)
+    chosen = _measures(config)
+    facts = {entry.name: training_facts(entry.model) for entry in config.models}
+    pairs = pairs_to_judge(config.judge.pairs, groups, _of_groups(groups, facts)) if config.judge else []
+    judge = Judge(config.judge, config.cache) if config.judge else None  # a missing key is told before hours of work
+    pool, examples, tally = read_prompts(config)
+    settings = config.settings(pool.content_sha256)
+    judged_before = refuse_other_evaluation(config, settings)
+    answers = answer_prompts(config, examples, tally)
+    controls = _controls(groups, answers) if config.length_control else {}
+    texts = {name: answers.texts(name) for name in answers.outputs}
+    texts |= {CONTROL + name: cut for name, cut in controls.items()}
+    scores = {name: score_answers(chosen, answers.examples, column) for name, column in texts.items()}
+    compared = ScoreComparison(scores, [one.name for one in chosen], [row.prompt for row in answers.examples])
+    parts = Parts(config, groups, chosen, answers, controls, scores, facts, compared)
+    content = content_of(parts, settings)
+    if not judged_before:
+        _save(parts, content, [])
+    if judge is not None and config.judge is not None:
+        judged = [_judge_pair(judge, base, other, answers) for base, other in pairs]
+        summaries = [
+            summarise(base, other, found, {row.id: row.prompt for row in answers.examples})
+            for (base, other), found in zip(pairs, judged, strict=True)
+        ]
+        content = content_of(parts, settings, judge_record(config.judge, summaries))
+        _save(parts, content, [row for found in judged for column in found for row in column])
+    return Evaluation(config.output_dir, content)
+
+
+def _measures(config: EvaluationConfig) -> list[Measure]:
+    chosen = measures(config.scored_by, config.engine_options.cluster if config.engine == "ray" else None)
+    needing = [measure.name for measure in chosen if getattr(measure.reward, "needs_references", True)]
+    if config.no_references and needing:
+        raise UserError(
+            f"{', '.join(needing)} cannot be computed with --no_references.",
+            "Leave those --metrics out, or give prompts with references.",
+        )
+    return chosen
+
+
+def _controls(groups: Sequence[Group], answers: ModelAnswers) -> dict[str, list[str]]:
+    """The base's answers (its first member's, where it has seeds) at the lengths of every other model."""
+    base = answers.texts(groups[0].members[0])
+    return {name: cut_like(base, answers.texts(name)) for group in groups[1:] for name in group.members}
+
+
+def _judge_pair(judge: Judge, base: Group, other: Group, answers: ModelAnswers) -> list[list[Judgment]]:
+    texts = {
+        name: {row.id: answers.outputs[name][row.id].text for row in answers.examples}
+        for name in (*base.members, *other.members)
+    }
+    return [judge.compare(left, right, answers.examples, texts) for left, right in member_pairs(base, other)]
+
+
+def _of_groups(groups: Sequence[Group], facts: Mapping[str, TrainingFacts | None]) -> dict[str, TrainingFacts | None]:
+    return {group.name: facts[group.members[0]] for group in groups}
+
+
+def _save(parts: Parts, content: dict[str, Any], judgments: Sequence[Judgment]) -> None:
+    folder = parts.config.output_dir
+    rows = [answer_row(parts, place) for place in range(len(parts.answers.examples))]
+    write_text(folder / ANSWERS, "".join(strict_json(row) + "\n" for row in rows))
+    if judgments:
+        lines = [{**row._asdict(), "words": {"base": row.words[0], "other": row.words[1]}} for row in judgments]
+        write_text(folder / JUDGMENTS, "".join(strict_json(line) + "\n" for line in lines))
+    else:
+        (folder / JUDGMENTS).unlink(missing_ok=True)  # of an evaluation that this one replaces
+    write_json(folder / RESULT, content)

@@ -1,0 +1,99 @@
+"""What a reader has to know before believing a comparison. Knows answers and model folders; changes no number."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from bleuberi.artifacts import read_manifest
+from bleuberi.data.grpo_rows import prompt_messages
+from bleuberi.data.tables import read_rows
+from bleuberi.errors import UserError
+from bleuberi.evaluation.model_facts import TrainingFacts
+from bleuberi.evaluation.models import Group
+from bleuberi.evaluation.responses import ModelAnswers
+from bleuberi.records import Example
+
+MUCH_CUT: Final = 0.1
+FEW_PROMPTS: Final = 30
+
+
+def answer_warnings(
+    answers: ModelAnswers, tokenizers: Mapping[str, str | None], cut_share: Mapping[str, float]
+) -> list[str]:
+    """On tokenizers, cut answers, equal models and few prompts."""
+    said = []
+    known: dict[str, list[str]] = defaultdict(list)
+    for name, tokenizer in tokenizers.items():
+        if tokenizer is not None:
+            known[tokenizer].append(name)
+    if len(known) > 1:
+        sides = " against ".join(", ".join(names) for names in known.values())
+        said.append(
+            f"The models have different tokenizers ({sides}): scores and words are counted on texts and compare, "
+            "but the token limit cuts their answers at different lengths."
+        )
+    cut = ", ".join(f"{name} {share:.0%}" for name, share in cut_share.items() if share >= MUCH_CUT)
+    if cut:
+        said.append(f"Answers that reached the token limit, so that scores are those of cut answers: {cut}.")
+    models: dict[str, str] = {}
+    for name, identity in answers.identities.items():
+        first = models.setdefault(identity.key(), name)
+        if first != name:
+            said.append(f"{first} and {name} are the same model.")
+    if len(answers.examples) < FEW_PROMPTS:
+        said.append(f"Only {len(answers.examples)} prompts: a difference has to be large to be seen.")
+    return said
+
+
+def training_warnings(
+    groups: Sequence[Group],
+    facts: Mapping[str, TrainingFacts | None],  # by model
+    models: Mapping[str, str],  # name -> folder
+    examples: Sequence[Example],
+) -> list[str]:
+    """On groups whose members were trained unlike each other, and on prompts that were trained on."""
+    said = []
+    for group in groups:
+        kinds = {
+            None if fact is None else (fact.label, fact.steps, fact.prompts_sha256, fact.base_model)
+            for fact in (facts[name] for name in group.members)
+        }
+        if len(kinds) > 1:
+            said.append(f"The members of {group.name} were not trained alike: they are no seeds of one training.")
+    asked = {row.prompt.strip() for row in examples}
+    found: dict[Path, set[str]] = {}  # seeds of one training share their data set
+    for name, model in models.items():
+        folder = training_data(model) if facts[name] is not None else None
+        if folder is not None and folder not in found:
+            found[folder] = prompts_in(folder)
+        seen = asked & found[folder] if folder is not None else set()
+        if seen:
+            said.append(
+                f"{name} was trained on {len(seen)} of the {len(asked)} prompts: its numbers on them are no test. "
+                "Hold prompts out with: bleuberi data check."
+            )
+    return said
+
+
+def training_data(model: str) -> Path | None:
+    """The data set that a model folder's manifest names, where it is still there."""
+    manifest = read_manifest(Path(model).expanduser()) or {}
+    path = manifest.get("config", {}).get("dataset_path")
+    folder = Path(str(path)).expanduser() if path else None
+    return folder if folder is not None and folder.is_dir() else None
+
+
+def prompts_in(folder: Path) -> set[str]:
+    """What the rows of a data set ask; nothing where the folder holds something else by now."""
+    try:
+        rows: list[Mapping[str, Any]] = [raw.values for raw in read_rows(str(folder))]
+    except UserError:
+        return set()
+    return {_asked(row).strip() for row in rows if row.get("messages") or row.get("prompt")}
+
+
+def _asked(row: Mapping[str, Any]) -> str:
+    return str(row.get("prompt") or prompt_messages(row)[-1]["content"])

@@ -1,0 +1,57 @@
+"""From a GRPO data set to prompt-response pairs. Knows both folders; knows nothing of training."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from bleuberi.artifacts import json_hash, read_manifest
+from bleuberi.data.grpo_rows import read_grpo_rows
+from bleuberi.data.sft_rows import to_sft_rows
+from bleuberi.selection.dataset_folder import find_made, refuse_other, save_dataset
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SftDataConfig:
+    """Which GRPO data set, and where the pairs go."""
+
+    input_data_path: Path
+    output_dir: Path = Path("../data")
+    overwrite: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SftData:
+    """Where an SFT data set lies."""
+
+    folder: Path
+    rows: int
+    reused: bool
+
+
+def create_sft_data(config: SftDataConfig) -> SftData:
+    """One row for each prompt and reference, in `data_sft/{input name}_SFT`. Errors: `UserError`."""
+    rows = read_grpo_rows(config.input_data_path)
+    parent = config.output_dir / "data_sft"
+    name = f"{config.input_data_path.resolve().name}_SFT"
+    request = {"input": config.input_data_path.resolve().name, "input_sha256": json_hash(rows)}
+    if not config.overwrite:
+        if (made := find_made(parent, request, name)) is not None:
+            log.info("The data set %s was made by the same command and is used as it is", made.folder)
+            return SftData(made.folder, made.rows, True)
+        refuse_other(parent / name, request)
+    pairs = [pair for row in rows for pair in to_sft_rows(row)]
+    parent_manifest = read_manifest(config.input_data_path) or {}
+    folder = save_dataset(
+        parent / name,
+        pairs,
+        request,
+        overwrite=config.overwrite,
+        rows_in=len(rows),
+        rows_out=len(pairs),
+        parents=[{"folder": request["input"], "files_sha256": parent_manifest.get("files_sha256")}],
+    )
+    return SftData(folder, len(pairs), False)

@@ -1,0 +1,148 @@
+"""What a training run leaves on disk: metrics as they come, checkpoints, the finished model. Knows no algorithm."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bleuberi.artifacts import read_manifest, write_json
+from bleuberi.atomic_files import folder_lock
+from bleuberi.errors import UserError
+from bleuberi.strict_json import strict_json
+from bleuberi.training.folder.checkpoints import MARK, find_checkpoints, read_mark, set_aside_incomplete, step_of
+from bleuberi.training.folder.log import append_entries, cut_entries, read_entries
+from bleuberi.training.watch.samples import cut_samples
+
+if TYPE_CHECKING:
+    from transformers import TrainerCallback
+
+log = logging.getLogger(__name__)
+
+METRICS = "metrics.jsonl"
+STARTED = "started.json"
+
+
+@contextmanager
+def hold_folder(args: Any) -> Iterator[None]:  # noqa: ANN401 - transformers.TrainingArguments
+    """Hold the output folder, where there is one. Errors: `UserError` where another run trains into it."""
+    folder = Path(args.output_dir)
+    with folder_lock(folder) if args.process_index == 0 and folder.is_dir() else nullcontext():
+        yield
+
+
+def finished_run(folder: Path, decided: dict[str, Any], parents: dict[str, Any]) -> bool:
+    """Whether the folder holds this very run, finished. Errors: `UserError` where it holds another one."""
+    manifest = read_manifest(folder)
+    if manifest is None:
+        return False
+    _refuse_other(folder, "finished", {**manifest["config"], **manifest.get("parents", {})}, {**decided, **parents})
+    log.info("%s is trained already, with the same settings", folder)
+    return True
+
+
+def checkpoint_settings(args: Any, decided: dict[str, Any], parents: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401
+    """What has to be the same for a run to go on from a checkpoint; `args` are the trainer's."""
+    return {**decided, **parents, "processes": args.world_size}
+
+
+def start_run(folder: Path, args: Any, asked: dict[str, Any]) -> str | None:  # noqa: ANN401
+    """The checkpoint to go on from, None for a fresh start; `args` are the trainer's, `asked` `checkpoint_settings`.
+
+    The metrics behind that checkpoint are cut off: they come again. Call it before the model is loaded.
+    Errors: `UserError` where the checkpoints were made with other settings or data, since going on from them would
+    mix two runs.
+    """
+    named = args.resume_from_checkpoint
+    if named is not None and str(named).lower() != "true":
+        checkpoint: Path | None = Path(named)
+        check_named_checkpoint(Path(named), asked)
+    else:
+        whole = [(place, mark) for place in find_checkpoints(folder) if (mark := read_mark(place)) is not None]
+        # A checkpoint of the weights alone cannot be gone on from.
+        checkpoint, mark = whole[-1] if whole and not args.save_only_model else (None, None)
+        if mark is not None:
+            _refuse_other(folder, "killed", mark["settings"], asked)
+    if args.process_index == 0:
+        with hold_folder(args):  # what looks cut short may be a living run's
+            set_aside_incomplete(folder, but=checkpoint)
+            inside = checkpoint is not None and checkpoint.resolve().parent == folder.resolve()
+            last_step = step_of(checkpoint) if checkpoint and inside else None
+            cut_entries(folder / METRICS, lambda entry: 0 < entry["step"] <= (last_step or 0) and not _closes(entry))
+            cut_samples(folder, last_step)
+        write_json(folder / STARTED, asked)  # until the manifest is there, it tells a reader what runs here
+        if checkpoint is not None:
+            log.info("Going on from %s", checkpoint)
+    return str(checkpoint) if checkpoint is not None else None
+
+
+def check_named_checkpoint(checkpoint: Path, asked: dict[str, Any]) -> None:
+    """Refuse a `--resume_from_checkpoint` that is none, is incomplete, or is another model's."""
+    if not (checkpoint / "trainer_state.json").is_file():
+        raise UserError(
+            f"{checkpoint} is no checkpoint.", "Give a checkpoint-N folder, or leave --resume_from_checkpoint out."
+        )
+    mark = read_mark(checkpoint)
+    if mark is None:
+        # Plain trainers leave no mark; what has one that does not fit was cut short.
+        if (checkpoint / MARK).exists():
+            raise UserError(f"The checkpoint {checkpoint} is incomplete.", "Take an earlier one.")
+        log.warning("%s has no mark that says it is complete", checkpoint)
+        return
+    for name in ("model_name_or_path", "model_revision", "use_peft", "lora_r", "lora_target_modules"):
+        before, now = mark["settings"].get(name), asked.get(name)
+        if before != now:
+            raise UserError(
+                f"{checkpoint} is a checkpoint of another model ({name}: {before!s:.60} there, {now!s:.60} asked).",
+                "Name the model that it was made with, or leave --resume_from_checkpoint out.",
+            )
+
+
+def _closes(entry: dict[str, Any]) -> bool:
+    """Whether a run that ended wrote it: one that the monitor stopped, and that now goes on, has not."""
+    return "train_runtime" in entry
+
+
+def _refuse_other(folder: Path, state: str, before: dict[str, Any], asked: dict[str, Any]) -> None:
+    asked = json.loads(strict_json(asked))  # as it was read: a tuple is a list there, an infinity null
+    differing = [name for name in {**before, **asked} if before.get(name) != asked.get(name)]
+    if differing:
+        said = "; ".join(f"{name}: {before.get(name)!s:.40} there, {asked.get(name)!s:.40} asked" for name in differing)
+        raise UserError(
+            f"{folder} holds a {state} run with other settings ({said}).",
+            "Choose another --output_dir, or move it away.",
+        )
+
+
+def metrics_callback(folder: Path) -> TrainerCallback:
+    """A callback that appends every log entry of the trainer to `metrics.jsonl` at once, so a crashed run has them."""
+    from transformers import TrainerCallback
+
+    class MetricsLog(TrainerCallback):  # type: ignore[misc]
+        tokens_before = 0  # what TRL's SFTTrainer forgets when it goes on from a checkpoint
+        resumed = False
+
+        def on_train_begin(self, args: Any, state: Any, control: Any, **_: object) -> None:  # noqa: ANN401
+            self.resumed = state.global_step > 0
+            counted = [entry["num_tokens"] for entry in read_metrics(folder) if "num_tokens" in entry]
+            # GRPO's count is in the trainer's state, and goes on by itself.
+            self.tokens_before = counted[-1] if self.resumed and counted and not state.num_input_tokens_seen else 0
+
+        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: object) -> None:  # noqa: ANN401
+            if state.is_world_process_zero and logs:
+                entry = {"step": state.global_step, **logs}
+                if "num_tokens" in entry:
+                    entry["num_tokens"] += self.tokens_before
+                if self.resumed:
+                    entry.pop("train_loss", None)  # a sum since the checkpoint, divided by all steps
+                append_entries(folder / METRICS, [entry])
+
+    return MetricsLog()
+
+
+def read_metrics(folder: Path) -> list[dict[str, Any]]:
+    """The log entries of a run so far, each with its `step`; a line that a kill cut short is left out."""
+    return read_entries(folder / METRICS)

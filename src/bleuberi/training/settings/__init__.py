@@ -1,0 +1,6 @@
+"""A run's settings: read, checked, compared with the installed TRL.
+
+`read` builds the config from flags and file (`words`); `rules` and `conflicts` check values; `installed`, `drift` and
+`deciding` compare with the installed classes. To add a rule, add it to `rules` or `conflicts`: `train` and the doctor
+call both.
+"""

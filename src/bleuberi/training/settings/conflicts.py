@@ -1,0 +1,173 @@
+"""Settings that do not go together, that this tool does not do, or that older trainers had. Knows names; loads nothing.
+
+A setting that is taken and then ignored is worse than one that is refused: the run would not be what its file says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+from bleuberi.errors import UserError
+from bleuberi.training.settings.rules import Method, Values
+
+
+class Undone(NamedTuple):
+    """A field that TRL has and this tool does not do: the values that ask for nothing, why, and the way out."""
+
+    harmless: Sequence[object]
+    why: str
+    cure: str
+
+
+_NO_EVALUATION: Final = "there is no evaluation data in a training run here"
+_EVALUATE: Final = "Leave it out, and compare the finished models with: bleuberi evaluate."
+_NOT_QUANTISED: Final = "the model is not loaded quantised here"
+_PLAIN_LORA: Final = "Leave it out; use_peft: true with dtype: bfloat16 is what saves memory."
+_LOADED_BEFORE: Final = "the model is loaded before the trainer sees this field"
+_OWN_TOKENS: Final = "the data set is turned into tokens before the trainer sees it"
+
+UNDONE: Final[Mapping[str, Undone]] = {
+    **dict.fromkeys(("load_in_4bit", "load_in_8bit"), Undone((False,), _NOT_QUANTISED, _PLAIN_LORA)),
+    "eval_strategy": Undone(("no", False), _NO_EVALUATION, _EVALUATE),
+    **dict.fromkeys(("do_eval", "do_predict", "eval_on_start", "load_best_model_at_end"),
+                    Undone((False,), _NO_EVALUATION, _EVALUATE)),
+    "model_init_kwargs": Undone(
+        (None, {}), _LOADED_BEFORE, "Use dtype, attn_implementation and model_revision; leave this one out."
+    ),
+    "auto_find_batch_size": Undone((False,), "a smaller batch would be another run", "Lower the batch size yourself."),
+}  # fmt: skip
+
+GRPO_UNDONE: Final[Mapping[str, Undone]] = {
+    "remove_unused_columns": Undone((False,), "the reward needs the column references", "Leave it out."),
+    "log_completions_hub_repo": Undone(
+        (None,),
+        "it would upload prompts of the data set",
+        "Leave it out: log_completions keeps them in output_dir/completions.",
+    ),
+}
+
+SFT_UNDONE: Final[Mapping[str, Undone]] = {
+    "completion_only_loss": Undone(
+        (True, None), "the loss is on the answer and its end token alone", "Leave it out, or write true."
+    ),
+    **dict.fromkeys(
+        ("assistant_only_loss",), Undone((False,), _OWN_TOKENS, "Leave it out: the loss is on the answer alone.")
+    ),
+    **dict.fromkeys(
+        ("chat_template_path", "eos_token", "pad_token"),
+        Undone((None,), _OWN_TOKENS, "Leave it out, and set it in the model's own tokenizer files."),
+    ),
+    "dataset_kwargs": Undone((None, {}), _OWN_TOKENS, "Leave it out."),
+    "dataset_text_field": Undone(("text",), _OWN_TOKENS, "Leave it out."),
+    "truncation_mode": Undone(
+        ("keep_start",), "a pair without its prompt teaches nothing", "Leave it out, or raise max_length."
+    ),
+}
+
+# What the paper's TRL 0.17 and its transformers had, and 1.16 has not. `{}` stands for the value that was given.
+REMOVED: Final[Mapping[str, str]] = {
+    "warmup_ratio": "Write warmup_steps: {}; below 1 it is a share of all steps.",
+    "max_prompt_length": "Write max_prompt_tokens: {}; longer prompts are dropped and counted, not cut.",
+    "max_seq_length": "Write max_length: {}.",
+    "torch_dtype": "Write dtype: {}.",
+    "no_cuda": "Write use_cpu: {}.",
+    "use_mps_device": "Leave it out: the device is found.",
+    "group_by_length": "Write train_sampling_strategy: group_by_length.",
+    "use_liger_loss": "Leave it out: log-probabilities are computed in chunks by default now.",
+    "use_liger": "Leave it out: the loss is computed in chunks by default now.",
+    "wandb_log_unique_prompts": "Write log_unique_prompts: {}.",
+    "vllm_guided_decoding_regex": "Write vllm_structured_outputs_regex: {}.",
+    "vllm_max_model_len": "Write vllm_max_model_length: {}.",
+    "vllm_device": "Write vllm_mode: colocate, or start a server and write vllm_mode: server.",
+    "vllm_dtype": "Leave it out: vLLM takes the model's own.",
+    "vllm_enable_prefix_caching": "Leave it out: vLLM does it by default.",
+    "adafactor": "Write optim: adafactor.",
+    "per_gpu_train_batch_size": "Write per_device_train_batch_size: {}.",
+    "per_gpu_eval_batch_size": _EVALUATE,
+    "logging_dir": "Set the environment variable TENSORBOARD_LOGGING_DIR.",
+    "save_safetensors": "Leave it out: models are always saved so.",
+    "overwrite_output_dir": "Leave it out: the same command goes on; for a fresh start choose another output_dir.",
+    "push_to_hub_model_id": "Write hub_model_id: {}.",
+    "push_to_hub_token": "Write hub_token: {}.",
+    "torchdynamo": "Write torch_compile_backend: {}.",
+    **dict.fromkeys(
+        ("fp16_backend", "half_precision_backend", "fp16_opt_level"), "Leave it out: bf16 and fp16 are all there is."
+    ),
+    **dict.fromkeys(
+        ("dataset_batch_size", "include_inputs_for_metrics", "use_legacy_prediction_loop", "push_to_hub_organization",
+         "fsdp_min_num_params", "fsdp_transformer_layer_cls_to_wrap",
+         "num_of_sequences", "chars_per_token", "include_tokens_per_second", "jit_mode_eval",
+         "use_ipex", "past_index", "ray_scope", "mp_parameters", "tpu_num_cores", "tpu_metrics_debug", "tp_size"),
+        "Leave it out.",
+    ),
+}  # fmt: skip
+
+
+def check_removed(place: str, values: Values) -> None:
+    """Refuse a field of older trainers, and say what stands in its place. `place`: the file or command."""
+    for name in values:
+        if name in REMOVED:
+            raise UserError(
+                f"{place} has {name}, which TRL 1.x and transformers 5 no longer have.",
+                REMOVED[name].format(values[name]),
+            )
+
+
+def check_undone(method: Method, values: Values) -> None:
+    """Refuse what this tool would take and not do."""
+    for name, undone in {**UNDONE, **(GRPO_UNDONE if method == "grpo" else SFT_UNDONE)}.items():
+        if name in values and _plain(values[name]) not in undone.harmless:
+            raise UserError(f"{name} is {_plain(values[name])!s:.60}: {undone.why}.", undone.cure)
+
+
+def check_together(method: Method, values: Values) -> None:
+    """Refuse settings that contradict each other, which the trainer would find with the model in memory."""
+    if values.get("enable_jit_checkpoint") and values.get("save_only_model"):
+        raise UserError(
+            "enable_jit_checkpoint saves a checkpoint to resume from, and save_only_model leaves out what that needs.",
+            "Write save_only_model: false, or enable_jit_checkpoint: false.",
+        )
+    if method == "sft":
+        return
+    if values.get("sync_ref_model"):
+        for name in ("enable_jit_checkpoint", "stop_on_warning"):
+            if values.get(name):
+                raise UserError(
+                    f"{name} saves a checkpoint, and checkpoints do not have the reference model that sync_ref_model "
+                    "changes.",
+                    f"Write {name}: false, or sync_ref_model: false.",
+                )
+        if values.get("beta") == 0:
+            raise UserError("sync_ref_model is on and beta is 0: there is no reference model.", "Write beta: 0.04.")
+        if values.get("use_peft"):
+            raise UserError(
+                "sync_ref_model needs a reference model; with LoRA it is the base model itself.",
+                "Write sync_ref_model: false, or use_peft: false.",
+            )
+    if values.get("use_vllm"):
+        _check_vllm(values)
+
+
+def _check_vllm(values: Values) -> None:
+    context = values.get("vllm_max_model_length")
+    prompt, answer = values.get("max_prompt_tokens"), values.get("max_completion_length")
+    if isinstance(context, int) and isinstance(prompt, int) and isinstance(answer, int) and context < prompt + answer:
+        raise UserError(
+            f"vllm_max_model_length {context} holds no prompt of {prompt} tokens (max_prompt_tokens) with an answer of "
+            f"{answer} (max_completion_length).",
+            f"Write vllm_max_model_length: {prompt + answer}.",
+        )
+    if values.get("loss_type") == "vespo" and values.get("vllm_importance_sampling_correction"):
+        mode = values.get("vllm_importance_sampling_mode")
+        if mode not in ("token_truncate", "token_mask"):
+            raise UserError(
+                f"loss_type vespo does not go with vllm_importance_sampling_mode {mode}.",
+                "Write vllm_importance_sampling_mode: token_truncate.",
+            )
+
+
+def _plain(value: object) -> object:
+    """An enum's member as its value; a flag's text as what YAML would make of it."""
+    value = getattr(value, "value", value)
+    return {"true": True, "false": False, "none": None}.get(value.lower(), value) if isinstance(value, str) else value

@@ -1,0 +1,110 @@
+"""What the installed libraries themselves say about a field: its type, its choices, and whether its helper is there.
+
+Knows TRL's config classes as data classes; builds none. `value_rules` has the choices that they do not tell.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import importlib.util
+import types
+import typing
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from bleuberi.errors import MissingExtraError, UserError
+from bleuberi.training.settings.rules import Values, check_choice
+
+
+def field_types(kinds: Iterable[type]) -> dict[str, Any]:
+    """Field -> type annotation, over several data classes."""
+    hints: dict[str, Any] = {}
+    for kind in kinds:
+        known = typing.get_type_hints(kind)
+        hints |= {item.name: known[item.name] for item in dataclasses.fields(kind)}
+    return hints
+
+
+def installed_choices(kinds: Iterable[type]) -> dict[str, Sequence[str]]:
+    """Field -> the texts that it may be, of every field whose type or metadata says so."""
+    found: dict[str, Sequence[str]] = {}
+    for kind in kinds:
+        known = typing.get_type_hints(kind)
+        for item in dataclasses.fields(kind):
+            told = item.metadata.get("choices") or tuple(_told_by_type(known[item.name]))
+            if told:
+                found[item.name] = tuple(str(choice) for choice in told)
+    return found
+
+
+def check_installed_choices(kinds: Iterable[type], values: Values) -> None:
+    """Refuse a text that is none of the installed class's choices. Errors: `UserError` that lists them."""
+    for name, choices in installed_choices(kinds).items():
+        if name in values:
+            check_choice(name, values[name], choices)
+
+
+def plain_kinds(hint: Any) -> set[type]:  # noqa: ANN401 - any type annotation
+    """The classes that a value of the annotated type can have, containers without their items."""
+    origin = typing.get_origin(hint)
+    if origin is typing.Literal:
+        return {type(value) for value in typing.get_args(hint)}
+    if origin in (typing.Union, types.UnionType):
+        return {kind for part in typing.get_args(hint) for kind in plain_kinds(part)}
+    return {origin or hint}
+
+
+def item_kinds(hint: Any) -> set[type]:  # noqa: ANN401 - any type annotation
+    """The classes that an item of an annotated list can have; none where the annotation does not say."""
+    if typing.get_origin(hint) is list:
+        return {kind for part in typing.get_args(hint) for kind in plain_kinds(part)}
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return {kind for part in typing.get_args(hint) for kind in item_kinds(part)}
+    return set()
+
+
+def check_helpers(values: Values) -> None:
+    """Refuse what needs a library that is not installed; the trainer would say so with the model in memory."""
+    for name, package, extra in (("use_vllm", "vllm", "vllm"), ("use_peft", "peft", "train"),
+                                 ("deepspeed", "deepspeed", "deepspeed")):  # fmt: skip
+        given = values.get(name)
+        is_off = not given or (isinstance(given, str) and given.lower() in ("false", "no", "n", "f", "0"))  # of a flag
+        if not is_off and importlib.util.find_spec(package) is None:
+            raise MissingExtraError(package, extra, f"{name}: {values[name]}")
+    _check_reports(values.get("report_to"))
+
+
+def _check_reports(report_to: object) -> None:
+    """Refuse a tracker that transformers does not know, or whose library is missing."""
+    from transformers.integrations.integration_utils import (
+        INTEGRATION_TO_CALLBACK,
+        get_available_reporting_integrations,
+    )
+
+    asked = [report_to] if isinstance(report_to, str) else list(typing.cast("Sequence[str] | None", report_to) or [])
+    for name in asked:
+        check_choice("report_to", name, (*INTEGRATION_TO_CALLBACK, "all", "none"))
+    for name in asked:
+        if name not in ("all", "none") and name not in get_available_reporting_integrations():
+            package = name.replace("_", "-")
+            raise UserError(f"report_to {name} needs a library that is not installed.", f"pip install {package}")
+
+
+def _told_by_type(hint: Any) -> Iterator[str]:  # noqa: ANN401 - any type annotation
+    """The values of an enum or of a `Literal` of texts; nothing for a type that has other texts too."""
+    if isinstance(hint, type) and issubclass(hint, enum.Enum):
+        yield from (str(member.value) for member in hint)
+    elif typing.get_origin(hint) is typing.Literal:
+        yield from (value for value in typing.get_args(hint) if isinstance(value, str))
+    elif typing.get_origin(hint) in (typing.Union, types.UnionType):
+        parts = typing.get_args(hint)
+        # transformers writes an enum field as `Enum | str`: the text is the enum's value.
+        if any(isinstance(part, type) and issubclass(part, enum.Enum) for part in parts) or str not in parts:
+            for part in parts:
+                yield from _told_by_type(part)
+
+
+def values_of(parts: Iterable[object]) -> Mapping[str, Any]:
+    """Field -> value, over several data class objects."""
+    return {item.name: getattr(part, item.name) for part in parts for item in dataclasses.fields(part)}  # type: ignore[arg-type]

@@ -1,0 +1,247 @@
+"""Settings of a training run, read and checked. Knows TRL's config classes; trains nothing.
+
+TRL's own `GRPOConfig`, `SFTConfig` and `ModelConfig` are used as they are; `RunConfig` has what they lack. Every
+mistake is found here, before a model is loaded, and most before torch is.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bleuberi.errors import MissingExtraError, UserError
+from bleuberi.redaction import redact_value
+from bleuberi.training.folder.foreign_checkpoint import refuse_foreign_checkpoint
+from bleuberi.training.settings.conflicts import check_removed, check_together, check_undone
+from bleuberi.training.settings.drift import check_drift, installed_defaults, recorded_defaults
+from bleuberi.training.settings.installed import check_helpers, check_installed_choices, field_types, values_of
+from bleuberi.training.settings.rules import Method, check_batch, check_values
+from bleuberi.training.settings.words import (
+    PRESETS,
+    check_fields,
+    check_flags,
+    config_file,
+    flag_values,
+    located,
+    read_config_file,
+    split_words,
+)
+from bleuberi.training.watch.gate import GateConfig
+from bleuberi.training.watch.warnings import NOT_DECIDING, MonitorConfig
+
+__all__ = ["PRESETS", "Method", "RunConfig", "RunSettings", "read_settings"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class RunConfig(GateConfig, MonitorConfig):
+    """What a run needs beside TRL's fields."""
+
+    dataset_path: str = field(default="", metadata={"help": "folder of the GRPO or SFT data set"})
+    reward_funcs: list[str] = field(
+        default_factory=lambda: ["bleu"],
+        metadata={"help": "GRPO: rewards by name or package.module:Class; weights: --reward_weights"},
+    )
+    max_prompt_tokens: int = field(
+        default=512, metadata={"help": "GRPO: rows with longer prompts are dropped and counted; TRL has no such limit"}
+    )
+
+    def __post_init__(self) -> None:
+        GateConfig.__post_init__(self)
+        MonitorConfig.__post_init__(self)
+        given: object = self.reward_funcs
+        # `reward_funcs: bleu` in a YAML file arrives as a text, whose letters are no rewards.
+        self.reward_funcs = [given] if isinstance(given, str) else [str(name) for name in self.reward_funcs]
+        if not self.reward_funcs:
+            raise UserError("reward_funcs is empty.", "Name a reward, e.g. --reward_funcs bleu.")
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """A checked run: our own settings, TRL's training arguments and TRL's model settings."""
+
+    method: Method
+    run: RunConfig
+    args: Any  # trl.GRPOConfig or trl.SFTConfig
+    model: Any  # trl.ModelConfig
+
+    def decided(self) -> dict[str, Any]:
+        """Every setting that differs from its default, for the manifest and for comparing two runs."""
+        changed: dict[str, Any] = {}
+        for part in (self.run, self.args, self.model):
+            for item in dataclasses.fields(part):
+                value = getattr(part, item.name)
+                default = item.default if item.default is not dataclasses.MISSING else None
+                if value != default and item.name not in _NOT_DECIDING and _is_plain(value):
+                    changed[item.name] = redact_value(value)
+        return changed
+
+
+# Where a run lies, what it tells while it runs, and where it is published: none of it changes the model.
+_NOT_DECIDING = NOT_DECIDING | frozenset(
+    {"output_dir", "logging_dir", "run_name", "resume_from_checkpoint", "report_to", "disable_tqdm", "log_level",
+     "save_total_limit", "enable_jit_checkpoint", "push_to_hub", "hub_model_id", "hub_strategy", "hub_token",
+     "hub_private_repo", "hub_always_push", "hub_revision", "push_to_hub_token"}
+)  # fmt: skip
+
+
+def read_settings(method: Method, argv: Sequence[str]) -> RunSettings:
+    """Settings from `--config FILE.yaml` and flags (flags win).
+
+    Errors: `UserError` for an unknown or ill-typed field, a value that no trainer takes, settings that do not go
+    together, a missing config file or library, and a model or data set that is not named.
+    """
+    words, path, in_file, asked = _words_and_values(method, argv)
+    if path:
+        _check_method(method, path, in_file)
+    _check_early(method, asked)
+    kinds = _config_classes(method)
+    drift = check_drift(str(path or "The command"), asked, recorded_defaults(method), installed_defaults(method))
+    hints = field_types(kinds)
+    if path:
+        check_fields(path, in_file, hints)
+    check_flags(words, hints, f"bleuberi train {method}")
+    if not asked.get("model_name_or_path"):
+        raise UserError("No model is named.", "Add --model_name_or_path MODEL, or write it into the config file.")
+    if not asked.get("dataset_path"):
+        raise UserError("No data set is named.", "Add --dataset_path FOLDER, or write it into the config file.")
+    check_installed_choices(kinds, asked)
+    check_helpers(asked)
+    settings = RunSettings(method, *_parse(method, kinds, words))
+    take_hub_token(settings.args)
+    _check_parsed(settings)
+    if drift and settings.args.process_index == 0:
+        log.warning(drift)
+    return settings
+
+
+def check_places(method: Method, argv: Sequence[str]) -> None:
+    """What can be told at once of the folders that the same words name: no data set, a checkpoint of another model."""
+    _, _, _, asked = _words_and_values(method, argv)
+    data = asked.get("dataset_path")
+    if isinstance(data, str) and data and not Path(data).is_dir():
+        raise UserError(
+            f"There is no data set folder {data}.",
+            "Make one with: python training/create_training_data.py "
+            + (
+                "grpo ... --output_dataset_name NAME" if method == "grpo" else "sft --input_data_path GRPO_DATA_SET ..."
+            ),
+        )
+    refuse_foreign_checkpoint(asked)
+
+
+def _words_and_values(
+    method: Method, argv: Sequence[str]
+) -> tuple[list[str], Path | None, dict[str, Any], dict[str, Any]]:
+    """The words for TRL's parser, the config file, its fields, and what file and flags together ask for."""
+    words = split_words(argv)
+    path = config_file(words)
+    in_file = read_config_file(path) if path else {}
+    flags = flag_values(words)
+    check_removed(str(path), in_file)
+    check_removed(f"bleuberi train {method}", flags)
+    return words, path, in_file, {name: located(name, value) for name, value in {**in_file, **flags}.items()}
+
+
+def _check_method(method: Method, path: Path, in_file: Mapping[str, Any]) -> None:
+    """Refuse the other method's config file: some of its fields mean something here, and others nothing."""
+    other: Method = "sft" if method == "grpo" else "grpo"
+    there = recorded_defaults(other).fields.keys() - recorded_defaults(method).fields.keys()
+    if strange := sorted(there & in_file.keys()):
+        raise UserError(
+            f"{path} has {', '.join(strange[:3])}{' ...' if strange[3:] else ''}, which {other.upper()} has and "
+            f"{method.upper()} has not.",
+            f"Give a config for {method.upper()}, e.g. --config {method}_paper, or train with: bleuberi train {other}.",
+        )
+
+
+def _check_revision(asked: Mapping[str, Any]) -> None:
+    """Refuse a revision of a local folder, which would be ignored."""
+    model, revision = str(asked.get("model_name_or_path")), asked.get("model_revision")
+    if revision not in (None, "main") and Path(model).is_dir():
+        raise UserError(
+            f"model_revision is {revision}, and {model} is a folder, which has no revisions.",
+            "Leave model_revision out, or name the model as the hub does.",
+        )
+
+
+def _check_early(method: Method, asked: Mapping[str, Any]) -> None:
+    """What can be told without torch, of the fields that the file and the flags state."""
+    _check_revision(asked)
+    check_undone(method, asked)
+    check_values(method, asked)
+    if method == "grpo":
+        check_batch({**recorded_defaults(method).fields, **asked}, int(os.environ.get("WORLD_SIZE", "1")))
+
+
+def _config_classes(method: Method) -> tuple[type, ...]:
+    try:
+        from trl import GRPOConfig, ModelConfig, SFTConfig
+    except ImportError as error:
+        raise MissingExtraError("trl", "train", "Training") from error
+    return (RunConfig, GRPOConfig if method == "grpo" else SFTConfig, ModelConfig)
+
+
+def _parse(method: Method, kinds: Sequence[type], words: Sequence[str]) -> tuple[RunConfig, Any, Any]:
+    """The settings as TRL's own parser reads them."""
+    from trl import TrlParser
+
+    class Parser(TrlParser):  # type: ignore[misc]
+        """TRL's parser, failing as every command does, with paths and presets found."""
+
+        def error(self, message: str) -> None:
+            raise UserError(f"bleuberi train {method}: {message}", f"See bleuberi train {method} --help.")
+
+        def set_defaults_with_config(self, **values: Any) -> list[str]:  # noqa: ANN401 - a config file's values
+            found = {name: located(name, value) for name, value in values.items()}
+            rest: list[str] = super().set_defaults_with_config(**found)
+            return rest
+
+    try:
+        run, args, model = Parser(kinds, allow_abbrev=False).parse_args_and_config(args=list(words))
+    except (ValueError, TypeError) as error:
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        cure = "Mend the config file or the flag it names."
+        if "bf16/gpu" in first:
+            first = "bf16 is on, and no GPU here can do it."
+            cure = "Without a GPU use the preset grpo_cpu or sft_cpu, or add --use_cpu true --bf16 false."
+        raise UserError(f"bleuberi train {method}: {first}", cure) from error
+    return run, args, model
+
+
+def _check_parsed(settings: RunSettings) -> None:
+    """What can be told of the settings as a whole, defaults and processes included."""
+    method, args = settings.method, settings.args
+    values = values_of((settings.run, args, settings.model))
+    check_undone(method, values)
+    check_values(method, values)
+    check_together(method, values)
+    if method == "grpo":
+        check_batch({**values, "generation_batch_size": None}, args.world_size)
+    if args.n_gpu > 1:
+        raise UserError(
+            f"{args.n_gpu} GPUs are visible to one process; the trainer wants a process for each.",
+            f"Start it with torchrun --nproc_per_node {args.n_gpu} -m bleuberi.cli.main train {method} ..., or set "
+            "CUDA_VISIBLE_DEVICES=0.",
+        )
+
+
+def take_hub_token(args: Any) -> None:  # noqa: ANN401 - TRL's arguments
+    """Move the hub's token to the environment, where the hub's library looks for it: the trainer would save it."""
+    if args.hub_token:
+        os.environ["HF_TOKEN"] = args.hub_token
+        args.hub_token = None
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, dict):
+        return all(map(_is_plain, value.values()))
+    if isinstance(value, list | tuple):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, str | int | float | bool)

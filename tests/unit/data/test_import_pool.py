@@ -1,0 +1,127 @@
+"""Instruction files become one pool: rows of one prompt join, ids are unique, the pool is read as any other."""
+
+import json
+
+import pytest
+
+from bleuberi.cli.main import find_command
+from bleuberi.data.import_pool import ImportConfig, import_pool
+from bleuberi.data.layouts import Layout
+from bleuberi.data.pool import read_pool
+from bleuberi.errors import UserError
+from tests.conftest import ROOT
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Writes rows to a file of a name, and gives its path."""
+
+    def write(name, *rows):
+        path = tmp_path / name
+        text = json.dumps(rows) if name.endswith(".json") else "".join(json.dumps(row) + "\n" for row in rows)
+        path.write_text(text, encoding="utf-8")
+        return str(path)
+
+    return write
+
+
+def made(tmp_path, *paths, **flags):
+    return import_pool(ImportConfig(paths, tmp_path / "pool.jsonl", **flags))
+
+
+def test_answers_of_several_models_join_by_prompt(files, tmp_path):
+    one = files("one.json", *({"instruction": q, "output": f"{q}1", "generator": "m/1"} for q in "abc"))
+    two = files("two.json", *({"instruction": q, "output": f"{q}2", "generator": "m/2"} for q in "bcd"))
+    done = made(tmp_path, one, two)
+    assert (done.rows_read, done.instructions, done.references) == (6, 4, {"m/1": 3, "m/2": 3})
+    pool = read_pool(str(done.path), None)
+    assert [dict(row.reference_by_model) for row in pool.rows] == [
+        {"m/1": "a1"}, {"m/1": "b1", "m/2": "b2"}, {"m/1": "c1", "m/2": "c2"}, {"m/2": "d2"},
+    ]  # fmt: skip
+    assert pool.reference_models == ["m/1", "m/2"]
+    assert [row.source for row in pool.rows] == ["one", "one", "one", "two"]
+
+
+def test_what_is_left_out_is_counted(files, tmp_path):
+    rows = [{"question": q, "answer": a} for q, a in (("Q", "A"), (" ", "A"), ("Q", "B"), ("R", None))]
+    done = made(tmp_path, files("f.jsonl", *rows))
+    assert done.left_out == {"without a prompt": 1, "with nothing new for a prompt that stands earlier": 1}
+    assert (done.instructions, done.references) == (2, {"gold": 1})
+    assert done.rows_read == done.instructions + sum(done.left_out.values())
+
+
+def test_ids_are_kept_or_made_of_the_prompt_and_do_not_move(files, tmp_path):
+    rows = [{"instruction": q, "output": "A"} for q in "abc"]
+    first = [row.id for row in read_pool(str(made(tmp_path, files("f.jsonl", *rows)).path), None).rows]
+    again = made(tmp_path, files("f.jsonl", *rows[1:]), overwrite=True)
+    assert [row.id for row in read_pool(str(again.path), None).rows] == first[1:]
+    kept = made(tmp_path, files("g.jsonl", {"id": 5, "instruction": "a", "output": "A"}), overwrite=True)
+    assert read_pool(str(kept.path), None).rows[0].id == "5"
+    new = made(tmp_path, files("g.jsonl", {"id": 5, "instruction": "a", "output": "A"}), new_ids=True, overwrite=True)
+    assert read_pool(str(new.path), None).rows[0].id == first[0]
+
+
+def test_columns_are_known_by_several_rows(files, tmp_path):
+    """The first row may lack the answer, and JSON lines may leave columns out."""
+    rows = [
+        {"instruction": "a", "output": None}, {"instruction": "b", "output": "B"},
+        {"instruction": "c"}, {"instruction": "d", "input": "D", "output": "X"},
+    ]  # fmt: skip
+    pool = read_pool(str(made(tmp_path, files("f.jsonl", *rows)).path), None)
+    assert [row.prompt for row in pool.rows] == ["a", "b", "c", "d\n\nD"]
+    assert [dict(row.reference_by_model) for row in pool.rows] == [{}, {"gold": "B"}, {}, {"gold": "X"}]
+    sparse = [{"prompt": "a", "ref_output_x": "X"}, {"prompt": "b", "ref_output_y": "Y"}]
+    pool = read_pool(str(made(tmp_path, files("g.jsonl", *sparse), overwrite=True).path), None)
+    assert [dict(row.reference_by_model) for row in pool.rows] == [{"x": "X"}, {"y": "Y"}]
+
+
+def test_turns_and_system_messages_survive(files, tmp_path):
+    turns = [{"role": "user", "content": "1"}, {"role": "assistant", "content": "2"}, {"role": "user", "content": "3"}]
+    path = files("f.jsonl", {"messages": [*turns, {"role": "assistant", "content": "4"}]}, {"messages": turns[:1]})
+    long, short = read_pool(str(made(tmp_path, path).path), None).rows
+    assert (long.messages, long.prompt, dict(long.reference_by_model)) == (turns, "3", {"gold": "4"})
+    assert (short.messages, dict(short.reference_by_model)) == (turns[:1], {})
+
+
+def test_csv(tmp_path):
+    (tmp_path / "faq.csv").write_text('Title,Body,Reply\nWhy?,"So, why?",Because.\n', encoding="utf-8")
+    layout = Layout(prompt=("Title", "Body"), references=(("gold", "Reply"),))
+    (row,) = read_pool(str(made(tmp_path, str(tmp_path / "faq.csv"), layout=layout).path), None).rows
+    assert (row.prompt, row.reference_by_model["gold"]) == ("Why?\n\nSo, why?", "Because.")
+
+
+def test_the_same_command_finds_its_pool_and_another_does_not_replace_it(files, tmp_path):
+    path = files("f.jsonl", {"instruction": "a", "output": "A"})
+    before = made(tmp_path, path).path.stat().st_mtime_ns
+    assert made(tmp_path, path).path.stat().st_mtime_ns == before
+    with pytest.raises(UserError, match="is there already, and this command would make another"):
+        made(tmp_path, files("f.jsonl", {"instruction": "a", "output": "B"}))
+
+
+def test_the_demo_pool_comes_through_whole(tmp_path):
+    """Written as one file a model, as APIs' users have it, and put together again."""
+    demo = read_pool(str(ROOT / "src/bleuberi/demo/pool.jsonl"), None)
+    paths = []
+    for name in demo.reference_models:
+        paths.append(str(tmp_path / f"{name}.jsonl"))
+        with open(paths[-1], "w", encoding="utf-8") as stream:
+            for row in demo.rows:
+                values = {"model": name, "question": row.prompt, "response": row.reference_by_model[name]}
+                stream.write(json.dumps(values) + "\n")
+    again = read_pool(str(made(tmp_path, *paths).path), None)
+    assert [(row.prompt, dict(row.reference_by_model)) for row in again.rows] == [
+        (row.prompt, dict(row.reference_by_model)) for row in demo.rows
+    ]
+
+
+def test_the_command_says_what_it_took_for_what(files, tmp_path, capsys):
+    path = files("f.jsonl", {"instruction": "a", "input": "b", "output": "A"}, {"instruction": "", "output": "x"})
+    command, words = find_command(["data", "import", path, "--output", str(tmp_path / "pool.jsonl")])
+    assert command(words) == 0
+    said = capsys.readouterr().out
+    assert "prompt from instruction + input; ref_output_gold from output" in said
+    assert "2 rows -> 1 instructions" in said
+    assert "1 without a prompt" in said
+    assert f"Next: bleuberi data check {tmp_path / 'pool.jsonl'}" in said.replace("\n", "")
+    assert command([*words, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["references"] == {"gold": 1}

@@ -1,0 +1,313 @@
+"""The doctor says what a run would end with, before it starts, and its numbers follow the config."""
+
+import json
+import shutil
+
+import pytest
+
+from bleuberi.cli.doctor import main
+from bleuberi.columns import REFERENCES
+from bleuberi.doctor.findings import Report
+from bleuberi.doctor.settings import told_method
+from bleuberi.errors import UserError
+from bleuberi.training.settings.read import PRESETS
+
+pytest.importorskip("trl")
+
+REFERENCE = "A short answer in plain words."
+
+
+def grpo_rows(count=16, references=(REFERENCE,)):
+    return [
+        {
+            "id": f"r{number}", "source": "s", "prompt": f"Say {number}.", "ground_truth": REFERENCE,
+            "messages": [{"role": "user", "content": f"Say {number}."}, {"role": "assistant", "content": REFERENCE}],
+            REFERENCES: list(references),
+        }
+        for number in range(count)
+    ]  # fmt: skip
+
+
+def sft_rows(count=16):
+    return [{"id": row["id"], "source": "s", "messages": row["messages"]} for row in grpo_rows(count)]
+
+
+@pytest.fixture
+def save(tmp_path):
+    from datasets import Dataset, DatasetDict, Features, List, Value
+
+    def make(rows, name="data"):
+        kinds = {key: Value("string") for key in rows[0]}
+        kinds["messages"] = List({"role": Value("string"), "content": Value("string")})
+        if REFERENCES in rows[0]:
+            kinds[REFERENCES] = List(Value("string"))
+        DatasetDict({"train": Dataset.from_list(rows, features=Features(kinds))}).save_to_disk(str(tmp_path / name))
+        return tmp_path / name
+
+    return make
+
+
+@pytest.fixture
+def doctor(tiny_model, tmp_path, capsys):
+    """Run the command on the tiny model; gives exit code and the JSON report."""
+
+    def run(config, data, *words, model=tiny_model, expected=None):
+        argv = ["--config", config, "--dataset_path", str(data), "--model_name_or_path", str(model), *words]
+        code = main([*argv, "--output_dir", str(tmp_path / "out"), "--json"])
+        told = json.loads(capsys.readouterr().out)
+        assert code == (2 if told["problems"] else 0)
+        if expected is not None:
+            assert code == expected, told
+        return told
+
+    return run
+
+
+def finding(told, topic):
+    found = [entry for entry in told["findings"] if entry["topic"] == topic]
+    assert found, [entry["topic"] for entry in told["findings"]]
+    return found[0]
+
+
+@pytest.mark.parametrize("preset", sorted(path.stem for path in PRESETS.glob("*.yaml")))
+def test_every_preset_gets_a_report(preset, doctor, save):
+    grpo = preset.startswith("grpo")
+    limit = ["--max_prompt_tokens", "64"] if grpo else []
+    data = save(grpo_rows(64) if grpo else sft_rows(64))
+    told = doctor(preset, data, "--gpu", "A100-80GB", *limit)
+    problems = {entry["topic"] for entry in told["findings"] if entry["verdict"] == "problem"}
+    # What this machine may lack, and the tiny model's 512 positions, are no fault of the preset.
+    assert problems <= {"versions", "positions", "use_vllm", "optim", "load_in_4bit", "attn_implementation"}, told
+    assert finding(told, "settings")["text"].startswith(f"a {'GRPO' if grpo else 'SFT'} run")
+    assert told["numbers"]["memory_estimate"]["peak"] > 1e7
+
+
+def test_a_good_run_is_told_in_aligned_lines(tiny_model, save, capsys, tmp_path):
+    words = ["--config", "grpo_cpu", "--dataset_path", str(save(grpo_rows())), "--model_name_or_path", str(tiny_model)]
+    assert main([*words, "--output_dir", str(tmp_path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1].startswith("0 problems, ")
+    assert any(line.startswith("ok       round trip ") for line in lines)
+    assert all(len(line) <= 120 for line in lines)
+    starts = {
+        line.index(text) for line in lines for text in ("16 answers come back", "16 prompts: half") if text in line
+    }
+    assert len(starts) == 1
+
+
+def test_more_gpus_than_there_are(doctor, save):
+    import torch
+
+    many = str(torch.cuda.device_count() + 8)
+    data = save(grpo_rows(64))
+    told = doctor("grpo_paper", data, "--processes", many, expected=2)
+    assert f"for {many} GPUs, this machine has" in finding(told, "devices")["text"]
+    assert "--gpu A100-80GB" in finding(told, "devices")["cure"]
+    told = doctor("grpo_paper", data, "--processes", many, "--gpu", "H100")
+    assert finding(told, "devices")["verdict"] == "ok"
+    assert told["numbers"]["completions_per_step"] == 32 * int(many)
+
+
+def test_the_packaged_deepspeed_configs_are_known_by_name(doctor, save):
+    words = ["--processes", "8", "--gpu", "A100-80GB", "--host_memory", "500", "--deepspeed"]
+    told = doctor("grpo_paper", save(grpo_rows(64)), *words, "zero3")
+    assert finding(told, "model")["verdict"] == "ok"
+
+
+@pytest.fixture
+def changed_model(tiny_model, tmp_path):
+    def change(edit):
+        folder = tmp_path / "changed"
+        shutil.copytree(tiny_model, folder)
+        from transformers import AutoTokenizer
+
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+        edit(tokenizer)
+        (folder / "chat_template.jinja").unlink(missing_ok=True)
+        tokenizer.save_pretrained(folder)
+        return folder
+
+    return change
+
+
+def test_a_tokenizer_without_template(doctor, save, changed_model, tmp_path):
+    def unknown_family(tokenizer):
+        tokenizer.chat_template = None
+
+    folder = changed_model(unknown_family)
+    data = save(grpo_rows())
+    told = doctor("grpo_cpu", data, model=folder)
+    assert "ChatML" in finding(told, "template")["text"]
+    for name in ("tokenizer.json", "tokenizer_config.json"):  # a vocabulary of no family
+        text = (folder / name).read_text(encoding="utf-8").replace("<|im_start|>", "<|turn|>")
+        (folder / name).write_text(text, encoding="utf-8")
+    told = doctor("grpo_cpu", data, model=folder)
+    assert finding(told, "template")["text"].startswith("a plain one, the Tulu format")
+
+
+def test_a_tokenizer_without_an_end_token(doctor, save, changed_model):
+    def endless(tokenizer):
+        tokenizer.chat_template = "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}"
+        tokenizer.eos_token = None
+
+    told = doctor("grpo_cpu", save(grpo_rows()), model=changed_model(endless), expected=2)
+    assert "has no end token: answers would never stop" in finding(told, "end tokens")["text"]
+
+
+def test_a_data_set_without_references(doctor, save):
+    told = doctor("grpo_cpu", save(grpo_rows(references=())), expected=2)
+    assert "16 of 16 rows have no reference" in finding(told, "references")["text"]
+    rows = grpo_rows()
+    rows[0][REFERENCES] = [" "]
+    told = doctor("grpo_cpu", save(rows, "one"), expected=0)
+    assert finding(told, "references")["verdict"] == "warning"
+    told = doctor("grpo_cpu", save(sft_rows(), "sft"), expected=2)
+    assert "it lacks prompt, references" in finding(told, "data set")["text"]
+
+
+def test_references_longer_than_a_completion(doctor, save):
+    told = doctor("grpo_cpu", save(grpo_rows()), "--max_completion_length", "3", expected=2)
+    assert finding(told, "references")["verdict"] == "problem"
+    assert told["numbers"]["rows_never_rewarded_for_stopping"] == 1
+    rows = grpo_rows(20)
+    rows[0][REFERENCES] = ["word " * 400]
+    rows[1][REFERENCES] = ["word " * 400, REFERENCE]  # one that fits is enough
+    told = doctor("grpo_cpu", save(rows, "some"), expected=0)
+    assert told["numbers"]["rows_never_rewarded_for_stopping"] == 0.05
+
+
+@pytest.mark.parametrize(
+    ("words", "topic", "said"),
+    [
+        (["--num_generations", "5"], "settings", "num_generations"),
+        (["--gradient_accumulation_steps", "64"], "rows", "fewer than the 256 prompts drawn at once"),
+        (["--max_prompt_tokens", "2"], "prompts", "16 over max_prompt_tokens 2 are dropped"),
+        (["--max_completion_length", "600"], "positions", "the model is made for 512"),
+        (
+            [
+                "--save_strategy",
+                "steps",
+                "--save_steps",
+                "1",
+                "--steps_per_generation",
+                "4",
+                "--gradient_accumulation_steps",
+                "2",
+            ],
+            "checkpoints",
+            "save_steps 1 puts checkpoints between",
+        ),
+        (["--reward_funcs", "blue"], "rewards", "No metric or reward is called 'blue'"),
+        (["--reward_weights", "1", "2"], "rewards", "2 reward_weights for 1 rewards"),
+        (["--host_memory", "0.1"], "host memory", "of 0.1 GB"),
+        (["--gpu", "C64", "--use_cpu", "false"], "settings", "No GPU is known as 'C64'"),
+        (["--deepspeed", "nowhere.json"], "model", "nowhere.json is no DeepSpeed config"),
+        (["--launch", "nowhere.yaml"], "settings", "There is no launch config nowhere.yaml"),
+        (["--dtype", "float3"], "settings", "float3"),
+    ],
+)
+def test_what_a_run_would_end_with(doctor, save, words, topic, said):
+    told = doctor("grpo_cpu", save(grpo_rows()), *words, expected=2)
+    assert said in finding(told, topic)["text"]
+    assert finding(told, topic)["cure"]
+
+
+@pytest.mark.parametrize(
+    ("words", "topic", "said"),
+    [
+        (["--deepspeed", "zero3"], "DeepSpeed", "ZeRO-3"),
+        (["--launch", "one_node"], "settings", "for 8 process(es)"),
+        (["--launch", "fsdp2"], "FSDP", "split over the processes"),
+    ],
+)
+def test_files_that_the_package_carries_are_known_by_name(doctor, save, words, topic, said):
+    pytest.importorskip("deepspeed")
+    found = finding(doctor("grpo_cpu", save(grpo_rows()), *words), topic)
+    assert found["verdict"] == "ok"
+    assert said in found["text"]
+
+
+@pytest.mark.parametrize("flag", ["--processes", "--nodes", "--gpu_memory", "--host_memory"])
+def test_numbers_that_mean_nothing(flag):
+    with pytest.raises(UserError, match="must be above 0"):
+        main(["--config", "grpo_cpu", flag, "-1"])
+
+
+@pytest.mark.parametrize(("generation", "accumulated", "steps"), [(2, 2, 16), (4, 2, 16), (2, 4, 8), (4, 1, 32)])
+def test_steps_are_counted_as_the_trainer_counts_them(doctor, save, generation, accumulated, steps):
+    words = [
+        "--per_device_train_batch_size",
+        "4",
+        "--num_generations",
+        "8",
+        "--num_train_epochs",
+        "1",
+        "--max_steps",
+        "-1",
+    ]
+    words += ["--steps_per_generation", str(generation), "--gradient_accumulation_steps", str(accumulated)]
+    told = doctor("grpo_cpu", save(grpo_rows()), *words, "--save_strategy", "no")
+    assert told["numbers"]["steps"] == steps
+
+
+def test_trusted_code_of_a_model_runs_in_the_doctor_too(doctor, save, tiny_model, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_MODULES_CACHE", str(tmp_path / "modules"))
+    monkeypatch.setattr("transformers.dynamic_module_utils.HF_MODULES_CACHE", str(tmp_path / "modules"))
+    folder = shutil.copytree(tiny_model, tmp_path / "own")
+    (folder / "own.py").write_text(
+        "from transformers import LlamaConfig, LlamaForCausalLM\n"
+        "class OwnConfig(LlamaConfig):\n    model_type = 'own'\n"
+        "class OwnModel(LlamaForCausalLM):\n    config_class = OwnConfig\n"
+    )
+    config = json.loads((folder / "config.json").read_text())
+    config |= {"model_type": "own", "auto_map": {"AutoConfig": "own.OwnConfig", "AutoModelForCausalLM": "own.OwnModel"}}
+    (folder / "config.json").write_text(json.dumps(config))
+    told = doctor("grpo_cpu", save(grpo_rows()), "--trust_remote_code", "true", model=folder, expected=0)
+    assert finding(told, "model")["verdict"] == "ok"
+    told = doctor("grpo_cpu", save(grpo_rows(), "again"), model=folder, expected=2)
+    assert "brings Python code of its own" in finding(told, "model")["text"]
+
+
+def test_grpo_or_sft_is_told_from_the_fields(tmp_path):
+    assert told_method(["--config", "grpo_cpu"]) == "grpo"
+    assert told_method(["--config=sft_paper"]) == "sft"
+    assert told_method(["--max_length", "5"]) == "sft"
+    with pytest.raises(UserError, match=r"no field that tells\.\nAdd --method grpo or --method sft\."):
+        told_method(["--seed", "1"])
+    with pytest.raises(UserError, match="fields of both"):
+        told_method(["--max_length", "5", "--beta", "0"])
+
+
+def test_the_loss_mask_is_shown(tiny_model, save, capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    data = save(sft_rows())
+    words = ["--config", "sft_cpu", "--dataset_path", str(data), "--model_name_or_path", str(tiny_model)]
+    assert main([*words, "--output_dir", str(tmp_path)]) == 0
+    plain = capsys.readouterr().out
+    assert f"⟦{REFERENCE}<|im_end|>⟧" in plain
+    assert "⟦<|im_start|>user" not in plain
+    assert "\x1b[32" not in plain
+    assert "\x1b[1;32" not in plain
+    monkeypatch.delenv("NO_COLOR")
+    main([*words, "--output_dir", str(tmp_path)])
+    assert f"\x1b[1;32m⟦{REFERENCE}<|im_end|>⟧" in capsys.readouterr().out
+
+
+def test_pairs_that_are_cut(doctor, save):
+    told = doctor("sft_cpu", save(sft_rows()), "--max_length", "20", expected=0)
+    assert "16 are cut at max_length 20" in finding(told, "pairs")["text"]
+    assert finding(told, "pairs")["verdict"] == "warning"
+    assert (
+        "keep no answer"
+        in finding(doctor("sft_cpu", save(sft_rows(), "b"), "--max_length", "2", expected=2), "pairs")["text"]
+    )
+
+
+def test_a_report_counts_what_it_says():
+    report = Report()
+    report.add("a", "warning", "w", "c")
+    assert (report.exit_code, report.as_text().splitlines()[-1]) == (0, "0 problems, 1 warning")
+    report.add_error("b", UserError("what", "cure"))
+    assert report.exit_code == 2
+    assert "-> cure" in report.as_text()

@@ -1,0 +1,200 @@
+"""Answer files for other harnesses, and their result files, on made files (real ones need the hub)."""
+
+import json
+
+import pytest
+
+from bleuberi.cli import benchmark
+from bleuberi.cli.parser import run
+from bleuberi.errors import UserError
+from bleuberi.harnesses.formats import HARNESSES
+from bleuberi.harnesses.results import read_harness_results
+from tests.unit.generation.chat_server import ChatServer
+
+QUESTIONS = {
+    "mt_bench": [
+        {"question_id": 81, "category": "writing", "turns": ["Write.", "Again, shorter."]},
+        {"question_id": 111, "category": "math", "turns": ["1 + 1?", "And 2 + 2?"]},
+    ],
+    "arena_hard_v1": [{"question_id": "ab", "category": "c", "cluster": "x", "turns": [{"content": "Why?"}]}],
+    "arena_hard_v2": [{"uid": "u1", "category": "hard_prompt", "subcategory": "s", "prompt": "Why?"}],
+    "wildbench": [
+        {
+            "session_id": "s1",
+            "conversation_input": [
+                {"role": "user", "content": "Hi", "toxic": False},
+                {"role": "assistant", "content": "Hello"},
+                {"role": "user", "content": "Why?"},
+            ],
+        }
+    ],
+    "alpaca_eval": [{"instruction": "Why?", "dataset": "helpful_base", "output": "o", "generator": "davinci"}],
+}
+
+
+def jsonl(path, rows):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+@pytest.fixture
+def written(tmp_path):
+    """Writes one harness's answers; gives them with the server's bodies and the output folder."""
+
+    def write(harness, misbehave=lambda prompt, attempt: None, *more):
+        questions = jsonl(tmp_path / "question.jsonl", QUESTIONS[harness])
+        with ChatServer(misbehave) as server:
+            words = ["--harness", harness, "--questions", str(questions), "--models", "mine=served"]
+            words += ["--engine", "openai", "--base_url", server.url, "--output_dir", str(tmp_path / "out"), *more]
+            assert run(benchmark.answers, words) == 0
+            path = tmp_path / "out" / HARNESSES[harness].answer_file.format(model="mine")
+            text = path.read_text()
+            rows = json.loads(text) if path.suffix == ".json" else [json.loads(line) for line in text.splitlines()]
+            return rows, server.bodies, tmp_path / "out"
+
+    return write
+
+
+def test_mt_bench_asks_the_second_turn_behind_the_first_answer(written):
+    rows, bodies, out = written("mt_bench")
+    assert [row["question_id"] for row in rows] == [81, 111]
+    assert set(rows[0]) == {"question_id", "answer_id", "model_id", "choices", "tstamp"}
+    assert rows[0]["model_id"] == "mine"
+    assert rows[0]["choices"] == [{"index": 0, "turns": ["echo Write.", "echo Again, shorter."]}]
+    asked = {body["messages"][-1]["content"]: body for body in bodies}
+    assert [turn["content"] for turn in asked["And 2 + 2?"]["messages"]] == ["1 + 1?", "echo 1 + 1?", "And 2 + 2?"]
+    assert (asked["Write."]["temperature"], asked["1 + 1?"]["temperature"]) == (0.7, 0.0)
+    assert asked["Write."]["max_tokens"] == 1024
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert "fschat" in manifest["format"]
+    assert list(manifest["files_sha256"]) == ["mt_bench/model_answer/mine.jsonl"]
+
+
+def test_greedy_answers_and_a_turn_without_an_answer(written):
+    def refuse(prompt, attempt):
+        too_long = (400, json.dumps({"error": {"message": "maximum context length is 8"}}))
+        return too_long if prompt == "Write." else None
+
+    rows, bodies, out = written("mt_bench", refuse, "--greedy")
+    assert rows[0]["choices"][0]["turns"] == ["", ""]
+    assert {body["temperature"] for body in bodies} == {0.0}
+    assert not any(body["messages"][-1]["content"] == "Again, shorter." for body in bodies)
+    assert json.loads((out / "manifest.json").read_text())["empty_turns"] == {"mine": 2}
+
+
+def test_arena_hard(written):
+    (row,), _, _ = written("arena_hard_v1")
+    assert row["choices"][0]["turns"] == [{"content": "echo Why?", "token_len": 2}]
+    (row,), _, out = written("arena_hard_v2")
+    assert (row["uid"], row["model"]) == ("u1", "mine")
+    assert row["messages"] == [
+        {"role": "user", "content": "Why?"},
+        {"role": "assistant", "content": {"answer": "echo Why?"}},
+    ]
+    assert json.loads((out / "manifest.json").read_text())["format"].startswith("unverified")
+
+
+def test_wildbench_and_alpaca_eval(written):
+    (row,), bodies, _ = written("wildbench")
+    assert (row["session_id"], row["generator"], row["output"]) == ("s1", "mine", ["echo Why?"])
+    assert row["chat_history"] == ["Hi", "Hello", "Why?"]
+    assert len(bodies[0]["messages"]) == 3
+    (row,), _, _ = written("alpaca_eval")
+    assert row == {"dataset": "helpful_base", "instruction": "Why?", "output": "echo Why?", "generator": "mine"}
+
+
+@pytest.mark.parametrize("harness", QUESTIONS)
+def test_questions_of_another_harness_are_refused(tmp_path, harness, capsys):
+    questions = jsonl(tmp_path / "q.jsonl", [{"something": 1}])
+    words = ["--harness", harness, "--questions", str(questions), "--models", "mine=served", "--engine", "openai"]
+    words += ["--base_url", "http://127.0.0.1:9/v1", "--output_dir", str(tmp_path / "out")]
+    assert run(benchmark.answers, words) == 2
+    assert "q.jsonl, line 1 lacks" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("limit", ["0", "-5"])
+def test_answers_of_no_token_are_refused(tmp_path, limit, capsys):
+    questions = jsonl(tmp_path / "q.jsonl", [{"question_id": 1, "turns": ["Hi"], "category": "math"}])
+    words = ["--harness", "mt_bench", "--questions", str(questions), "--models", "mine=served", "--engine", "openai"]
+    words += ["--base_url", "http://127.0.0.1:9/v1", "--output_dir", str(tmp_path / "out"), "--max_new_tokens", limit]
+    assert run(benchmark.answers, words) == 2
+    assert f"The most new tokens are {limit}." in capsys.readouterr().err
+
+
+def only(content, measure):
+    return next(score for score in content["scores"] if score["measure"] == measure)
+
+
+def test_mt_bench_grades_and_games(tmp_path):
+    grades = [
+        {"question_id": number, "model": "mine", "judge": ["gpt-4", "single-v1"], "score": score, "turn": turn}
+        for number, turn, score in [(81, 1, 8), (81, 2, 6), (82, 1, 9), (82, 2, -1), (83, 1, 7)]
+    ]
+    content = read_harness_results("mt_bench", [jsonl(tmp_path / "single.jsonl", grades)])
+    mean = only(content, "mean grade")
+    assert (mean["score"], mean["n"], mean["n_clusters"]) == (7.5, 4, 3)
+    assert mean["low"] < 7.5 < mean["high"]
+    assert only(content, "grade of turn 2")["score"] == 6
+    assert any("1 judgments had no usable verdict" in said for said in content["warnings"])
+    games = [
+        {"question_id": number, "model_1": "mine", "model_2": "theirs", "g1_winner": first, "g2_winner": second}
+        for number, first, second in [
+            (1, "model_1", "model_1"), (2, "model_1", "model_2"), (3, "tie", "tie"), (4, "model_2", "model_2"),
+            (5, "model_1", "model_1"), (6, "error", "model_1"),
+        ]
+    ]  # fmt: skip
+    content = read_harness_results("mt_bench", [jsonl(tmp_path / "pair.jsonl", games)])
+    assert content["scores"][0]["score"] == 100 * 3 / 5
+
+
+@pytest.mark.parametrize(("harness", "key"), [("arena_hard_v1", "question_id"), ("arena_hard_v2", "uid")])
+def test_arena_hard_judgments(tmp_path, harness, key):
+    rows = [
+        {key: "a", "model": "mine", "judge": "j", "games": [{"score": "B>>A"}, {"score": "A>B"}]},
+        {key: "b", "model": "mine", "judge": "j", "games": [{"score": "A>B"}, {"score": "A=B"}]},
+        {key: "c", "model": "mine", "judge": "j", "games": [{"score": None}, {"score": "A>B"}]},
+    ]
+    content = read_harness_results(harness, [jsonl(tmp_path / "mine.jsonl", rows)])
+    # Question a: won clearly (counts threefold) and won; question b: lost and tied.
+    assert content["scores"][0]["score"] == pytest.approx(100 * (3 + 1 + 0 + 0.5) / 6)
+    assert content["scores"][0]["n_clusters"] == 2
+    assert content["verified"] is False
+    assert any("tested on made files only" in said for said in content["warnings"])
+
+
+def test_wildbench_scores(tmp_path, capsys):
+    rows = [
+        {"session_id": str(number), "generator": "mine", "score": score}
+        for number, score in enumerate(["7", 9, "none", 5])
+    ]
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps(rows))
+    assert run(benchmark.scores, ["--harness", "wildbench", str(path), "--output_dir", str(tmp_path / "out")]) == 0
+    content = json.loads((tmp_path / "out/benchmark.json").read_text())
+    assert content["scores"][0]["score"] == pytest.approx(4.0)
+    assert "WB-Score" in capsys.readouterr().out
+
+
+def test_an_alpaca_eval_leaderboard(tmp_path):
+    path = tmp_path / "leaderboard.csv"
+    path.write_text(
+        ",win_rate,standard_error,n_wins,n_wins_base,n_draws,n_total,discrete_win_rate,mode,avg_length,"
+        "length_controlled_winrate,lc_standard_error\nmine,12.5,1.0,100,705,0,805,12.4,community,900,15.25,0.5\n"
+    )
+    content = read_harness_results("alpaca_eval", [path])
+    assert content["verified"] is True
+    assert only(content, "win_rate")["score"] == 12.5
+    controlled = only(content, "length_controlled_winrate")
+    assert (controlled["low"], controlled["high"]) == (pytest.approx(14.27), pytest.approx(16.23))
+
+
+def test_files_that_are_none_of_the_harness(tmp_path):
+    path = jsonl(tmp_path / "x.jsonl", [{"a": 1}])
+    for harness in HARNESSES:
+        with pytest.raises(UserError, match="lacks"):
+            read_harness_results(harness, [path])
+    grades = [{"question_id": 1, "model": "m", "score": float("nan")}]
+    with pytest.raises(UserError, match="lacks a number in `score`"):
+        read_harness_results("mt_bench", [jsonl(tmp_path / "nan.jsonl", grades)])
+    with pytest.raises(UserError, match="There is no harness 'mmlu'"):
+        read_harness_results("mmlu", [path])

@@ -1,0 +1,105 @@
+"""Stored samples: all rows of an id, one setting, and k samples through the output cache."""
+
+import json
+
+import pytest
+
+from bleuberi.errors import UserError
+from bleuberi.generation.base import Output, Sampling
+from bleuberi.generation.cached import CachedEngine, sample_seed
+from bleuberi.generation.model_identity import ModelIdentity
+from bleuberi.records import Conversation, Message
+from bleuberi.selection.outputs import read_outputs, read_samples
+
+
+def write(path, rows):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def test_all_rows_of_an_id_are_its_samples_and_the_first_is_its_output(tmp_path):
+    rows = [{"id": row, "response": f"{row}{number}", "finish_reason": "stop"} for number in range(3) for row in "ab"]
+    path = write(tmp_path / "outputs.jsonl", rows)
+    samples = read_samples(path, None).samples_by_id
+    assert {row: [sample.text for sample in found] for row, found in samples.items()} == {
+        "a": ["a0", "a1", "a2"],
+        "b": ["b0", "b1", "b2"],
+    }
+    assert samples["a"][0].finish_reason == "stop"
+    made = read_outputs(path, None)
+    assert made.text_by_id == {"a": "a0", "b": "b0"}
+    assert made.repeated == 4
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"temperature": 0.9, "seed": 1}, {"temperature": 0.7, "seed": 1}),
+        ("temp:0.9|top_k:50|seed:1", "temp:0.9|top_k:0|seed:1"),
+        ({"temperature": 0.9}, None),
+    ],
+)
+def test_samples_of_different_settings_are_refused(tmp_path, one, other):
+    rows = [{"id": "a", "response": "x", "sampling": one}, {"id": "a", "response": "y", "sampling": other}]
+    with pytest.raises(UserError, match=r"mixes samples of different settings: outputs.jsonl, line 1 .* line 2"):
+        read_samples(write(tmp_path / "outputs.jsonl", rows), None)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"temperature": 0.9, "seed": 1}, {"seed": 2, "temperature": 0.9}),
+        ("temp:0.9|seed:1", "temp:0.9|seed:7"),
+        ('{"temperature": 0.9, "seed": 1}', '{"seed": 2, "temperature": 0.9}'),  # as a CSV file has them
+    ],
+)
+def test_seeds_may_differ(tmp_path, one, other):
+    rows = [{"id": "a", "response": "x", "sampling": one}, {"id": "a", "response": "y", "sampling": other}]
+    made = read_samples(write(tmp_path / "outputs.jsonl", rows), None)
+    assert len(made.samples_by_id["a"]) == 2
+    assert "0.9" in made.sampling
+    assert "seed" not in made.sampling
+
+
+def test_samples_of_another_model_do_not_count(tmp_path):
+    rows = [
+        {"id": "a", "response": "x", "model": "mine", "sampling": "temp:0.9"},
+        {"id": "a", "response": "y", "model": "other", "sampling": "temp:0.1"},
+    ]
+    path = write(tmp_path / "outputs.jsonl", rows)
+    assert [sample.text for sample in read_samples(path, "mine").samples_by_id["a"]] == ["x"]
+
+
+class CountingEngine:
+    """Answers with the seed that it was called with, and counts its calls."""
+
+    shard_rows = 2
+    calls = 0
+
+    def generate(self, conversations, sampling, seed, on_output):
+        CountingEngine.calls += 1
+        return [Output(f"{row.messages[0]['content']} {seed}", "stop", 3) for row in conversations]
+
+
+def test_samples_are_ordinary_cached_runs_and_more_of_them_keep_the_old(tmp_path):
+    def engine():
+        return CachedEngine(ModelIdentity("m", "files:1", "t"), CountingEngine, tmp_path)
+
+    CountingEngine.calls = 0
+    asked = [Conversation(row, [Message(role="user", content=row)]) for row in "abc"]
+    sampling = Sampling(temperature=0.9, seed=7)
+    two = engine().answer_samples(asked, sampling, 2)
+    assert CountingEngine.calls == 4  # two shards a sample
+    assert list(two) == ["a", "b", "c"]
+    assert two["a"][0] != two["a"][1]
+    four = engine().answer_samples(asked, sampling, 4)
+    assert CountingEngine.calls == 8
+    assert {row: samples[:2] for row, samples in four.items()} == two
+    assert engine().answer(asked, sampling) == {row: samples[0] for row, samples in four.items()}
+    assert CountingEngine.calls == 8
+
+
+def test_seeds_of_samples_do_not_meet():
+    seeds = {sample_seed(seed, sample) for seed in range(20) for sample in range(20)}
+    assert len(seeds) == 400
+    assert sample_seed(42, 0) == 42
