@@ -91,7 +91,7 @@ def _take_judge(arguments: dict[str, Any]) -> Any:  # noqa: ANN401 - a JudgeConf
     from bleuberi.evaluation.judge import JudgeConfig
     from bleuberi.generation import EngineOptions
     from bleuberi.generation.options import check_model_name
-    from bleuberi.web_address import check_web_address
+    from bleuberi.web.address import check_web_address
 
     names = ("judge_url", "judge_api_key_env", "judge_pairs", "judge_max_new_tokens", "judge_temperature")
     given = {name.removeprefix("judge_"): arguments.pop(name) for name in names}
@@ -104,7 +104,7 @@ def _take_judge(arguments: dict[str, Any]) -> Any:  # noqa: ANN401 - a JudgeConf
         return None
     check_model_name(model, "--judge")
     if given["url"] is not None:
-        check_web_address(given["url"], "--judge_url")
+        check_web_address(given["url"].strip(), "--judge_url")
     pairs = []
     for word in given["pairs"]:
         other, _, base = word.partition(":")

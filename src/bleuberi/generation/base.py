@@ -129,4 +129,11 @@ class StreamingEngine(Protocol):
         ...
 
 
+@runtime_checkable
+class JudgesByAnswers(Protocol):
+    """An engine for which an error is about one row if the model has answered another, now or in an earlier run."""
+
+    has_answered: bool
+
+
 AnyEngine = Engine | StreamingEngine | ShardingEngine

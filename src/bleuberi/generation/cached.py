@@ -21,6 +21,7 @@ from bleuberi.generation.answer_store import AnswerStore, in_batches
 from bleuberi.generation.base import (
     AnyEngine,
     Engine,
+    JudgesByAnswers,
     OnOutput,
     Output,
     Request,
@@ -178,6 +179,8 @@ class CachedEngine:
     ) -> None:
         in_work: set[str] = set()
         unanswered = 0
+        if isinstance(engine, JudgesByAnswers) and len(store):
+            engine.has_answered = True
 
         def requests() -> Iterator[Request]:
             for row in conversations:

@@ -11,8 +11,9 @@ from typing import Any, Final, NamedTuple
 from bleuberi.cluster.options import ClusterOptions, check_ray
 from bleuberi.errors import UserError
 from bleuberi.redaction import redact
-from bleuberi.web_address import check_web_address
+from bleuberi.web.address import check_timeout, check_web_address
 
+MOST_REQUESTS: Final = 4096  # at once; operating systems allow no more open files by default
 OPENAI_URL: Final = "https://api.openai.com/v1"
 
 
@@ -52,7 +53,7 @@ class EngineOptions:
     @property
     def url(self) -> str:
         """The server's address; an empty `base_url` stays empty, and is refused, rather than mean OpenAI's server."""
-        return (OPENAI_URL if self.base_url is None else self.base_url).rstrip("/")
+        return (OPENAI_URL if self.base_url is None else self.base_url).strip().rstrip("/")
 
 
 def check_model_name(model: str, flag: str = "--model") -> None:
@@ -84,8 +85,12 @@ def resolve_engine(engine: str, options: EngineOptions) -> str:
         raise UserError("--engine canned and --answers FILE go together.", "Give both, or neither.")
     if engine == "openai":
         _check_url(options.url)
-    if options.concurrency < 1:
-        raise UserError(f"--concurrency is {options.concurrency}.", "Allow at least one request at a time.")
+        check_timeout(options.timeout_seconds, "--timeout_seconds")
+    if not 1 <= options.concurrency <= MOST_REQUESTS:
+        raise UserError(
+            f"--concurrency is {options.concurrency}.",
+            f"Allow at least one request at a time, and at most {MOST_REQUESTS:,}.",
+        )
     return engine
 
 
