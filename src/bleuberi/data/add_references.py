@@ -20,7 +20,7 @@ from bleuberi.data.tables import row_bytes
 from bleuberi.data.text_checks import is_refusal
 from bleuberi.errors import UserError
 from bleuberi.generation import EngineOptions, cached_engine, check_engine
-from bleuberi.generation.base import NOT_ANSWERED, Output, Sampling
+from bleuberi.generation.base import Output, Sampling
 from bleuberi.generation.cached import CachedEngine
 from bleuberi.records import Conversation
 
@@ -165,7 +165,7 @@ def _answered_rows(config: ReferencesConfig, engine: CachedEngine, found: _Found
     for (raw, _), (_, output) in zip(read_questions(config.hf_dataset_path), answers, strict=True):
         flag = flag_of(output)
         found.note(output, flag)
-        text = None if output.finish_reason in NOT_ANSWERED else output.text
+        text = None if output.unanswered else output.text
         yield {**raw.values, column: text, flag_column: flag}
     if found.flags[NO_ANSWER] == found.rows:
         raise UserError(

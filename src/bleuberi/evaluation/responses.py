@@ -13,7 +13,7 @@ from bleuberi.errors import UserError
 from bleuberi.evaluation.config import EvaluationConfig
 from bleuberi.evaluation.models import EvaluatedModel
 from bleuberi.generation import cached_engine
-from bleuberi.generation.base import NOT_ANSWERED, Output
+from bleuberi.generation.base import Output
 from bleuberi.generation.model_identity import ModelIdentity
 from bleuberi.records import Example, Tally
 
@@ -69,9 +69,8 @@ def answer_prompts(config: EvaluationConfig, examples: Sequence[Example], tally:
         log.info("Answers of %s (%s)", entry.name, entry.model)
         # Popped, so that its memory is free for the next one.
         outputs[entry.name] = engines.pop(entry.name).answer([row.conversation for row in examples], config.sampling)
-    reasons = {row.id: {out[row.id].finish_reason for out in outputs.values()} for row in examples}
-    too_long = sum("prompt_too_long" in found for found in reasons.values())
-    answered = [row for row in examples if not reasons[row.id] & NOT_ANSWERED.keys()]
+    too_long = sum(any(out[row.id].finish_reason == "prompt_too_long" for out in outputs.values()) for row in examples)
+    answered = [row for row in examples if not any(out[row.id].unanswered for out in outputs.values())]
     without = len(examples) - len(answered) - too_long
     if too_long:
         log.warning("%d prompts are too long for a model and are left out for all", too_long)

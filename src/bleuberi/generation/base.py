@@ -16,7 +16,7 @@ NOT_ANSWERED: Final = {
     "prompt_too_long": "prompts too long for the model",
     "no_answer": "prompts without a usable answer",
 }
-"""The finish reasons of rows that have no response, and the words under which data creation counts them."""
+"""The finish reasons of rows that never have a response, and the words under which data creation counts them."""
 
 MOST_TOKENS: Final = 2**53  # a larger count is not a count, and not every reader of JSON takes it
 
@@ -65,6 +65,13 @@ class Output(NamedTuple):
     tokens: int
     served_model: str = ""  # the model as the server that answered names it, e.g. with its date
     served_on: str = ""  # the day of the answer, where the model behind a name can change
+
+    @property
+    def unanswered(self) -> str | None:
+        """Why there is no response, in the words under which such rows are counted; None if there is one."""
+        if self.finish_reason == "refused" and not self.text:
+            return "prompts that the server's filter stopped"
+        return NOT_ANSWERED.get(self.finish_reason)
 
 
 OnOutput = Callable[[Output], None]

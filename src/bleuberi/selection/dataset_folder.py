@@ -10,6 +10,7 @@ from bleuberi.artifacts import MANIFEST, file_hash, make_manifest, read_manifest
 from bleuberi.atomic_files import fresh_folder
 from bleuberi.columns import MAX_LABEL_BYTES
 from bleuberi.errors import MissingExtraError, UserError
+from bleuberi.redaction import redact_value
 
 
 class MadeDataset(NamedTuple):
@@ -46,7 +47,7 @@ def find_made(parent: Path, request: Mapping[str, Any], name: str | None) -> Mad
             if name is not None:
                 raise
             continue  # a broken data set that was not asked for is no reason to stop
-        if manifest is not None and manifest.get("config") == dict(request):
+        if manifest is not None and manifest.get("config") == redact_value(request):
             return MadeDataset(folder, int(manifest["rows_out"]), manifest.get("reward_signature"))
     return None
 

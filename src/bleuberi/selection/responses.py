@@ -13,7 +13,7 @@ from bleuberi.artifacts import file_hash
 from bleuberi.columns import MAX_FILE_NAME_BYTES, model_short_name
 from bleuberi.errors import UserError
 from bleuberi.generation import EngineOptions, cached_engine
-from bleuberi.generation.base import NOT_ANSWERED, Sampling
+from bleuberi.generation.base import Sampling
 from bleuberi.records import Example
 from bleuberi.selection.outputs import read_outputs
 
@@ -63,8 +63,8 @@ def answers_from_model(
         engine_with_cache = cached_engine(model, engine, cache_folder, options or EngineOptions())
         outputs = engine_with_cache.answer([row.conversation for row in asked], sampling)
         for row_id, output in outputs.items():
-            if output.finish_reason in NOT_ANSWERED:
-                dropped[NOT_ANSWERED[output.finish_reason]] += 1
+            if output.unanswered:
+                dropped[output.unanswered] += 1
             else:
                 text_by_id[row_id] = output.text
         generated_now = engine_with_cache.answered_now

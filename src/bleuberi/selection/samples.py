@@ -13,7 +13,7 @@ from typing import Any
 from bleuberi.artifacts import file_hash
 from bleuberi.errors import UserError
 from bleuberi.generation import EngineOptions, cached_engine
-from bleuberi.generation.base import NOT_ANSWERED, Sampling
+from bleuberi.generation.base import Sampling
 from bleuberi.records import Example
 from bleuberi.selection.outputs import Sample, read_samples
 from bleuberi.statistics.spread import MIN_SAMPLES
@@ -71,9 +71,9 @@ def samples_from_model(
     by_id: dict[str, list[Sample]] = {}
     dropped: Counter[str] = Counter()
     for row_id, outputs in cached.answer_samples([row.conversation for row in examples], sampling, count).items():
-        lost = next((output.finish_reason for output in outputs if output.finish_reason in NOT_ANSWERED), None)
+        lost = next((output.unanswered for output in outputs if output.unanswered), None)
         if lost is not None:
-            dropped[NOT_ANSWERED[lost]] += 1
+            dropped[lost] += 1
         else:
             by_id[row_id] = [Sample(output.text, output.finish_reason) for output in outputs]
     provenance = {

@@ -7,6 +7,7 @@ import math
 from urllib.parse import urlsplit
 
 from bleuberi.errors import UserError
+from bleuberi.redaction import redact
 
 LONGEST_TIMEOUT_SECONDS = 86_400.0
 
@@ -23,7 +24,7 @@ def check_web_address(url: str, name: str) -> None:
         good = False
     if not good or any(char.isspace() or not char.isprintable() for char in url):
         raise UserError(
-            f"{name} {url if url.strip() else repr(url)} is not a web address.",
+            f"{name} {redact(url) if url.strip() else repr(url)} is not a web address.",
             "Write http://HOST:PORT/PATH, and an IPv6 address in brackets: http://[::1]:8000/v1. If it comes from a "
             "shell variable, check that the variable is set.",
         )
