@@ -16,8 +16,9 @@ from typing import Any, Final
 from bleuberi import columns
 from bleuberi.data.pool import pool_name, read_questions
 from bleuberi.data.pool_file import check_pool_path, made_before, write_pool
+from bleuberi.data.refusals import is_refusal
 from bleuberi.data.tables import row_bytes
-from bleuberi.data.text_checks import is_refusal
+from bleuberi.data.thoughts import has_thoughts, without_thoughts
 from bleuberi.errors import UserError
 from bleuberi.generation import EngineOptions, cached_engine, check_engine
 from bleuberi.generation.base import Output, Sampling
@@ -42,6 +43,7 @@ class ReferencesConfig:
     engine: str = "auto"
     engine_options: EngineOptions = field(default_factory=EngineOptions)
     cache_dir: Path | None = None
+    cut_thoughts: bool = False  # keep what a reasoning model writes behind its thoughts
     overwrite: bool = False
 
     @property
@@ -104,7 +106,7 @@ def add_references(config: ReferencesConfig) -> References:
     pool_sha256 = _check_pool(config)
     cache = config.cache_dir or config.output.parent / "inference_outputs"
     engine = cached_engine(config.model, config.engine, cache, config.engine_options)
-    request = {
+    request: dict[str, Any] = {
         "pool": pool_name(config.hf_dataset_path),
         "pool_sha256": pool_sha256,
         "ref_model": config.ref_model,
@@ -112,6 +114,8 @@ def add_references(config: ReferencesConfig) -> References:
         "sampling": config.sampling.settings(),
         "sampling_signature": config.sampling.signature(),
     }
+    if config.cut_thoughts:
+        request["cut_thoughts"] = True
     made = made_before(config.output, request, overwrite=config.overwrite)
     if made is not None:
         log.info("%s was made by the same command and is used as it is", config.output)
@@ -132,6 +136,8 @@ def flag_of(output: Output) -> str | None:
         return "truncated"
     if not output.text.strip():
         return "empty"
+    if has_thoughts(output.text):
+        return "holds thoughts"
     return "reads like a refusal" if is_refusal(output.text) else None
 
 
@@ -163,6 +169,8 @@ def _answered_rows(config: ReferencesConfig, engine: CachedEngine, found: _Found
     column, flag_column = columns.reference_column(config.ref_model), FLAG_PREFIX + config.ref_model
     answers = engine.answer_each(_Questions(config.hf_dataset_path), config.sampling)
     for (raw, _), (_, output) in zip(read_questions(config.hf_dataset_path), answers, strict=True):
+        if config.cut_thoughts:
+            output = output._replace(text=without_thoughts(output.text))
         flag = flag_of(output)
         found.note(output, flag)
         text = None if output.unanswered else output.text
