@@ -5,20 +5,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
+from inspect import signature
 
 from bleuberi.errors import UserError
 from bleuberi.rewards.base import Reward
 from bleuberi.rewards.bleu import Bleu
 from bleuberi.rewards.combined import BleuRougeF1
+from bleuberi.rewards.meteor import Meteor
 from bleuberi.rewards.references import References
 from bleuberi.rewards.rouge import RougeL
 
-__all__ = ["REWARDS", "Bleu", "BleuRougeF1", "References", "Reward", "RougeL", "load_reward"]
+__all__ = ["REWARDS", "Bleu", "BleuRougeF1", "Meteor", "References", "Reward", "RougeL", "load_reward"]
 
 REWARDS = {
     "bleu": "bleuberi.rewards.bleu:Bleu",
     "rouge": "bleuberi.rewards.rouge:RougeL",
+    "meteor": "bleuberi.rewards.meteor:Meteor",
     "bleu_rouge_f1": "bleuberi.rewards.combined:BleuRougeF1",
     "bertscore": "bleuberi.rewards.bertscore:BertScore",
     "emb": "bleuberi.rewards.embedding:Embedding",
@@ -30,6 +34,9 @@ REWARDS = {
     "bleu_short_f1": "bleuberi.rewards.bleu:BleuShortF1",
 }
 """Names -> classes that are called without arguments. A dotted path `package.module:Class` works in a name's place."""
+
+OPTIONS = {"mean": {"references": "mean"}}
+"""What may follow a name behind colons, e.g. `meteor:mean`, and the keyword that it gives the class."""
 
 WITH_MODEL = ("bertscore", "emb", "rm", "bleu_rm")
 """Names that take a model behind a colon: a folder, a name on the hub or, for the last two, a URL."""
@@ -45,14 +52,16 @@ def load_reward(name: str) -> Reward:
         return OnAnswer(load_reward(argument))
     if kind in WITH_MODEL and argument:
         return _with_model(kind, argument)
-    module_name, _, attribute = REWARDS.get(name, name).partition(":")
+    options = argument.split(":") if kind in REWARDS and argument else []
+    module_name, _, attribute = REWARDS.get(kind, name).partition(":")
     if not attribute:
         raise UserError(
             f"No metric or reward is called {name!r}.",
             f"There are: {', '.join(REWARDS)}; or give your own as package.module:Class.",
         )
     try:
-        made = getattr(import_module(module_name), attribute)()
+        of_class = getattr(import_module(module_name), attribute)
+        made = of_class(**_keywords(name, of_class, options))
     except (ImportError, AttributeError) as error:
         raise UserError(
             f"The reward {name!r} could not be loaded: {error}",
@@ -62,6 +71,23 @@ def load_reward(name: str) -> Reward:
         raise UserError(f"{name!r} is not a reward.", "A reward is callable and has name and signature().")
     reward: Reward = made
     return reward
+
+
+def _keywords(name: str, of_class: Callable[..., object], options: list[str]) -> dict[str, object]:
+    """The class's keywords for the options behind a reward's name."""
+    if not options:
+        return {}
+    taken = signature(of_class).parameters
+    allowed = {option: given for option, given in OPTIONS.items() if given.keys() <= taken.keys()}
+    found: dict[str, object] = {}
+    for option in options:
+        if option not in allowed or allowed[option].keys() & found.keys():
+            raise UserError(
+                f"The reward {name!r} has an unknown or repeated option: {option!r}.",
+                f"Options of {name.partition(':')[0]}: {', '.join(allowed) or 'none'}.",
+            )
+        found |= allowed[option]
+    return found
 
 
 def _with_model(kind: str, model: str) -> Reward:

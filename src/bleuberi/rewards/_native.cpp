@@ -10,13 +10,14 @@
 #include <thread>
 
 #include "native/bleu.h"
+#include "native/meteor.h"
 #include "native/rouge.h"
 
 namespace {
 
 constexpr size_t KEPT_BYTES = size_t(1) << 24;  // more than that is given back after a call
 
-enum Metric { BLEU = 0, ROUGE = 1 };
+enum Metric { BLEU = 0, ROUGE = 1, METEOR = 2 };
 
 // ---------------------------------------------------------------------------------------------------------- threads
 
@@ -42,22 +43,31 @@ struct Job {
     int metric = BLEU, flags = 0;
 };
 
-template <class Scorer, class Index>
-void score_rows(Job& job, Index* Compiled::* index, Scorer& scorer) {
+template <class Score>
+void score_rows(Job& job, Score&& score) {
     constexpr size_t STEP = 4;
     for (size_t from; (from = job.next.fetch_add(STEP)) < job.rows.size();)
-        for (size_t i = from; i < std::min(from + STEP, job.rows.size()); ++i) {
-            const Row& row = job.rows[i];
-            job.scores[i] = row.compiled
-                                ? scorer.compiled(row.response, *(row.compiled->*index), job.flags)
-                                : scorer.once(row.response, job.references.data() + row.first, row.count, job.flags);
-        }
+        for (size_t i = from; i < std::min(from + STEP, job.rows.size()); ++i) job.scores[i] = score(job.rows[i]);
+}
+template <class Scorer>
+void score_rows(Job& job, Scorer& scorer) {
+    score_rows(job, [&](const Row& row) {
+        return scorer.once(row.response, job.references.data() + row.first, row.count, job.flags);
+    });
+}
+template <class Scorer, class Index>
+void score_rows(Job& job, Index* Compiled::* index, Scorer& scorer) {
+    score_rows(job, [&](const Row& row) {
+        return row.compiled ? scorer.compiled(row.response, *(row.compiled->*index), job.flags)
+                            : scorer.once(row.response, job.references.data() + row.first, row.count, job.flags);
+    });
 }
 
 // What a thread keeps between calls, so that small batches need no fresh memory.
 struct Scorers {
     BleuScorer bleu;
     RougeScorer rouge;
+    MeteorScorer meteor;
     static Scorers& of_this_thread() {
         static thread_local Scorers scorers;
         return scorers;
@@ -65,6 +75,7 @@ struct Scorers {
     void forget_large() {
         if (bleu.bytes() > KEPT_BYTES) bleu = BleuScorer();
         if (rouge.bytes() > KEPT_BYTES) rouge = RougeScorer();
+        if (meteor.bytes() > KEPT_BYTES) meteor = MeteorScorer();
     }
 };
 
@@ -72,7 +83,8 @@ void work(Job& job) {
     Scorers& scorers = Scorers::of_this_thread();
     try {
         if (job.metric == BLEU) score_rows(job, &Compiled::bleu, scorers.bleu);
-        else score_rows(job, &Compiled::rouge, scorers.rouge);
+        else if (job.metric == ROUGE) score_rows(job, &Compiled::rouge, scorers.rouge);
+        else score_rows(job, scorers.meteor);
     } catch (const std::bad_alloc&) {
         job.out_of_memory = true;
     } catch (const std::length_error&) {
@@ -178,6 +190,10 @@ PyObject* compiled_new(PyTypeObject* type, PyObject* args, PyObject*) {
     int metric;
     PyObject* references;
     if (!PyArg_ParseTuple(args, "iO", &metric, &references)) return nullptr;
+    if (metric != BLEU && metric != ROUGE) {
+        PyErr_SetString(PyExc_ValueError, "references are compiled for BLEU and ROUGE-L alone");
+        return nullptr;
+    }
     auto* self = reinterpret_cast<Compiled*>(type->tp_alloc(type, 0));
     if (!self) return nullptr;
     self->metric = metric;
@@ -353,9 +369,26 @@ PyObject* tokens(PyObject*, PyObject* args) {
     }
 }
 
+// stem(word): Porter's stem of a lower-case word.
+PyObject* stem(PyObject*, PyObject* args) {
+    PyObject* object;
+    if (!PyArg_ParseTuple(args, "O", &object)) return nullptr;
+    try {
+        Kept kept;
+        Text text;
+        std::string utf8, found;
+        if (!read_text(object, text, kept)) return nullptr;
+        Porter().stem(as_utf8(text, utf8), found);
+        return PyUnicode_DecodeUTF8(found.data(), Py_ssize_t(found.size()), "surrogatepass");
+    } catch (const std::bad_alloc&) {
+        return PyErr_NoMemory();
+    }
+}
+
 PyMethodDef methods[] = {
     {"score", score, METH_VARARGS, "score(metric, responses, references, threads, flags) -> list[float | None]"},
     {"score_arrow", score_arrow, METH_VARARGS, "score() over the buffers of Arrow's large strings and lists."},
+    {"stem", stem, METH_VARARGS, "stem(word) -> str"},
     {"tokens", tokens, METH_VARARGS, "tokens(metric, text) -> list[bytes]"},
     {nullptr, nullptr, 0, nullptr},
 };

@@ -15,6 +15,7 @@ from bleuberi.records import Message
 
 Completion = str | Sequence[Message]
 Scores = list[float | None]  # None = cannot be scored
+DEFAULT_SETTINGS = ("", "best")
 
 
 class Reward(Protocol):
@@ -48,6 +49,10 @@ class TextReward:
     def __name__(self) -> str:
         """TRL logs a reward function under its `__name__`."""
         return self.name
+
+    def variant(self, *settings: str) -> str:
+        """The name with those settings that are not the default ones, e.g. `meteor_mean`."""
+        return "_".join([type(self).name, *(setting for setting in settings if setting not in DEFAULT_SETTINGS)])
 
     def signature(self) -> str:
         raise UserError(f"The reward {type(self).__name__} has no signature.", "Define signature() in its class.")

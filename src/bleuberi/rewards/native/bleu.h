@@ -3,15 +3,14 @@
 #pragma once
 
 #include <cmath>
-#include <limits>
 
 #include "ngrams.h"
+#include "scores.h"
 #include "tokens.h"
 
 namespace {
 
 constexpr int ORDERS = 4;
-constexpr double UNSCORED = std::numeric_limits<double>::quiet_NaN();
 
 enum Flags { PLAIN_UNIGRAMS = 1, CLOSEST_LENGTH = 2 };
 

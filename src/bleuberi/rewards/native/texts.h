@@ -48,6 +48,17 @@ void append_utf8(const Char* points, size_t length, std::string& out) {
     }
 }
 
+void append_code_points(string_view utf8, std::u32string& out) {
+    for (size_t i = 0; i < utf8.size();) {
+        const u8 first = u8(utf8[i]);
+        const size_t width = first < 0x80 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+        char32_t point = width == 1 ? first : first & (0x7F >> width);
+        for (size_t k = 1; k < width && i + k < utf8.size(); ++k) point = point << 6 | (u8(utf8[i + k]) & 0x3F);
+        out.push_back(point);
+        i += width;
+    }
+}
+
 string_view as_utf8(const Text& text, std::string& buffer) {
     if (text.kind == 0) return {static_cast<const char*>(text.data), text.length};
     buffer.clear();
