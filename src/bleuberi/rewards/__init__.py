@@ -12,16 +12,25 @@ from inspect import signature
 from bleuberi.errors import UserError
 from bleuberi.rewards.base import Reward
 from bleuberi.rewards.bleu import Bleu
+from bleuberi.rewards.chrf import Chrf, ChrfPlusPlus
 from bleuberi.rewards.combined import BleuRougeF1
 from bleuberi.rewards.meteor import Meteor
 from bleuberi.rewards.references import References
-from bleuberi.rewards.rouge import RougeL
+from bleuberi.rewards.rouge import Rouge1, Rouge2, RougeL, RougeLsum
 
-__all__ = ["REWARDS", "Bleu", "BleuRougeF1", "Meteor", "References", "Reward", "RougeL", "load_reward"]
+__all__ = [
+    "REWARDS", "Bleu", "BleuRougeF1", "Chrf", "ChrfPlusPlus", "Meteor", "References", "Reward", "Rouge1", "Rouge2",
+    "RougeL", "RougeLsum", "load_reward",
+]  # fmt: skip
 
 REWARDS = {
     "bleu": "bleuberi.rewards.bleu:Bleu",
     "rouge": "bleuberi.rewards.rouge:RougeL",
+    "rouge1": "bleuberi.rewards.rouge:Rouge1",
+    "rouge2": "bleuberi.rewards.rouge:Rouge2",
+    "rougeLsum": "bleuberi.rewards.rouge:RougeLsum",
+    "chrf": "bleuberi.rewards.chrf:Chrf",
+    "chrf++": "bleuberi.rewards.chrf:ChrfPlusPlus",
     "meteor": "bleuberi.rewards.meteor:Meteor",
     "bleu_rouge_f1": "bleuberi.rewards.combined:BleuRougeF1",
     "bertscore": "bleuberi.rewards.bertscore:BertScore",
@@ -35,8 +44,12 @@ REWARDS = {
 }
 """Names -> classes that are called without arguments. A dotted path `package.module:Class` works in a name's place."""
 
-OPTIONS = {"mean": {"references": "mean"}}
-"""What may follow a name behind colons, e.g. `meteor:mean`, and the keyword that it gives the class."""
+OPTIONS: dict[str, dict[str, object]] = {
+    "auto": {"tokens": "auto"},
+    "mean": {"references": "mean"},
+    "stem": {"stem": True},
+}
+"""What may follow a name behind colons, e.g. `rouge2:stem:mean`, and the keyword that it gives the class."""
 
 WITH_MODEL = ("bertscore", "emb", "rm", "bleu_rm")
 """Names that take a model behind a colon: a folder, a name on the hub or, for the last two, a URL."""

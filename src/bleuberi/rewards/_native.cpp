@@ -1,6 +1,6 @@
-// BLEU and ROUGE-L in one pass over UTF-8: threads, and what Python sees. The metrics are in native/.
+// The text rewards in one pass over UTF-8: threads, and what Python sees. The metrics are in native/.
 //
-// The numbers and their order of operations are those of bleu_python.py and rouge_python.py: both back ends give equal
+// The numbers and their order of operations are those of bleu_python.py and its neighbours: both back ends give equal
 // bits. Tokens are interned and n-grams are numbered exactly (no hash stands for a text), rows are scored on threads
 // without the GIL.
 
@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "native/bleu.h"
+#include "native/chrf.h"
 #include "native/meteor.h"
 #include "native/rouge.h"
 
@@ -17,7 +18,7 @@ namespace {
 
 constexpr size_t KEPT_BYTES = size_t(1) << 24;  // more than that is given back after a call
 
-enum Metric { BLEU = 0, ROUGE = 1, METEOR = 2 };
+enum Metric { BLEU = 0, ROUGE = 1, METEOR = 2, ROUGE_OPTIONS = 3, CHRF = 4 };
 
 // ---------------------------------------------------------------------------------------------------------- threads
 
@@ -68,6 +69,8 @@ struct Scorers {
     BleuScorer bleu;
     RougeScorer rouge;
     MeteorScorer meteor;
+    RougeOptionsScorer rouge_options;
+    ChrfScorer chrf;
     static Scorers& of_this_thread() {
         static thread_local Scorers scorers;
         return scorers;
@@ -76,6 +79,8 @@ struct Scorers {
         if (bleu.bytes() > KEPT_BYTES) bleu = BleuScorer();
         if (rouge.bytes() > KEPT_BYTES) rouge = RougeScorer();
         if (meteor.bytes() > KEPT_BYTES) meteor = MeteorScorer();
+        if (rouge_options.bytes() > KEPT_BYTES) rouge_options = RougeOptionsScorer();
+        if (chrf.bytes() > KEPT_BYTES) chrf = ChrfScorer();
     }
 };
 
@@ -84,7 +89,9 @@ void work(Job& job) {
     try {
         if (job.metric == BLEU) score_rows(job, &Compiled::bleu, scorers.bleu);
         else if (job.metric == ROUGE) score_rows(job, &Compiled::rouge, scorers.rouge);
-        else score_rows(job, scorers.meteor);
+        else if (job.metric == METEOR) score_rows(job, scorers.meteor);
+        else if (job.metric == ROUGE_OPTIONS) score_rows(job, scorers.rouge_options);
+        else score_rows(job, scorers.chrf);
     } catch (const std::bad_alloc&) {
         job.out_of_memory = true;
     } catch (const std::length_error&) {

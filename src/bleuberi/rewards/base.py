@@ -15,7 +15,7 @@ from bleuberi.records import Message
 
 Completion = str | Sequence[Message]
 Scores = list[float | None]  # None = cannot be scored
-DEFAULT_SETTINGS = ("", "best")
+DEFAULT_SETTINGS = ("", "13a", "ascii", "best")
 
 
 class Reward(Protocol):
@@ -56,6 +56,10 @@ class TextReward:
 
     def signature(self) -> str:
         raise UserError(f"The reward {type(self).__name__} has no signature.", "Define signature() in its class.")
+
+    def blind_to(self, text: str) -> bool:
+        """Whether this reward cannot tell such a text from others, because its tokens are made for other scripts."""
+        return False
 
     def score_batch(
         self,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import cast
 
-from bleuberi.rewards import backend, bleu_python, meteor_python, rouge_python
-from bleuberi.rewards.references import BLEU, METEOR, ROUGE, Prepared, group_compiled
+from bleuberi.rewards import backend, bleu_python, chrf_python, meteor_python, rouge_python
+from bleuberi.rewards.references import BLEU, CHRF, METEOR, ROUGE, ROUGE_OPTIONS, Prepared, group_compiled
 
 ROWS_A_CALL = 1024  # the compiled back end answers Ctrl-C between calls
 
@@ -48,4 +48,6 @@ _ONCE: dict[int, Callable[[str, Sequence[str], int], float | None]] = {
     BLEU: bleu_python.bleu_once,
     ROUGE: rouge_python.rouge_once,
     METEOR: meteor_python.meteor_once,
+    ROUGE_OPTIONS: rouge_python.rouge_options_once,
+    CHRF: chrf_python.chrf_once,
 }

@@ -1,4 +1,4 @@
-"""Sentences in many languages, each on a topic of its own: a text, a paraphrase of it, and a sentence about another topic.
+"""Sentences in many languages, each on its own topic: a text, a paraphrase of it, and a sentence about something else.
 
 They were written before any score of them was seen.
 """

@@ -4,44 +4,20 @@
 
 #include <cmath>
 
-#include "ngrams.h"
-#include "porter.h"
 #include "scores.h"
 #include "tokens.h"
+#include "words.h"
 
 namespace {
 
 class MeteorScorer {
-    Vocabulary vocabulary_;  // of tokens and of their stems
-    std::string spelled_, stem_;
-    std::vector<size_t> spelled_ends_;         // in `spelled_`, by number
-    std::vector<u32> tokens_, stems_, last_;   // stems and last unmatched positions, by number; NONE: not known yet
-    std::vector<u32> before_, matched_;        // by position in the reference, in the response
-    std::vector<u32> touched_;
+    Words words_;
+    std::vector<u32> tokens_, last_, touched_;  // last_: the last unmatched position of each number
+    std::vector<u32> before_, matched_;         // by position in the reference, in the response
     std::vector<size_t> lengths_;
     std::vector<double> scores_;
     std::vector<char> used_;
     Buffers buffers_;
-    Porter porter_;
-
-    u32 number(string_view token) {
-        const u32 found = vocabulary_.add(token);
-        if (found == spelled_ends_.size()) {
-            spelled_.append(token);
-            spelled_ends_.push_back(spelled_.size());
-        }
-        return found;
-    }
-    u32 stem_of(u32 token) {
-        if (stems_.size() <= token) stems_.resize(vocabulary_.size(), NONE);
-        if (stems_[token] == NONE) {
-            const size_t from = token ? spelled_ends_[token - 1] : 0;
-            porter_.stem(string_view(spelled_).substr(from, spelled_ends_[token] - from), stem_);
-            const u32 stem = number(stem_);
-            stems_[token] = stem;
-        }
-        return stems_[token];
-    }
 
     // Match each unmatched response token, from the last one on, with the last unmatched reference token of its key.
     template <class Key>
@@ -49,7 +25,7 @@ class MeteorScorer {
         for (u32 j = 0; j < reference_length; ++j) {
             if (used_[j]) continue;
             const u32 word = key(reference[j]);
-            if (last_.size() <= word) last_.resize(vocabulary_.size(), NONE);
+            if (last_.size() <= word) last_.resize(words_.size(), NONE);
             if (last_[word] == NONE) touched_.push_back(word);
             before_[j] = last_[word];
             last_[word] = j;
@@ -71,7 +47,7 @@ class MeteorScorer {
         used_.assign(reference_length, 0);
         before_.resize(reference_length);
         match(response, length, reference, reference_length, [](u32 token) { return token; });
-        match(response, length, reference, reference_length, [this](u32 token) { return stem_of(token); });
+        match(response, length, reference, reference_length, [this](u32 token) { return words_.stem_of(token); });
         size_t matches = 0, chunks = 0;
         u32 at = NONE;  // where the token before was matched, if it was the one just before
         size_t before = NONE;
@@ -94,15 +70,14 @@ class MeteorScorer {
     double once(const Text& response, const Text* references, size_t count, int flags) {
         size_t bytes = response.length;
         for (size_t i = 0; i < count; ++i) bytes += references[i].length;
-        vocabulary_.reset(bytes);
-        for (auto* kept : {&tokens_, &stems_, &last_}) kept->clear();
-        spelled_.clear();
-        spelled_ends_.clear();
+        words_.reset(bytes);
+        tokens_.clear();
+        last_.clear();
         lengths_.clear();
         const auto cut = [&](const Text& text) {
             const size_t from = tokens_.size();
             tokenize_13a(as_utf8(text, buffers_.utf8), buffers_.clean,
-                         [this](string_view token) { tokens_.push_back(number(token)); });
+                         [this](string_view token) { tokens_.push_back(words_.number(token)); });
             return tokens_.size() - from;
         };
         const size_t length = cut(response);
@@ -117,9 +92,7 @@ class MeteorScorer {
         return of_references(scores_, flags);
     }
 
-    size_t bytes() const {
-        return vocabulary_.bytes() + spelled_.capacity() + 16 * tokens_.capacity() + 8 * spelled_ends_.capacity();
-    }
+    size_t bytes() const { return words_.bytes() + 16 * tokens_.capacity() + buffers_.bytes(); }
 };
 
 }  // namespace

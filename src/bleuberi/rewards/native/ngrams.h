@@ -188,4 +188,72 @@ class Continuations {
     size_t bytes() const { return slots_.capacity() * sizeof(Slot); }
 };
 
+// How many n-grams of a response each of several references has, each counted at most as often as the response has it.
+// Order by order, so that longer n-grams are sought only where the shorter ones matched.
+class Overlap {
+    Continuations continuations_;
+    std::vector<u32> own_, numbers_;  // counts by number; the n-gram that ends at each position
+    std::vector<Count> seen_;
+    std::vector<Ending> endings_;
+    std::vector<size_t> known_;
+
+    void extend(const u32* response, size_t length) {
+        continuations_.reset(length);
+        own_.clear();
+        u32 before = NONE;
+        for (size_t i = 0; i < length; ++i) {
+            const u32 prefix = before;
+            before = numbers_[i];
+            numbers_[i] = NONE;
+            if (prefix == NONE || before == NONE) continue;
+            numbers_[i] = continuations_.add(prefix, response[i], u32(own_.size()));
+            if (numbers_[i] == own_.size()) own_.push_back(0);
+            ++own_[numbers_[i]];
+        }
+    }
+
+   public:
+    // `response` has numbers below `words`, `references` one after the other such numbers or NONE.
+    // `matches[reference * orders + order]` is set.
+    void count(const u32* response, size_t length, u32 words, const u32* references, const std::vector<size_t>& lengths,
+               int orders, std::vector<u64>& matches) {
+        matches.assign(lengths.size() * size_t(orders), 0);
+        own_.assign(words, 0);
+        for (size_t i = 0; i < length; ++i) ++own_[response[i]];
+        numbers_.assign(response, response + length);
+        known_.assign(lengths.size(), 0);
+        size_t all = 0;
+        for (const size_t reference_length : lengths) all += reference_length + 1;
+        if (endings_.size() < all) endings_.resize(all);
+        for (int order = 0; order < orders; ++order) {
+            if (order > 0) extend(response, length);
+            if (own_.empty()) break;
+            seen_.assign(own_.size(), Count{});
+            const u32* reference = references;
+            Ending* first = endings_.data();
+            for (u32 r = 0; r < lengths.size(); ++r) {
+                known_[r] = order == 0 ? known_tokens(reference, lengths[r], first)
+                                       : prolonged(reference, lengths[r], first, known_[r], first,
+                                                   [&](u32 a, u32 b) { return continuations_.find(a, b); });
+                u64 matched = 0;
+                for (size_t k = 0; k < known_[r]; ++k) {
+                    const u32 number = first[k].number;
+                    Count& seen = seen_[number];
+                    if (seen.stamp != r + 1) seen.stamp = r + 1, seen.count = 0;
+                    matched += seen.count++ < own_[number];
+                }
+                matches[r * size_t(orders) + size_t(order)] = matched;
+                reference += lengths[r];
+                first += lengths[r] + 1;
+            }
+            for (size_t i = 0; i < length; ++i)
+                if (numbers_[i] != NONE && seen_[numbers_[i]].stamp == 0) numbers_[i] = NONE;
+        }
+    }
+    size_t bytes() const {
+        return continuations_.bytes() + 8 * numbers_.capacity() + sizeof(Count) * seen_.capacity() +
+               sizeof(Ending) * endings_.capacity();
+    }
+};
+
 }  // namespace

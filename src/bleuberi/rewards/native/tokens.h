@@ -104,7 +104,8 @@ void tokenize_13a(string_view text, std::string& buffer, Emit&& emit) {
 }
 
 // Lower case as Unicode has it, then runs of a-z and 0-9. Beyond ASCII, U+0130 and U+212A alone lower to ASCII letters.
-template <class Emit>
+// With `all_scripts` the text is in lower case already, and what is beyond ASCII belongs to words.
+template <bool all_scripts = false, class Emit>
 void tokenize_rouge(string_view text, std::string& buffer, Emit&& emit) {
     if (buffer.size() < text.size()) buffer.resize(text.size());
     char* const base = &buffer[0];  // lowering never lengthens
@@ -117,6 +118,8 @@ void tokenize_rouge(string_view text, std::string& buffer, Emit&& emit) {
         const u8 byte = u8(text[i]);
         if (CLASSES.alnum[byte]) {
             *end++ = CLASSES.alnum[byte];
+        } else if (all_scripts && byte >= 0x80) {
+            *end++ = char(byte);
         } else if (byte == 0xE2 && text.compare(i, 3, "\xE2\x84\xAA") == 0) {
             *end++ = 'k';
             i += 2;
