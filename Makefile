@@ -50,6 +50,7 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 
 benchmark: $(VENV)/.dev
+	@$(PIP) -e '.[benchmark]'
 	$(BIN)/python benchmarks/rewards.py
 
 clean:
