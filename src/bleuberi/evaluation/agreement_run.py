@@ -29,6 +29,7 @@ from bleuberi.evaluation.tables import read_rows
 from bleuberi.records import Tally
 from bleuberi.redaction import redact_words
 from bleuberi.rewards import Reward
+from bleuberi.rewards.blindness import blind_warnings
 
 SCHEMA = "bleuberi.agreement/1"
 RESULT_FILE = "agreement.json"
@@ -90,7 +91,7 @@ def run_pairs(config: PairsConfig, command: Sequence[str], log: Log) -> dict[str
         "sureness": asdict(config.sureness),
         "length_baseline": LENGTH_BASELINE,
         **result,
-        "warnings": warnings_of(result, dropped),
+        "warnings": [*blind_warnings(rewards.values(), references), *warnings_of(result, dropped)],
         "verdicts": sentences,
         "verdict": sentences[headline[0]],
     }

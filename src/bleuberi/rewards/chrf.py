@@ -39,5 +39,5 @@ class Chrf(TextReward):
 class ChrfPlusPlus(Chrf):
     """chrF++ as a reward."""
 
-    name = "chrf++"
+    name = "chrfpp"  # a plus joins the parts of a mix
     words_too = True

@@ -33,13 +33,11 @@ class Meteor(TextReward):
         return f"meteor|tok:{self.tokens}-lower|match:exact+porter|alpha:0.9|beta:3|gamma:0.5|ref:{self.references}|v:1"
 
     def score_batch(self, responses: Sequence[str], references: Sequence[Sequence[str]]) -> Scores:
-        change = lower_spaced if self.tokens == "auto" else str.lower
-        return score(METEOR, responses, references, self.flags, change)
+        return score(METEOR, responses, references, self.flags, self.change)
+
+    def change(self, text: str) -> str:
+        """The text whose 13a tokens are matched."""
+        return spaced(text.lower()) if self.tokens == "auto" else text.lower()
 
     def blind_to(self, text: str) -> bool:
         return self.tokens == "13a" and needs_all_scripts(text, latin=False)
-
-
-def lower_spaced(text: str) -> str:
-    """Lower case, with blanks around each character of a script without blanks."""
-    return spaced(text.lower())

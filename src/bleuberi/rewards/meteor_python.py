@@ -61,8 +61,13 @@ def meteor_value(matches: int, chunks: int, length: int, reference_length: int) 
         return 0.0
     precision, recall = matches / length, matches / reference_length
     mean = (precision * recall) / (ALPHA * precision + (1 - ALPHA) * recall)
+    return (1 - fragmentation_penalty(matches, chunks)) * mean
+
+
+def fragmentation_penalty(matches: int, chunks: int) -> float:
+    """The share that is taken off for scattered matches: half of it if no two of them are adjacent."""
     penalty: float = GAMMA * (chunks / matches) ** BETA
-    return (1 - penalty) * mean
+    return penalty
 
 
 def meteor_once(response: str, references: Iterable[str], flags: int = 0) -> float | None:
