@@ -7,6 +7,7 @@ import pytest
 from bleuberi.cli import agreement, data_check, evaluate
 from bleuberi.cli.create_training_data import grpo
 from bleuberi.cli.parser import run
+from bleuberi.columns import score_column
 from tests.unit.generation.chat_server import ChatServer
 
 TEXT = "старый мост закрыли на ремонт поэтому поезда идут в объезд через лес и мимо нашей деревни"
@@ -63,7 +64,7 @@ def test_data_grpo_refuses_what_cannot_read_most_rows(pool, outputs, tmp_path, c
         assert run(grpo, [*words, "--metric", metric, "--num_examples", "5"]) == (2 if refused else 0)
     scores = tmp_path / "data" / "scored_outputs" / "pool_meteor_mean_outputs_1ref-gold.json"
     row = next(row for row in json.loads(scores.read_text()) if row["id"] == "r1")
-    assert row["meteor_mean"] > 0.99, row
+    assert row[score_column("meteor_mean")] > 0.99
 
 
 def test_data_grpo_warns_about_fewer_rows(outputs, tmp_path, capsys):

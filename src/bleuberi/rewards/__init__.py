@@ -1,6 +1,18 @@
 """Rewards: numbers that say how good a response is, given references. Needs no torch.
 
 `from bleuberi.rewards import Bleu, RougeL, load_reward`
+
+- base.py: the contract, and the base class of the rewards here.
+- bleu.py, rouge.py, meteor.py, chrf.py, combined.py: the text rewards. scoring.py hands their texts to the compiled
+  extension (_native.cpp, native/) or to bleu_python.py, rouge_python.py, meteor_python.py, chrf_python.py; both give
+  equal bits. references.py keeps compiled references; arrow.py scores from Arrow.
+- tokens.py, scripts.py, porter.py: tokens, words of every script, stems. blindness.py: data that a reward cannot read.
+- explanations.py: why a response got its score.
+- encoder.py, bertscore.py, embedding.py, reward_model.py, served_model.py, bleu_rm.py: rewards that run a model.
+- tags.py, cached.py, on_cluster.py, adapters.py: rewards on tagged answers, with a cache, on Ray, in other trainers.
+
+To add a reward: subclass `TextReward` with `name`, `signature()` and `score_batch()`, name it in `REWARDS`, and add it
+to tests/contracts/test_reward_laws.py and docs/rewards.md.
 """
 
 from __future__ import annotations
