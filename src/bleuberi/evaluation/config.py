@@ -68,6 +68,7 @@ class EvaluationConfig:
             "models": {entry.name: entry.model for entry in self.models},
             "length_control": self.length_control,
             "judge": None if self.judge is None else self.judge.settings(),
+            **({"fold_system": True} if self.engine_options.fold_system else {}),
         }
 
 

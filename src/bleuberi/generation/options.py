@@ -46,6 +46,7 @@ class EngineOptions:
     api_key_env: str = "OPENAI_API_KEY"
     answers: Path | None = None
     trust_remote_code: bool = False  # run Python that comes with the model
+    fold_system: bool = False  # put the text of system turns into the user's turns
     engine_args: Mapping[str, Any] = field(default_factory=dict)  # of vllm.LLM or TransformersEngine
     ray_engine: str = "auto"  # what each worker runs
     cluster: ClusterOptions = field(default_factory=ClusterOptions)

@@ -16,6 +16,7 @@ from bleuberi.data.pool import Pool, read_pool
 from bleuberi.data.references import join_references, order_references
 from bleuberi.errors import UserError
 from bleuberi.generation import local_revision
+from bleuberi.generation.turns import folded
 from bleuberi.records import Example, Tally
 from bleuberi.rewards import load_reward
 from bleuberi.rewards.blindness import refuse_blind
@@ -65,6 +66,8 @@ def create_grpo_data(config: GrpoDataConfig, draw: Callable[[Path, GrpoData], No
         refuse_other(parent / config.output_dataset_name, request)
 
     examples, joined = join_references(pool, config.ref_models, config.min_references)
+    if config.engine_options.fold_system:
+        examples = [replace(row, messages=folded(row.messages)) for row in examples]
     log.info("Pool %s: %s", pool.name, joined.sentence())
     if config.metric is not None:
         warning = refuse_blind(load_reward(config.metric), [row.references for row in examples])
@@ -238,6 +241,8 @@ def _request(config: GrpoDataConfig, pool: Pool) -> dict[str, Any]:
         "model_revision": None,
         "output_dataset_name": plain.output_dataset_name,
     }
+    if plain.engine_options.fold_system:
+        request["fold_system"] = True
     if plain.scores_needed and plain.metric:
         request["metric"] = load_reward(plain.metric).signature()
         if plain.outputs is not None:

@@ -131,7 +131,7 @@ def drop_long_prompts(
     max_tokens: int,
 ) -> tuple[list[dict[str, Any]], Tally]:
     """The rows whose prompt, rendered with its template, has at most `max_tokens`. Errors: none is left."""
-    kept = [row for row in rows if len(prompt_ids(tokenizer, prompt_messages(row))) <= max_tokens]
+    kept = [row for row in rows if len(prompt_ids(tokenizer, prompt_messages(row), row.get(columns.ID))) <= max_tokens]
     tally = Tally(len(rows), len(kept), {f"prompts over {max_tokens} tokens": len(rows) - len(kept)})
     if not kept:
         raise UserError(f"No row is left: {tally.sentence()}.", "Raise --max_prompt_tokens.")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from bleuberi.errors import UserError
-from bleuberi.generation.chat_format import prompt_ids
+from bleuberi.generation.chat_format import prompt_ids, rendered
 from bleuberi.records import Message
 
 
@@ -21,16 +21,21 @@ class SftTokens(NamedTuple):
     completion_mask: list[int]  # T, 0 or 1
 
 
-def to_sft_tokens(tokenizer: Any, prompt: Sequence[Message], completion: Sequence[Message]) -> SftTokens:  # noqa: ANN401
+def to_sft_tokens(
+    tokenizer: Any,  # noqa: ANN401
+    prompt: Sequence[Message],
+    completion: Sequence[Message],
+    row: object = None,  # its id, for errors
+) -> SftTokens:
     """Render and mask one row; `tokenizer.eos_token` is the end of a turn (`load_policy_tokenizer` sees to it).
 
     Errors: `UserError` where the template renders the prompt differently once an answer follows.
     """
-    asked = prompt_ids(tokenizer, list(prompt))
-    text = tokenizer.apply_chat_template([*prompt, *completion], tokenize=False)
+    asked = prompt_ids(tokenizer, list(prompt), row)
+    text = rendered(tokenizer, [*prompt, *completion], row)
     ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
     if ids[: len(asked)] != asked:
-        prompt_text = tokenizer.apply_chat_template(list(prompt), tokenize=False, add_generation_prompt=True)
+        prompt_text = rendered(tokenizer, list(prompt), add_generation_prompt=True)
         if not text.startswith(prompt_text):
             raise UserError(
                 "The chat template renders the prompt differently once an answer follows: the loss cannot be masked.",
