@@ -106,6 +106,8 @@ def evaluate_words(protocol: Protocol, prompts: str) -> list[str]:
     words += ["--primary", f"{primary.arm}:{primary.against}:{primary.metric}"]
     if protocol.placebos:
         words += ["--placebo", *protocol.placebos]
+    if untrained := [arm.name for arm in protocol.arms.values() if arm.kind == "prompted"]:
+        words += ["--untrained", *untrained]
     return [*words, *flag_words(protocol.evaluate), "--output_dir", _MADE, "--overwrite"]
 
 

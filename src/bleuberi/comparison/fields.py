@@ -49,8 +49,10 @@ class Fields:
         return iter(self._values)
 
     def text(self, name: str, default: str | None = None, choices: Collection[str] = ()) -> str:
-        """A text that is not blank, one of `choices` if there are any."""
-        value = self._scalar(name, default)
+        """A text that is not blank, one of `choices` if there are any. What YAML takes for a number or no is a text."""
+        node: Any = self._values.get(name)
+        written = getattr(node, "id", "") == "scalar" and not node.tag.endswith(":null")
+        value = node.value if written else self.plain(name, default)
         if not isinstance(value, str) or (not value.strip() and value != default):
             self.refuse(name, f"must be a text (got {value!r:.60})")
         if choices and value not in choices:
@@ -59,7 +61,7 @@ class Fields:
 
     def whole(self, name: str, least: int, default: int | None = None, most: int = 2**32 - 1) -> int:
         """A whole number between `least` and `most`."""
-        return self._whole(name, self._scalar(name, default), least, most)
+        return self._whole(name, self.plain(name, default), least, most)
 
     def wholes(self, name: str) -> tuple[int, ...]:
         """A list of different seeds, 0 to 2^32 - 1."""
@@ -109,10 +111,6 @@ class Fields:
 
     def _refuse_node(self, node: Any, what: str, cure: str = FIX) -> NoReturn:  # noqa: ANN401
         raise UserError(f"{self._path}, line {node.start_mark.line + 1}: {what}.", cure)
-
-    def _scalar(self, name: str, default: Any) -> Any:  # noqa: ANN401
-        value = self.plain(name, default)
-        return str(value) if isinstance(default, str) and type(value) in (int, float) else value
 
     def _default(self, name: str, default: Any) -> Any:  # noqa: ANN401
         if default is None:

@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
-from bleuberi.artifacts import content_hash, file_hash, json_hash, local_path, read_manifest
+from bleuberi.artifacts import content_hash, file_hash, json_hash, local_path, read_manifest, write_text
 from bleuberi.comparison.arms import RUNNERS_OWN, Arm, Examples
 from bleuberi.comparison.fields import normal
 from bleuberi.comparison.pool_parts import GeneratedPool, HeldOut, PoolFile, PoolPart
@@ -25,6 +25,7 @@ NOT_DECIDING: Final = frozenset(
      "disable_tqdm", "log_level", "dataloader_pin_memory", "run_name"}
 )  # fmt: skip
 """Fields of a training config that change no weight: a run keeps its key if they change."""
+CONFIGS: Final = "configs"
 _DATA_SET: Final = "examples"
 
 
@@ -50,7 +51,7 @@ def identify_base(protocol: Protocol, demo_folder: Path | None) -> BaseModel:
     A local model's identity is its weights, vocabulary and chat template, and not its other files: libraries write
     their own version into those. Errors: `UserError` for a model that cannot be had.
     """
-    name = str(demo_folder) if demo_folder is not None else protocol.model
+    name = str(demo_folder.absolute()) if demo_folder is not None else protocol.model
     if demo_folder is None and (name.startswith((".", "~")) or (protocol.path.parent / name).is_dir()):
         name = str((protocol.path.parent / Path(name).expanduser()).resolve())
     found = identify_model(name)
@@ -113,27 +114,46 @@ def _held_out(part: HeldOut, store: Store) -> Path:
     return source
 
 
-def training_config(arm: Arm, folder: Path) -> dict[str, Any]:
+def freeze_configs(protocol: Protocol) -> None:
+    """Copy the presets that the arms start from into the experiment's folder, where they stay as they were.
+
+    Presets of this package change with its versions; a committed experiment must not. Errors: `UserError`.
+    """
+    for arm in protocol.arms.values():
+        if arm.trained and (path := _config_path(arm, protocol)).parent == _presets():
+            write_text(protocol.folder / CONFIGS / path.name, path.read_text(encoding="utf-8"))
+
+
+def training_config(arm: Arm, protocol: Protocol) -> dict[str, Any]:
     """Every field of an arm's training: those of its config file, and over them those of the protocol.
 
-    `folder` is the protocol's. Errors: `UserError` if there is no such preset or file.
+    Errors: `UserError` if there is no such preset or file.
     """
     import yaml
 
-    presets = Path(str(files("bleuberi.training") / "presets"))
-    path = next((path for path in (presets / f"{arm.config}.yaml", folder / arm.config) if path.is_file()), None)
-    if path is None:
-        known = ", ".join(sorted(preset.stem for preset in presets.glob(f"{arm.kind}_*.yaml")))
-        raise UserError(
-            f"The arm {arm.name} names the config {arm.config}: neither a preset nor a file beside the protocol.",
-            f"Presets: {known}.",
-        )
+    path = _config_path(arm, protocol)
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     if not isinstance(content, dict):
         raise UserError(f"{path} is not a YAML mapping of `field: value`.", "Write one `field: value` per line.")
-    return {
-        name: value for name, value in {**normal(content), **(arm.settings or {})}.items() if name not in RUNNERS_OWN
-    }
+    merged = {**normal(content), **(arm.settings or {})}
+    return {name: value for name, value in merged.items() if name not in RUNNERS_OWN}
+
+
+def _config_path(arm: Arm, protocol: Protocol) -> Path:
+    """The frozen copy of a preset, a file beside the protocol, or a preset, whichever there is first."""
+    name = f"{arm.config}.yaml"
+    for path in (protocol.folder / CONFIGS / name, protocol.path.parent / arm.config, _presets() / name):
+        if path.is_file():
+            return path
+    known = ", ".join(sorted(preset.stem for preset in _presets().glob(f"{arm.kind}_*.yaml")))
+    raise UserError(
+        f"The arm {arm.name} names the config {arm.config}: neither a preset nor a file beside the protocol.",
+        f"Presets: {known}.",
+    )
+
+
+def _presets() -> Path:
+    return Path(str(files("bleuberi.training") / "presets"))
 
 
 def data_settings(

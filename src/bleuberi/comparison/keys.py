@@ -23,7 +23,7 @@ def model_decides(run: Run, protocol: Protocol, base: BaseModel, pools: Mapping[
     start = start_of(run, protocol.arms)
     if arm.examples is None:
         return {"model": dict(base.identity)}
-    config = training_config(arm, protocol.path.parent)
+    config = training_config(arm, protocol)
     reward = {"reward": load_reward(arm.reward).signature()} if arm.kind == "grpo" else {}
     return {
         "model": dict(base.identity),

@@ -19,7 +19,7 @@ _FIELDS: Final = (
 )  # fmt: skip
 _EVALUATE_OWN: Final = frozenset(
     {"models", "prompts", "output_dir", "ref_models", "min_references", "max_new_tokens", "overwrite", "json",
-     "primary", "placebo", "engine", "cache_dir"}
+     "primary", "placebo", "untrained", "engine", "cache_dir"}
 )  # fmt: skip
 
 

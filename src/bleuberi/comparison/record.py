@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -137,6 +137,15 @@ def refuse_strangers(protocol: Protocol) -> None:
                 f"{path} is a run that the protocol does not have.",
                 "Add it to the protocol: a result must not leave out runs. If it belongs elsewhere, remove the folder.",
             )
+
+
+def known_rows(records: Iterable[RunRecord]) -> dict[str, str]:
+    """The hash of each data set's settings -> the hash of its rows, as runs saw them."""
+    return {
+        json_hash(record.manifest["config"]["training"]["data"]): str(record.manifest["trained"]["data_sha256"])
+        for record in records
+        if record.manifest["trained"]
+    }
 
 
 def changed_promises(records: Mapping[str, RunRecord], protocol: Protocol) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -20,11 +20,12 @@ from bleuberi.comparison.evaluation import (
     is_current,
     texts_in_folder,
 )
-from bleuberi.comparison.inputs import DEMO, identify_base, make_pools
+from bleuberi.comparison.inputs import DEMO, freeze_configs, identify_base, make_pools
 from bleuberi.comparison.protocol import Protocol, read_protocol
 from bleuberi.comparison.record import (
     RunRecord,
     is_committed,
+    known_rows,
     read_record,
     refuse_strangers,
     write_record,
@@ -81,6 +82,7 @@ def compare(options: Options, tell: Callable[[str], None], evaluate: Evaluate = 
         record = read_record(run, workshop.decides(run), protocol)
         if record is not None:
             outcome.records[run.name] = record
+    workshop = replace(workshop, known_rows=known_rows(outcome.records.values()))
     missing = [run for run in protocol.runs if run.name not in outcome.records]
     todo = [run for run in missing if run.name in {one.name for one in wanted}]
     if missing and is_committed(protocol.path) is False:
@@ -90,6 +92,9 @@ def compare(options: Options, tell: Callable[[str], None], evaluate: Evaluate = 
     if options.dry_run:
         outcome.missing = [run.name for run in missing]
         return outcome
+    if todo:
+        freeze_configs(protocol)
+        tell(f"Logs and weights: {workshop.store.root}")
     for place, run in enumerate(todo, 1):
         tell(f"[{place}/{len(todo)}] {run.name}{times.estimate([run])} ...")
         record = _make(run, workshop)

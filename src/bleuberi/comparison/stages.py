@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -46,6 +46,7 @@ class Workshop:
     base: BaseModel
     pools: Mapping[str, Pool]
     store: Store
+    known_rows: Mapping[str, str] = field(default_factory=dict)  # data settings' hash -> hash of the rows, of past runs
 
     def entry(self, run: Run) -> ModelEntry:
         """The run's place in the store."""
@@ -113,7 +114,8 @@ def _train(run: Run, workshop: Workshop, entry: ModelEntry) -> None:
     model = _model(start, workshop) if start else workshop.base.name
     settings = model_decides(run, protocol, workshop.base, workshop.pools)["data"]
     data = make_data_set(arm, settings, workshop.pools["train"], workshop.base, workshop.store, protocol.threads)
-    config = training_config(arm, protocol.path.parent)
+    _refuse_other_rows(run, data, workshop.known_rows.get(json_hash(settings)))
+    config = training_config(arm, protocol)
     config_file = entry.folder / "config.yaml"
     write_text(config_file, _yaml({**config, "logging_steps": 1, "report_to": "none"}))
     words = ["train", arm.kind, "--config", str(config_file), "--dataset_path", str(data.folder)]
@@ -145,6 +147,14 @@ def _train(run: Run, workshop: Workshop, entry: ModelEntry) -> None:
             "cost": _cost(run, workshop, data, config, manifest, start),
         },
     )
+
+
+def _refuse_other_rows(run: Run, data: DataSet, expected: str | None) -> None:
+    if expected not in (None, data.sha256):
+        raise UserError(
+            f"{run.name}: the data set has other rows than earlier runs of this experiment were trained on.",
+            "The code that generates or selects rows has changed since; check out the version that those runs name.",
+        )
 
 
 def _cost(
