@@ -95,7 +95,7 @@ def test_a_file_can_be_split(write):
 
 @pytest.mark.parametrize(
     ("old", "new", "line", "said"),
-    [
+    [  # what stands in the protocol, what stands there instead, the line, what is said
         ("question:", "questoin:", 2, "questoin is not a field"),
         ("max_new_tokens: 32", "max_new_tokens: 0", 9, "max_new_tokens must be a whole number from 1 to"),
         ("max_new_tokens: 32", "max_new_tokens: many", 9, "(got 'many')"),
@@ -126,8 +126,8 @@ def test_a_file_can_be_split(write):
         ("{generate: {preset", "{generate: {output: x, preset", 5, "pool.train.generate names a place"),
         ("  test: {file", "  tests: {file", 6, "pool.tests is not a field"),
         ("max_new_tokens: 32", "max_new_tokens: 32\nprompts: dev", 5, "pool has no part dev"),
-        ("examples: {mode: random, count: 16, seed: 3}", "note: x", 15, "arms.sft_grpo is trained, but the protocol has"),
-        ("max_new_tokens: 32", "max_new_tokens: 32\nevaluate: {json: true}", 10, "evaluate sets json, which the runner"),
+        ("examples: {mode: random, count: 16, seed: 3}", "note: x", 15, "arms.sft_grpo is trained, but the"),
+        ("max_new_tokens: 32", "max_new_tokens: 32\nevaluate: {json: true}", 10, "evaluate sets json, which"),
         ("settings:\n  grpo:", "settings:\n  grop:", 11, "settings.grop is not a field"),
         ("model: demo", "model: [demo", 4, "is not valid YAML"),
         ("arms:\n", "evaluate: none\narms:\n", 12, "evaluate is not a mapping"),
