@@ -13,6 +13,7 @@ from tests.conftest import pool_rows
 LONG = "x" * 300
 CHECK = ["data check", "pool.jsonl"]
 IMPORT = ["data import", "--output", "OUT/pool.jsonl"]
+GENERATE = ["data generate", "--output", "OUT/pool.jsonl"]
 REFERENCES = ["references", "--hf_dataset_path", "pool.jsonl", "--model", "m", "--output", "OUT/new.jsonl"]
 CANNED = [*REFERENCES, "--engine", "canned", "--answers"]
 PAIRS = ["agreement", "--output_dir", "OUT", "--no_figures", "--preferences"]
@@ -45,7 +46,7 @@ ROWS = [  # words, the first line, the second line
     ([*CHECK, "--max_completion_length", "many"], "invalid int value: 'many'", "--help"),
     ([*CHECK, "--heldout", "3"], "unrecognized arguments: --heldout", "Did you mean --held_out?"),
     ([*CHECK, "--output_dir", "afile"], "afile", ""),
-    (["data"], "There is no command 'data'.", "bleuberi data import, bleuberi data check"),
+    (["data"], "There is no command 'data'.", "bleuberi data import, bleuberi data generate, bleuberi data check"),
     (["data import"], "the following arguments are required: FILE, --output", "--help"),
     ([*IMPORT, "none.json"], "There is no file or folder none.json.", "Check the path"),
     ([*IMPORT, "none.csv"], "There is no file or folder none.csv.", "Check the path"),
@@ -63,6 +64,13 @@ ROWS = [  # words, the first line, the second line
     ([*IMPORT, "sameid.jsonl"], "The id '1' stands for two different prompts.", "--new_ids"),
     ([*IMPORT[:-1], "OUT/pool.json", "pool.jsonl"], "pool.json is not a .jsonl file.", "JSON lines"),
     ([*IMPORT[:-1], "pool.jsonl", "answers.jsonl"], "answers.jsonl", ""),
+    (["data generate"], "the following arguments are required: --output", "--help"),
+    ([*GENERATE, "--preset", "learning"], "Unknown preset 'learning'.", "learn, copy_only, length_only, nothing"),
+    ([*GENERATE, "--rows", "0"], "rows must be between 1 and 1000000 (got 0).", "--rows"),
+    ([*GENERATE, "--min_facts", "7"], "min_facts (7) is greater than max_facts (6).", "one of them"),
+    ([*GENERATE, "--overlap", "none"], "Unknown overlap 'none'.", "verbatim, mixed, paraphrase"),
+    ([*GENERATE[:-1], "OUT/pool.json"], "pool.json is not a .jsonl file.", "JSON lines"),
+    ([*GENERATE[:-1], "pool.jsonl"], "pool.jsonl is there already", "--overwrite"),
     (["references"], "the following arguments are required", "--help"),
     ([*REFERENCES, "--engine", "jax"], "There is no engine 'jax'.", "--engine"),
     ([*REFERENCES, "--engine", "canned"], "--engine canned and --answers FILE go together.", "Give both"),

@@ -16,6 +16,7 @@ CANNED = ["--engine", "canned", "--answers", "answers.jsonl", "--model", "m"]
 SFT = ["--config", "sft_cpu", "--dataset_path", "out/data_sft/made_SFT", "--model_name_or_path", "TINY"]
 CHAIN = {  # command -> its words, and keys of its object; each finds what those before it left
     "data import": (["pool.jsonl", "--output", "new.jsonl"], {"output", "instructions", "references"}),
+    "data generate": (["--rows", "5", "--output", "facts.jsonl"], {"output", "rows", "reused", "dials"}),
     "references": (
         ["--hf_dataset_path", "new.jsonl", "--output", "more.jsonl", "--name", "third", *CANNED],
         {"path", "rows", "flags"},

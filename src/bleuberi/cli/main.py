@@ -25,6 +25,7 @@ class Entry(NamedTuple):
 
 COMMANDS: Final = {
     "data import": Entry("bleuberi.cli.data_import:main", "instruction files in any common shape -> a pool"),
+    "data generate": Entry("bleuberi.cli.data_generate:main", "a generated pool with checkable facts; no download"),
     "references": Entry("bleuberi.cli.references:main", "answers of a strong model as reference answers of a pool"),
     "data check": Entry("bleuberi.cli.data_check:main", "what is wrong with a pool; drop it, hold rows out"),
     "data grpo": Entry(
