@@ -355,3 +355,19 @@ def test_a_run_that_another_process_makes_is_left_to_it(copied, tiny_model):
         outcome = quietly(protocol, cache)
     assert (outcome.held, outcome.missing, outcome.made) == (["grpo@1"], ["grpo@1"], [])
     assert quietly(protocol, cache).made == ["grpo@1"]
+
+
+def test_the_evaluation_is_that_of_the_ordinary_command(copied):
+    from bleuberi.cli.evaluate import make_parser
+
+    if "--placebo" not in make_parser().format_help():
+        pytest.skip("bleuberi evaluate does not read responses from files yet")
+    protocol, cache = copied
+    for name in ("manifest.json", "evaluation.json", "table.md", "scores.jsonl"):
+        (protocol.parent / name).unlink()
+    compare(options(protocol, cache), lambda line: None)
+    evaluation = json.loads((protocol.parent / "evaluation.json").read_text())
+    assert [group["name"] for group in evaluation["groups"]] == ["base", "grpo", "placebo"]
+    assert len(lines(protocol.parent / "scores.jsonl")) == 6
+    assert str(cache) not in (protocol.parent / "evaluation.json").read_text()
+    assert "| placebo" in (protocol.parent / "table.md").read_text()

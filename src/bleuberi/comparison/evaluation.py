@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from bleuberi.artifacts import (
     write_json,
     write_text,
 )
+from bleuberi.columns import PROMPT, REFERENCE_PREFIX
 from bleuberi.comparison.answer import RESPONSES, read_responses, responses_hash
 from bleuberi.comparison.inputs import flag_words
 from bleuberi.comparison.process import COMMAND, run_process
@@ -168,11 +169,12 @@ def _table(protocol: Protocol, comparison: str, records: Records, notes: Sequenc
     return "\n".join([*lines, comparison.rstrip("\n"), "", cost_table(protocol, records)])
 
 
-def _texts_of(pool: Path, responses: Sequence[Path] | Any) -> list[str]:  # noqa: ANN401 - paths
+def _texts_of(pool: Path, responses: Iterable[Path]) -> list[str]:
+    """Prompts, references and responses."""
     texts: set[str] = set()
     for raw in read_rows(str(pool)):
-        texts.update(value for value in raw.values.values() if isinstance(value, str))
-        texts.discard(str(raw.values.get("id")))
+        shown = (value for name, value in raw.values.items() if name == PROMPT or name.startswith(REFERENCE_PREFIX))
+        texts.update(value for value in shown if isinstance(value, str))
     for path in responses:
         texts.update(row["response"] for row in read_responses(path))
     return sorted(texts)

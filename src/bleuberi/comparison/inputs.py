@@ -176,11 +176,12 @@ def data_settings(
 
 @dataclass(frozen=True, slots=True)
 class DataSet:
-    """A data set on this machine. `work_folder` has its log, seconds and cached responses."""
+    """A data set on this machine."""
 
     folder: Path
     sha256: str  # of its rows
-    work_folder: Path
+    samples: Path  # caches of the responses that its rows were chosen by
+    processes: tuple[Path, ...]  # folders with the log and the seconds of what made it
 
 
 def make_data_set(
@@ -207,9 +208,11 @@ def make_data_set(
             run_process([*COMMAND, *words], name=f"The data of {arm.name}", folder=work, threads=threads)
         if arm.kind == "sft" and read_manifest(pairs) is None:
             words = ["data", "sft", "--input_data_path", str(prompts), "--output_dir", str(work)]
-            run_process([*COMMAND, *words], name=f"The data of {arm.name}", folder=work, threads=threads)
+            run_process([*COMMAND, *words], name=f"The data of {arm.name}", folder=work / "pairs", threads=threads)
     folder = pairs if arm.kind == "sft" else prompts
-    return DataSet(folder, json_hash([dict(raw.values) for raw in read_rows(str(folder))]), work)
+    rows_hash = json_hash([dict(raw.values) for raw in read_rows(str(folder))])
+    processes = (work, work / "pairs") if arm.kind == "sft" else (work,)
+    return DataSet(folder, rows_hash, work / "inference_outputs", processes)
 
 
 def flag_words(flags: Mapping[str, Any]) -> list[str]:

@@ -13,7 +13,7 @@ from bleuberi.comparison.fields import Fields, read_fields
 from bleuberi.comparison.pool_parts import PoolPart, read_pool_parts
 
 FILE: Final = "protocol.yaml"
-_FIELDS: Final = (
+FIELDS: Final = (
     "name", "question", "note", "model", "pool", "prompts", "ref_models", "min_references", "examples",
     "max_new_tokens", "threads", "settings", "arms", "primary", "smallest_visible", "stopping", "texts", "evaluate",
 )  # fmt: skip
@@ -81,7 +81,7 @@ class Protocol:
 def read_protocol(path: Path) -> Protocol:
     """Read and check a protocol; nothing is run. Errors: `UserError` that names the line."""
     fields = read_fields(path)
-    fields.only(_FIELDS)
+    fields.only(FIELDS)
     pool = read_pool_parts(fields.child("pool"), path.parent)
     prompts = fields.text("prompts", "test", choices=("test", "dev"))
     if prompts not in pool:

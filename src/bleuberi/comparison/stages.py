@@ -186,8 +186,8 @@ def _cost(
 
 def data_cost(data: DataSet, workshop: Workshop) -> Cost:
     """What making a data set cost; its samples count, if it was chosen by their scores."""
-    samples = cached_samples(data.work_folder / "inference_outputs")
-    seconds = Cost(seconds=seconds_used(data.work_folder))
+    samples = cached_samples(data.samples)
+    seconds = sum((Cost(seconds=seconds_used(folder)) for folder in data.processes), Cost())
     if not samples:
         return seconds
     tokenizer = load_tokenizer(workshop.base.name)

@@ -2,10 +2,11 @@
 
 import pytest
 
-from bleuberi.comparison.arms import find_runs
+from bleuberi.comparison.arms import KINDS, find_runs
 from bleuberi.comparison.pool_parts import GeneratedPool, HeldOut, PoolFile
-from bleuberi.comparison.protocol import read_protocol
+from bleuberi.comparison.protocol import FIELDS, read_protocol
 from bleuberi.errors import UserError
+from tests.conftest import ROOT
 
 HASH = "0" * 64
 PROTOCOL = f"""\
@@ -160,3 +161,19 @@ def test_a_misspelt_field_gets_the_nearest_one_suggested(write):
     with pytest.raises(UserError) as caught:
         read_protocol(write(("instruction:", "instructions:")))
     assert caught.value.cure == "Did you mean instruction?"
+
+
+def test_the_protocol_that_the_page_shows_is_complete(tmp_path):
+    page = (ROOT / "docs/experiments.md").read_text(encoding="utf-8")
+    (tmp_path / "protocol.yaml").write_text(page.split("```yaml\n")[1].split("```")[0])
+    protocol = read_protocol(tmp_path / "protocol.yaml")
+    assert len(protocol.runs) == 2 + 3 * 5 + 2 * 3
+    assert protocol.placebos == ["grpo_shuffled"]
+    told = {cell for line in page.splitlines() if line.startswith("| `") for cell in line.split("`")[1::2]}
+    assert set(KINDS) <= told
+
+
+def test_the_page_names_every_field_of_a_protocol():
+    page = (ROOT / "docs/experiments.md").read_text(encoding="utf-8")
+    shown = page.split("```yaml\n")[1].split("```")[0] + page.split("| field | |")[1].split("Runs are called")[0]
+    assert [name for name in (*FIELDS, *KINDS["grpo"], *KINDS["prompted"]) if name not in shown] == []
