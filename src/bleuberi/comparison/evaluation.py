@@ -24,7 +24,7 @@ from bleuberi.comparison.answer import RESPONSES, read_responses, responses_hash
 from bleuberi.comparison.inputs import flag_words
 from bleuberi.comparison.process import COMMAND, run_process
 from bleuberi.comparison.protocol import Protocol
-from bleuberi.comparison.record import RunRecord, changed_promises, command_of
+from bleuberi.comparison.record import RUNS, RunRecord, changed_promises, command_of
 from bleuberi.comparison.stages import Workshop
 from bleuberi.comparison.table import cost_table
 from bleuberi.data.tables import read_rows
@@ -68,11 +68,11 @@ def evaluate_runs(
     request = _request(protocol, records)
     work = workshop.store.evaluation(request)
     pool = workshop.pools[protocol.prompts].path
-    work.mkdir(parents=True, exist_ok=True)
+    (work / RUNS).mkdir(parents=True, exist_ok=True)
     prompts = protocol.prompts + "".join(pool.suffixes[-2:] if pool.suffix == ".gz" else pool.suffixes[-1:])
     shutil.copyfile(pool, work / prompts)
     for name, path in texts.items():
-        shutil.copyfile(path, work / f"{name}.jsonl")
+        shutil.copyfile(path, work / _responses_file(name))
     evaluate(evaluate_words(protocol, prompts), work)
     made = work / _MADE
     content = read_json(made / EVALUATION)
@@ -98,7 +98,7 @@ def evaluate_runs(
 
 def evaluate_words(protocol: Protocol, prompts: str) -> list[str]:
     """The words of `bleuberi evaluate`, with names of files in the folder where it runs."""
-    words = ["--models", *(f"{run.name}={run.name}.jsonl" for run in protocol.runs)]
+    words = ["--models", *(f"{run.name}={_responses_file(run.name)}" for run in protocol.runs)]
     words += ["--prompts", prompts, "--ref_models", *protocol.examples.ref_models]
     if protocol.examples.min_references is not None:
         words += ["--min_references", str(protocol.examples.min_references)]
@@ -110,6 +110,10 @@ def evaluate_words(protocol: Protocol, prompts: str) -> list[str]:
     if untrained := [arm.name for arm in protocol.arms.values() if arm.kind == "prompted"]:
         words += ["--untrained", *untrained]
     return [*words, *flag_words(protocol.evaluate), "--output_dir", _MADE, "--overwrite"]
+
+
+def _responses_file(run: str) -> str:
+    return f"{RUNS}/{run}.jsonl"
 
 
 def texts_in_folder(record: RunRecord) -> Path | None:
@@ -164,6 +168,9 @@ def _table(protocol: Protocol, comparison: str, records: Records, notes: Sequenc
     primary = protocol.primary
     lines = [f"# {protocol.name}", "", protocol.question, ""]
     lines += [f"Primary comparison: {primary.arm} - {primary.against} in {primary.metric}. {protocol.stopping}", ""]
+    if visible := protocol.smallest_visible:
+        said = ", ".join(f"{name}: {value}" for name, value in visible.items())
+        lines += [f"Smallest visible difference, stated beforehand: {said}.", ""]
     lines += [protocol.note, ""] if protocol.note else []
     lines += [*(f"Mind: {note}" for note in notes), ""] if notes else []
     return "\n".join([*lines, comparison.rstrip("\n"), "", cost_table(protocol, records)])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bleuberi.artifacts import library_versions
+from bleuberi.artifacts import content_hash, library_versions
 from bleuberi.comparison.answer import text_hash
 from bleuberi.comparison.arms import find_runs
 from bleuberi.comparison.process import cpu_model
@@ -16,6 +16,7 @@ from bleuberi.comparison.protocol import read_protocol
 from bleuberi.comparison.record import RunRecord, read_record
 from bleuberi.comparison.run import Options, open_workshop
 from bleuberi.comparison.stages import Made, make_run
+from bleuberi.comparison.store import held_if_free
 from bleuberi.errors import UserError
 
 _SHOWN: int = 200  # letters of a text
@@ -49,7 +50,10 @@ class Rerun:
 
 
 def rerun(options: Options, name: str, tell: Callable[[str], None]) -> Rerun:
-    """Repeat a run (and the run it starts from) in a temporary store. Errors: `UserError` if it is not committed."""
+    """Repeat a run (and the run it starts from) in a store of its own, which is removed at the end.
+
+    Errors: `UserError` if the run is not committed.
+    """
     protocol = read_protocol(options.protocol)
     found = find_runs(protocol.runs, [name], "--rerun")
     if len(found) > 1:
@@ -57,16 +61,26 @@ def rerun(options: Options, name: str, tell: Callable[[str], None]) -> Rerun:
             f"--rerun {name} means {len(found)} runs.", f"Name one: {', '.join(run.name for run in found)}."
         )
     (run,) = found
-    options.cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="rerun-", dir=options.cache) as folder:
-        workshop = open_workshop(protocol, Path(folder), options.demo_model)
-        record = read_record(run, workshop.decides(run), protocol)
-        if record is None:
-            raise UserError(
-                f"{run.name} has not run yet, so there is nothing to compare with.", "Run it without --rerun."
-            )
-        tell(f"Repeating {run.name} from nothing, about {record.own_seconds / 60:.0f} minutes ...")
-        return _compare(record, make_run(run, workshop))
+    place = options.cache.absolute() / "reruns" / content_hash(str(options.protocol.absolute()), name)[:20]
+    with held_if_free(place) as ours:
+        if not ours:
+            raise UserError(f"{name} is being repeated already, in {place}.", "Wait until that has finished.")
+        try:
+            _empty(place)  # a killed one may have left its parts
+            workshop = open_workshop(protocol, place, options.demo_model)
+            record = read_record(run, workshop.decides(run), protocol)
+            if record is None:
+                raise UserError(f"{run.name} has not run yet: there is nothing to compare.", "Run it without --rerun.")
+            tell(f"Repeating {run.name} from nothing, about {record.own_seconds / 60:.0f} minutes ...")
+            return _compare(record, make_run(run, workshop))
+        finally:
+            _empty(place)
+
+
+def _empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
 
 
 def _compare(record: RunRecord, made: Made) -> Rerun:

@@ -77,11 +77,7 @@ def compare(options: Options, tell: Callable[[str], None], evaluate: Evaluate = 
     wanted = find_runs(protocol.runs, list(options.only), "--only") or protocol.runs
     refuse_strangers(protocol)
     workshop = open_workshop(protocol, options.cache, options.demo_model)
-    outcome = Outcome(protocol)
-    for run in protocol.runs:
-        record = read_record(run, workshop.decides(run), protocol)
-        if record is not None:
-            outcome.records[run.name] = record
+    outcome = Outcome(protocol, _records(workshop))
     workshop = replace(workshop, known_rows=known_rows(outcome.records.values()))
     missing = [run for run in protocol.runs if run.name not in outcome.records]
     todo = [run for run in missing if run.name in {one.name for one in wanted}]
@@ -96,22 +92,33 @@ def compare(options: Options, tell: Callable[[str], None], evaluate: Evaluate = 
         freeze_configs(protocol)
         tell(f"Logs and weights: {workshop.store.root}")
     for place, run in enumerate(todo, 1):
-        tell(f"[{place}/{len(todo)}] {run.name}{times.estimate([run])} ...")
-        record = _make(run, workshop)
+        there = read_record(run, workshop.decides(run), protocol)  # another process may have made it meanwhile
+        if there is None:
+            tell(f"[{place}/{len(todo)}] {run.name}{times.estimate([run])} ...")
+        record = there or _make(run, workshop)
         if record is None:
             outcome.held.append(run.name)
             tell(f"[{place}/{len(todo)}] {run.name} is being made by another process; skipped")
             continue
         outcome.records[run.name] = record
-        outcome.made.append(run.name)
+        outcome.made += [run.name] if there is None else []
         times.add(record)
         tell(f"[{place}/{len(todo)}] {run.name} is done{times.estimate(todo[place:])}")
-        if not options.keep_weights:
+        if outcome.made and not options.keep_weights:
             _drop_weights(workshop, outcome)
+    outcome.records = _records(workshop)
     outcome.missing = [run.name for run in protocol.runs if run.name not in outcome.records]
+    if outcome.made and not options.keep_weights:
+        _drop_weights(workshop, outcome)  # once more: another process may have made the last run that needed some
     if not outcome.missing:
         _evaluate(workshop, outcome, tell, evaluate)
     return outcome
+
+
+def _records(workshop: Workshop) -> dict[str, RunRecord]:
+    """The records of the runs that are there, each checked. Errors: as `read_record`."""
+    found = {run.name: read_record(run, workshop.decides(run), workshop.protocol) for run in workshop.protocol.runs}
+    return {name: record for name, record in found.items() if record is not None}
 
 
 def _make(run: Run, workshop: Workshop) -> RunRecord | None:

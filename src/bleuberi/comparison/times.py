@@ -10,7 +10,7 @@ from bleuberi.comparison.record import RunRecord
 
 
 class Times:
-    """Seconds of finished runs by arm."""
+    """Seconds of finished runs, by arm and by kind of arm."""
 
     def __init__(self, records: Iterable[RunRecord]) -> None:
         self._seconds: dict[str, list[float]] = {}
@@ -19,17 +19,24 @@ class Times:
 
     def add(self, record: RunRecord) -> None:
         """Take a finished run into account."""
-        self._seconds.setdefault(str(record.manifest["arm"]), []).append(record.own_seconds)
+        method = record.manifest["config"]["training"].get("method", "")
+        for name in (f"arm {record.manifest['arm']}", f"kind {method}"):
+            self._seconds.setdefault(name, []).append(record.own_seconds)
 
     def estimate(self, runs: Iterable[Run]) -> str:
-        """E.g. `, about 12 minutes to go`; empty if there is nothing to do or no arm of them has run yet."""
-        left = list(runs)
-        known = [fmean(self._seconds[run.arm.name]) for run in left if run.arm.name in self._seconds]
-        unknown = len(left) - len(known)
-        if not left or not known:
+        """E.g. `, about 12 minutes to go`; empty if there is nothing to do or nothing like it has run yet."""
+        expected = [self._expected(run) for run in runs]
+        known = [seconds for seconds in expected if seconds is not None]
+        unknown = len(expected) - len(known)
+        if not known:
             return ""
         more = f" and {unknown} {'run' if unknown == 1 else 'runs'} of unknown length" if unknown else ""
         return f", about {_minutes(sum(known))} to go{more}"
+
+    def _expected(self, run: Run) -> float | None:
+        kind = run.arm.kind if run.arm.trained else ""
+        seconds = self._seconds.get(f"arm {run.arm.name}") or self._seconds.get(f"kind {kind}")
+        return fmean(seconds) if seconds else None
 
 
 def _minutes(seconds: float) -> str:
