@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +26,7 @@ from bleuberi.comparison.keys import Decides, differences
 from bleuberi.comparison.process import cpu_model
 from bleuberi.comparison.protocol import Protocol
 from bleuberi.comparison.stages import METRICS, Made
+from bleuberi.comparison.versions import last_commit, versions
 from bleuberi.errors import UserError
 
 RUNS: Final = "runs"
@@ -84,9 +84,9 @@ def write_record(run: Run, made: Made, decides: Decides, protocol: Protocol) -> 
             files_sha256=files,
             trained=trained or None,
             cpu=cpu_model(),
-            protocol={"sha256": protocol.sha256, "commit": _commit(protocol.path), "promises": protocol.promises()},
+            protocol={"sha256": protocol.sha256, "commit": last_commit(protocol.path), "promises": protocol.promises()},
         )
-        write_json(partial / MANIFEST, {**manifest, "command": command_of(protocol)})
+        write_json(partial / MANIFEST, {**manifest, "command": command_of(protocol), "versions": versions()})
     return _read(run.name, folder)
 
 
@@ -156,28 +156,6 @@ def changed_promises(records: Mapping[str, RunRecord], protocol: Protocol) -> li
         for change in differences(record.manifest["protocol"]["promises"], now):
             found.setdefault(change.replace(" there, ", " then, ").replace(" asked", " now"), []).append(name)
     return [f"The protocol was changed after {_some(names)} had run: {change}" for change, names in found.items()]
-
-
-def is_committed(path: Path) -> bool | None:
-    """Whether git holds this very content of a file; None outside of a repository."""
-    if _git(path, "rev-parse", "--is-inside-work-tree") != "true":
-        return None
-    return bool(_git(path, "ls-files", path.name)) and _git(path, "status", "--porcelain", "--", path.name) == ""
-
-
-def _commit(path: Path) -> str | None:
-    """The commit that gave the file its content; None if there is none."""
-    return (_git(path, "log", "-1", "--format=%H", "--", path.name) or None) if is_committed(path) else None
-
-
-def _git(path: Path, *words: str) -> str | None:
-    try:
-        done = subprocess.run(
-            ["git", *words], cwd=path.resolve().parent, capture_output=True, text=True, check=False, timeout=30
-        )
-    except OSError:  # no git here
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
 
 
 def _read(name: str, folder: Path) -> RunRecord:

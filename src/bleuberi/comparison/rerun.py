@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bleuberi.artifacts import content_hash, library_versions
+from bleuberi.artifacts import content_hash
 from bleuberi.comparison.answer import text_hash
 from bleuberi.comparison.arms import find_runs
 from bleuberi.comparison.process import cpu_model
@@ -17,6 +17,7 @@ from bleuberi.comparison.record import RunRecord, read_record
 from bleuberi.comparison.run import Options, open_workshop
 from bleuberi.comparison.stages import Made, make_run
 from bleuberi.comparison.store import held_if_free
+from bleuberi.comparison.versions import versions
 from bleuberi.errors import UserError
 
 _SHOWN: int = 200  # letters of a text
@@ -106,7 +107,7 @@ def _shown(row: Mapping[str, Any] | None, like: Mapping[str, Any] | None = None)
 
 
 def _elsewhere(record: RunRecord) -> list[str]:
-    then, now = record.manifest["versions"], library_versions()
+    then, now = record.manifest["versions"], versions()
     found = [
         f"{name} {then.get(name)} then, {now.get(name)} now"
         for name in {**then, **now}

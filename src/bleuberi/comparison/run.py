@@ -24,7 +24,6 @@ from bleuberi.comparison.inputs import DEMO, freeze_configs, identify_base, make
 from bleuberi.comparison.protocol import Protocol, read_protocol
 from bleuberi.comparison.record import (
     RunRecord,
-    is_committed,
     known_rows,
     read_record,
     refuse_strangers,
@@ -33,6 +32,7 @@ from bleuberi.comparison.record import (
 from bleuberi.comparison.stages import Workshop, make_run
 from bleuberi.comparison.store import Store, held_if_free
 from bleuberi.comparison.times import Times
+from bleuberi.comparison.versions import is_committed
 from bleuberi.errors import UserError
 
 log = logging.getLogger(__name__)

@@ -12,7 +12,6 @@ from bleuberi.artifacts import (
     content_hash,
     file_hash,
     json_hash,
-    library_versions,
     read_json,
     read_manifest,
     write_json,
@@ -26,6 +25,7 @@ from bleuberi.comparison.keys import Decides, model_decides, responses_decide, r
 from bleuberi.comparison.process import COMMAND, cpu_model, run_process, seconds_used
 from bleuberi.comparison.protocol import Protocol
 from bleuberi.comparison.store import ModelEntry, Store
+from bleuberi.comparison.versions import versions
 from bleuberi.data.pool import read_pool
 from bleuberi.errors import UserError
 from bleuberi.generation.cached import prompt_key
@@ -142,7 +142,7 @@ def _train(run: Run, workshop: Workshop, entry: ModelEntry) -> None:
             "weights_sha256": weights,
             "steps": manifest["steps"],
             "config": {name: value for name, value in manifest["config"].items() if not _is_place(name)},
-            "versions": library_versions(),
+            "versions": versions(),
             "cpu": cpu_model(),
             "cost": _cost(run, workshop, data, config, manifest, start),
         },

@@ -6,8 +6,9 @@ import pytest
 
 from bleuberi.comparison.arms import Arm, Run
 from bleuberi.comparison.evaluation import refuse_texts
-from bleuberi.comparison.record import RunRecord, is_committed
+from bleuberi.comparison.record import RunRecord
 from bleuberi.comparison.times import Times
+from bleuberi.comparison.versions import is_committed, last_commit, versions
 
 
 def git(folder, *words):
@@ -25,8 +26,20 @@ def test_a_protocol_is_committed_if_git_has_this_very_content(tmp_path):
     assert is_committed(path) is False
     git(tmp_path, "commit", "-m", "first")
     assert is_committed(path) is True
+    first = last_commit(path)
+    (tmp_path / "other").write_text("b")
+    git(tmp_path, "add", "other")
+    git(tmp_path, "commit", "-m", "second")
+    assert last_commit(path) == first
+    assert len(first) == 40
     path.write_text("a: 2\n")
-    assert is_committed(path) is False
+    assert (is_committed(path), last_commit(path)) == (False, None)
+
+
+def test_versions_name_the_source_of_a_clone():
+    found = versions()
+    assert found["python"]
+    assert len(found.get("source", "changed")) in (40, len("changed"))
 
 
 def record(arm, method, *, training, answering):
