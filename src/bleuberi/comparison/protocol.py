@@ -15,7 +15,8 @@ from bleuberi.comparison.pool_parts import PoolPart, read_pool_parts
 FILE: Final = "protocol.yaml"
 FIELDS: Final = (
     "name", "question", "note", "model", "pool", "prompts", "ref_models", "min_references", "examples",
-    "max_new_tokens", "answer_dtype", "threads", "settings", "arms", "primary", "smallest_visible", "stopping", "texts", "evaluate",
+    "max_new_tokens", "answer_dtype", "threads", "settings", "arms", "primary", "smallest_visible", "stopping", "texts",
+    "evaluate",
 )  # fmt: skip
 _EVALUATE_OWN: Final = frozenset(
     {"models", "prompts", "output_dir", "ref_models", "min_references", "max_new_tokens", "overwrite", "json",
