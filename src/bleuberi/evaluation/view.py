@@ -119,6 +119,8 @@ def _sentence(comparison: Json, metric: str) -> str:
     if value is None or low is None or high is None:
         return f"{comparison['other']} against {comparison['base']} is not known"
     verdict = "better than" if low > 0 else "worse than" if high < 0 else "not told apart from"
+    if comparison["difference"][metric].get("no_verdict"):
+        verdict = "not judged against"
     return f"{comparison['other']} is {verdict} {comparison['base']}, {value:+.3f} [{low:+.3f}, {high:+.3f}]"
 
 
