@@ -70,7 +70,7 @@ def test_pairs_from_flags_to_figures(tmp_path, capsys):
     names = [one["name"] for one in result["rewards"]]
     assert names == [
         "bleu", "rouge", "bleu_rouge_f1", "rm", "z-mean(bleu+rm)", "logistic(bleu+rm)",
-        "longer_words", "longer_chars", "random", "brevity_penalty", "bleu_no_bp",
+        "longer_words", "longer_chars", "random", "brevity_penalty", "bleu_no_bp", "echo",
     ]  # fmt: skip
     assert result["schema"] == "bleuberi.agreement/1"
     assert all(one["signature"] and one["agreement"]["method"] for one in result["rewards"])

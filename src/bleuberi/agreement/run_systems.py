@@ -23,8 +23,8 @@ from bleuberi.errors import UserError
 from bleuberi.redaction import redact_words
 from bleuberi.rewards import Reward
 from bleuberi.rewards.base import score_responses
-from bleuberi.rewards.baselines import BASELINES, LENGTH_BASELINE
-from bleuberi.statistics import resampled_means
+from bleuberi.rewards.baselines import BASELINES, ECHO_BASELINE, LENGTH_BASELINE
+from bleuberi.statistics import prompt_clusters, resampled_means, spearman_p_value
 
 FEWEST_SYSTEMS = 3
 
@@ -58,6 +58,12 @@ class Grid:
     answers: list[Answer]
     prompt_ids: list[str]  # P
     systems: list[str]  # S
+
+    @property
+    def clusters(self) -> list[str]:  # P
+        """A label per prompt; ids with the same prompt, or one that differs by white space or case, share theirs."""
+        text = {answer.prompt_id: answer.prompt for answer in self.answers if answer.prompt.strip()}
+        return prompt_clusters([text.get(name) or f"id {name}" for name in self.prompt_ids])
 
     def matrix(self, values: Sequence[float | None]) -> FloatArray:  # one value an answer -> P x S
         """Values of answers as prompts x models."""
@@ -98,7 +104,10 @@ def run_systems(config: SystemsConfig, command: Sequence[str], log: Log) -> dict
     kept = [answer for answer in answers if answer.model in set(systems)]
     grid = Grid(kept, list(dict.fromkeys(answer.prompt_id for answer in kept)), systems)
     scores = [_score(name, reward, "reward", grid, log) for name, reward in named_rewards(config.rewards).items()]
-    scores += [_score(one.name, one(), "baseline", grid, log) for one in BASELINES]
+    # Rows that name their prompts by id alone have nothing to echo.
+    prompts = any(answer.prompt.strip() for answer in kept)
+    baselines = [one for one in BASELINES if prompts or one.name != ECHO_BASELINE]
+    scores += [_score(one.name, one(), "baseline", grid, log) for one in baselines]
     log(f"resampling prompts and models {config.sureness.resamples:,} times")
     result = analyse_systems(grid, scores, np.array([labels[name] for name in systems]), config)
     document = {
@@ -130,7 +139,7 @@ def analyse_systems(
     grid: Grid, scores: Sequence[SystemScores], labels: FloatArray, config: SystemsConfig
 ) -> dict[str, object]:
     """Correlations, their differences, pairs of answers and expected orders, as plain data."""
-    draws = draw(scores, config.sureness)
+    draws = draw(scores, config.sureness, grid.clusters)
     found = {one.name: correlations(one, labels, draws, config.sureness) for one in scores}
     values = {name: estimates["spearman"]["both"].value for name, (estimates, _) in found.items()}
     comparisons = compare(
@@ -138,15 +147,19 @@ def analyse_systems(
     )
     lead = {one["other"]: one["difference"] for one in comparisons if one["base"] == LENGTH_BASELINE}
     judged = grid.matrix([answer.label for answer in grid.answers])
-    couples = answer_pairs(scores, judged, grid.prompt_ids, LENGTH_BASELINE, config.sureness)
+    couples, answer_comparisons = answer_pairs(scores, judged, grid.clusters, config.sureness)
+    over_length = {one["other"]: one["difference"] for one in answer_comparisons if one["base"] == LENGTH_BASELINE}
+    tests = {one.name: spearman_p_value(np.nanmean(one.matrix, axis=0).tolist(), labels.tolist()) for one in scores}
     means = {
-        one.name: resampled_means(one.matrix, resamples=config.sureness.resamples, seed=config.sureness.seed)
+        one.name: resampled_means(
+            one.matrix, grid.clusters, resamples=config.sureness.resamples, seed=config.sureness.seed
+        )
         for one in scores
     }
     return {
         "counts": {
             "systems": len(grid.systems),
-            "prompts": len(grid.prompt_ids),
+            "prompts": len(set(grid.clusters)),
             "prompts_all_answered": int(np.isfinite(scores[0].matrix).all(axis=1).sum()),
             "answers": len(grid.answers),
         },
@@ -159,13 +172,15 @@ def analyse_systems(
                     statistic: {over: asdict(estimate) for over, estimate in found[one.name][0][statistic].items()}
                     for statistic in ("spearman", "kendall")
                 },
+                "follows_label": dict(zip(("p_value", "method"), tests[one.name], strict=True)),
                 "spearman_minus_length": lead.get(one.name),
-                "answer_pairs": asdict(couples[one.name][0]) if couples else None,
-                "answer_pairs_minus_length": asdict(couples[one.name][1]) if couples else None,
+                "answer_pairs": couples.get(one.name),
+                "answer_pairs_minus_length": over_length.get(one.name),
             }
             for one in scores
         ],
         "comparisons": comparisons,
+        "answer_comparisons": answer_comparisons,
         "systems": [
             {
                 "name": name,
@@ -177,7 +192,7 @@ def analyse_systems(
             for place, name in enumerate(grid.systems)
         ],
         "orders": [
-            check_order(one, _places(order, grid.systems), order.split("<"), config.sureness)
+            check_order(one, _places(order, grid.systems), order.split("<"), config.sureness, grid.clusters)
             for order in config.expect_order
             for one in scores
             if one.kind != "baseline" or one.name == LENGTH_BASELINE

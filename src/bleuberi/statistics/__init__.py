@@ -17,10 +17,10 @@ from bleuberi.statistics.bootstrap import (
 )
 from bleuberi.statistics.comparison_of_runs import Difference, RunTable, pooled_run_spread, runs_of
 from bleuberi.statistics.comparisons import bootstrap_p_values, holm, step_down_p_values
-from bleuberi.statistics.correlation import kendall, spearman
+from bleuberi.statistics.correlation import kendall, spearman, spearman_p_value
 from bleuberi.statistics.estimate import Estimate
 from bleuberi.statistics.logistic import cluster_folds, fit_logistic
-from bleuberi.statistics.power import clusters_needed, detectable_difference, power_of
+from bleuberi.statistics.power import clusters_needed, clusters_needed_range, detectable_difference, power_of
 from bleuberi.statistics.rates import discordant_interval, rate_estimate
 from bleuberi.statistics.run_margins import RunSpread
 
@@ -35,6 +35,7 @@ __all__ = [
     "cluster_draws",
     "cluster_folds",
     "clusters_needed",
+    "clusters_needed_range",
     "detectable_difference",
     "discordant_interval",
     "fit_logistic",
@@ -50,5 +51,6 @@ __all__ = [
     "resampled_means",
     "runs_of",
     "spearman",
+    "spearman_p_value",
     "step_down_p_values",
 ]
