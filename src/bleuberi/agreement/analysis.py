@@ -269,7 +269,9 @@ def _curve_entries(curves: Mapping[str, FloatArray], scored: Sequence[Scored], m
             "signature": signature[name],
             "references": count,
             "agreement": means.estimate("curve", name, str(count)),
-            "more_than_with_one": _plain(means.difference(("curve", name, "1"), ("curve", name, str(count)))),
+            "more_than_with_one": None
+            if count == 1
+            else _plain(means.difference(("curve", name, "1"), ("curve", name, str(count)))),
         }
         for name, curve in curves.items()
         for count in range(1, curve.shape[1] + 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import bleuberi
 from bleuberi import columns
 from bleuberi.agreement.analysis import Sureness
 from bleuberi.agreement.answers import Answer, labels_of, read_answers, serving_as_references
-from bleuberi.agreement.references import pool_references
+from bleuberi.agreement.references import pool_prompts, pool_references
 from bleuberi.agreement.run_pairs import SCHEMA, fingerprint, write_result
 from bleuberi.agreement.scores import FloatArray, named_rewards
 from bleuberi.agreement.systems import SystemScores, answer_pairs, check_order, compare, correlations, draw
@@ -86,6 +86,9 @@ def run_systems(config: SystemsConfig, command: Sequence[str], log: Log) -> dict
         max_references=config.max_references,
         pool=pool_references(pool_rows, config.pool_id_column if by_id else columns.PROMPT) if pool_rows else None,
     )  # fmt: skip
+    if pool_rows and by_id:  # rows that name their prompts by id
+        prompts = pool_prompts(pool_rows, config.pool_id_column)
+        answers = [replace(one, prompt=one.prompt or prompts.get(one.prompt_id, "")) for one in answers]
     log(f"{config.outputs}: {tally.sentence()} answers")
     gold = {str(row["x_gold_model"]) for row in (pool_rows or rows) if row.get("x_gold_model")}
     excluded = serving_as_references(answers, sorted(gold))
@@ -104,9 +107,8 @@ def run_systems(config: SystemsConfig, command: Sequence[str], log: Log) -> dict
     kept = [answer for answer in answers if answer.model in set(systems)]
     grid = Grid(kept, list(dict.fromkeys(answer.prompt_id for answer in kept)), systems)
     scores = [_score(name, reward, "reward", grid, log) for name, reward in named_rewards(config.rewards).items()]
-    # Rows that name their prompts by id alone have nothing to echo.
-    prompts = any(answer.prompt.strip() for answer in kept)
-    baselines = [one for one in BASELINES if prompts or one.name != ECHO_BASELINE]
+    # Without the texts of the prompts there is nothing to echo.
+    baselines = [one for one in BASELINES if one.name != ECHO_BASELINE or any(answer.prompt for answer in kept)]
     scores += [_score(one.name, one(), "baseline", grid, log) for one in baselines]
     log(f"resampling prompts and models {config.sureness.resamples:,} times")
     result = analyse_systems(grid, scores, np.array([labels[name] for name in systems]), config)

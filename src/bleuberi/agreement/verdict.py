@@ -96,15 +96,21 @@ def more_of(things: str, comparison: Mapping[str, Any], count: int, most: int, f
     level = {"confidence": 1.0 - 0.05 / max(1, family)}
     needed = clusters_needed(value, error, count, **level)
     least, upper = clusters_needed_range(value, error, count, **level)
-    if needed is None or needed > most:
+    if least is None or least > most:
         return f" The difference is so small that not even {most:,} {things} would settle it."
-    fewer, more = (max(number or 0, fewest) - count for number in (least, needed))
+    fewer = max(0, max(least, fewest) - count)
+    if needed is None or needed > most:
+        return (
+            f" If the true difference is as large as seen, not even {most:,} {things} would settle it; if it is a "
+            f"standard error larger, about {fewer:,} more would."
+        )
+    more = max(needed, fewest) - count
     if more <= 0:  # the plan is for 80 % power, and these data were unlucky
         return f" If the true difference is as large as seen, as many {things} again would most likely settle it."
     until = f"to {max(upper, fewest) - count:,}" if upper is not None and upper <= most else "without an upper limit"
     return (
         f" If the true difference is as large as seen, about {more:,} more such {things} would settle it (80 % power); "
-        f"within a standard error of it, from {max(0, fewer):,} {until}."
+        f"within a standard error of it, from {fewer:,} {until}."
     )
 
 
