@@ -138,9 +138,9 @@ def main() -> None:
     generator = np.random.default_rng(0)
     found: dict[Design, Found] = {}
     for shape, runs, prompts, ratio in product(SHAPES, RUNS, PROMPTS, RATIOS):
-        trials = max(2_000, 300_000 // prompts) // (10 if quick else 1)
+        trials = max(2_000, 200_000 // prompts) // (10 if quick else 1)
         design = Design(runs, prompts, ratio, shape)
-        found[design] = simulate(design, trials, generator, 20 if quick else 100)
+        found[design] = simulate(design, trials, generator, 20 if quick else 80)
     ratios = " | ".join(f"ratio {ratio:g}" for ratio, _ in RATIOS)
     for shape in SHAPES:
         print(f"\n{shape}: wrong verdicts without a difference, % (power at the effect that is named, %)\n")

@@ -66,7 +66,8 @@ def really_shortened(control: Control, difference_to_base: Mapping[str, Estimate
 
 def _against(base: str, name: str, gain: EstimateJson, *, better: bool) -> str:
     more, perhaps = _MORE.get(name, (f"More than {name}", f"Perhaps {name} alone"))
-    begin = "" if not better else f"{more if gain['low'] is not None and gain['low'] > 0 else perhaps}: "
+    beaten = not gain.get("no_verdict") and gain["low"] is not None and gain["low"] > 0
+    begin = "" if not better else f"{more if beaten else perhaps}: "
     against = _AGAINST.get(name, name).format(base=base)
     return f"{begin}{'against' if begin else 'Against'} {against} it gains {difference(gain)}."
 

@@ -84,9 +84,10 @@ def spread_of(
             runs.append((side.spread.value**2, side.spread.freedom))
     worth = 1.0 / float(np.square(shares).sum())  # clusters of equal size that would tell as much
     shape = shape_of(total + value[..., None] * shares, worth, tested=tested)
-    squares = np.square(total).sum(axis=-1)
-    kurtosis = n_clusters * (total**4).sum(axis=-1) / np.square(np.where(squares > 0.0, squares, 1.0))
-    return Spread(few * squares, shared, shape, np.maximum(kurtosis - 1.0, 0.0) / worth, tuple(runs))
+    squares = total * total
+    variance = squares.sum(axis=-1)
+    kurtosis = n_clusters * np.square(squares).sum(axis=-1) / np.square(np.where(variance > 0.0, variance, 1.0))
+    return Spread(few * variance, shared, shape, np.maximum(kurtosis - 1.0, 0.0) / worth, tuple(runs))
 
 
 def margins(spread: Spread, size: float) -> tuple[FloatArray, FloatArray]:

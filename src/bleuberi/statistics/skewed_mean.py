@@ -34,13 +34,12 @@ def shape_of(values: FloatArray, worth: float, *, tested: bool = True) -> Shape:
 
     `tested`: against a mean of 0. If not, a value of 0 is one like any other.
     """
-    differing = np.abs(values) > TINY if tested else np.ones(values.shape, dtype=bool)
-    return Shape(
-        worth,
-        _skewness(values, np.ones_like(values)),
-        np.minimum(differing.sum(axis=-1), worth),
-        _skewness(values, differing.astype(np.float64)),
-    )
+    skewness = _skewness(values, np.ones(values.shape[-1:]))
+    differing = np.abs(values) > TINY
+    if not tested or differing.all():
+        return Shape(worth, skewness, np.full(values.shape[:-1], worth), skewness)
+    count = np.minimum(differing.sum(axis=-1), worth)
+    return Shape(worth, skewness, count, _skewness(values, differing.astype(np.float64)))
 
 
 def critical_values(shape: Shape, size: float) -> tuple[FloatArray, FloatArray]:
@@ -68,6 +67,7 @@ def _skewness(values: FloatArray, weights: FloatArray) -> FloatArray:
     count = np.maximum(weights.sum(axis=-1), 1.0)
     centre = (values * weights).sum(axis=-1) / count
     off = (values - centre[..., None]) * weights
-    variance = (off**2).sum(axis=-1) / count
+    squares = off * off
+    variance = squares.sum(axis=-1) / count
     still = variance <= TINY**2
-    return np.where(still, 0.0, (off**3).sum(axis=-1) / count / np.where(still, 1.0, variance) ** 1.5)
+    return np.where(still, 0.0, (squares * off).sum(axis=-1) / count / np.where(still, 1.0, variance) ** 1.5)

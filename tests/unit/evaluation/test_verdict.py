@@ -257,6 +257,12 @@ def test_every_control_is_beaten_or_not(trained, name, more, perhaps):
         assert said in found["questions"][0]["sentence"]
 
 
+def test_a_control_from_which_few_prompts_differ_is_not_beaten(trained):
+    echo = control("echo", (0.01, 0.02), difference={"bleu": estimate(0.01, 0.02, no_verdict="few prompts differ")})
+    found = ask([trained("grpo", [BLEU])], [echo], grpo_base=(0.01, 0.03))
+    assert "Perhaps copying alone: against an echo" in found["questions"][0]["sentence"]
+
+
 def test_a_control_that_was_not_computed_is_named(trained):
     missing = {"name": "brief", "other": "grpo", "computed": False, "reason": "the base is a file", "difference": {}}
     found = ask([trained("grpo", [BLEU])], [missing], grpo_base=(0.01, 0.03))
