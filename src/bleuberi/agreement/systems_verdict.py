@@ -32,6 +32,8 @@ def systems_verdict(result: Mapping[str, Any], reward: str) -> str:
         f"{result['label']} does with Spearman {correlation(entry[reward]['spearman']['both'])}, "
         f"{baseline} with {correlation(entry[baseline]['spearman']['both'])}"
     )
+    if ECHO_BASELINE in entry:
+        said += f" and an echo of the prompt with {correlation(entry[ECHO_BASELINE]['spearman']['both'])}"
     lead = comparison_with(result["comparisons"], baseline, reward)
     if lead is None:
         said += "."

@@ -125,6 +125,7 @@ def analysed(labels, per_answer=None, prompts=40, noise=0.2):
 def test_six_models_with_one_swap_follow_the_label():
     said = systems_verdict(analysed([1, 2, 3, 4, 6, 5], noise=0.01), "bleu")
     assert "Spearman 0.94 [" in said
+    assert " and an echo of the prompt with " in said
     assert "6 models are too few to compare the two." in said
     assert "bleu follows elo (p = 0.017, exact permutation test, all 720 orders)." in said
 
