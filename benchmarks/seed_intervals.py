@@ -1,6 +1,6 @@
 """How often a verdict on trained models is wrong, and how often it finds a true effect: simulated size and power.
 
-`python benchmarks/seed_intervals.py` prints Markdown tables (about 4 minutes on one core); `--quick` a tenth of it.
+`python benchmarks/seed_intervals.py` prints Markdown tables (about 3 minutes on one core); `--quick` a tenth of it.
 Scores are made as base + prompt effect + run effect + what one run does on one prompt, with means of 0. Prompt effects
 have a standard deviation of 1. `ratio` is the variance of a run's mean over that of the mean over prompts.
 """
@@ -8,7 +8,7 @@ have a standard deviation of 1. `ratio` is the variance of a run's mean over tha
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -38,6 +38,11 @@ SHAPES: dict[str, Callable[[Generator, Size], Array]] = {
     "70 % zeros, skewed": _sparse(0.3, lambda g, size: g.exponential(1.0, size) - 1.0),
     "fifths (facts mentioned)": lambda g, size: (g.binomial(5, 0.8, size) - g.binomial(5, 0.8, size)) / 1.26491,
 }
+RUN_SHAPES: dict[str, Callable[[Generator, Size], Array]] = {
+    "normal": lambda g, size: g.standard_normal(size),
+    "skewed (exponential)": lambda g, size: g.exponential(1.0, size) - 1.0,
+    "one run in ten fails": lambda g, size: np.where(g.random(size) < 0.1, -3.0, 1.0 / 3.0),
+}
 # Runs of base and other; False: the base is one fixed model.
 FIXED = tuple((1, runs, False) for runs in (2, 3, 5, 8))
 RUNS = (*FIXED, (2, 2, True), (3, 3, True), (2, 8, True), (5, 5, True))
@@ -54,6 +59,7 @@ class Design:
     prompts: int
     ratio: tuple[float, float]
     shape: str
+    run_shape: str = "normal"
 
     @property
     def sides(self) -> list[Side]:
@@ -75,7 +81,7 @@ def scores(design: Design, count: int, generator: Generator) -> Array:  # count 
     base, other, trained = design.runs
     ratio, single = design.ratio
     draw, n = SHAPES[design.shape], design.prompts
-    runs = generator.standard_normal((count, 1, base + other)) * (ratio / n) ** 0.5
+    runs = RUN_SHAPES[design.run_shape](generator, (count, 1, base + other)) * (ratio / n) ** 0.5
     alone = single * draw(generator, (count, n, base + other)) if single else np.zeros((count, n, base + other))
     made: Array = runs + alone
     if not trained:
@@ -130,6 +136,15 @@ def _name(runs: tuple[int, int, bool]) -> str:
     return f"{runs[0]} : {runs[1]}" if runs[2] else f"fixed : {runs[1]}"
 
 
+def _summary(found: Sequence[tuple[Design, Found]]) -> str:
+    told = [(design, one) for design, one in found if not np.isnan(one.effect)]
+    effect = np.median([one.effect for design, one in told if design.prompts == 100])
+    wrong, power = (
+        100 * np.mean(values) for values in ([one.wrong for _, one in found], [one.power for _, one in told])
+    )
+    return f"{wrong:.1f}, {power:.0f}, {effect:.1f}"
+
+
 def main() -> None:
     """Markdown tables: size, then power, for each shape."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -140,7 +155,7 @@ def main() -> None:
     for shape, runs, prompts, ratio in product(SHAPES, RUNS, PROMPTS, RATIOS):
         trials = max(2_000, 200_000 // prompts) // (10 if quick else 1)
         design = Design(runs, prompts, ratio, shape)
-        found[design] = simulate(design, trials, generator, 20 if quick else 80)
+        found[design] = simulate(design, trials, generator, 20 if quick else 160)
     ratios = " | ".join(f"ratio {ratio:g}" for ratio, _ in RATIOS)
     for shape in SHAPES:
         print(f"\n{shape}: wrong verdicts without a difference, % (power at the effect that is named, %)\n")
@@ -150,13 +165,19 @@ def main() -> None:
             powers = ["no verdict" if np.isnan(one.effect) else f"{100 * one.power:.0f}" for one in cells]
             words = [f"{100 * one.wrong:.1f} ({power})" for one, power in zip(cells, powers, strict=True)]
             print(f"| {_name(runs)} | {prompts} | " + " | ".join(words) + " |")
-    print("\nNamed effect, in standard errors of the part of the prompts (median over shapes, 100 prompts)\n")
+    print("\nAll shapes and numbers of prompts: % wrong on average, power in %, named effect (100 prompts)\n")
     print(f"| runs | {ratios} |", "|---|" + "---|" * len(RATIOS), sep="\n")
     for runs in RUNS:
-        named = [np.nanmedian([found[Design(runs, 100, ratio, shape)].effect for shape in SHAPES]) for ratio in RATIOS]
-        print(f"| {_name(runs)} | " + " | ".join(f"{effect:.1f}" for effect in named) + " |")
+        words = [_summary([one for one in found.items() if one[0].runs == runs and one[0].ratio == r]) for r in RATIOS]
+        print(f"| {_name(runs)} | " + " | ".join(words) + " |")
     wrong = 100 * np.array([one.wrong for one in found.values()])
     most = max(found, key=lambda design: found[design].wrong)
+    print("\nRuns that do not differ normally: wrong verdicts without a difference, % (100 prompts, ratio 30)\n")
+    print("| runs | " + " | ".join(RUN_SHAPES) + " |", "|---|" + "---|" * len(RUN_SHAPES), sep="\n")
+    for runs in RUNS:
+        designs = [Design(runs, 100, (30.0, 0.0), "normal", name) for name in RUN_SHAPES]
+        shares = [simulate(design, 400 if quick else 5_000, generator, 0).wrong for design in designs]
+        print(f"| {_name(runs)} | " + " | ".join(f"{100 * share:.1f}" for share in shares) + " |")
     print(f"\n{len(wrong)} settings: {wrong.mean():.1f} % wrong on average, most {wrong.max():.1f} % ({most})")
 
 
