@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,25 @@ def make_parser() -> Parser:
     add("--metrics", nargs="+", metavar="METRIC", help=f"bleu and rouge if not given; {REWARD_NAMES}")
     add("--no_references", action="store_true", help="prompts without references: words and the judge alone")
     add("--length_control", action="store_true", help="also score the base's answers cut to each model's word counts")
+    add(
+        "--primary",
+        type=_pair,
+        metavar="OTHER:BASE",
+        help="the comparison that keeps the level of 5 %% to itself (the first trained group against the base)",
+    )
+    add(
+        "--untrained",
+        nargs="+",
+        default=[],
+        metavar="GROUP",
+        help="groups that no training run stands behind",
+    )
+    add(
+        "--run_spread",
+        type=float,
+        metavar="POINTS",
+        help="standard deviation of the first score between runs, assumed for groups with one run",
+    )
     add("--max_new_tokens", type=int, default=512, help="the most tokens an answer may have")
     add("--cache_dir", type=Path, help="where answers are kept; OUTPUT_DIR/inference_outputs where not given")
     add("--overwrite", action="store_true", help="replace an evaluation with other settings; its cache stays")
@@ -73,6 +93,7 @@ def main(argv: Sequence[str]) -> int:
     arguments["models"] = read_models(arguments["models"])
     arguments["judge"] = _take_judge(arguments)
     arguments["ref_models"] = tuple(arguments["ref_models"])
+    arguments["untrained"] = tuple(arguments["untrained"])
     if arguments["metrics"] is not None:
         arguments["metrics"] = tuple(arguments["metrics"])
     folder = evaluate(EvaluationConfig(**arguments)).folder
@@ -84,6 +105,14 @@ def main(argv: Sequence[str]) -> int:
     report.print_comparison(saved)
     say(f"Everything is in {folder}")
     return 0
+
+
+def _pair(word: str) -> tuple[str, str]:
+    """`OTHER:BASE` as base and other."""
+    other, _, base = word.partition(":")
+    if not other or not base:
+        raise argparse.ArgumentTypeError(f"{word!r} is not OTHER:BASE, e.g. grpo:base")
+    return base, other
 
 
 def _take_judge(arguments: dict[str, Any]) -> Any:  # noqa: ANN401 - a JudgeConfig or None, loaded only here

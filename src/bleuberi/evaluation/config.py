@@ -35,6 +35,9 @@ class EvaluationConfig:
     no_references: bool = False
     max_new_tokens: int = 512
     length_control: bool = False
+    primary: tuple[str, str] | None = None  # base and other; None: the base and the first group trained here
+    untrained: tuple[str, ...] = ()  # groups that no training run stands behind, besides the base
+    run_spread: float | None = None  # standard deviation between runs, in points of the first score
     judge: JudgeConfig | None = None
     engine: str = "auto"
     engine_options: EngineOptions = field(default_factory=EngineOptions)
@@ -67,6 +70,9 @@ class EvaluationConfig:
             "sampling_signature": self.sampling.signature(),
             "models": {entry.name: entry.model for entry in self.models},
             "length_control": self.length_control,
+            "primary": None if self.primary is None else list(self.primary),
+            "untrained": list(self.untrained),
+            "run_spread": self.run_spread,
             "judge": None if self.judge is None else self.judge.settings(),
         }
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from bleuberi.artifacts import make_manifest
-from bleuberi.evaluation.comparison import CONTROL, ScoreComparison, comparisons, to_json
+from bleuberi.evaluation.comparison import CONTROL, ScoreComparison, comparisons, to_json, turned
 from bleuberi.evaluation.config import EvaluationConfig
 from bleuberi.evaluation.judge import JudgeConfig
 from bleuberi.evaluation.judge_prompt import JUDGE_PROMPT
@@ -17,7 +17,7 @@ from bleuberi.evaluation.measures import Measure
 from bleuberi.evaluation.model_facts import TrainingFacts, tokenizer_hash
 from bleuberi.evaluation.models import Group
 from bleuberi.evaluation.responses import ModelAnswers
-from bleuberi.evaluation.verdict import ROLE_BASE, TrainedGroup, verdict
+from bleuberi.evaluation.verdict import ROLE_BASE, Asked, TrainedGroup, question_sizes, questions, verdict
 from bleuberi.evaluation.warnings import answer_warnings, training_warnings
 from bleuberi.rewards.blindness import blind_warnings
 
@@ -41,9 +41,11 @@ def content_of(parts: Parts, settings: Mapping[str, Any], judge: dict[str, Any] 
     groups, answers = parts.groups, parts.answers
     compared = parts.compared
     models = [_model_record(parts, place) for place in range(len(parts.config.models))]
-    found = comparisons(compared, groups)
-    controls = [_control_record(parts, group) for group in groups[1:] if parts.controls]
     trained = [TrainedGroup(group.name, parts.facts[group.members[0]]) for group in groups]
+    scored = [measure.name for measure in parts.chosen if measure.role == "score"]
+    asked = questions(trained[0], trained[1:], parts.config.primary) if scored else []
+    found = comparisons(compared, groups, question_sizes(asked, scored[0]) if scored else None)
+    controls = [_control_record(parts, group) for group in groups[1:] if parts.controls]
     grouped = [
         {
             "name": group.name,
@@ -58,8 +60,8 @@ def content_of(parts: Parts, settings: Mapping[str, Any], judge: dict[str, Any] 
     warnings = answer_warnings(answers, {model["name"]: model["tokenizer"] for model in models}, cut)
     folders = {entry.name: entry.model for entry in parts.config.models}
     warnings += training_warnings(groups, parts.facts, folders, answers.examples)
-    scored = [measure.reward for measure in parts.chosen if measure.role == "score"]
-    warnings += blind_warnings(scored, [row.references for row in answers.examples])
+    rewards = [measure.reward for measure in parts.chosen if measure.role == "score"]
+    warnings += blind_warnings(rewards, [row.references for row in answers.examples])
     if parts.config.judge is not None:
         warnings += judge_warnings(judge["pairs"]) if judge else ["The judge has not finished: run the command again."]
     tally = answers.tally
@@ -80,7 +82,7 @@ def content_of(parts: Parts, settings: Mapping[str, Any], judge: dict[str, Any] 
         comparisons=found,
         controls=controls,
         judge=judge,
-        verdict=_verdict_record(parts, trained, grouped, found, controls, judge),
+        verdict=_verdict_record(asked, scored, trained, grouped, found, controls, judge),
         warnings=warnings,
     )  # fmt: skip
 
@@ -110,8 +112,11 @@ def _control_record(parts: Parts, group: Group) -> dict[str, Any]:
     base = parts.answers.texts(parts.groups[0].members[0])
     shares = [shortened_share(base, parts.controls[name]) for name in group.members]
     return {
+        "name": "cut",
         "base": parts.groups[0].members[0],
         "other": group.name,
+        "computed": True,
+        "reason": None,
         "shortened": sum(shares) / len(shares),
         "mean": to_json(parts.compared.control_mean(group)),
         "difference": to_json(parts.compared.control_difference(group)),
@@ -119,53 +124,36 @@ def _control_record(parts: Parts, group: Group) -> dict[str, Any]:
 
 
 def _verdict_record(
-    parts: Parts,
+    asked: Sequence[Asked],
+    scored: Sequence[str],
     trained: Sequence[TrainedGroup],
     grouped: Sequence[Mapping[str, Any]],
     found: Sequence[Mapping[str, Any]],
     controls: Sequence[Mapping[str, Any]],
     judge: Mapping[str, Any] | None,
 ) -> dict[str, Any] | None:
-    scored = [measure.name for measure in parts.chosen if measure.role == "score"]
-    if not scored:
-        return None
-    difference = {(row["base"], row["other"]): _scores_only(row["difference"], scored, 1.0) for row in found}
-    difference |= {(other, base): _scores_only(found, scored, -1.0) for (base, other), found in difference.items()}
-    base = parts.groups[0].name
-    made = verdict(
-        base,
-        trained[1:],
-        scored[0],
-        difference,
-        {row["other"]: row["difference"][scored[0]] for row in controls},
-        {
-            (pair["base"], pair["other"]): pair["win_rate"]
-            for pair in (judge or {}).get("pairs", [])
-            if pair["win_rate"]
-        },
-    )
+    differences = {(row["base"], row["other"]): dict(row["difference"]) for row in found}
+    differences |= {
+        (other, base): {name: turned(estimate) for name, estimate in by_metric.items()}
+        for (base, other), by_metric in differences.items()
+    }
+    judged = {
+        (pair["base"], pair["other"]): pair["win_rate"] for pair in (judge or {}).get("pairs", []) if pair["win_rate"]
+    }
+    made = verdict(asked, scored, differences, controls, judged)
     if made is None:
         return None
+    base = trained[0].name
     table = [
         {
             "role": row["role"], "group": row["name"], "label": row["label"], "mean": row["mean"],
-            "difference": None if row["name"] == base else difference[base, row["name"]],
+            "difference": None if row["name"] == base else differences[base, row["name"]],
             "data": None if group.facts is None else group.facts.prompts_sha256,
             "steps": None if group.facts is None else group.facts.steps,
         }
         for row, group in zip(grouped, trained, strict=True)
     ]  # fmt: skip
-    return {"table": table, **made}
-
-
-def _scores_only(by_metric: Mapping[str, Any], scored: Sequence[str], sign: float) -> dict[str, dict[str, Any]]:
-    """The scores' differences, turned round where `sign` is -1."""
-    return {name: dict(by_metric[name]) if sign > 0 else _turned(by_metric[name]) for name in scored}
-
-
-def _turned(estimate: Mapping[str, Any]) -> dict[str, Any]:
-    low, high = (None if estimate[bound] is None else -estimate[bound] for bound in ("high", "low"))
-    return {**estimate, "value": -estimate["value"], "low": low, "high": high}
+    return {"table": table if any(group.facts for group in trained) else [], **made}
 
 
 def answer_row(parts: Parts, place: int) -> dict[str, Any]:

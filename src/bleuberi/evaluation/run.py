@@ -15,7 +15,7 @@ from typing import Any
 from bleuberi.artifacts import write_json, write_text
 from bleuberi.data.references import check_reference_choice
 from bleuberi.errors import UserError
-from bleuberi.evaluation.comparison import CONTROL, ScoreComparison
+from bleuberi.evaluation.comparison import CONTROL, ScoreComparison, Scores
 from bleuberi.evaluation.config import (
     ANSWERS,
     JUDGMENTS,
@@ -31,6 +31,7 @@ from bleuberi.evaluation.model_facts import TrainingFacts, training_facts
 from bleuberi.evaluation.models import Group, groups_of
 from bleuberi.evaluation.record import Parts, answer_row, content_of, judge_record
 from bleuberi.evaluation.responses import ModelAnswers, answer_prompts, read_prompts
+from bleuberi.evaluation.verdict import TrainedGroup, questions
 from bleuberi.strict_json import strict_json
 
 log = logging.getLogger(__name__)
@@ -52,7 +53,9 @@ def evaluate(config: EvaluationConfig) -> Evaluation:
     groups = groups_of(config.models)
     chosen = _measures(config)
     facts = {entry.name: training_facts(entry.model) for entry in config.models}
-    pairs = pairs_to_judge(config.judge.pairs, groups, _of_groups(groups, facts)) if config.judge else []
+    of_groups = _of_groups(groups, facts)
+    questions(*_trained(of_groups), config.primary)  # a wrong name is reported before hours of work
+    pairs = pairs_to_judge(config.judge.pairs, groups, of_groups) if config.judge else []
     judge = Judge(config.judge, config.cache) if config.judge else None  # a missing key is told before hours of work
     pool, examples, tally = read_prompts(config)
     settings = config.settings(pool.content_sha256)
@@ -62,7 +65,7 @@ def evaluate(config: EvaluationConfig) -> Evaluation:
     texts = {name: answers.texts(name) for name in answers.outputs}
     texts |= {CONTROL + name: cut for name, cut in controls.items()}
     scores = {name: score_answers(chosen, answers.examples, column) for name, column in texts.items()}
-    compared = ScoreComparison(scores, [one.name for one in chosen], [row.prompt for row in answers.examples])
+    compared = _compare(config, groups, facts, chosen, answers, scores)
     parts = Parts(config, groups, chosen, answers, controls, scores, facts, compared)
     content = content_of(parts, settings)
     if not judged_before:
@@ -89,6 +92,25 @@ def _measures(config: EvaluationConfig) -> list[Measure]:
     return chosen
 
 
+def _compare(
+    config: EvaluationConfig,
+    groups: Sequence[Group],
+    facts: Mapping[str, TrainingFacts | None],
+    chosen: Sequence[Measure],
+    answers: ModelAnswers,
+    scores: Scores,
+) -> ScoreComparison:
+    """The base counts as untrained if it is one model that was not trained by this tool."""
+    base = groups[0]
+    fixed = {base.name} if len(base.members) == 1 and facts[base.members[0]] is None else set()
+    main = next((measure.name for measure in chosen if measure.role == "score"), "")
+    return ScoreComparison(
+        scores, [one.name for one in chosen], [row.prompt for row in answers.examples], groups=groups,
+        untrained=fixed | set(config.untrained),
+        run_spread=None if config.run_spread is None else {main: config.run_spread},
+    )  # fmt: skip
+
+
 def _controls(groups: Sequence[Group], answers: ModelAnswers) -> dict[str, list[str]]:
     """The base's answers (its first member's, where it has seeds) at the lengths of every other model."""
     base = answers.texts(groups[0].members[0])
@@ -105,6 +127,11 @@ def _judge_pair(judge: Judge, base: Group, other: Group, answers: ModelAnswers) 
 
 def _of_groups(groups: Sequence[Group], facts: Mapping[str, TrainingFacts | None]) -> dict[str, TrainingFacts | None]:
     return {group.name: facts[group.members[0]] for group in groups}
+
+
+def _trained(facts: Mapping[str, TrainingFacts | None]) -> tuple[TrainedGroup, list[TrainedGroup]]:
+    base, *others = (TrainedGroup(name, fact) for name, fact in facts.items())
+    return base, others
 
 
 def _save(parts: Parts, content: dict[str, Any], judgments: Sequence[Judgment]) -> None:
