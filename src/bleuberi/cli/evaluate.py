@@ -15,21 +15,26 @@ from bleuberi.plain_text import say
 def make_parser() -> Parser:
     """The flags."""
     parser = Parser(
-        "bleuberi evaluate", "Let models answer prompts greedily, score the answers, and compare with the first model."
+        "bleuberi evaluate", "Compare models by their responses to the same prompts, made elsewhere or here (greedily)."
     )
     add = parser.add_argument
     add(
         "--models",
         nargs="+",
         required=True,
-        metavar="NAME=MODEL",
-        help="hub ids or folders; the first is the base; seeds of one training: grpo@0=... grpo@1=...",
+        metavar="NAME=FILE|MODEL",
+        help="response files, hub ids or folders; the first is the base; seeds of one training: grpo@0=... grpo@1=...",
     )
     add("--prompts", required=True, metavar="POOL", help="prompts with references, in any form a pool can have")
     add("--output_dir", type=Path, required=True, help="gets evaluation.json, answers.jsonl, tables and figure")
     add("--ref_models", nargs="+", default=["gold"], metavar="NAME", help="whose answers are the references")
     add("--min_references", type=int, metavar="N", help="how many of them a prompt needs; without it each (of all: 1)")
-    add("--metrics", nargs="+", metavar="METRIC", help="rewards to score with; bleu and rouge where not given")
+    add(
+        "--metrics",
+        nargs="+",
+        metavar="METRIC",
+        help="rewards to score with (bleu rouge); facts come along if known",
+    )
     add("--no_references", action="store_true", help="prompts without references: words and the judge alone")
     add("--length_control", action="store_true", help="also score the base's answers cut to each model's word counts")
     add("--max_new_tokens", type=int, default=512, help="the most tokens an answer may have")

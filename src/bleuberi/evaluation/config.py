@@ -1,4 +1,4 @@
-"""What an evaluation is asked to do, and whether a folder holds another one. Knows settings; computes nothing."""
+"""What an evaluation is asked to do, and whether a folder holds another one."""
 
 from __future__ import annotations
 
@@ -56,16 +56,18 @@ class EvaluationConfig:
             return self.metrics
         return () if self.no_references else SCORES
 
-    def settings(self, pool_sha256: str) -> dict[str, Any]:
-        """What decides the numbers, as it goes into the result."""
+    def settings(self, pool_sha256: str, responses: Mapping[str, str]) -> dict[str, Any]:
+        """What decides the numbers, as it goes into the result. `responses`: the content hash of each model that is a
+        file, by name; a file's place does not count."""
         return {
             "prompts": self.prompts,
             "pool_sha256": pool_sha256,
             "ref_models": [] if self.no_references else list(self.ref_models),
             "min_references": self.min_references,
             "metrics": list(self.scored_by),
-            "sampling_signature": self.sampling.signature(),
-            "models": {entry.name: entry.model for entry in self.models},
+            # None if every response was made elsewhere, so that nothing is known of their sampling.
+            "sampling_signature": None if len(responses) == len(self.models) else self.sampling.signature(),
+            "models": {entry.name: responses.get(entry.name, entry.model) for entry in self.models},
             "length_control": self.length_control,
             "judge": None if self.judge is None else self.judge.settings(),
         }

@@ -1,4 +1,4 @@
-"""Which models are compared, and which of them are seeds of one training. Knows names; loads nothing."""
+"""Which models are compared, and which of them are seeds of one training."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from bleuberi.artifacts import local_path
+from bleuberi.data.tables import TABLE_FORMATS
 from bleuberi.errors import UserError
+
+_RESPONSE_FORMATS = (*TABLE_FORMATS, ".csv")
 
 
 class EvaluatedModel(NamedTuple):
     """A model under its name. `grpo@0` is the seed 0 of the group `grpo`; a plain name is a group of its own."""
 
     name: str
-    model: str  # hub id or folder
+    model: str  # hub id, folder, or file of responses
 
     @property
     def group(self) -> str:
@@ -22,6 +26,13 @@ class EvaluatedModel(NamedTuple):
     @property
     def seed(self) -> str | None:
         return self.name.partition("@")[2] or None
+
+    @property
+    def response_file(self) -> Path | None:
+        """The file of responses that it names, which may be missing; None for a model."""
+        path = local_path(self.model)
+        named_so = self.model.removesuffix(".gz").endswith(_RESPONSE_FORMATS) and not path.is_dir()
+        return path if named_so or path.is_file() else None
 
 
 class Group(NamedTuple):
@@ -41,7 +52,7 @@ def read_models(words: Sequence[str]) -> tuple[EvaluatedModel, ...]:
         if not model or not entry.group or name.endswith("@") or name.count("@") > 1 or ":" in name:
             raise UserError(
                 f"--models got {word!r}.",
-                "Write NAME=MODEL, e.g. base=Qwen/Qwen2.5-7B, or NAME@SEED=MODEL for seeds, e.g. grpo@1=runs/grpo-1.",
+                "Write NAME=FILE or NAME=MODEL, e.g. base=org/model; seeds as NAME@SEED=..., e.g. grpo@1=a.jsonl.",
             )
         models.append(entry)
     return tuple(models)

@@ -16,7 +16,7 @@ from bleuberi.evaluation.length_control import shortened_share
 from bleuberi.evaluation.measures import Measure
 from bleuberi.evaluation.model_facts import TrainingFacts, tokenizer_hash
 from bleuberi.evaluation.models import Group
-from bleuberi.evaluation.responses import ModelAnswers
+from bleuberi.evaluation.responses import ModelAnswers, cut_share
 from bleuberi.evaluation.verdict import ROLE_BASE, TrainedGroup, verdict
 from bleuberi.evaluation.warnings import answer_warnings, training_warnings
 
@@ -68,7 +68,7 @@ def content_of(parts: Parts, settings: Mapping[str, Any], judge: dict[str, Any] 
         rows={"rows_in": tally.rows_in, "kept": tally.kept, "dropped": dict(tally.dropped)},
         metrics=[
             {"name": measure.name, "signature": measure.reward.signature(), "role": measure.role,
-             "better": measure.better, "unscored": compared.unscored[measure.name]}
+             "family": measure.family, "better": measure.better, "unscored": compared.unscored[measure.name]}
             for measure in parts.chosen
         ],
         signatures={measure.name: measure.reward.signature() for measure in parts.chosen},
@@ -86,19 +86,21 @@ def _model_record(parts: Parts, place: int) -> dict[str, Any]:
     entry = parts.config.models[place]
     alone, base = Group(entry.name, (entry.name,)), parts.groups[0]
     given = [parts.answers.outputs[entry.name][row.id] for row in parts.answers.examples]
+    file = parts.answers.files.get(entry.name)
     facts = parts.facts[entry.name]
     return {
         "name": entry.name,
         "group": entry.group,
         "seed": entry.seed,
         "model": entry.model,
+        "responses": {"from": "model"} if file is None else file.record(),
         "revision": parts.answers.identities[entry.name].revision,
         "tokenizer": tokenizer_hash(entry.model),
         "training": None if facts is None else asdict(facts),
         "mean": to_json(parts.compared.mean(alone)),
         "difference": None if entry.name in base.members else to_json(parts.compared.difference(base, alone)),
         "mean_words": sum(len(out.text.split()) for out in given) / len(given),
-        "cut_share": sum(out.finish_reason == "length" for out in given) / len(given),
+        "cut_share": cut_share(given),
         "refused": sum(out.finish_reason == "refused" for out in given),
     }
 
@@ -176,7 +178,7 @@ def answer_row(parts: Parts, place: int) -> dict[str, Any]:
         "answers": {name: by_id[row.id].text for name, by_id in outputs.items()},
         "scores": {name: _at(parts.scores[name], place) for name in outputs},
         "words": {name: len(by_id[row.id].text.split()) for name, by_id in outputs.items()},
-        "finish": {name: by_id[row.id].finish_reason for name, by_id in outputs.items()},
+        "finish": {name: _known(by_id[row.id].finish_reason) for name, by_id in outputs.items()},
     }
     if parts.controls:
         shown["controls"] = {
@@ -184,6 +186,10 @@ def answer_row(parts: Parts, place: int) -> dict[str, Any]:
             for name, cut in parts.controls.items()
         }
     return shown
+
+
+def _known(reason: str) -> str | None:
+    return None if reason == "unknown" else reason
 
 
 def _at(scores: Mapping[str, Sequence[float | None]], place: int) -> dict[str, float | None]:

@@ -1,6 +1,6 @@
-"""Let several models answer the same prompts and compare them. Puts the parts together; trains nothing.
+"""Let several models answer the same prompts, or take their responses from files, and compare them.
 
-Answers, then scores, then the judge. The result is saved before the judge is asked, and again after it: where the judge
+Responses, then scores, then the judge. The result is saved before the judge is asked, and again after it: if the judge
 fails for good, the scores are there.
 """
 
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bleuberi.artifacts import write_json, write_text
+from bleuberi.data.facts_truth import read_facts
 from bleuberi.data.references import check_reference_choice
 from bleuberi.errors import UserError
 from bleuberi.evaluation.comparison import CONTROL, ScoreComparison
@@ -26,11 +27,13 @@ from bleuberi.evaluation.config import (
 from bleuberi.evaluation.judge import Judge, Judgment
 from bleuberi.evaluation.judge_results import member_pairs, pairs_to_judge, summarise
 from bleuberi.evaluation.length_control import cut_like
-from bleuberi.evaluation.measures import Measure, measures, score_answers
+from bleuberi.evaluation.measures import Measure, measures, score_answers, with_facts
 from bleuberi.evaluation.model_facts import TrainingFacts, training_facts
 from bleuberi.evaluation.models import Group, groups_of
 from bleuberi.evaluation.record import Parts, answer_row, content_of, judge_record
+from bleuberi.evaluation.response_files import read_response_files
 from bleuberi.evaluation.responses import ModelAnswers, answer_prompts, read_prompts
+from bleuberi.records import Example
 from bleuberi.strict_json import strict_json
 
 log = logging.getLogger(__name__)
@@ -55,9 +58,11 @@ def evaluate(config: EvaluationConfig) -> Evaluation:
     pairs = pairs_to_judge(config.judge.pairs, groups, _of_groups(groups, facts)) if config.judge else []
     judge = Judge(config.judge, config.cache) if config.judge else None  # a missing key is told before hours of work
     pool, examples, tally = read_prompts(config)
-    settings = config.settings(pool.content_sha256)
+    chosen = with_facts(chosen, _known_facts(config, examples))
+    files = read_response_files(config.models, examples)
+    settings = config.settings(pool.content_sha256, {name: file.identity.revision for name, file in files.items()})
     judged_before = refuse_other_evaluation(config, settings)
-    answers = answer_prompts(config, examples, tally)
+    answers = answer_prompts(config, examples, tally, files)
     controls = _controls(groups, answers) if config.length_control else {}
     texts = {name: answers.texts(name) for name in answers.outputs}
     texts |= {CONTROL + name: cut for name, cut in controls.items()}
@@ -76,6 +81,12 @@ def evaluate(config: EvaluationConfig) -> Evaluation:
         content = content_of(parts, settings, judge_record(config.judge, summaries))
         _save(parts, content, [row for found in judged for column in found for row in column])
     return Evaluation(config.output_dir, content)
+
+
+def _known_facts(config: EvaluationConfig, examples: Sequence[Example]) -> dict[str, dict[str, str]]:
+    """The facts of the prompts that have any, by id."""
+    facts = read_facts(config.prompts)
+    return {row.id: facts[row.id] for row in examples if facts.get(row.id)}
 
 
 def _measures(config: EvaluationConfig) -> list[Measure]:

@@ -39,15 +39,16 @@ def table_rows(evaluation: dict[str, Any]) -> tuple[list[str], Rows]:
     rows = []
     for metric in scores(evaluation):
         for group in evaluation["groups"]:
-            name, shares = group["name"], [cut[member] for member in group["members"]]
+            name, shares = group["name"], [cut[member] for member in group["members"] if cut[member] is not None]
+            runs = len(group["members"])
             rows.append(
                 [
-                    name + (f" ({len(shares)} seeds)" if len(shares) > 1 else ""),
+                    name + (f" ({runs} seeds)" if runs > 1 else ""),
                     metric,
                     f"{group['mean'][metric]['value']:.3f}",
                     interval(difference[name][metric]) if name in difference else "",
                     f"{group['mean']['words']['value']:.0f}",
-                    f"{sum(shares) / len(shares):.0%}",
+                    f"{sum(shares) / len(shares):.0%}" if shares else "?",
                 ]
             )
         for control in evaluation["controls"]:
@@ -214,7 +215,8 @@ def write_comparison(evaluation: dict[str, Any], folder: Path) -> None:
     lines = [markdown_table(header, rows) for header, rows in tables if rows]
     lines += [*verdicts(evaluation), *(f"Mind: {warning}" for warning in evaluation["warnings"]), ""]
     lines += [f"{metric}: `{signature}`" for metric, signature in evaluation["signatures"].items()]
-    lines += [f"answers: `{evaluation['config']['sampling_signature']}`"]
+    if evaluation["config"]["sampling_signature"]:
+        lines += [f"answers: `{evaluation['config']['sampling_signature']}`"]
     if evaluation["judge"]:
         lines += [f"judge: `{evaluation['judge']['signature']}` at {evaluation['judge']['settings']['url']}"]
     methods = {found["method"] for row in evaluation["comparisons"] for found in row["difference"].values()}

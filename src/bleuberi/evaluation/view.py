@@ -158,7 +158,8 @@ def _table(result: Result) -> Table:
             change, least, most = estimate((to_base.get(group["name"]) or {}).get(metric))
             own = [models[name] for name in group.get("members") or [group["name"]] if name in models]
             words = sum(model["mean_words"] for model in own) / len(own) if own else None
-            cut = sum(model["cut_share"] for model in own) / len(own) if own else None
+            shares = [model["cut_share"] for model in own if model["cut_share"] is not None]
+            cut = sum(shares) / len(shares) if shares else None
             rows.append(
                 [
                     Cell(str(group["name"])),

@@ -36,15 +36,15 @@ def test_an_empty_answer_scores_nothing_and_unreadable_references_no_number():
     empty = score_answers(measures(["bleu", "rouge"]), [example("the cat")], [""])
     assert set(functools.reduce(operator.iadd, empty.values(), [])) == {0.0}
     blank = score_answers(measures(["bleu"]), [example(" ")], ["the cat"])
-    assert blank.pop("words") == [2.0]
+    assert (blank.pop("words"), blank.pop("copied")) == ([2.0], [0.0])
     assert set(functools.reduce(operator.iadd, blank.values(), [])) == {None}
 
 
 def test_roles_and_order():
     chosen = measures(["rouge", "bleu"])
     assert [one.name for one in chosen][:3] == ["rouge", "bleu", "brevity_penalty"]
-    assert {one.role for one in chosen} == {"score", "part", "length"}
-    assert [one.name for one in measures([])] == ["words"]
+    assert {one.role for one in chosen} == {"score", "part", "length", "copying"}
+    assert [one.name for one in measures([])] == ["words", "copied"]
     assert measures([])[0].better is None
 
 

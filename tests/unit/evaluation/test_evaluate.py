@@ -140,6 +140,7 @@ def test_other_settings_do_not_replace_an_evaluation_unless_told_to(made, call, 
     assert [one["name"] for one in json.loads((folder / "evaluation.json").read_text())["metrics"]] == [
         "rouge",
         "words",
+        "copied",
     ]
 
 
@@ -169,7 +170,7 @@ def test_prompts_without_references(call, server, tmp_path, capsys):
     judge = ["--judge", "judge", "--judge_url", server.url]
     assert call(tmp_path / "out", *plain, "--no_references", *judge, prompts=pool) == 0
     content = json.loads((tmp_path / "out/evaluation.json").read_text())
-    assert [one["name"] for one in content["metrics"]] == ["words"]
+    assert [one["name"] for one in content["metrics"]] == ["words", "copied"]
     assert content["judge"]["pairs"][0]["counts"]["other"] == 4
     assert content["verdict"] is None
     assert "grpo is less than base in words" in capsys.readouterr().out
