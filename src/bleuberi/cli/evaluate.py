@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,22 @@ def make_parser() -> Parser:
         help="rewards to score with (bleu rouge); facts come along if known",
     )
     add("--no_references", action="store_true", help="prompts without references: words and the judge alone")
-    add("--length_control", action="store_true", help="also score the base's answers cut to each model's word counts")
+    add(
+        "--controls",
+        nargs="+",
+        metavar="NAME",
+        help="of echo, cut, brief[=FILE], long[=FILE], or none (all; brief and long ask the base again)",
+    )
+    add("--placebo", nargs="+", default=[], metavar="GROUP", help="groups trained on shuffled references")
+    add("--primary", metavar="OTHER:BASE[:METRIC]", help="the comparison that was declared before looking")
+    add(
+        "--trained_on",
+        nargs="+",
+        default=["bleu"],
+        metavar="METRIC",
+        help="rewards of trainings that it cannot look up",
+    )
+    add("--length_control", action="store_true", help=argparse.SUPPRESS)  # its control is always computed now
     add("--max_new_tokens", type=int, default=512, help="the most tokens an answer may have")
     add("--cache_dir", type=Path, help="where answers are kept; OUTPUT_DIR/inference_outputs where not given")
     add("--overwrite", action="store_true", help="replace an evaluation with other settings; its cache stays")
@@ -72,12 +88,17 @@ def main(argv: Sequence[str]) -> int:
     as_json = arguments.pop("json")
     from bleuberi.evaluation import table as report
     from bleuberi.evaluation.config import EvaluationConfig
-    from bleuberi.evaluation.models import read_models
+    from bleuberi.evaluation.controls import read_controls
+    from bleuberi.evaluation.models import read_models, read_primary
     from bleuberi.evaluation.run import evaluate
 
     arguments["models"] = read_models(arguments["models"])
     arguments["judge"] = _take_judge(arguments)
-    arguments["ref_models"] = tuple(arguments["ref_models"])
+    arguments["controls"] = read_controls(arguments["controls"])
+    arguments["primary"] = None if arguments["primary"] is None else read_primary(arguments["primary"])
+    del arguments["length_control"]
+    for name in ("ref_models", "placebo", "trained_on"):
+        arguments[name] = tuple(arguments[name])
     if arguments["metrics"] is not None:
         arguments["metrics"] = tuple(arguments["metrics"])
     folder = evaluate(EvaluationConfig(**arguments)).folder

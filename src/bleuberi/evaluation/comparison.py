@@ -18,20 +18,23 @@ from bleuberi.errors import UserError
 from bleuberi.evaluation.models import Group
 from bleuberi.statistics import Estimate, Replicates, group_difference, group_mean, resampled_means
 
-Scores = Mapping[str, Mapping[str, Sequence[float | None]]]  # by model (or control) and metric: N
-CONTROL = "control of "
+Scores = Mapping[str, Mapping[str, Sequence[float | None]]]  # by column (a model or a control) and metric: N
+Pairs = Sequence[tuple[str, str]]  # a run, and the column that its control is in
 
 
 class ScoreComparison:
     """The means of every model and metric over shared resamples of prompts."""
 
-    def __init__(self, scores: Scores, metrics: Sequence[str], clusters: Sequence[str]) -> None:
-        """`clusters`: a prompt that stands twice is one observation. Errors: `UserError`, a metric without a number."""
+    def __init__(self, scores: Scores, metrics: Sequence[str], clusters: Sequence[str], pairs: Pairs = ()) -> None:
+        """`clusters`: a prompt that stands twice is one observation. `pairs`: those that `gain` may be asked for.
+
+        Errors: `UserError` for a metric without a number.
+        """
         self.metrics = list(metrics)
         self.unscored: dict[str, int] = {}
         columns: list[np.ndarray[Any, np.dtype[np.float64]]] = []
         self._place: dict[tuple[str, str], int] = {}
-        self._gains: dict[tuple[str, str], int] = {}
+        self._gains: dict[tuple[str, str, str], int] = {}
         for metric in metrics:
             values = {name: _numbers(by_metric[metric]) for name, by_metric in scores.items()}
             missing = np.isnan(np.column_stack(list(values.values()))).any(axis=1)
@@ -43,10 +46,9 @@ class ScoreComparison:
             for name, column in values.items():
                 self._place[name, metric] = len(columns)
                 columns.append(np.where(missing, np.nan, column))
-            for name in values:
-                if CONTROL + name in values:
-                    self._gains[name, metric] = len(columns)
-                    columns.append(np.where(missing, np.nan, values[name] - values[CONTROL + name]))
+            for name, control in pairs:
+                self._gains[name, control, metric] = len(columns)
+                columns.append(np.where(missing, np.nan, values[name] - values[control]))
         self._means: Replicates = resampled_means(np.column_stack(columns), clusters)
 
     def mean(self, group: Group) -> dict[str, Estimate]:
@@ -60,14 +62,10 @@ class ScoreComparison:
             for metric in self.metrics
         }
 
-    def control_mean(self, group: Group) -> dict[str, Estimate]:
-        """By metric, of the base's answers at this group's lengths."""
-        return self.mean(Group(group.name, tuple(CONTROL + name for name in group.members)))
-
-    def control_difference(self, group: Group) -> dict[str, Estimate]:
-        """By metric, each member minus its own control, and then over the members."""
+    def gain(self, pairs: Pairs) -> dict[str, Estimate]:
+        """By metric, each run minus its own control, and then over the runs."""
         return {
-            metric: group_mean(self._means, [self._gains[name, metric] for name in group.members])
+            metric: group_mean(self._means, [self._gains[name, control, metric] for name, control in pairs])
             for metric in self.metrics
         }
 

@@ -10,8 +10,9 @@ from typing import Any, Final
 
 from bleuberi.artifacts import read_json
 from bleuberi.errors import UserError
+from bleuberi.evaluation.controls import CONTROLS
 from bleuberi.evaluation.judge import JudgeConfig
-from bleuberi.evaluation.models import EvaluatedModel
+from bleuberi.evaluation.models import EvaluatedModel, Primary
 from bleuberi.generation import EngineOptions
 from bleuberi.generation.base import Sampling
 from bleuberi.strict_json import strict_json
@@ -34,7 +35,10 @@ class EvaluationConfig:
     metrics: tuple[str, ...] | None = None  # SCORES, or none with no_references
     no_references: bool = False
     max_new_tokens: int = 512
-    length_control: bool = False
+    controls: Mapping[str, Path | None] = field(default_factory=lambda: dict.fromkeys(CONTROLS))  # name -> its file
+    placebo: tuple[str, ...] = ()  # groups that were trained on shuffled references
+    primary: Primary | None = None  # None: the first trained group, the base, the first metric
+    trained_on: tuple[str, ...] = ("bleu",)  # the rewards of groups of which they are not known
     judge: JudgeConfig | None = None
     engine: str = "auto"
     engine_options: EngineOptions = field(default_factory=EngineOptions)
@@ -58,7 +62,8 @@ class EvaluationConfig:
 
     def settings(self, pool_sha256: str, responses: Mapping[str, str]) -> dict[str, Any]:
         """What decides the numbers, as it goes into the result. `responses`: the content hash of each model that is a
-        file, by name; a file's place does not count."""
+        file, by name, and of each control that is one, by `:name`; a file's place does not count."""
+        names = {entry.name for entry in self.models}
         return {
             "prompts": self.prompts,
             "pool_sha256": pool_sha256,
@@ -66,9 +71,11 @@ class EvaluationConfig:
             "min_references": self.min_references,
             "metrics": list(self.scored_by),
             # None if every response was made elsewhere, so that nothing is known of their sampling.
-            "sampling_signature": None if len(responses) == len(self.models) else self.sampling.signature(),
+            "sampling_signature": None if responses.keys() >= names else self.sampling.signature(),
             "models": {entry.name: responses.get(entry.name, entry.model) for entry in self.models},
-            "length_control": self.length_control,
+            "controls": {name: responses.get(f":{name}") for name in self.controls},
+            "placebo": list(self.placebo),
+            "primary": None if self.primary is None else self.primary.word(),
             "judge": None if self.judge is None else self.judge.settings(),
         }
 
@@ -85,7 +92,7 @@ def refuse_other_evaluation(config: EvaluationConfig, settings: Mapping[str, Any
     before = content.get("config", {}) if isinstance(content, dict) else {}
     asked = json.loads(strict_json(settings))
     # A file's place may change, files of an older version lack some settings, and adding a judge loses nothing.
-    added = {name for name in ("judge", "length_control") if not before.get(name)}
+    added = {name for name in ("judge", "controls") if not before.get(name)}
     names = [name for name in before.keys() & asked.keys() - added - {"prompts"} if before[name] != asked[name]]
     if names:
         said = "; ".join(f"{name}: {before[name]!s:.60} there, {asked[name]!s:.60} asked" for name in sorted(names))

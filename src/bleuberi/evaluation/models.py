@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,6 +42,27 @@ class Group(NamedTuple):
     members: tuple[str, ...]  # names of models
 
 
+class Primary(NamedTuple):
+    """The comparison that was declared before looking: whether `other` is better than `base` in `metric`."""
+
+    other: str
+    base: str
+    metric: str | None = None  # None: the first
+
+    def word(self) -> str:
+        """As `--primary` takes it."""
+        return ":".join(part for part in self if part is not None)
+
+
+def read_primary(word: str) -> Primary:
+    """`OTHER:BASE` or `OTHER:BASE:METRIC`. Errors: `UserError`."""
+    other, _, rest = word.partition(":")
+    base, _, metric = rest.partition(":")  # names of metrics may have colons
+    if not other or not base or other == base or rest.endswith(":"):
+        raise UserError(f"--primary got {word!r}.", "Write OTHER:BASE or OTHER:BASE:METRIC, e.g. grpo:base:bleu.")
+    return Primary(other, base, metric or None)
+
+
 def read_models(words: Sequence[str]) -> tuple[EvaluatedModel, ...]:
     """`NAME=MODEL` or `NAME@SEED=MODEL`, each. Errors: `UserError`."""
     models = []
@@ -76,3 +97,43 @@ def groups_of(models: Sequence[EvaluatedModel]) -> list[Group]:
                 f"Write every one with its seed: {group}@0=... {group}@1=...",
             )
     return [Group(group, tuple(entry.name for entry in entries)) for group, entries in members.items()]
+
+
+def check_groups(groups: Sequence[Group], primary: Primary | None, placebo: Sequence[str]) -> None:
+    """Errors: `UserError` if a named group is not there, or the base is named as a placebo."""
+    names = [group.name for group in groups]
+    for flag, asked, known in (
+        ("--primary", () if primary is None else (primary.other, primary.base), names),
+        ("--placebo", placebo, names[1:]),
+    ):
+        unknown = next((name for name in asked if name not in known), None)
+        if unknown is not None:
+            raise UserError(
+                f"{flag} names {unknown}, which is not one of the groups to choose from.",
+                f"Choose from: {', '.join(known) or 'none (--models has one group)'}.",
+            )
+
+
+def primary_of(
+    asked: Primary | None,
+    groups: Sequence[Group],
+    scores: Sequence[str],
+    trained_here: Collection[str],
+    placebo: Collection[str],
+) -> Primary | None:
+    """The primary comparison: the one asked for, else the first trained group against the base in the first score.
+
+    A group that was trained here comes before others, and a placebo last. None if there are no two groups, or no score.
+    Errors: `UserError` for a metric that is not computed.
+    """
+    if asked is not None and asked.metric is not None and asked.metric not in scores:
+        raise UserError(
+            f"--primary names the metric {asked.metric}, which is not computed.",
+            f"Choose from: {', '.join(scores) or 'none'}, or name it with --metrics.",
+        )
+    if len(groups) < 2 or not scores:
+        return None
+    if asked is not None:
+        return asked._replace(metric=asked.metric or scores[0])
+    names = sorted((group.name for group in groups[1:]), key=lambda name: (name in placebo, name not in trained_here))
+    return Primary(names[0], groups[0].name, scores[0])

@@ -1,4 +1,4 @@
-"""An evaluation as its files hold it. Knows what every part computed, and the names it gets; computes little itself."""
+"""The record of an evaluation: `evaluation.json` and `answers.jsonl`."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from bleuberi.artifacts import make_manifest
-from bleuberi.evaluation.comparison import CONTROL, ScoreComparison, comparisons, to_json
+from bleuberi.evaluation.comparison import ScoreComparison, comparisons, to_json
 from bleuberi.evaluation.config import EvaluationConfig
+from bleuberi.evaluation.controls import CUT, Control, control_records
+from bleuberi.evaluation.gains import copied_record, gain_records, references_copied
 from bleuberi.evaluation.judge import JudgeConfig
 from bleuberi.evaluation.judge_prompt import JUDGE_PROMPT
 from bleuberi.evaluation.judge_results import judge_warnings
-from bleuberi.evaluation.length_control import shortened_share
-from bleuberi.evaluation.measures import Measure
+from bleuberi.evaluation.measures import Measure, family_of
 from bleuberi.evaluation.model_facts import TrainingFacts, tokenizer_hash
-from bleuberi.evaluation.models import Group
-from bleuberi.evaluation.responses import ModelAnswers, cut_share
+from bleuberi.evaluation.models import Group, Primary
+from bleuberi.evaluation.response_files import cut_share
+from bleuberi.evaluation.responses import ModelAnswers
 from bleuberi.evaluation.verdict import ROLE_BASE, TrainedGroup, verdict
 from bleuberi.evaluation.warnings import answer_warnings, training_warnings
 
@@ -29,10 +31,11 @@ class Parts:
     groups: list[Group]
     chosen: list[Measure]
     answers: ModelAnswers
-    controls: Mapping[str, list[str]]  # by trained model: the base's answers at its lengths
+    controls: list[Control]
     scores: Mapping[str, Mapping[str, Sequence[float | None]]]
     facts: Mapping[str, TrainingFacts | None]  # by model
     compared: ScoreComparison
+    primary: Primary | None
 
 
 def content_of(parts: Parts, settings: Mapping[str, Any], judge: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -41,14 +44,18 @@ def content_of(parts: Parts, settings: Mapping[str, Any], judge: dict[str, Any] 
     compared = parts.compared
     models = [_model_record(parts, place) for place in range(len(parts.config.models))]
     found = comparisons(compared, groups)
-    controls = [_control_record(parts, group) for group in groups[1:] if parts.controls]
+    controls = control_records(parts.controls, groups, compared)
     trained = [TrainedGroup(group.name, parts.facts[group.members[0]]) for group in groups]
+    scored = [measure.name for measure in parts.chosen if measure.role == "score"]
+    copied, prompts = references_copied(answers.examples), [row.prompt for row in answers.examples]
     grouped = [
         {
             "name": group.name,
             "members": list(group.members),
             "role": ROLE_BASE if place == 0 else trained[place].role,
             "label": trained[place].label,
+            "placebo": group.name in parts.config.placebo,
+            "trained_on": [] if place == 0 else _trained_on(trained[place].facts, parts.config.trained_on),
             "mean": to_json(compared.mean(group)),
         }
         for place, group in enumerate(groups)
@@ -64,6 +71,7 @@ def content_of(parts: Parts, settings: Mapping[str, Any], judge: dict[str, Any] 
         "evaluation",
         settings,
         base=groups[0].name,
+        primary=_primary_record(parts),
         prompts=len(answers.examples),
         rows={"rows_in": tally.rows_in, "kept": tally.kept, "dropped": dict(tally.dropped)},
         metrics=[
@@ -76,10 +84,36 @@ def content_of(parts: Parts, settings: Mapping[str, Any], judge: dict[str, Any] 
         groups=grouped,
         comparisons=found,
         controls=controls,
+        copied=copied_record(copied, prompts),
+        gain=gain_records(scored[0], groups, _of_metric(parts, scored[0]), prompts, copied) if scored else [],
+        untrained=_untrained(parts.chosen, grouped),
         judge=judge,
         verdict=_verdict_record(parts, trained, grouped, found, controls, judge),
         warnings=warnings,
     )  # fmt: skip
+
+
+def _primary_record(parts: Parts) -> dict[str, Any] | None:
+    if parts.primary is None:
+        return None
+    return {**parts.primary._asdict(), "declared": parts.config.primary is not None}
+
+
+def _of_metric(parts: Parts, metric: str) -> dict[str, Sequence[float | None]]:
+    return {name: parts.scores[name][metric] for name in parts.answers.outputs}
+
+
+def _trained_on(facts: TrainingFacts | None, otherwise: Sequence[str]) -> list[str]:
+    """The families of the scores that a training pays for; SFT imitates the references, so it pays for overlap."""
+    if facts is not None and not facts.rewards:
+        return [family_of("bleu")]
+    return sorted({family_of(reward) for reward in (otherwise if facts is None else facts.rewards)})
+
+
+def _untrained(chosen: Sequence[Measure], grouped: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The scores that no group was trained on, nor on a sibling of theirs."""
+    paid = {part for row in grouped for family in row["trained_on"] for part in family.split("+")}
+    return [one.name for one in chosen if one.role == "score" and not paid & set(one.family.split("+"))]
 
 
 def _model_record(parts: Parts, place: int) -> dict[str, Any]:
@@ -105,18 +139,6 @@ def _model_record(parts: Parts, place: int) -> dict[str, Any]:
     }
 
 
-def _control_record(parts: Parts, group: Group) -> dict[str, Any]:
-    base = parts.answers.texts(parts.groups[0].members[0])
-    shares = [shortened_share(base, parts.controls[name]) for name in group.members]
-    return {
-        "base": parts.groups[0].members[0],
-        "other": group.name,
-        "shortened": sum(shares) / len(shares),
-        "mean": to_json(parts.compared.control_mean(group)),
-        "difference": to_json(parts.compared.control_difference(group)),
-    }
-
-
 def _verdict_record(
     parts: Parts,
     trained: Sequence[TrainedGroup],
@@ -136,7 +158,7 @@ def _verdict_record(
         trained[1:],
         scored[0],
         difference,
-        {row["other"]: row["difference"][scored[0]] for row in controls},
+        {row["other"]: row["difference"][scored[0]] for row in controls if row["name"] == CUT and row["computed"]},
         {
             (pair["base"], pair["other"]): pair["win_rate"]
             for pair in (judge or {}).get("pairs", [])
@@ -182,8 +204,12 @@ def answer_row(parts: Parts, place: int) -> dict[str, Any]:
     }
     if parts.controls:
         shown["controls"] = {
-            name: {"text": cut[place], "scores": _at(parts.scores[CONTROL + name], place)}
-            for name, cut in parts.controls.items()
+            control.name: {
+                name: {"text": texts[place], "scores": _at(parts.scores[control.column(name)], place)}
+                for name, texts in control.texts.items()
+            }
+            for control in parts.controls
+            if control.texts
         }
     return shown
 

@@ -76,5 +76,12 @@ def read_response_file(path: Path, examples: Sequence[Example], flag: str = "--m
     return ResponseFile(path, file_hash(path), outputs, len(examples) - len(outputs), joined.repeated, joined.unknown)
 
 
+def cut_share(outputs: Sequence[Output]) -> float | None:
+    """The share of responses that were cut at the token limit; None if a file does not tell."""
+    if not outputs or any(output.finish_reason == "unknown" for output in outputs):
+        return None
+    return sum(output.finish_reason == "length" for output in outputs) / len(outputs)
+
+
 def _output(row: MadeResponse) -> Output:
     return Output(row.text, _FINISH.get((row.finish_reason or "").lower(), "unknown"), 0)

@@ -10,6 +10,7 @@ from typing import Final
 from bleuberi.data.pool import Pool, read_pool
 from bleuberi.data.references import join_references
 from bleuberi.errors import UserError
+from bleuberi.evaluation.base_controls import Rewritten, write_again
 from bleuberi.evaluation.config import EvaluationConfig
 from bleuberi.evaluation.models import EvaluatedModel
 from bleuberi.evaluation.response_files import ResponseFile
@@ -33,6 +34,7 @@ class ModelAnswers:
     outputs: Mapping[str, Mapping[str, Output]]  # by model name and prompt id
     identities: Mapping[str, ModelIdentity]
     files: Mapping[str, ResponseFile] = field(default_factory=dict)  # of the models that are files
+    rewritten: Mapping[str, Rewritten] = field(default_factory=dict)  # by the base, for controls
 
     def texts(self, name: str) -> list[str]:
         """One model's answers in the order of the prompts."""
@@ -59,9 +61,13 @@ def read_prompts(config: EvaluationConfig) -> tuple[Pool, list[Example], Tally]:
 
 
 def answer_prompts(
-    config: EvaluationConfig, examples: Sequence[Example], tally: Tally, files: Mapping[str, ResponseFile]
+    config: EvaluationConfig,
+    examples: Sequence[Example],
+    tally: Tally,
+    files: Mapping[str, ResponseFile],  # by model
+    control_files: Mapping[str, ResponseFile],  # by control
 ) -> ModelAnswers:
-    """Ask every model greedily, out of the cache if it can, and take the responses of `files`. Errors: `UserError`."""
+    """Ask every model greedily, out of the cache if it can, and take the responses of files. Errors: `UserError`."""
     # All of them first: a wrong name is to be told before the others have answered for hours.
     engines = {
         entry.name: cached_engine(entry.model, config.engine, config.cache, config.engine_options)
@@ -74,16 +80,19 @@ def answer_prompts(
     }
     refuse_same_seeds(config.models, identities)
     outputs: dict[str, Mapping[str, Output]] = {}
-    for entry in config.models:
-        if entry.name in files:
+    rewritten: Mapping[str, Rewritten] = {}
+    for place, entry in enumerate(config.models):
+        engine = engines.pop(entry.name, None)  # popped, so that its memory is free for the next one
+        if engine is None:
             outputs[entry.name] = files[entry.name].outputs
-            continue
-        log.info("Answers of %s (%s)", entry.name, entry.model)
-        # Popped, so that its memory is free for the next one.
-        outputs[entry.name] = engines.pop(entry.name).answer([row.conversation for row in examples], config.sampling)
+        else:
+            log.info("Answers of %s (%s)", entry.name, entry.model)
+            outputs[entry.name] = engine.answer([row.conversation for row in examples], config.sampling)
+        if place == 0:
+            rewritten = write_again(config, examples, outputs[entry.name], engine, control_files)
     answered, dropped = _answered_by_all(examples, outputs, config.max_new_tokens)
     tally = Tally(tally.rows_in, len(answered), {**tally.dropped, **dropped})
-    return ModelAnswers(answered, tally, outputs, identities, files)
+    return ModelAnswers(answered, tally, outputs, identities, files, rewritten)
 
 
 def _answered_by_all(
@@ -118,13 +127,6 @@ def _answered_by_all(
     counts = {"too long for a model": len(too_long)}
     counts |= {_WITHOUT: len(unusable)} if unusable else {}
     return answered, counts | ({_LACKING: len(lacking)} if lacking else {})
-
-
-def cut_share(outputs: Sequence[Output]) -> float | None:
-    """The share of responses that were cut at the token limit; None if a file does not tell."""
-    if not outputs or any(output.finish_reason == "unknown" for output in outputs):
-        return None
-    return sum(output.finish_reason == "length" for output in outputs) / len(outputs)
 
 
 def refuse_same_seeds(models: Sequence[EvaluatedModel], identities: Mapping[str, ModelIdentity]) -> None:
