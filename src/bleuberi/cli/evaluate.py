@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bleuberi.cli.engine_flags import add_engine_flags, take_engine_options
-from bleuberi.cli.parser import Parser, say_json
+from bleuberi.cli.parser import REWARD_NAMES, Parser, say_json
 from bleuberi.errors import UserError
 from bleuberi.plain_text import say
 
@@ -34,7 +34,7 @@ def make_parser() -> Parser:
         "--metrics",
         nargs="+",
         metavar="METRIC",
-        help="rewards to score with (bleu rouge); facts come along if known",
+        help=f"bleu, rouge and meteor if not given, and facts for prompts that have them; {REWARD_NAMES}",
     )
     add("--no_references", action="store_true", help="prompts without references: words and the judge alone")
     add(

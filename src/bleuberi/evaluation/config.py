@@ -20,7 +20,7 @@ from bleuberi.strict_json import strict_json
 RESULT: Final = "evaluation.json"
 ANSWERS: Final = "answers.jsonl"
 JUDGMENTS: Final = "judgments.jsonl"
-SCORES: Final = ("bleu", "rouge")
+SCORES: Final = ("bleu", "rouge", "meteor")
 
 
 @dataclass(frozen=True, slots=True)

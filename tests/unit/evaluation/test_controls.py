@@ -141,9 +141,9 @@ def test_a_placebo_is_compared_with_every_other_group_and_comes_last_as_a_questi
 @pytest.mark.parametrize(
     ("trained_on", "families", "untrained"),
     [
-        ([], ["overlap"], []),
-        (["--trained_on", "rm", "emb"], ["encoder", "model"], ["bleu", "rouge"]),
-        (["--trained_on", "bleu_rm"], ["overlap+model"], []),
+        ([], ["overlap"], ["meteor"]),
+        (["--trained_on", "rm", "meteor"], ["model", "stems"], ["bleu", "rouge"]),
+        (["--trained_on", "bleu_rm", "meteor"], ["overlap+model", "stems"], []),
     ],
 )
 def test_scores_that_nobody_was_trained_on(place, trained_on, families, untrained):

@@ -123,7 +123,7 @@ def test_facts_come_along_as_the_last_score_and_first_only_if_asked(place):
     assert call("--models", "base=base.jsonl", "trained=good.jsonl") == 0
     metrics = content()["metrics"]
     scores = [(one["name"], one["family"]) for one in metrics if one["role"] == "score"]
-    assert scores == [("bleu", "overlap"), ("rouge", "overlap"), ("facts", "truth")]
+    assert scores == [("bleu", "overlap"), ("rouge", "overlap"), ("meteor", "stems"), ("facts", "truth")]
     assert [one["unscored"] for one in metrics if one["name"] == "facts"] == [COUNT // 2]
     (group,) = [one for one in content()["groups"] if one["name"] == "trained"]
     assert (group["mean"]["facts"]["value"], group["mean"]["facts"]["n"]) == (1.0, COUNT // 2)
