@@ -15,7 +15,7 @@ from bleuberi.cli.parser import run
 from bleuberi.demo.facts_pool import generate, preset
 from bleuberi.evaluation.controls import cut_to_words
 
-ROWS = list(generate(preset("learn", rows=120, seed=5, references=6)))
+ROWS = list(generate(preset("learn", rows=120, seed=5, references=6, patterns=6)))
 REFERENCES = ["gold", "writer_2", "writer_3"]
 JUNK = ("well then so you see it all goes on " * 4).split()
 Texts = list[str]
@@ -82,7 +82,7 @@ def not_above(estimate):
 CLEAR = {"the gain over the base is clear": lambda found: above(found.difference["bleu"])}
 COMMON = {
     "nothing is known of the training": lambda found: all(one["training"] is None for one in found.content["models"]),
-    "two scores are not those of a training": lambda found: found.content["untrained"] == ["meteor", "facts"],
+    "two scores are not those of a training": lambda found: set(found.content["untrained"]) == {"meteor", "facts"},
     "brief cannot be computed, and says why": lambda found: (
         "--controls brief=FILE" in found.controls["brief"]["reason"]
     ),
@@ -98,6 +98,7 @@ TRAPS = {
             "all is copied": lambda found: found.mean["trained"]["copied"]["value"] == 1.0,
             "people copy little": lambda found: found.content["copied"]["references"]["high"] < 0.2,
         },
+        ("Against an echo of the prompt at its length it gains +0.000",),
     ),
     "longer junk": Trap(
         {"base": lambda: first_words(writer(4), 5), "trained": lambda: padded(first_words(writer(4), 5), 10)},
@@ -108,6 +109,7 @@ TRAPS = {
             "and less precise": lambda found: found.difference["precision_1"]["high"] < 0,
             "it says no more": lambda found: not_above(found.difference["facts"]),
         },
+        ("Cutting base's responses to its length says nothing of length here", "brevity penalty +", "precision 1 -"),
     ),
     "stops early": Trap(
         {"base": lambda: padded(writer(4), 20), "trained": lambda: first_words(padded(writer(4), 20), 20)},
@@ -118,6 +120,7 @@ TRAPS = {
             "the control is as long": lambda found: found.controls["cut"]["mean_words"] == pytest.approx(20, abs=0.5),
             "it says no more": lambda found: not_above(found.difference["facts"]),
         },
+        ("Against base's responses cut to its length it gains +0.000",),
     ),
     "only the style": Trap(
         {"base": junk, "trained": lambda: of_others(7), "shuffled": lambda: of_others(31)},
@@ -132,7 +135,6 @@ TRAPS = {
     "six prompts learnt by heart": Trap(
         {"base": lambda: of_others(7), "trained": lambda: gold()[:6] + (of_others(7))[6:]},
         {
-            **CLEAR,
             "ten prompts make the gain": lambda found: found.gain["top10_share"] == pytest.approx(1.0),
             "of all prompts": lambda found: found.gain["prompts"] == len(ROWS),
         },
@@ -140,6 +142,7 @@ TRAPS = {
     "one run": Trap(
         {"base": lambda: of_others(7), "trained": lambda: writer(4)},
         {**CLEAR, "it has one run": lambda found: len(found.content["groups"][1]["members"]) == 1},
+        ("One training run per side: another seed may reverse this.",),
     ),
     "three prompts": Trap(
         {"base": junk, "trained@1": lambda: writer(4), "trained@2": lambda: writer(5)},
@@ -147,12 +150,13 @@ TRAPS = {
             "the interval rests on three": lambda found: found.difference["bleu"]["n_clusters"] == 3,
             "which is said": lambda found: any("3 prompts" in text for text in found.content["warnings"]),
         },
+        ("No verdict: 3 prompts are fewer than 30.",),
         rows=3,
     ),
     "one that truly learnt": Trap(
         {
             "base": lambda: of_others(7), "trained@1": lambda: writer(4), "trained@2": lambda: writer(5),
-            "trained@3": lambda: writer(6), "shuffled": lambda: of_others(31),
+            "trained@3": lambda: writer(6), "shuffled@1": lambda: of_others(31), "shuffled@2": lambda: of_others(43),
         },
         {
             **CLEAR,
@@ -171,6 +175,7 @@ TRAPS = {
                 "other": "trained", "base": "shuffled", "metric": "facts", "declared": True,
             },
         },
+        ("Yes, in facts trained beats shuffled", "More than copying", "More than the placebo"),
         words=("--placebo", "shuffled", "--primary", "trained:shuffled:facts"),
     ),
 }  # fmt: skip

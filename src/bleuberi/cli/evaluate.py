@@ -44,7 +44,11 @@ def make_parser() -> Parser:
         help="of echo, cut, brief[=FILE], long[=FILE], or none (all; brief and long ask the base again)",
     )
     add("--placebo", nargs="+", default=[], metavar="GROUP", help="groups trained on shuffled references")
-    add("--primary", metavar="OTHER:BASE[:METRIC]", help="the comparison that was declared before looking")
+    add(
+        "--primary",
+        metavar="OTHER:BASE[:METRIC]",
+        help="the comparison that keeps the level of 5 %% to itself (the first trained group against the base)",
+    )
     add(
         "--trained_on",
         nargs="+",
@@ -53,6 +57,19 @@ def make_parser() -> Parser:
         help="rewards of trainings that it cannot look up",
     )
     add("--length_control", action="store_true", help=argparse.SUPPRESS)  # its control is always computed now
+    add(
+        "--untrained",
+        nargs="+",
+        default=[],
+        metavar="GROUP",
+        help="groups that no training run stands behind",
+    )
+    add(
+        "--run_spread",
+        type=float,
+        metavar="POINTS",
+        help="standard deviation of the first score between runs, assumed for groups with one run",
+    )
     add("--max_new_tokens", type=int, default=512, help="the most tokens an answer may have")
     add("--cache_dir", type=Path, help="where answers are kept; OUTPUT_DIR/inference_outputs where not given")
     add("--overwrite", action="store_true", help="replace an evaluation with other settings; its cache stays")
@@ -97,7 +114,7 @@ def main(argv: Sequence[str]) -> int:
     arguments["controls"] = read_controls(arguments["controls"])
     arguments["primary"] = None if arguments["primary"] is None else read_primary(arguments["primary"])
     del arguments["length_control"]
-    for name in ("ref_models", "placebo", "trained_on"):
+    for name in ("ref_models", "placebo", "untrained", "trained_on"):
         arguments[name] = tuple(arguments[name])
     if arguments["metrics"] is not None:
         arguments["metrics"] = tuple(arguments["metrics"])
@@ -110,6 +127,14 @@ def main(argv: Sequence[str]) -> int:
     report.print_comparison(saved)
     say(f"Everything is in {folder}")
     return 0
+
+
+def _pair(word: str) -> tuple[str, str]:
+    """`OTHER:BASE` as base and other."""
+    other, _, base = word.partition(":")
+    if not other or not base:
+        raise argparse.ArgumentTypeError(f"{word!r} is not OTHER:BASE, e.g. grpo:base")
+    return base, other
 
 
 def _take_judge(arguments: dict[str, Any]) -> Any:  # noqa: ANN401 - a JudgeConfig or None, loaded only here

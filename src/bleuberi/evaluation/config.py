@@ -39,6 +39,8 @@ class EvaluationConfig:
     placebo: tuple[str, ...] = ()  # groups that were trained on shuffled references
     primary: Primary | None = None  # None: the first trained group, the base, the first metric
     trained_on: tuple[str, ...] = ("bleu",)  # the rewards of groups of which they are not known
+    untrained: tuple[str, ...] = ()  # groups that no training run stands behind, besides the base
+    run_spread: float | None = None  # standard deviation between runs, in points of the first score
     judge: JudgeConfig | None = None
     engine: str = "auto"
     engine_options: EngineOptions = field(default_factory=EngineOptions)
@@ -76,6 +78,8 @@ class EvaluationConfig:
             "controls": {name: responses.get(f":{name}") for name in self.controls},
             "placebo": list(self.placebo),
             "primary": None if self.primary is None else self.primary.word(),
+            "untrained": list(self.untrained),
+            "run_spread": self.run_spread,
             "judge": None if self.judge is None else self.judge.settings(),
         }
 

@@ -13,6 +13,7 @@ from typing import Final, Literal, NamedTuple
 from bleuberi.cluster import ClusterOptions
 from bleuberi.data.facts_truth import share_mentioned
 from bleuberi.errors import UserError
+from bleuberi.evaluation.models import Primary
 from bleuberi.records import Example
 from bleuberi.rewards import Reward
 from bleuberi.rewards.base import TextReward, score_responses
@@ -173,6 +174,11 @@ def with_facts(chosen: Sequence[Measure], facts: Mapping[str, Mapping[str, str]]
         return [measure if one.name == FACTS else one for one in chosen]
     scores = [one for one in chosen if one.role == "score"]
     return [*scores, *([measure] if facts and scores else []), *(one for one in chosen if one.role != "score")]
+
+
+def primary_first(chosen: Sequence[Measure], primary: Primary | None) -> list[Measure]:
+    """The measures with that of the primary comparison first: verdicts and tables are about the first one."""
+    return sorted(chosen, key=lambda one: primary is None or one.name != primary.metric)
 
 
 def score_answers(

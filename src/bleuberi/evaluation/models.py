@@ -49,6 +49,11 @@ class Primary(NamedTuple):
     base: str
     metric: str | None = None  # None: the first
 
+    @property
+    def pair(self) -> tuple[str, str]:
+        """Base and other, as differences are named."""
+        return self.base, self.other
+
     def word(self) -> str:
         """As `--primary` takes it."""
         return ":".join(part for part in self if part is not None)
@@ -99,13 +104,10 @@ def groups_of(models: Sequence[EvaluatedModel]) -> list[Group]:
     return [Group(group, tuple(entry.name for entry in entries)) for group, entries in members.items()]
 
 
-def check_groups(groups: Sequence[Group], primary: Primary | None, placebo: Sequence[str]) -> None:
+def check_groups(groups: Sequence[Group], placebo: Sequence[str], untrained: Sequence[str]) -> None:
     """Errors: `UserError` if a named group is not there, or the base is named as a placebo."""
     names = [group.name for group in groups]
-    for flag, asked, known in (
-        ("--primary", () if primary is None else (primary.other, primary.base), names),
-        ("--placebo", placebo, names[1:]),
-    ):
+    for flag, asked, known in (("--placebo", placebo, names[1:]), ("--untrained", untrained, names)):
         unknown = next((name for name in asked if name not in known), None)
         if unknown is not None:
             raise UserError(
@@ -119,12 +121,12 @@ def primary_of(
     groups: Sequence[Group],
     scores: Sequence[str],
     trained_here: Collection[str],
-    placebo: Collection[str],
+    last: Collection[str],
 ) -> Primary | None:
     """The primary comparison: the one asked for, else the first trained group against the base in the first score.
 
-    A group that was trained here comes before others, and a placebo last. None if there are no two groups, or no score.
-    Errors: `UserError` for a metric that is not computed.
+    A group that was trained here comes before others, and those of `last` (placebos, groups without a training) last.
+    None if there are no two groups, or no score. Errors: `UserError` for a metric that is not computed.
     """
     if asked is not None and asked.metric is not None and asked.metric not in scores:
         raise UserError(
@@ -135,5 +137,5 @@ def primary_of(
         return None
     if asked is not None:
         return asked._replace(metric=asked.metric or scores[0])
-    names = sorted((group.name for group in groups[1:]), key=lambda name: (name in placebo, name not in trained_here))
+    names = sorted((group.name for group in groups[1:]), key=lambda name: (name in last, name not in trained_here))
     return Primary(names[0], groups[0].name, scores[0])

@@ -7,20 +7,20 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from bleuberi.artifacts import make_manifest
-from bleuberi.evaluation.comparison import ScoreComparison, comparisons, to_json
+from bleuberi.evaluation.comparison import ScoreComparison, comparisons, to_json, turned
 from bleuberi.evaluation.config import EvaluationConfig
-from bleuberi.evaluation.controls import CUT, Control, control_records
-from bleuberi.evaluation.gains import copied_record, gain_records, references_copied
+from bleuberi.evaluation.controls import Control, control_records
+from bleuberi.evaluation.gains import Gains
 from bleuberi.evaluation.judge import JudgeConfig
 from bleuberi.evaluation.judge_prompt import JUDGE_PROMPT
 from bleuberi.evaluation.judge_results import judge_warnings
-from bleuberi.evaluation.measures import Measure, family_of
+from bleuberi.evaluation.measures import COPIED, Measure, family_of
 from bleuberi.evaluation.model_facts import TrainingFacts, tokenizer_hash
 from bleuberi.evaluation.models import Group, Primary
 from bleuberi.evaluation.response_files import cut_share
 from bleuberi.evaluation.responses import ModelAnswers
-from bleuberi.evaluation.verdict import ROLE_BASE, TrainedGroup, verdict
-from bleuberi.evaluation.warnings import answer_warnings, training_warnings
+from bleuberi.evaluation.verdict import ROLE_BASE, Asked, TrainedGroup, question_sizes, questions, verdict
+from bleuberi.evaluation.warnings import NO_UNTRAINED, answer_warnings, training_warnings
 from bleuberi.rewards.base import TextReward
 from bleuberi.rewards.blindness import blind_warnings
 
@@ -37,6 +37,7 @@ class Parts:
     scores: Mapping[str, Mapping[str, Sequence[float | None]]]
     facts: Mapping[str, TrainingFacts | None]  # by model
     compared: ScoreComparison
+    gains: Gains
     primary: Primary | None
 
 
@@ -45,11 +46,11 @@ def content_of(parts: Parts, settings: Mapping[str, Any], judge: dict[str, Any] 
     groups, answers = parts.groups, parts.answers
     compared = parts.compared
     models = [_model_record(parts, place) for place in range(len(parts.config.models))]
-    found = comparisons(compared, groups)
     controls = control_records(parts.controls, groups, compared)
     trained = [TrainedGroup(group.name, parts.facts[group.members[0]]) for group in groups]
     scored = [measure.name for measure in parts.chosen if measure.role == "score"]
-    copied, prompts = references_copied(answers.examples), [row.prompt for row in answers.examples]
+    asked = questions(trained[0], trained[1:], parts.primary.pair) if parts.primary is not None else []
+    found = comparisons(compared, groups, question_sizes(asked, scored[0]) if scored else None)
     grouped = [
         {
             "name": group.name,
@@ -57,7 +58,7 @@ def content_of(parts: Parts, settings: Mapping[str, Any], judge: dict[str, Any] 
             "role": ROLE_BASE if place == 0 else trained[place].role,
             "label": trained[place].label,
             "placebo": group.name in parts.config.placebo,
-            "trained_on": [] if place == 0 else _trained_on(trained[place].facts, parts.config.trained_on),
+            "trained_on": [] if place == 0 else _trained_on(trained[place], parts.config),
             "mean": to_json(compared.mean(group)),
         }
         for place, group in enumerate(groups)
@@ -66,6 +67,9 @@ def content_of(parts: Parts, settings: Mapping[str, Any], judge: dict[str, Any] 
     warnings = answer_warnings(answers, {model["name"]: model["tokenizer"] for model in models}, cut)
     folders = {entry.name: entry.model for entry in parts.config.models}
     warnings += training_warnings(groups, parts.facts, folders, answers.examples)
+    untrained = _untrained(parts.chosen, grouped)
+    if scored and not untrained and len(groups) > 1:
+        warnings.append(NO_UNTRAINED)
     rewards = [one.reward for one in parts.chosen if one.role == "score" and isinstance(one.reward, TextReward)]
     warnings += blind_warnings(rewards, [row.references for row in answers.examples])
     if parts.config.judge is not None:
@@ -88,11 +92,11 @@ def content_of(parts: Parts, settings: Mapping[str, Any], judge: dict[str, Any] 
         groups=grouped,
         comparisons=found,
         controls=controls,
-        copied=copied_record(copied, prompts),
-        gain=gain_records(scored[0], groups, _of_metric(parts, scored[0]), prompts, copied) if scored else [],
-        untrained=_untrained(parts.chosen, grouped),
+        copied={"metric": COPIED, "references": parts.gains.references_copied()},
+        gain=parts.gains.records(scored[0]) if scored else [],
+        untrained=untrained,
         judge=judge,
-        verdict=_verdict_record(parts, trained, grouped, found, controls, judge),
+        verdict=_verdict_record(asked, scored, trained, grouped, found, controls, judge),
         warnings=warnings,
     )  # fmt: skip
 
@@ -103,15 +107,14 @@ def _primary_record(parts: Parts) -> dict[str, Any] | None:
     return {**parts.primary._asdict(), "declared": parts.config.primary is not None}
 
 
-def _of_metric(parts: Parts, metric: str) -> dict[str, Sequence[float | None]]:
-    return {name: parts.scores[name][metric] for name in parts.answers.outputs}
-
-
-def _trained_on(facts: TrainingFacts | None, otherwise: Sequence[str]) -> list[str]:
+def _trained_on(group: TrainedGroup, config: EvaluationConfig) -> list[str]:
     """The families of the scores that a training pays for; SFT imitates the references, so it pays for overlap."""
-    if facts is not None and not facts.rewards:
+    if group.name in config.untrained:
+        return []
+    if group.facts is not None and not group.facts.rewards:
         return [family_of("bleu")]
-    return sorted({family_of(reward) for reward in (otherwise if facts is None else facts.rewards)})
+    rewards = config.trained_on if group.facts is None else group.facts.rewards
+    return sorted({family_of(reward) for reward in rewards})
 
 
 def _untrained(chosen: Sequence[Measure], grouped: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -144,53 +147,36 @@ def _model_record(parts: Parts, place: int) -> dict[str, Any]:
 
 
 def _verdict_record(
-    parts: Parts,
+    asked: Sequence[Asked],
+    scored: Sequence[str],
     trained: Sequence[TrainedGroup],
     grouped: Sequence[Mapping[str, Any]],
     found: Sequence[Mapping[str, Any]],
     controls: Sequence[Mapping[str, Any]],
     judge: Mapping[str, Any] | None,
 ) -> dict[str, Any] | None:
-    scored = [measure.name for measure in parts.chosen if measure.role == "score"]
-    if not scored:
-        return None
-    difference = {(row["base"], row["other"]): _scores_only(row["difference"], scored, 1.0) for row in found}
-    difference |= {(other, base): _scores_only(found, scored, -1.0) for (base, other), found in difference.items()}
-    base = parts.groups[0].name
-    made = verdict(
-        base,
-        trained[1:],
-        scored[0],
-        difference,
-        {row["other"]: row["difference"][scored[0]] for row in controls if row["name"] == CUT and row["computed"]},
-        {
-            (pair["base"], pair["other"]): pair["win_rate"]
-            for pair in (judge or {}).get("pairs", [])
-            if pair["win_rate"]
-        },
-    )
+    differences = {(row["base"], row["other"]): dict(row["difference"]) for row in found}
+    differences |= {
+        (other, base): {name: turned(estimate) for name, estimate in by_metric.items()}
+        for (base, other), by_metric in differences.items()
+    }
+    judged = {
+        (pair["base"], pair["other"]): pair["win_rate"] for pair in (judge or {}).get("pairs", []) if pair["win_rate"]
+    }
+    made = verdict(asked, scored, differences, controls, judged)
     if made is None:
         return None
+    base = trained[0].name
     table = [
         {
             "role": row["role"], "group": row["name"], "label": row["label"], "mean": row["mean"],
-            "difference": None if row["name"] == base else difference[base, row["name"]],
+            "difference": None if row["name"] == base else differences[base, row["name"]],
             "data": None if group.facts is None else group.facts.prompts_sha256,
             "steps": None if group.facts is None else group.facts.steps,
         }
         for row, group in zip(grouped, trained, strict=True)
     ]  # fmt: skip
-    return {"table": table, **made}
-
-
-def _scores_only(by_metric: Mapping[str, Any], scored: Sequence[str], sign: float) -> dict[str, dict[str, Any]]:
-    """The scores' differences, turned round where `sign` is -1."""
-    return {name: dict(by_metric[name]) if sign > 0 else _turned(by_metric[name]) for name in scored}
-
-
-def _turned(estimate: Mapping[str, Any]) -> dict[str, Any]:
-    low, high = (None if estimate[bound] is None else -estimate[bound] for bound in ("high", "low"))
-    return {**estimate, "value": -estimate["value"], "low": low, "high": high}
+    return {"table": table if any(group.facts for group in trained) else [], **made}
 
 
 def answer_row(parts: Parts, place: int) -> dict[str, Any]:

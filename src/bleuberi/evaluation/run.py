@@ -7,8 +7,9 @@ fails for good, the scores are there.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +27,16 @@ from bleuberi.evaluation.config import (
     refuse_other_evaluation,
 )
 from bleuberi.evaluation.controls import CUT, ECHO, Control, cut_control, echo_control, placebo_controls
+from bleuberi.evaluation.gains import Gains
 from bleuberi.evaluation.judge import Judge, Judgment
 from bleuberi.evaluation.judge_results import member_pairs, pairs_to_judge, summarise
-from bleuberi.evaluation.measures import Measure, measures, score_answers, with_facts
+from bleuberi.evaluation.measures import Measure, measures, primary_first, score_answers, with_facts
 from bleuberi.evaluation.model_facts import TrainingFacts, training_facts
 from bleuberi.evaluation.models import Group, Primary, check_groups, groups_of, primary_of
 from bleuberi.evaluation.record import Parts, answer_row, content_of, judge_record
 from bleuberi.evaluation.response_files import ResponseFile, read_response_files
 from bleuberi.evaluation.responses import ModelAnswers, answer_prompts, read_prompts
+from bleuberi.evaluation.verdict import TrainedGroup, questions
 from bleuberi.records import Example
 from bleuberi.strict_json import strict_json
 
@@ -56,14 +59,18 @@ def evaluate(config: EvaluationConfig) -> Evaluation:
     groups = groups_of(config.models)
     chosen = _measures(config)
     facts = {entry.name: training_facts(entry.model) for entry in config.models}
-    pairs = pairs_to_judge(config.judge.pairs, groups, _of_groups(groups, facts)) if config.judge else []
+    of_groups = _of_groups(groups, facts)
+    # A wrong name is reported before hours of work.
+    questions(*_trained(of_groups), None if config.primary is None else config.primary.pair)
+    check_groups(groups, config.placebo, config.untrained)
+    pairs = pairs_to_judge(config.judge.pairs, groups, of_groups) if config.judge else []
     judge = Judge(config.judge, config.cache) if config.judge else None  # a missing key is told before hours of work
-    check_groups(groups, config.primary, config.placebo)
     if len(groups) == 1:
         config = replace(config, controls={})  # there is no gain to explain
     pool, examples, tally = read_prompts(config)
     chosen = with_facts(chosen, _known_facts(config, examples))
     primary = _primary(config, groups, chosen, facts)
+    chosen = primary_first(chosen, primary)
     files = read_response_files(config.models, examples)
     control_files = read_control_files(config.controls, examples)
     settings = config.settings(pool.content_sha256, _revisions(files, control_files))
@@ -110,7 +117,7 @@ def _primary(
 ) -> Primary | None:
     scores = [measure.name for measure in chosen if measure.role == "score"]
     trained_here = {group.name for group in groups if facts[group.members[0]] is not None}
-    return primary_of(config.primary, groups, scores, trained_here, config.placebo)
+    return primary_of(config.primary, groups, scores, trained_here, {*config.placebo, *config.untrained})
 
 
 def _revisions(files: Mapping[str, ResponseFile], controls: Mapping[str, ResponseFile]) -> dict[str, str]:
@@ -155,9 +162,29 @@ def _scored(
         for control in controls
         if control.texts
     ]
+    compare = _comparing(config, groups, chosen, facts)
     prompts = [row.prompt for row in answers.examples]
-    compared = ScoreComparison(scores, [one.name for one in chosen], prompts, pairs)
-    return Parts(config, groups, chosen, answers, controls, scores, facts, compared, primary)
+    compared = compare(scores, [one.name for one in chosen], prompts, pairs)
+    gains = Gains(groups, {name: scores[name] for name in answers.outputs}, answers.examples, compare)
+    return Parts(config, groups, chosen, answers, controls, scores, facts, compared, gains, primary)
+
+
+def _comparing(
+    config: EvaluationConfig,
+    groups: Sequence[Group],
+    chosen: Sequence[Measure],
+    facts: Mapping[str, TrainingFacts | None],
+) -> Callable[..., ScoreComparison]:
+    """ScoreComparison with what is known of runs. The base counts as untrained if it is one model not trained here."""
+    base = groups[0]
+    fixed = {base.name} if len(base.members) == 1 and facts[base.members[0]] is None else set()
+    main = next((measure.name for measure in chosen if measure.role == "score"), "")
+    return partial(
+        ScoreComparison,
+        groups=groups,
+        untrained=fixed | set(config.untrained),
+        run_spread=None if config.run_spread is None else {main: config.run_spread},
+    )
 
 
 def _judge_pair(judge: Judge, base: Group, other: Group, answers: ModelAnswers) -> list[list[Judgment]]:
@@ -170,6 +197,11 @@ def _judge_pair(judge: Judge, base: Group, other: Group, answers: ModelAnswers) 
 
 def _of_groups(groups: Sequence[Group], facts: Mapping[str, TrainingFacts | None]) -> dict[str, TrainingFacts | None]:
     return {group.name: facts[group.members[0]] for group in groups}
+
+
+def _trained(facts: Mapping[str, TrainingFacts | None]) -> tuple[TrainedGroup, list[TrainedGroup]]:
+    base, *others = (TrainedGroup(name, fact) for name, fact in facts.items())
+    return base, others
 
 
 def _save(parts: Parts, content: dict[str, Any], judgments: Sequence[Judgment]) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from bleuberi.artifacts import write_text
 from bleuberi.plain_text import one_line, plain, say
+from bleuberi.statistics import shown
 from bleuberi.view.style import BLUE, INK, MUTED, new_figure, save, title
 
 Rows = list[list[str]]
@@ -138,14 +139,12 @@ def verdict_rows(evaluation: dict[str, Any]) -> tuple[list[str], Rows]:
 
 def interval(estimate: dict[str, Any]) -> str:
     """E.g. `+0.021 [-0.004, +0.046]`."""
-    low, high = (("?" if estimate[bound] is None else f"{estimate[bound]:+.3f}") for bound in ("low", "high"))
-    return f"{estimate['value']:+.3f} [{low}, {high}]"
+    return shown.difference(estimate)
 
 
 def share(estimate: dict[str, Any]) -> str:
     """E.g. `62 % [48, 75]`."""
-    low, high = (("?" if estimate[bound] is None else f"{100 * estimate[bound]:.0f}") for bound in ("low", "high"))
-    return f"{100 * estimate['value']:.0f} % [{low}, {high}]"
+    return shown.percent(estimate, 0)
 
 
 def verdicts(evaluation: dict[str, Any]) -> list[str]:
@@ -160,6 +159,10 @@ def verdicts(evaluation: dict[str, Any]) -> list[str]:
             continue
         estimate = difference[metric]
         verdict = "not told apart from"
+        if estimate.get("no_verdict"):
+            reason = f"no verdict ({estimate['no_verdict']})"
+            sentences.append(f"{name} - {base} in {metric}: {interval(estimate)} on {prompts} prompts, {reason}.")
+            continue
         if estimate["low"] is not None and estimate["low"] > 0:
             verdict = "more than" if metric == "words" else "better than"
         elif estimate["high"] is not None and estimate["high"] < 0:

@@ -13,6 +13,7 @@ from bleuberi.view.charts import intervals
 from bleuberi.view.parts import Cell, Chart, Fact, Notice, Section, Table, number, share
 from bleuberi.view.reading import Json, estimate, read_lines, read_object
 
+_VERDICTS: Final = {"yes": "better than", "no": "worse than", "not told apart": "not told apart from"}
 _CUT: Final = re.compile(r"(.+) reached the token limit in (\d+%) of its answers: ")
 
 
@@ -67,7 +68,7 @@ def evaluation_section(folder: Path, id_: str, name: str) -> Section:
     answers, damaged = read_lines(folder / "answers.jsonl")
     to_base = [one for one in result.differences if one["base"] == result.base]
     lead = (
-        "; ".join(_sentence(one, main) for one in to_base)
+        "; ".join(_sentence(one, main, _answers(content)) for one in to_base)
         or f"{len(result.groups)} model on {content['prompts']:,} prompts"
     )
     charts = [chart for metric in result.scores for chart in _difference_chart(result, metric)]
@@ -122,11 +123,19 @@ def _warnings(content: Json) -> list[str]:
     return [text for place, text in enumerate(found) if place not in merged]
 
 
-def _sentence(comparison: Json, metric: str) -> str:
+def _answers(content: Json) -> dict[tuple[str, str], str]:
+    """The verdict's answers by base and other."""
+    asked = (content.get("verdict") or {}).get("questions") or []
+    return {(str(one["base"]), str(one["other"])): str(one["answer"]) for one in asked}
+
+
+def _sentence(comparison: Json, metric: str, answers: dict[tuple[str, str], str]) -> str:
     value, low, high = estimate((comparison["difference"] or {}).get(metric))
     if value is None or low is None or high is None:
         return f"{comparison['other']} against {comparison['base']} is not known"
-    verdict = "better than" if low > 0 else "worse than" if high < 0 else "not told apart from"
+    # Words have no verdict; neither have prompts that are too few, or one training run.
+    answer = answers.get((comparison["base"], comparison["other"]), "")
+    verdict = _VERDICTS.get(answer, "not judged against")
     return f"{comparison['other']} is {verdict} {comparison['base']}, {value:+.3f} [{low:+.3f}, {high:+.3f}]"
 
 

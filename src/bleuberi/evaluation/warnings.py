@@ -18,6 +18,10 @@ from bleuberi.records import Example
 
 MUCH_CUT: Final = 0.1
 FEW_PROMPTS: Final = 30
+NO_UNTRAINED: Final = (
+    "Every score here is one that a model was trained on, or a sibling of one, so a gain shows that training worked. "
+    "Add a score of another kind: --metrics bleu meteor, or bertscore."
+)
 
 
 def answer_warnings(

@@ -150,6 +150,7 @@ def test_scores_that_nobody_was_trained_on(place, trained_on, families, untraine
     assert call(*FILES, *trained_on) == 0
     assert content()["untrained"] == untrained
     assert content()["groups"][1]["trained_on"] == families
+    assert any("so a gain shows that training worked" in text for text in content()["warnings"]) == (not untrained)
 
 
 @pytest.mark.parametrize(
@@ -162,9 +163,10 @@ def test_scores_that_nobody_was_trained_on(place, trained_on, families, untraine
         (["--controls", "brief="], "--controls got 'brief='."),
         (["--controls", "brief=gone.jsonl"], "There is no file gone.jsonl."),
         (["--placebo", "base"], "--placebo names base, which is not one of the groups to choose from."),
+        (["--untrained", "nobody"], "--untrained names nobody, which is not one of the groups to choose from."),
         (["--primary", "good"], "--primary got 'good'."),
         (["--primary", "good:good"], "--primary got 'good:good'."),
-        (["--primary", "good:bose"], "--primary names bose, which is not one of the groups to choose from."),
+        (["--primary", "good:bose"], "The primary comparison good:bose is not one of two groups here."),
         (["--primary", "good:base:facts"], "--primary names the metric facts, which is not computed."),
     ],
 )

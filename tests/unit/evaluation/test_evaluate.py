@@ -67,8 +67,12 @@ def test_groups_are_means_over_their_seeds(made):
         base = [row["scores"]["base"][metric] for row in rows]
         (found,) = content["comparisons"]
         assert found["difference"][metric]["value"] == pytest.approx(sum(own) / len(own) - sum(base) / len(base))
-        assert found["difference"][metric]["low"] < found["difference"][metric]["value"]
-    assert "over seeds (1 and 3)" in found["difference"]["bleu"]["method"]
+        assert found["difference"][metric]["low"] <= found["difference"][metric]["value"]
+    bleu = found["difference"]["bleu"]
+    assert "over prompts and runs (1 and 3)" in bleu["method"]
+    # Twelve prompts have an interval and no verdict, so there is no p value and no smallest visible difference.
+    assert (bleu["runs"], bleu["no_verdict"]) == ([1, 3], "few prompts")
+    assert (bleu["p_value"], bleu["smallest_visible"]) == (None, None)
     assert content["groups"][1]["mean"]["bleu"]["n_clusters"] == COUNT
 
 
@@ -162,6 +166,27 @@ def test_other_settings_do_not_replace_an_evaluation_unless_told_to(made, call, 
     ]
 
 
+def test_a_primary_comparison_of_unknown_groups_is_refused_before_any_model_answers(call, server, tmp_path, capsys):
+    asked = len(server.bodies)
+    plain = ["--models", "base=weak", "grpo=good-0"]
+    assert call(tmp_path / "out", *plain, "--primary", "nobody:base") == 2
+    assert "The primary comparison nobody:base is not one of two groups here." in capsys.readouterr().err
+    assert call(tmp_path / "out", *plain, "--primary", "grpo") == 2
+    assert "--primary got 'grpo'." in capsys.readouterr().err
+    assert len(server.bodies) == asked
+
+
+def test_one_run_gets_the_interval_of_a_stated_spread(call, tmp_path, capsys):
+    assert call(tmp_path / "out", "--models", "base=weak", "grpo=good-0", "--run_spread", "0.3") == 0
+    assert "One training run per side: another seed may reverse this. bleu: " in capsys.readouterr().out
+    content = json.loads((tmp_path / "out/evaluation.json").read_text())
+    found = content["comparisons"][0]["difference"]
+    assert found["bleu"]["run_spread"] == 0.3
+    assert found["bleu"]["high"] - found["bleu"]["low"] > 2 * 1.96 * 0.3
+    assert found["rouge"]["run_spread"] is None
+    assert content["config"]["run_spread"] == 0.3
+
+
 def test_tables_and_sentences_are_printed_and_kept(made, call, server, capsys):
     folder, _, _ = made
     assert call(folder, *MODELS, "--judge", "judge", "--judge_url", server.url) == 0
@@ -176,7 +201,7 @@ def test_tables_and_sentences_are_printed_and_kept(made, call, server, capsys):
     markdown = (folder / "comparison.md").read_text()
     assert "Only 12 prompts" in markdown
     assert "judge|model:judge" in markdown
-    assert "over seeds (1 and 3)" in markdown
+    assert "over prompts and runs (1 and 3)" in markdown
 
 
 def test_prompts_without_references(call, server, tmp_path, capsys):
@@ -193,7 +218,7 @@ def test_prompts_without_references(call, server, tmp_path, capsys):
     assert [one["name"] for one in content["metrics"]] == ["words", "copied"]
     assert content["judge"]["pairs"][0]["counts"]["other"] == 4
     assert content["verdict"] is None
-    assert "grpo is less than base in words" in capsys.readouterr().out
+    assert "on 4 prompts, no verdict (one run)." in capsys.readouterr().out
 
 
 def test_a_row_that_cannot_be_scored_is_left_out_for_all_and_counted(call, tmp_path):
