@@ -1,6 +1,9 @@
 """How sure a number is: estimates, intervals, comparisons, power. It works on numbers and cluster labels alone.
 
-`from bleuberi.statistics import paired_difference`
+`comparison_of_runs` compares means over training runs, with the margins of `run_margins` and `skewed_mean`; `rates` has
+shares; `bootstrap` resamples clusters, and `comparisons` corrects its p values; `correlation` ranks; `power` plans;
+`logistic`, `spread` and `within_group` serve mixes of scores, selection and training. `shown` writes an estimate down.
+To add an interval, return an `Estimate`, simulate its coverage in a test, and add a line to `shown` if it reads unlike.
 """
 
 from __future__ import annotations
