@@ -25,8 +25,8 @@ from bleuberi.statistics import (
     runs_of,
 )
 
-Scores = Mapping[str, Mapping[str, Sequence[float | None]]]  # by model (or control) and metric: N
-CONTROL = "control of "
+Scores = Mapping[str, Mapping[str, Sequence[float | None]]]  # by column (a model or a control) and metric: N
+Pairs = Sequence[tuple[str, str]]  # a run, and the column that its control is in
 
 
 class ScoreComparison:
@@ -37,12 +37,14 @@ class ScoreComparison:
         scores: Scores,
         metrics: Sequence[str],
         prompts: Sequence[str],  # N
+        pairs: Pairs = (),
         *,
         groups: Sequence[Group] = (),
         untrained: Collection[str] = (),
         run_spread: Mapping[str, float] | None = None,
     ) -> None:
-        """`untrained`: groups that no training run stands behind, so that no other run would change them.
+        """`pairs`: those that `gain` may be asked for. `untrained`: groups without a training run, so that no
+        other run would change them.
 
         `run_spread`: by metric, the standard deviation between runs that is assumed for a group with a single run;
         without it that of the `groups` with several runs is taken. Errors: `UserError`, a metric without a number.
@@ -50,9 +52,8 @@ class ScoreComparison:
         self.metrics = list(metrics)
         self.unscored: dict[str, int] = {}
         self._untrained = frozenset(untrained)
-        gains = [name for name in scores if CONTROL + name in scores]
         self._place = {name: place for place, name in enumerate(scores)}
-        self._gain = {name: len(scores) + place for place, name in enumerate(gains)}
+        self._gain = {pair: len(scores) + place for place, pair in enumerate(pairs)}
         clusters = np.asarray(prompt_clusters(prompts), dtype=object)
         self._tables = {}
         for metric in metrics:
@@ -63,7 +64,7 @@ class ScoreComparison:
                 raise UserError(
                     f"{metric} has no number for any prompt.", "Look at the references, or choose other --metrics."
                 )
-            differences = [values[:, self._place[name]] - values[:, self._place[CONTROL + name]] for name in gains]
+            differences = [values[:, self._place[name]] - values[:, self._place[control]] for name, control in pairs]
             kept = np.column_stack([values, *differences])[~missing]
             self._tables[metric] = runs_of(kept, list(clusters[~missing]))
         several = [group for group in groups if len(group.members) > 1 and group.name not in self._untrained]
@@ -86,13 +87,9 @@ class ScoreComparison:
             for metric, table in self._tables.items()
         }
 
-    def control_mean(self, group: Group) -> dict[str, Estimate]:
-        """By metric, of the base's responses at this group's lengths."""
-        return self.mean(Group(group.name, tuple(CONTROL + name for name in group.members)))
-
-    def control_difference(self, group: Group) -> dict[str, Difference]:
-        """By metric, each member minus its own control, and then over the members."""
-        columns = [self._gain[name] for name in group.members]
+    def gain(self, pairs: Pairs) -> dict[str, Difference]:
+        """By metric, each run minus its own control, and then over the runs."""
+        columns = [self._gain[pair] for pair in pairs]
         return {metric: table.gain(columns, self._spread[metric]) for metric, table in self._tables.items()}
 
     def _columns(self, group: Group) -> list[int]:

@@ -26,7 +26,7 @@ ONE: Final = "one training run"
 FEW: Final = "too few prompts"
 LEVEL: Final = 0.05
 ROLE_BASE, ROLE_OTHER = "base", "not trained here"
-WORTH, REWARD, BETTER = "worth", "reward", "better"
+WORTH, REWARD, BETTER, DECLARED = "worth", "reward", "better", "declared"
 
 Pair = tuple[str, str]  # base, other
 Differences = Mapping[Pair, Mapping[str, EstimateJson]]  # by pair, then by metric: lengths and BLEU's factors too
@@ -99,7 +99,7 @@ def questions(base: TrainedGroup, groups: Sequence[TrainedGroup], primary: Pair 
             f"The primary comparison {chosen[1]}:{chosen[0]} is not one of two groups here.",
             f"Name two of: {', '.join(by_name)}.",
         )
-    first = next((one for one in asked if one.pair == chosen), Asked(BETTER, by_name[chosen[0]], by_name[chosen[1]]))
+    first = next((one for one in asked if one.pair == chosen), Asked(DECLARED, by_name[chosen[0]], by_name[chosen[1]]))
     return [first._replace(primary=True), *(one for one in asked if one.pair != chosen)]
 
 

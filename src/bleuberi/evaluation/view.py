@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from bleuberi.evaluation.view_controls import control_chart, control_table, gain_table
 from bleuberi.evaluation.view_examples import difference_chart, evaluation_browser
 from bleuberi.evaluation.view_judge import judge_facts, judge_table, verdict_notices, verdict_table
 from bleuberi.view.charts import intervals
@@ -74,6 +75,7 @@ def evaluation_section(folder: Path, id_: str, name: str) -> Section:
     chart = difference_chart(answers, result.base, main, result.signatures[main])
     if chart:
         charts.insert(1 if charts else 0, chart)
+    charts += control_chart(content, main, result.signatures[main])
     charts += [chart for metric in result.scores for chart in _mean_chart(result, metric)]
     notices = verdict_notices(content) + [Notice("note", text) for text in _warnings(content)]
     if damaged:
@@ -84,7 +86,13 @@ def evaluation_section(folder: Path, id_: str, name: str) -> Section:
         Fact("prompts", f"{content['prompts']:,}"),
         Fact("base", result.base),
     ]
-    tables = [_table(result), *verdict_table(content, main, result.signatures[main]), *judge_table(content)]
+    tables = [
+        _table(result),
+        *control_table(content, main, result.signatures[main]),
+        *gain_table(content),
+        *verdict_table(content, main, result.signatures[main]),
+        *judge_table(content),
+    ]
     browser = evaluation_browser(answers, result.base, main, result.signatures[main])
     return Section(
         id_,
@@ -167,7 +175,8 @@ def _table(result: Result) -> Table:
             change, least, most = estimate((to_base.get(group["name"]) or {}).get(metric))
             own = [models[name] for name in group.get("members") or [group["name"]] if name in models]
             words = sum(model["mean_words"] for model in own) / len(own) if own else None
-            cut = sum(model["cut_share"] for model in own) / len(own) if own else None
+            shares = [model["cut_share"] for model in own if model["cut_share"] is not None]
+            cut = sum(shares) / len(shares) if shares else None
             rows.append(
                 [
                     Cell(str(group["name"])),

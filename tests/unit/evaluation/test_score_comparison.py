@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bleuberi.evaluation.comparison import CONTROL, ScoreComparison, comparisons, turned
+from bleuberi.evaluation.comparison import ScoreComparison, comparisons, turned
 from bleuberi.evaluation.models import Group
 from bleuberi.evaluation.verdict import TrainedGroup, question_sizes, questions, verdict
 
@@ -100,13 +100,15 @@ def test_prompts_that_differ_by_white_space_or_case_are_one():
 
 def test_a_gain_over_the_control_is_paired_by_run():
     scores = made()
-    scores |= {CONTROL + name: {"bleu": [0.9 * x for x in scores[name]["bleu"]]} for name in RUN.members}
-    compared = ScoreComparison(scores, ["bleu"], [str(n) for n in range(60)], groups=[BASE, RUN], untrained=("base",))
-    gain = compared.control_difference(RUN)["bleu"]
+    pairs = [(name, f":cut:{name}") for name in RUN.members]
+    scores |= {control: {"bleu": [0.9 * x for x in scores[name]["bleu"]]} for name, control in pairs}
+    prompts = [str(n) for n in range(60)]
+    compared = ScoreComparison(scores, ["bleu"], prompts, pairs, groups=[BASE, RUN], untrained=("base",))
+    gain = compared.gain(pairs)["bleu"]
     means = [np.mean(scores[name]["bleu"]) for name in RUN.members]
     assert gain.value == pytest.approx(0.1 * np.mean(means))
     assert gain.no_verdict is None
-    assert compared.control_difference(Group("run", ("run@0",)))["bleu"].no_verdict == "one run"
+    assert compared.gain(pairs[:1])["bleu"].no_verdict == "one run"
 
 
 def test_a_prompt_without_a_score_of_one_model_is_left_out_for_all():
