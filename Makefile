@@ -15,6 +15,11 @@ demo: $(VENV)/.train
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest
 
+# The experiment behind README's result: checks what is committed, runs what is missing. RERUN=grpo@1 repeats one run.
+.PHONY: learn
+learn: $(VENV)/.train
+	@$(BIN)/bleuberi compare --protocol experiments/learn_facts/protocol.yaml $(if $(RERUN),--rerun $(RERUN))
+
 # Made-up input to the pool reader, the tokenisers and the handling of texts, so many minutes each.
 FUZZ_MINUTES ?= 10
 fuzz: $(VENV)/.dev

@@ -55,6 +55,12 @@ def grpo_parser(prog: str) -> Parser:
         metavar="FILE",
         help="outputs made elsewhere: JSONL, Parquet or CSV with id and response",
     )
+    add(
+        "--shuffle_references",
+        type=int,
+        metavar="SEED",
+        help="a placebo: the chosen rows get each other's references, no row its own",
+    )
     add("--overwrite", action="store_true", help="replace a data set of that name that was made otherwise")
     add("--json", action="store_true", help="print folder, rows and manifest as one JSON document")
     add_engine_flags(parser)

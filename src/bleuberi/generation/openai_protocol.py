@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from bleuberi.errors import UserError
-from bleuberi.generation.base import MOST_TOKENS, FinishReason, Output, Sampling
+from bleuberi.generation.base import FINISH_WORDS, MOST_TOKENS, FinishReason, Output, Sampling
 from bleuberi.generation.openai_errors import error_message, is_moderated, quoted
 from bleuberi.records import Message
 
@@ -25,13 +25,6 @@ NEUTRAL: Final[dict[str, float | None]] = {
 The first three are no part of OpenAI's own interface. They are sent because vLLM and llama.cpp would else fill them
 from the model's files or from defaults of their own.
 """
-_REASONS: Final[dict[str, FinishReason]] = {
-    **dict.fromkeys(("stop", "eos", "eos_token", "end_turn", "stop_sequence"), "stop"),
-    **dict.fromkeys(("length", "max_tokens", "model_length"), "length"),
-    "content_filter": "refused",
-}
-"""What servers call the end of an answer, and what it means here. Any other word is an unfinished answer."""
-
 _REFUSED: Final = frozenset({"safety", "recitation", "spii", "sensitive", "refusal", "blocklist"})
 """Ends that a content filter makes, beside those that its name is part of (`content_filter: PROHIBITED_CONTENT`)."""
 
@@ -122,7 +115,7 @@ def _finish_reason(choice: Mapping[str, Any]) -> FinishReason:
     word = choice.get("finish_reason")
     if not word and (word is None or word == ""):
         return "stop"  # vLLM itself reads a missing reason so
-    known = _REASONS.get(word.lower()) if isinstance(word, str) else None
+    known = FINISH_WORDS.get(word.lower()) if isinstance(word, str) else None
     if known is None and isinstance(word, str) and (word.lower() in _REFUSED or is_moderated(word)):
         known = "refused"
     if known is None and is_moderated(error_message(choice.get("error") or "")):

@@ -50,6 +50,7 @@ REWARDS = {
     "rm": "bleuberi.rewards.reward_model:RewardModel",
     "bleu_rm": "bleuberi.rewards.bleu_rm:BleuRm",
     "format": "bleuberi.rewards.tags:TagFormat",
+    "length": "bleuberi.rewards.length:LengthRatio",
     "bleu_plain_unigrams": "bleuberi.rewards.bleu:BleuPlainUnigrams",
     "bleu_closest": "bleuberi.rewards.bleu:BleuClosest",
     "bleu_short_f1": "bleuberi.rewards.bleu:BleuShortF1",
