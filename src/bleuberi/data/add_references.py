@@ -16,8 +16,8 @@ from typing import Any, Final
 from bleuberi import columns
 from bleuberi.data.pool import pool_name, read_questions
 from bleuberi.data.pool_file import check_pool_path, made_before, write_pool
+from bleuberi.data.raw_row import row_bytes
 from bleuberi.data.refusals import is_refusal
-from bleuberi.data.tables import row_bytes
 from bleuberi.data.thoughts import has_thoughts, without_thoughts
 from bleuberi.errors import UserError
 from bleuberi.generation import EngineOptions, cached_engine, check_engine
