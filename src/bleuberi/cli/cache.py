@@ -46,7 +46,8 @@ def explain(argv: Sequence[str]) -> int:
     """Say which rows of a pool are cached, and why others are not."""
     parser = _parser("explain", "Which rows of a pool are cached for a model and its sampling, and why others are not.")
     add = parser.add_argument
-    add("--hf_dataset_path", required=True, metavar="POOL", help="hub id, folder, .jsonl/.json/.parquet (.gz)")
+    add("--hf_dataset_path", required=True, metavar="POOL", help="hub id, folder, .jsonl/.json/.csv/.parquet file")
+    add("--split", default="train", help="of data sets that have splits (train)")
     add("--model", required=True, help="whose outputs: hub id, model folder, or the server's name for it")
     add("--inference_max_new_tokens", type=int, default=512, help="as in the command that missed")
     add("--temperature", type=float, default=0.7, help="0 is greedy, as `bleuberi evaluate` asks")
@@ -68,7 +69,9 @@ def explain(argv: Sequence[str]) -> int:
     )
     sampling.check()
     engine = cached_engine(arguments["model"], arguments["engine"], root, arguments["engine_options"])
-    questions: Iterable[Conversation] = (question for _, question in read_questions(arguments["hf_dataset_path"]))
+    questions: Iterable[Conversation] = (
+        question for _, question in read_questions(arguments["hf_dataset_path"], arguments["split"])
+    )
     if arguments["engine_options"].fold_system:
         questions = Folded(questions)
     folder = engine.folder(sampling)

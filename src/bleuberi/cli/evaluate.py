@@ -27,6 +27,7 @@ def make_parser() -> Parser:
         help="response files, hub ids or folders; the first is the base; seeds of one training: grpo@0=... grpo@1=...",
     )
     add("--prompts", required=True, metavar="POOL", help="prompts with references, in any form a pool can have")
+    add("--split", default="train", help="of data sets that have splits (train)")
     add("--output_dir", type=Path, required=True, help="gets evaluation.json, answers.jsonl, tables and figure")
     add("--ref_models", nargs="+", default=["gold"], metavar="NAME", help="whose answers are the references")
     add("--min_references", type=int, metavar="N", help="how many of them a prompt needs; without it each (of all: 1)")

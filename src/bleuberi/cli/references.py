@@ -17,7 +17,8 @@ def make_parser() -> Parser:
         "Let a strong model answer a pool; its answers become the column ref_output_NAME of a new pool.",
     )
     add = parser.add_argument
-    add("--hf_dataset_path", required=True, metavar="POOL", help="hub id, folder, .jsonl/.json/.parquet (.gz)")
+    add("--hf_dataset_path", required=True, metavar="POOL", help="hub id, folder, .jsonl/.json/.csv/.parquet file")
+    add("--split", default="train", help="of data sets that have splits (train)")
     add("--model", required=True, help="who answers: hub id, model folder, or the server's name for it")
     add("--output", type=Path, required=True, metavar="FILE", help="the new pool, .jsonl")
     add("--name", help="name of the reference model; the model's own where not given")

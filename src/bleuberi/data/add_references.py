@@ -45,6 +45,7 @@ class ReferencesConfig:
     cache_dir: Path | None = None
     cut_thoughts: bool = False  # keep what a reasoning model writes behind its thoughts
     overwrite: bool = False
+    split: str = "train"  # of a pool that has splits
 
     @property
     def ref_model(self) -> str:
@@ -93,11 +94,11 @@ class _Found:
 class _Questions:
     """A pool's questions, read anew each time they are walked."""
 
-    def __init__(self, source: str) -> None:
-        self._source = source
+    def __init__(self, source: str, split: str) -> None:
+        self._source, self._split = source, split
 
     def __iter__(self) -> Iterator[Conversation]:
-        return (question for _, question in read_questions(self._source))
+        return (question for _, question in read_questions(self._source, self._split))
 
 
 def add_references(config: ReferencesConfig) -> References:
@@ -146,7 +147,7 @@ def _check_pool(config: ReferencesConfig) -> str:
     column = columns.reference_column(config.ref_model)
     digest = hashlib.sha256()
     rows = 0
-    for raw, _ in read_questions(config.hf_dataset_path):
+    for raw, _ in read_questions(config.hf_dataset_path, config.split):
         if column in raw.values:
             raise UserError(
                 f"The pool {config.hf_dataset_path} has a column {column} already.",
@@ -167,14 +168,17 @@ def _write(config: ReferencesConfig, engine: CachedEngine, request: dict[str, An
 
 def _answered_rows(config: ReferencesConfig, engine: CachedEngine, found: _Found) -> Iterator[dict[str, Any]]:
     column, flag_column = columns.reference_column(config.ref_model), FLAG_PREFIX + config.ref_model
-    answers = engine.answer_each(_Questions(config.hf_dataset_path), config.sampling)
-    for (raw, _), (_, output) in zip(read_questions(config.hf_dataset_path), answers, strict=True):
+    answers = engine.answer_each(_Questions(config.hf_dataset_path, config.split), config.sampling)
+    for (raw, _), (_, output) in zip(read_questions(config.hf_dataset_path, config.split), answers, strict=True):
         if config.cut_thoughts:
             output = output._replace(text=without_thoughts(output.text))
         flag = flag_of(output)
         found.note(output, flag)
         text = None if output.unanswered else output.text
-        yield {**raw.values, column: text, flag_column: flag}
+        # A blank in the first row tells readers that take its types for those of all (`load_dataset("json")`) that a
+        # text follows; it counts as none.
+        none = "" if found.rows == 1 else None
+        yield {**raw.values, column: none if text is None else text, flag_column: none if flag is None else flag}
     if found.flags[NO_ANSWER] == found.rows:
         raise UserError(
             f"{config.model} gave no usable answer to any of {found.rows} prompts.",

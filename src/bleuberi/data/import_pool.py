@@ -185,5 +185,6 @@ def _pool_rows(found: _Found, names: list[str], *, new_ids: bool) -> Iterator[di
             columns.SOURCE: row.source,
             columns.PROMPT: next(turn["content"] for turn in reversed(row.turns) if turn["role"] == "user"),
             **({columns.MESSAGES: list(row.turns)} if with_turns else {}),
-            **{columns.reference_column(name): row.answers.get(name) for name in shown},
+            # A blank in the first row tells such readers that a text follows; it counts as no reference.
+            **{columns.reference_column(name): row.answers.get(name, None if place else "") for name in shown},
         }

@@ -129,6 +129,7 @@ def _values(path: Path, *, in_array: bool) -> Iterator[Item]:
             number += 1
             begin = text.peek()
             if begin == ("]" if in_array else "") and number == 1:
+                text.skip(begin)
                 break
             try:
                 yield f"{path.name}, item {number}", text.value(f"{path.name}, item {number}")

@@ -34,8 +34,12 @@ def parquet_rows(path: Path) -> Iterator[RawRow]:
             raise UserError(f"{path.name} has two columns {twice[0]}.", "Rename one of them.")
         ratio = bounds.Ratio(path, always=True)
         for batch in table.iter_batches(batch_size=_batch_rows(path, table.metadata)):
-            ratio.add(batch.nbytes)
-            for values in batch.to_pylist():
+            rows = batch.to_pylist()
+            # A dictionary's texts are stored once in a batch, but once per row here.
+            ratio.add(
+                max(batch.nbytes, sum(len(cell) for row in rows for cell in row.values() if isinstance(cell, str)))
+            )
+            for values in rows:
                 number += 1
                 place = f"{path.name}, row {number}"
                 bounds.check_row_size(place, values)

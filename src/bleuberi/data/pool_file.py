@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from bleuberi.artifacts import file_hash, make_manifest, read_json, readable_json, write_json
+from bleuberi.artifacts import file_hash, make_manifest, read_state, readable_json, write_json
 from bleuberi.atomic_files import fresh_file
 from bleuberi.errors import UserError
 from bleuberi.redaction import redact_value
@@ -25,7 +25,7 @@ def made_before(path: Path, request: Mapping[str, Any], *, overwrite: bool) -> d
     """
     if overwrite or not path.exists():
         return None
-    manifest = read_json(_sidecar(path)) if _sidecar(path).is_file() else {}
+    manifest = read_state(_sidecar(path))
     if manifest.get("config") == redact_value(request) and manifest.get("sha256") == file_hash(path):
         return dict(manifest)
     raise UserError(

@@ -32,7 +32,9 @@ TABLE_FORMATS: Final = tuple(_KINDS)
 _READ: Final = f"{', '.join(TABLE_FORMATS)} (packed too: {', '.join(bounds.PACKERS)})"
 _SHARDS: Final = tuple(kind for kind in _KINDS if kind != ".json")  # folders have their metadata in .json
 _SPLITS: Final = ("train", "test", "validation", "valid", "dev", "eval")
-_SPLIT: Final = re.compile(r"(?P<split>[A-Za-z]\w*?)(?:[-_.]\d{4,}(?:[-_]of[-_]\d+)?)?\.")  # train-00000-of-00002.
+_SPLIT: Final = re.compile(
+    r"(?P<split>[A-Za-z]\w*?)(?:[-_.]\d{4,}(?:[-_]of[-_]\d+(?:-\w+)?)?)?\."
+)  # train-00000-of-00002.
 
 
 def table_format(name: str) -> str | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from bleuberi.artifacts import read_json
+from bleuberi.artifacts import read_state
 from bleuberi.errors import UserError
 from bleuberi.evaluation.controls import CONTROLS
 from bleuberi.evaluation.judge import JudgeConfig
@@ -46,6 +46,7 @@ class EvaluationConfig:
     engine_options: EngineOptions = field(default_factory=EngineOptions)
     cache_dir: Path | None = None
     overwrite: bool = False
+    split: str = "train"  # of prompts that have splits
 
     @property
     def sampling(self) -> Sampling:
@@ -93,8 +94,9 @@ def refuse_other_evaluation(config: EvaluationConfig, settings: Mapping[str, Any
     path = config.output_dir / RESULT
     if config.overwrite or not path.is_file():
         return False
-    content = read_json(path)
-    before = content.get("config", {}) if isinstance(content, dict) else {}
+    content = read_state(path)
+    before = content.get("config")
+    before = before if isinstance(before, dict) else {}
     asked = json.loads(strict_json(settings))
     # A file's place may change, files of an older version lack some settings, and adding a judge loses nothing.
     added = {name for name in ("judge", "controls") if not before.get(name)}
@@ -105,4 +107,4 @@ def refuse_other_evaluation(config: EvaluationConfig, settings: Mapping[str, Any
             f"{config.output_dir} holds an evaluation with other settings ({said}).",
             "Choose another --output_dir, or replace it with --overwrite; answers that fit are reused.",
         )
-    return bool(isinstance(content, dict) and content.get("judge"))
+    return bool(content.get("judge"))

@@ -43,7 +43,7 @@ class ModelAnswers:
 
 def read_prompts(config: EvaluationConfig) -> tuple[Pool, list[Example], Tally]:
     """The prompts, with references where they are wanted. Errors: `UserError`."""
-    pool = read_pool(config.prompts, ())
+    pool = read_pool(config.prompts, (), config.split)
     if config.no_references:
         examples = [
             Example(row.id, row.source, row.messages, row.prompt, row.ground_truth or "", []) for row in pool.rows
@@ -54,7 +54,7 @@ def read_prompts(config: EvaluationConfig) -> tuple[Pool, list[Example], Tally]:
             f"{config.prompts} has no references, so answers cannot be scored against any.",
             "Make some with bleuberi references, or compare by words and a judge alone: --no_references.",
         )
-    pool = read_pool(config.prompts, config.ref_models)
+    pool = read_pool(config.prompts, config.ref_models, config.split)
     examples, tally = join_references(pool, config.ref_models, config.min_references)
     log.info("Prompts of %s: %s", pool.name, tally.sentence())
     return pool, examples, tally

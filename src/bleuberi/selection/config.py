@@ -36,6 +36,7 @@ class GrpoDataConfig:
     engine_options: EngineOptions = field(default_factory=EngineOptions)
     outputs: Path | None = None
     overwrite: bool = False
+    split: str = "train"  # of a pool that has splits
     signal: SignalSettings | None = None  # of `signal` alone; its defaults where None
     shuffle_references: int | None = None  # a seed: the chosen rows get each other's references
 

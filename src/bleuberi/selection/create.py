@@ -55,7 +55,7 @@ def create_grpo_data(config: GrpoDataConfig, draw: Callable[[Path, GrpoData], No
     `draw` adds figures to the folder that it is given, before that becomes the data set's folder.
     """
     config.check()
-    pool = read_pool(config.hf_dataset_path, config.ref_models)
+    pool = read_pool(config.hf_dataset_path, config.ref_models, config.split)
     request = _request(config, pool)
     parent = config.output_dir / "data_grpo"
     there = None if config.overwrite else find_made(parent, request, config.output_dataset_name)

@@ -48,7 +48,10 @@ def find_made(parent: Path, request: Mapping[str, Any], name: str | None) -> Mad
                 raise
             continue  # a broken data set that was not asked for is no reason to stop
         if manifest is not None and manifest.get("config") == redact_value(request):
-            return MadeDataset(folder, int(manifest["rows_out"]), manifest.get("reward_signature"))
+            rows = manifest.get("rows_out")
+            if not isinstance(rows, int):
+                raise UserError(f"{folder / MANIFEST} has no number of rows.", "Move the folder away and run again.")
+            return MadeDataset(folder, rows, manifest.get("reward_signature"))
     return None
 
 

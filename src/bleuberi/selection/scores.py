@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bleuberi.artifacts import content_hash, file_hash, json_hash, make_manifest, read_json, write_json, write_text
+from bleuberi.artifacts import (
+    content_hash,
+    file_hash,
+    json_hash,
+    make_manifest,
+    read_json,
+    read_state,
+    write_json,
+    write_text,
+)
 from bleuberi.columns import score_column
 from bleuberi.errors import UserError
 from bleuberi.records import Example
@@ -99,10 +109,11 @@ def _kept_scores(path: Path, column: str, key: Mapping[str, str]) -> list[float 
     sidecar = _sidecar(path)
     if not (path.is_file() and sidecar.is_file()):
         return None
-    manifest = read_json(sidecar)
+    manifest = read_state(sidecar)
     if manifest.get("config") != dict(key) or manifest.get("sha256") != file_hash(path):
         return None
-    values = [row[column] for row in read_json(path)]
+    rows = read_json(path)
+    values = [row.get(column, math.nan) if isinstance(row, dict) else math.nan for row in rows]
     if all(value is None or is_finite(value) for value in values):
         return values
     log.warning("%s holds scores that are not finite numbers: they are computed again", path)

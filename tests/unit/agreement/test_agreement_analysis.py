@@ -210,7 +210,7 @@ def test_one_class_only_is_analysed_and_noted():
                 one.scores[row] = one.scores[row, ::-1]
         chosen.append(
             PreferencePair(
-                "", "s", pair.prompt, "x", "y", "tie" if pair.winner == "tie" else "a", (), (None, None), {}, {}
+                "", "s", pair.prompt, "x", "y", "tie" if pair.winner == "tie" else "a", Votes(), (None, None), {}, {}
             )
         )
     both, one_class = analyse(pairs, scored, {}, SURENESS), analyse(chosen, flipped, {}, SURENESS)

@@ -17,6 +17,7 @@ TALK = [
     {"from": "gpt", "value": "A2"},
 ]
 TALKED = [("system", "S"), ("user", "Q1"), ("assistant", "A1"), ("user", "Q2")]
+A = {"role": "assistant", "content": "A"}
 PARTS = [{"role": "user", "content": [{"type": "text", "text": "Q"}, "R"]}, {"role": "assistant", "content": "A"}]
 SEVERAL = [{"model": "m1", "response": "A"}, {"model": "m2", "response": "B"}]
 
@@ -59,24 +60,30 @@ SHAPES = {  # a row, the turns that are asked, the answers
     "a pool": ({"id": 3, "prompt": "Q", "ref_output_gold": "A", "ref_output_b": None}, [("user", "Q")], {"gold": "A"}),
     "a pool with a model": ({"prompt": "Q", "ref_output_gold": "A", "model": "m"}, [("user", "Q")], {"gold": "A"}),
     "roles of other tools": (
-        {"conversations": [{"from": "Human", "value": "Q"}, {"from": "GPT", "value": "A"}]}, [("user", "Q")], {"gold": "A"},
+        {"conversations": [{"from": "Human", "value": "Q"}, {"from": "GPT", "value": "A"}]},
+        [("user", "Q")], {"gold": "A"},
     ),
     "roles in capitals": (
-        {"messages": [{"role": "USER", "content": "Q"}, {"role": "Assistant", "content": "A"}]}, [("user", "Q")], {"gold": "A"},
+        {"messages": [{"role": "USER", "content": "Q"}, {"role": "Assistant", "content": "A"}]},
+        [("user", "Q")], {"gold": "A"},
     ),
     "columns in capitals": ({"Instruction": "Q", "Response": "A"}, [("user", "Q")], {"gold": "A"}),
-    "one message as prompt": ({"prompt": ASK[0], "response": {"role": "assistant", "content": "A"}}, [("user", "Q")], {"gold": "A"}),
+    "one message as prompt": ({"prompt": ASK[0], "response": A}, [("user", "Q")], {"gold": "A"}),
     "TRL's preference": (
-        {"prompt": ASK, "chosen": [{"role": "assistant", "content": "A"}], "rejected": []}, [("user", "Q")], {"gold": "A"},
+        {"prompt": ASK, "chosen": [A], "rejected": []}, [("user", "Q")], {"gold": "A"},
     ),
     "LLaMA-Factory's preference": (
-        {"conversations": [{"from": "human", "value": "Q"}], "chosen": {"from": "gpt", "value": "A"}}, [("user", "Q")], {"gold": "A"},
+        {"conversations": [{"from": "human", "value": "Q"}], "chosen": {"from": "gpt", "value": "A"}},
+        [("user", "Q")], {"gold": "A"},
     ),
     "HH": (
         {"chosen": "\n\nHuman: Q1\n\nAssistant: A1\n\nHuman: Q2\n\nAssistant: A2", "rejected": "x"},
         [("user", "Q1"), ("assistant", "A1"), ("user", "Q2")], {"gold": "A2"},
     ),
-    "LIMA": ({"conversations": ["Q1", "A1", "Q2", "A2"]}, [("user", "Q1"), ("assistant", "A1"), ("user", "Q2")], {"gold": "A2"}),
+    "LIMA": (
+        {"conversations": ["Q1", "A1", "Q2", "A2"]},
+        [("user", "Q1"), ("assistant", "A1"), ("user", "Q2")], {"gold": "A2"},
+    ),
     "turns as JSON text": (
         {"messages": json.dumps([*ASK, {"role": "assistant", "content": "A"}])}, [("user", "Q")], {"gold": "A"},
     ),
@@ -92,9 +99,11 @@ SHAPES = {  # a row, the turns that are asked, the answers
         {"instruction": "Q2", "input": "", "output": "A2", "history": [["Q1", "A1"]]},
         [("user", "Q1"), ("assistant", "A1"), ("user", "Q2")], {"gold": "A2"},
     ),
-    "a chat with a model": ({"model": "m/1", "conversation": [*ASK, {"role": "assistant", "content": "A"}]}, [("user", "Q")], {"m/1": "A"}),
+    "a chat with a model": ({"model": "m/1", "conversation": [*ASK, A]}, [("user", "Q")], {"m/1": "A"}),
     "a chat with its answer beside it": ({"messages": ASK, "response": "A"}, [("user", "Q")], {"gold": "A"}),
-    "NaN": ({"instruction": "Q", "input": float("nan"), "output": float("nan"), "id": float("nan")}, [("user", "Q")], {}),
+    "NaN": (
+        {"instruction": "Q", "input": float("nan"), "output": float("nan"), "id": float("nan")}, [("user", "Q")], {},
+    ),
     "a number as answer": ({"question": "Q", "answer": 4}, [("user", "Q")], {"gold": "4"}),
     "a blank answer": ({"question": "Q", "answer": " \n"}, [("user", "Q")], {}),
     "a blank prompt": ({"question": " ", "answer": "A"}, [], {"gold": "A"}),
@@ -131,7 +140,9 @@ def test_a_tree_is_every_way_through_it():
 
     root = message(
         "prompter", "Q1", message("assistant", "B", rank=1),
-        message("assistant", "A", message("prompter", "Q2", message("assistant", "C"), message("prompter", "?")), rank=0),
+        message(
+            "assistant", "A", message("prompter", "Q2", message("assistant", "C"), message("prompter", "?")), rank=0,
+        ),
         message("assistant", "D", deleted=True),
     )  # fmt: skip
     raw = RawRow("t", {"message_tree_id": "1", "prompt": root})

@@ -178,7 +178,7 @@ def test_outputs_of_other_tools(tmp_path):
     ]
     found, unknown = joined(pool("a", "2", "c", prompts=["What is a?", "What is 2?", "What is c?"]), rows, tmp_path)
     assert (found, unknown) == ({"a": ["A"], "2": ["B"], "c": ["C"]}, 0)
-    with pytest.raises(UserError, match="has no responses of x. Models found: m"):
+    with pytest.raises(UserError, match=r"has no responses of x\. Models found: m"):
         read_responses(tmp_path / "o.jsonl", "x")
 
 
