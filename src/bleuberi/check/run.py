@@ -22,6 +22,7 @@ from bleuberi.data.pool import Pool, read_pool
 from bleuberi.data.tables import read_rows
 from bleuberi.data.token_lengths import token_lengths
 from bleuberi.errors import UserError
+from bleuberi.in_place import is_empty
 from bleuberi.records import PoolRow, Tally
 from bleuberi.rewards import Bleu, RougeL
 from bleuberi.rewards.blindness import blind_warnings
@@ -117,7 +118,7 @@ def _check_place(folder: Path, request: Mapping[str, Any], *, overwrite: bool) -
     ours = manifest is not None and manifest.get("kind") == KIND
     if ours and (overwrite or (manifest or {}).get("config") == dict(request)):
         return
-    if folder.is_dir() and not any(folder.iterdir()):
+    if folder.is_dir() and is_empty(folder):
         return
     raise UserError(
         f"{folder} is there already, {'made by a check with other settings' if ours else 'and no check made it'}.",

@@ -18,6 +18,7 @@ from bleuberi.comparison.store import Store, held
 from bleuberi.data.tables import read_rows
 from bleuberi.errors import UserError
 from bleuberi.generation.model_identity import identify_model, is_model_folder, load_tokenizer
+from bleuberi.yaml_files import read_yaml
 
 DEMO: Final = "demo"
 NOT_DECIDING: Final = frozenset(
@@ -129,10 +130,8 @@ def training_config(arm: Arm, protocol: Protocol) -> dict[str, Any]:
 
     Errors: `UserError` if there is no such preset or file.
     """
-    import yaml
-
     path = _config_path(arm, protocol)
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    content = read_yaml(path)
     if not isinstance(content, dict):
         raise UserError(f"{path} is not a YAML mapping of `field: value`.", "Write one `field: value` per line.")
     merged = {**normal(content), **(arm.settings or {})}

@@ -178,7 +178,6 @@ class _Text:
     def value(self, place: str) -> Any:  # noqa: ANN401 - any JSON value
         """The next value. Errors: `ValueError`, `RecursionError`, `UserError` for one that is too long."""
         while True:
-            bounds.check_containers(place, self._held)
             try:
                 value, end = _DECODER.raw_decode(self._held, self._at)
             except json.JSONDecodeError:
@@ -186,6 +185,7 @@ class _Text:
                 self._check_length(place)
                 if not self._more(2 * (len(self._held) - self._at)):
                     raise
+                bounds.check_containers(place, self._held)
                 continue
             if end == len(self._held) and self._more():  # the rest of a number may follow
                 continue

@@ -72,7 +72,7 @@ def read_models(words: Sequence[str]) -> tuple[EvaluatedModel, ...]:
     for word in words:
         name, _, model = word.partition("=")
         # No shell expands a ~ behind a `=`.
-        entry = EvaluatedModel(name, str(Path(model).expanduser()) if model.startswith("~") else model)
+        entry = EvaluatedModel(name, str(local_path(model)) if model.startswith("~") else model)
         if not model or not entry.group or name.endswith("@") or name.count("@") > 1 or ":" in name:
             raise UserError(
                 f"--models got {word!r}.",

@@ -16,6 +16,7 @@ from bleuberi.artifacts import (
     make_manifest,
     read_json,
     read_state,
+    sidecar,
     write_json,
     write_text,
 )
@@ -71,7 +72,7 @@ def imported_scores(examples: Sequence[Example], metric: str, path: Path) -> Sco
     Read are a list of rows with `id` and a score, or an object of id -> score (or of id -> row). Examples without a
     score in the file are counted. Errors: `UserError` where the file is of another shape.
     """
-    if not path.is_file() or _sidecar(path).is_file():
+    if not path.is_file() or sidecar(path).is_file():
         return None
     content = read_json(path)
     if isinstance(content, dict):
@@ -106,10 +107,9 @@ def _row_by_row(reward: Reward, folder: Path) -> Reward:
 
 def _kept_scores(path: Path, column: str, key: Mapping[str, str]) -> list[float | None] | None:
     """The scores at `path` where their manifest vouches for this key and for the file as it is; else None."""
-    sidecar = _sidecar(path)
-    if not (path.is_file() and sidecar.is_file()):
+    if not (path.is_file() and sidecar(path).is_file()):
         return None
-    manifest = read_state(sidecar)
+    manifest = read_state(sidecar(path))
     if manifest.get("config") != dict(key) or manifest.get("sha256") != file_hash(path):
         return None
     rows = read_json(path)
@@ -129,20 +129,16 @@ def _keep_scores(
     values: Sequence[float | None],  # N
 ) -> None:
     """Write the scores, and before them the manifest with their hash: a kill between the two vouches for nothing."""
-    if path.is_file() and not _sidecar(path).is_file():
+    if path.is_file() and not sidecar(path).is_file():
         path.replace(path.with_name(path.stem + ".imported.json"))  # the user's own file is never overwritten
     rows = [
         {"id": row.id, column: value, "response": response_by_id[row.id]}
         for row, value in zip(scored, values, strict=True)
     ]
     text = strict_json(rows, ascii_only=True, indent=1) + "\n"
-    write_json(_sidecar(path), make_manifest("scores", key, sha256=hashlib.sha256(text.encode()).hexdigest()))
+    write_json(sidecar(path), make_manifest("scores", key, sha256=hashlib.sha256(text.encode()).hexdigest()))
     write_text(path, text)
 
 
 def _score_names(metric: str) -> tuple[str, ...]:
     return (score_column(metric), metric, "score")
-
-
-def _sidecar(path: Path) -> Path:
-    return path.with_name(path.stem + ".manifest.json")
