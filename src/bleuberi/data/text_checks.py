@@ -35,7 +35,7 @@ _CONTROL: Final = re.compile(
     r"<\|(?:im_start|im_end|im_sep|eot_id|eom_id|start_header_id|end_header_id|begin_of_text|end_of_text|endoftext|"
     r"user|assistant|system|end|start|message|channel|return|fim_\w+)\|>|<(?:start|end)_of_turn>|\[/?INST\]|<<SYS>>"
 )
-_FENCE: Final = re.compile(r"^\s*```", re.MULTILINE)
+_FENCE: Final = re.compile(r"^[^\S\n]*```", re.MULTILINE)  # within a line: over many empty ones `\s*` takes n² steps
 
 
 def is_truncated(text: str) -> bool:
