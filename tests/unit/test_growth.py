@@ -13,6 +13,8 @@ from bleuberi.evaluation.judge_prompt import read_verdict
 from bleuberi.plain_text import one_line, plain
 from bleuberi.redaction import redact
 from bleuberi.rewards.tags import is_well_formed, tagged_answer
+from bleuberi.training.view import run_section
+from tests.unit.report.report_folders import write_run
 
 HOSTILE = {
     "lines": "\n",
@@ -72,3 +74,16 @@ def test_checks_grow_with_the_text(name):
             if growth > 1.3:
                 slow[kind] = (round(growth, 2), long)
     assert not slow
+
+
+def test_the_report_grows_with_the_logged_steps(tmp_path):
+    def best(steps):
+        folder = write_run(tmp_path / str(steps), steps=steps, warnings=["w"])
+        found = math.inf
+        for _ in range(2):
+            begin = time.process_time()
+            run_section(folder, "id", "run")
+            found = min(found, time.process_time() - begin)
+        return found
+
+    assert math.log(best(16_000) / best(4_000), 4) < 1.3
