@@ -13,6 +13,8 @@ import re
 from pathlib import Path
 from typing import Final
 
+from bleuberi.errors import UserError
+
 log = logging.getLogger(__name__)
 
 PARTIAL: Final = ".partial"  # ending of the names of rooms
@@ -22,10 +24,12 @@ _MOUNTS: Final = Path("/proc/self/mountinfo")
 
 
 def followed(path: Path) -> Path:
-    """The path, or what it names if it is a link, which is said."""
+    """The path, or what it names if it is a link, which is said. Errors: `UserError` for a link that names itself."""
     if not path.is_symlink():
         return path if path.name and path.name != ".." else path.resolve()  # `.` has no name
     target = Path(os.path.realpath(path))
+    if target.is_symlink():
+        raise UserError(f"{path} is a link that leads back to itself.", "Remove the link, or give another path.")
     log.info("%s is a link: %s is written", path, target)
     return target
 

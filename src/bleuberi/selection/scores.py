@@ -16,6 +16,7 @@ from bleuberi.artifacts import (
     make_manifest,
     read_json,
     read_state,
+    set_aside,
     sidecar,
     write_json,
     write_text,
@@ -110,6 +111,9 @@ def _kept_scores(path: Path, column: str, key: Mapping[str, str]) -> list[float 
     if not (path.is_file() and sidecar(path).is_file()):
         return None
     manifest = read_state(sidecar(path))
+    if not sidecar(path).is_file():  # it was damaged; alone, the scores would be taken for somebody else's
+        set_aside(path)
+        return None
     if manifest.get("config") != dict(key) or manifest.get("sha256") != file_hash(path):
         return None
     rows = read_json(path)
