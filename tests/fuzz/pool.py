@@ -1,5 +1,6 @@
 """Files that claim to be pools: each is read, or refused in two lines; what was read keeps the pool's promises."""
 
+import csv
 import gzip
 import io
 import json
@@ -11,6 +12,7 @@ import pyarrow.parquet as pq
 from hypothesis import strategies as st
 
 from bleuberi.agreement.pairs import read_preferences
+from bleuberi.data.import_pool import ImportConfig, import_pool
 from bleuberi.data.made_responses import read_responses
 from bleuberi.data.pool import read_pool, read_questions
 from bleuberi.data.references import join_references
@@ -22,7 +24,18 @@ SHARED_MEMORY = Path("/dev/shm")
 FOLDER = Path(tempfile.mkdtemp(dir=SHARED_MEMORY if SHARED_MEMORY.is_dir() else None, prefix="bleuberi-fuzz-"))
 COLUMNS = ["id", "prompt", "messages", "source", "ref_output_gold", "ref_output_", "ref_output_a", "ref_output_\n"]
 COLUMNS += ["response", "output", "model", "sampling", "finish_reason", "response_a", "response_b", "winner", "chosen"]
-COLUMNS += ["rejected", "votes"]
+COLUMNS += [
+    "rejected",
+    "votes",
+    "conversations",
+    "instruction",
+    "input",
+    "history",
+    "answers",
+    "reward_model",
+    "generator",
+]
+COLUMNS += ["conversation_a", "conversation_b", "references", "Prompt", ""]
 
 texts = st.text(max_size=12) | st.sampled_from(
     ["", " ", "user", "assistant", "system", "a", "tie", "\ud800", "\x1b[2J"]
@@ -48,6 +61,25 @@ def as_array(items):
     return json.dumps(items, indent=1).encode()
 
 
+def as_pretty(items):
+    return b"\n".join(json.dumps(item, indent=1).encode() for item in items)
+
+
+def as_csv(items, delimiter):
+    stream = io.StringIO()
+    names = dict.fromkeys(str(name) for item in items for name in item)
+    table = csv.DictWriter(stream, [*names], delimiter=delimiter, extrasaction="ignore")
+    try:
+        table.writeheader()
+        table.writerows(
+            {name: value if isinstance(value, str) else json.dumps(value) for name, value in item.items()}
+            for item in items
+        )
+    except csv.Error:  # some characters need an escape
+        return b"id,prompt\r\n"
+    return stream.getvalue().encode("utf-8", "replace")
+
+
 def as_parquet(items):
     stream = io.BytesIO()
     try:
@@ -60,9 +92,14 @@ def as_parquet(items):
 @st.composite
 def files(draw):
     """A file's name and content: well-formed, then harmed, then packed."""
-    kind = draw(st.sampled_from([".jsonl", ".json", ".parquet"]))
+    kind = draw(st.sampled_from([".jsonl", ".json", ".parquet", ".csv", ".tsv", ".NDJSON"]))
     items = draw(st.lists(rows, max_size=4))
-    content = draw(st.sampled_from([as_lines, as_array]))(items) if kind != ".parquet" else as_parquet(items)
+    if kind in (".csv", ".tsv"):
+        content = as_csv(items, "," if kind == ".csv" else "\t")
+    elif kind == ".parquet":
+        content = as_parquet(items)
+    else:
+        content = draw(st.sampled_from([as_lines, as_array, as_pretty]))(items)
     if draw(st.integers(0, 9)) == 0:
         content = draw(st.binary(max_size=60))
     for _ in range(draw(st.integers(0, 3))):
@@ -87,7 +124,7 @@ def check(file):
     kind, content = file
     path = FOLDER / f"pool{kind}"
     path.write_bytes(content)
-    for read in (_pool, _questions, _outputs, _samples, _preferences):
+    for read in (_pool, _questions, _outputs, _samples, _preferences, _import):
         try:
             read(path)
         except UserError as error:
@@ -128,3 +165,11 @@ def _samples(path):
 def _preferences(path):
     pairs, tally = read_preferences([row.values for row in read_rows(str(path))])
     assert len(pairs) == tally.kept
+
+
+def _import(path):
+    output = FOLDER / "imported.jsonl"
+    done = import_pool(ImportConfig((str(path),), output, new_ids=True, overwrite=True))
+    pool = read_pool(str(output), None)
+    assert len(pool.rows) == done.instructions
+    assert sum(len(row.reference_by_model) for row in pool.rows) == sum(done.references.values())

