@@ -176,7 +176,7 @@ def _check_qlora(values: Values) -> None:
         raise UserError("load_in_4bit is on, and weights of 4 bits cannot be trained.", "Write use_peft: true (QLoRA).")
     if values.get("use_vllm"):
         raise UserError(
-            "load_in_4bit does not go with use_vllm: TRL would merge the adapter into 4-bit weights and lose most of it.",
+            "load_in_4bit does not go with use_vllm: TRL would merge the adapter into 4-bit weights and lose it.",
             "Write use_vllm: false, or load_in_4bit: false.",
         )
 
