@@ -19,7 +19,8 @@ REFERENCES: Final = "references"
 REFERENCE_PREFIX: Final = "ref_output_"
 ALL_REFERENCES: Final = "all"  # as the only name of --ref_models: whatever references a row has
 GOLD: Final = "gold"
-TEXT_COLUMNS: Final = ("output", "response", "model_output", "generated_text", "text")  # of answers made elsewhere
+TEXT_COLUMNS: Final = ("output", "response", "model_output", "generated_text", "text", "completion", "answer")
+"""Of responses made elsewhere; of several in one row the first counts."""
 MAX_NAME_BYTES: Final = 100
 _MARKED: Final = re.compile(r"-[0-9a-f]{8}$")
 MAX_FILE_NAME_BYTES: Final = 255  # of every file system in use

@@ -125,7 +125,6 @@ def _evaluate(places: Places, model: str) -> None:
     words = ["--models", f"base={model}", f"grpo={places.run / 'grpo'}", f"sft={places.run / 'sft'}"]
     words += ["--prompts", str(places.root / "pool/held_out.jsonl"), "--ref_models", *REFERENCES]
     words += [
-        "--length_control",
         "--max_new_tokens",
         str(MAX_NEW_TOKENS),
         "--cache_dir",

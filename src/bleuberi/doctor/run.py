@@ -16,7 +16,7 @@ from bleuberi.columns import MESSAGES, REFERENCES
 from bleuberi.data.grpo_rows import prompt_messages, read_grpo_rows
 from bleuberi.data.sft_rows import read_sft_rows, to_prompt_and_completion
 from bleuberi.doctor.batch import check_checkpoints, check_devices, check_gradient, check_grpo_batch, check_sft_batch
-from bleuberi.doctor.findings import Report, counted
+from bleuberi.doctor.findings import Report, Verdict, counted
 from bleuberi.doctor.fit import check_fit, check_time
 from bleuberi.doctor.installed import check_offline, check_optional, check_versions, extras_of
 from bleuberi.doctor.launch import Launch, read_launch, read_zero
@@ -29,6 +29,7 @@ from bleuberi.doctor.time_estimate import estimate_step
 from bleuberi.doctor.tokens import TRIED, Pair, check_round_trip, check_template, show_loss_mask
 from bleuberi.errors import UserError
 from bleuberi.rewards import Reward, load_reward
+from bleuberi.rewards.blindness import CURE, MOST_ROWS, blindness
 from bleuberi.training.folder.resume import check_save_steps
 from bleuberi.training.grpo import to_trainer_row
 from bleuberi.training.settings.dataset import other_prompts
@@ -114,6 +115,14 @@ def _check_rewards(report: Report, settings: RunSettings) -> list[Reward]:
     return rewards
 
 
+def _check_scripts(report: Report, rewards: Sequence[Reward], references: Sequence[Sequence[str]]) -> None:
+    for reward in rewards:
+        found = blindness(reward, references)
+        if found is not None:
+            verdict: Verdict = "problem" if found.rows > MOST_ROWS * found.of else "warning"
+            report.add("rewards", verdict, found.sentence, CURE)
+
+
 def _check_texts(
     report: Report, settings: RunSettings, processes: int, rewards: Sequence[Reward]
 ) -> tuple[int | None, Text | None]:
@@ -145,6 +154,7 @@ def _check_grpo_rows(
     if dev:
         untrained_score(settings.run, rewards)
         report.add("dev", "ok", f"{counted(len(dev), 'prompt')} are held out and evaluated during the run")
+    _check_scripts(report, rewards, [row[REFERENCES] for row in [*rows, *dev]])
     pairs: list[Pair] = [(prompt_messages(row), row[REFERENCES][0]) for row in rows[:TRIED] if row[REFERENCES]]
     if pairs:
         check_round_trip(report, tokenizer, pairs)

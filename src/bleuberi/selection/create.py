@@ -13,11 +13,12 @@ from bleuberi.artifacts import file_hash
 from bleuberi.columns import model_short_name, pool_label, reference_label
 from bleuberi.data.grpo_rows import to_row
 from bleuberi.data.pool import Pool, read_pool
-from bleuberi.data.references import join_references, order_references
+from bleuberi.data.references import join_references, order_references, shuffle_references
 from bleuberi.errors import UserError
 from bleuberi.generation import local_revision
 from bleuberi.records import Example, Tally
 from bleuberi.rewards import load_reward
+from bleuberi.rewards.blindness import refuse_blind
 from bleuberi.rewards.on_cluster import load_reward_on
 from bleuberi.selection.config import GrpoDataConfig
 from bleuberi.selection.dataset_folder import find_made, refuse_other, save_dataset
@@ -65,6 +66,10 @@ def create_grpo_data(config: GrpoDataConfig, draw: Callable[[Path, GrpoData], No
 
     examples, joined = join_references(pool, config.ref_models, config.min_references)
     log.info("Pool %s: %s", pool.name, joined.sentence())
+    if config.metric is not None:
+        warning = refuse_blind(load_reward(config.metric), [row.references for row in examples])
+        if warning:
+            log.warning(warning)
     if config.metric is not None and not config.scores_needed:
         log.warning("Nothing to score without --model or --outputs: the data set is saved without scores")
     label = _label(config, pool)
@@ -75,7 +80,7 @@ def create_grpo_data(config: GrpoDataConfig, draw: Callable[[Path, GrpoData], No
     tally = Tally(len(pool.rows), len(picked.chosen), dict(reasons))
     _tell(config, tally)
     metric = config.metric_name if picked.signature else None
-    name = config.output_dataset_name or f"{label}_{config.selection_mode}_{len(picked.chosen)}"
+    name = config.output_dataset_name or f"{label}_{config.selection_mode}_{len(picked.chosen)}{_placebo_mark(config)}"
     scores = picked.mean_scores
     made = GrpoData(
         folder=parent / name,
@@ -90,7 +95,7 @@ def create_grpo_data(config: GrpoDataConfig, draw: Callable[[Path, GrpoData], No
     )
     save_dataset(
         made.folder,
-        [to_row(row, picked.columns_by_id.get(row.id, {})) for row in picked.chosen],
+        [to_row(row, picked.columns_by_id.get(row.id, {})) for row in _placebo(config, picked.chosen)],
         request,
         overwrite=config.overwrite,
         records={
@@ -208,6 +213,15 @@ def _draw(examples: Sequence[Example], config: GrpoDataConfig) -> list[Example]:
     return [by_id[row] for row in select_random(list(by_id), config.num_examples or len(by_id), config.seed)]
 
 
+def _placebo(config: GrpoDataConfig, chosen: Sequence[Example]) -> Sequence[Example]:
+    """The rows as they are saved: chosen, answered and scored with their own references, and then shuffled if asked."""
+    return chosen if config.shuffle_references is None else shuffle_references(chosen, config.shuffle_references)
+
+
+def _placebo_mark(config: GrpoDataConfig) -> str:
+    return "" if config.shuffle_references is None else f"_shuffled{config.shuffle_references}"
+
+
 def _label(config: GrpoDataConfig, pool: Pool) -> str:
     """`{pool}_{metric}_{model}_{n}ref-{names}`, or `{pool}_{n}ref-{names}` where nothing is scored."""
     model = config.model or (config.outputs.name.split(".")[0] if config.outputs else "")
@@ -245,6 +259,8 @@ def _request(config: GrpoDataConfig, pool: Pool) -> dict[str, Any]:
                 request["chat_template_kwargs"] = dict(plain.engine_options.chat_template_kwargs)
             if (request["model_revision"] or "").startswith("files:"):
                 request["model"] = model_short_name(plain.model)
+    if plain.shuffle_references is not None:
+        request["shuffle_references"] = plain.shuffle_references
     if plain.selection_mode == "signal":
         request["inference_max_new_tokens"] = plain.inference_max_new_tokens  # bounds the references too
         request["signal"] = plain.signal_settings.settings()

@@ -11,11 +11,10 @@ from typing import Any
 
 from bleuberi.artifacts import file_hash
 from bleuberi.columns import MAX_FILE_NAME_BYTES, model_short_name
-from bleuberi.errors import UserError
+from bleuberi.data.made_responses import join_responses, no_response_fits, read_responses
 from bleuberi.generation import EngineOptions, cached_engine
 from bleuberi.generation.base import NOT_ANSWERED, Sampling
 from bleuberi.records import Example
-from bleuberi.selection.outputs import read_outputs
 
 log = logging.getLogger(__name__)
 
@@ -32,12 +31,12 @@ class Answers:
 
 def answers_from_file(examples: Sequence[Example], path: Path, model: str | None) -> Answers:
     """Responses that were made elsewhere; examples without one are counted. Errors: `UserError` where none fits."""
-    made = read_outputs(path, model)
-    text_by_id = {row.id: made.text_by_id[row.id] for row in examples if row.id in made.text_by_id}
-    if not text_by_id:
-        raise UserError(f"No id in {path} is an id of the pool.", "Check that the outputs were made from this pool.")
+    made = join_responses(examples, read_responses(path, model))
+    if not made.by_id:
+        raise no_response_fits(path)
     if made.repeated:
         log.info("%d further outputs for ids that had one already were left aside", made.repeated)
+    text_by_id = {row_id: rows[0].text for row_id, rows in made.by_id.items()}
     return Answers(
         text_by_id,
         {"without an output": len(examples) - len(text_by_id)},
@@ -86,8 +85,8 @@ def _imported_answers(
     for name in dict.fromkeys((model_short_name(model), model.replace("/", "_"))):
         path = cache_folder / f"{name}_inference_results.csv"
         if len(path.name.encode()) <= MAX_FILE_NAME_BYTES and path.is_file():
-            made = read_outputs(path, None)
-            found = {row.id: made.text_by_id[row.id] for row in examples if row.id in made.text_by_id}
+            made = join_responses(examples, read_responses(path))
+            found = {row_id: rows[0].text for row_id, rows in made.by_id.items()}
             log.info("Imported %d outputs from %s (made elsewhere: its sampling is not known)", len(found), path)
             return found, {"imported_from": path.name, "imported_sha256": file_hash(path), "imported_rows": len(found)}
     return {}, {}
