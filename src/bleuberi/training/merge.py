@@ -30,17 +30,18 @@ def _merge_exactly(layer: Any) -> None:  # noqa: ANN401 - peft's LoraLayer
         return dict(layer.get_base_layer().named_parameters(recurse=False))
 
     def merge_exactly(safe_merge: bool = False, adapter_names: list[str] | None = None) -> None:
-        # Split weights: ZeRO-3 gathers them for the merge and throws the copy away; FSDP's are merged by PEFT.
-        if any(hasattr(weight, "ds_id") or hasattr(weight, "device_mesh") for weight in weights().values()):
-            merge(safe_merge=safe_merge, adapter_names=adapter_names)
+        found = weights()
+        # ZeRO-3 gathers a copy of its parts for the merge, and throws it away afterwards.
+        if not kept and not any(hasattr(weight, "ds_id") for weight in found.values()):
+            kept.update({name: _part(weight).to("cpu", copy=True) for name, weight in found.items()})
+        if any(hasattr(weight, "ds_id") or hasattr(weight, "device_mesh") for weight in found.values()):
+            merge(safe_merge=safe_merge, adapter_names=adapter_names)  # the parts of FSDP2 keep their type
             return
-        if not kept:
-            kept.update({name: weight.data.to("cpu", copy=True) for name, weight in weights().items()})
-        own = {name: weight.data for name, weight in weights().items()}
-        for weight in weights().values():
+        own = {name: weight.data for name, weight in found.items()}
+        for weight in found.values():
             weight.data = weight.data.float()
         merge(safe_merge=safe_merge, adapter_names=adapter_names)
-        for name, weight in weights().items():
+        for name, weight in found.items():
             own[name].copy_(weight.data)  # rounded once
             weight.data = own[name]
 
@@ -50,9 +51,14 @@ def _merge_exactly(layer: Any) -> None:  # noqa: ANN401 - peft's LoraLayer
             return
         layer.merged_adapters.clear()
         for name, weight in weights().items():
-            weight.data.copy_(kept[name])
+            _part(weight).copy_(kept[name])
 
     layer.merge, layer.unmerge = merge_exactly, unmerge_exactly
+
+
+def _part(weight: Any) -> Any:  # noqa: ANN401 - torch tensors
+    """The numbers of a weight that this process has: all of them, or its part under FSDP2."""
+    return weight.data.to_local() if hasattr(weight, "device_mesh") else weight.data
 
 
 def merged_model(settings: Any, adapter: Path, tokenizer: Any, trust_remote_code: bool) -> Any:  # noqa: ANN401 - trl.ModelConfig; transformers objects

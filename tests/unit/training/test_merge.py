@@ -91,6 +91,29 @@ def test_the_forward_pass_is_the_same_after_hand_overs(tiny_model):
         assert model(input_ids=ids).logits.equal(before)
 
 
+def test_parts_of_fsdp2_do_not_drift_either(tiny_model, tmp_path):
+    import torch.distributed as dist
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import fully_shard
+
+    dist.init_process_group("gloo", init_method=f"file://{tmp_path}/meet", rank=0, world_size=1)
+    try:
+        model = tuned(tiny_model, torch.bfloat16)
+        for layer in model.base_model.model.model.layers:
+            fully_shard(layer, mesh=init_device_mesh("cpu", (1,)))
+        name = "base_model.model.model.layers.0.self_attn.q_proj.base_layer.weight"
+        weight = dict(model.named_parameters())[name]
+        before = weight.full_tensor().clone()
+        keep_base_exact(model)
+        for _ in range(3):
+            model.merge_adapter()
+            assert not weight.full_tensor().equal(before)
+            model.unmerge_adapter()
+        assert weight.full_tensor().equal(before)
+    finally:
+        dist.destroy_process_group()
+
+
 @pytest.mark.parametrize("more", [{}, {"use_rslora": True}, {"use_dora": True}])
 @pytest.mark.parametrize("trained_in", ["bfloat16", "float32"])
 def test_the_exported_model_is_the_base_plus_the_adapter(tiny_model, tmp_path, trained_in, more):

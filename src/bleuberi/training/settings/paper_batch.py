@@ -25,7 +25,7 @@ def grown_batch(argv: Sequence[str], args: Any, processes: int) -> tuple[str, st
     text = (
         f"a step sees {whole} sequences ({batch} x {passes} passes x {processes} processes), {whole / paper:g} times "
     )
-    text += f"the {paper} of the preset on one GPU, so there are {paper / whole:.2g} times its steps per epoch"
+    text += f"the {paper} of the preset on one GPU, and an epoch has {paper / whole:.3g} of its steps"
     if paper % processes:
         return text, f"Take a number of processes that divides {paper} to keep the batch."
     share = paper // processes
