@@ -85,7 +85,7 @@ $(VENV)/.dev: $(VENV)/.train
 # A short real run of each GPU path; where there is no GPU it says so.
 .PHONY: test-gpu check-extras
 test-gpu: $(VENV)/.dev
-	$(BIN)/python -m pytest tests/gpu -rs -s
+	$(BIN)/python -m tests.gpu
 
 # Whether each GPU extra can be installed beside the tested versions; nothing is installed. Needs a package index.
 # vLLM pins a torch of its own, so it is resolved without ours, as make test-vllm installs it.
