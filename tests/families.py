@@ -34,6 +34,7 @@ def save_family(name, folder):
     text = MISTRAL if template is None else files("trl").joinpath(f"chat_templates/{template}.jinja").read_text()
     tokenizer = make_tokenizer(tokens, end, text)
     tokenizer.bos_token, tokenizer.pad_token = begin, padding
+    tokenizer.unk_token = "<unk>" if "<unk>" in tokens else None
     tokenizer.save_pretrained(folder)
     torch.manual_seed(0)
     config = getattr(transformers, f"{kind}Config")(

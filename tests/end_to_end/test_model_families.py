@@ -13,7 +13,7 @@ TURN_ENDS = {
     "qwen2_5": "<|im_end|>", "qwen3": "<|im_end|>", "llama3": "<|eot_id|>", "gemma": "<end_of_turn>", "mistral": "</s>",
     "phi3": "<|end|>",
 }  # fmt: skip
-LORA = ["--use_peft", "true", "--learning_rate", "1e-2", "--max_steps", "2"]
+LORA = ["--use_peft", "true", "--learning_rate", "1e-2", "--max_steps", "2", "--warmup_steps", "0"]
 GRPO = ["--reward_funcs", "tests.end_to_end.vowel_reward:Vowels", "--sample_every", "2", "--dev_prompts", "2"]
 
 
