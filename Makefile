@@ -26,7 +26,7 @@ fuzz: $(VENV)/.dev
 	$(BIN)/python -m tests.fuzz.run --minutes $(FUZZ_MINUTES)
 
 # Kills at random moments, and faults of disks, clocks and versions; some two minutes on two quiet cores.
-FAULT_FLAGS ?= --data_kills 80 --train_kills 10
+FAULT_FLAGS ?= --data_kills 80 --train_kills 20
 test-faults: $(VENV)/.dev
 	$(BIN)/python -m tests.faults.run $(FAULT_FLAGS)
 
