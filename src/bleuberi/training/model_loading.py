@@ -53,9 +53,11 @@ def load_policy(
     dtype = settings.dtype if settings.dtype in ("auto", None) else getattr(torch, settings.dtype)
     more: dict[str, Any] = {"use_kernels": True} if use_kernels else {}
     if settings.load_in_4bit:
-        from trl import get_kbit_device_map, get_quantization_config
+        from accelerate import PartialState
+        from trl import get_quantization_config
 
-        more |= {"quantization_config": get_quantization_config(settings), "device_map": get_kbit_device_map()}
+        # 4-bit weights cannot be moved afterwards, so they are loaded on this process's own device.
+        more |= {"quantization_config": get_quantization_config(settings), "device_map": {"": PartialState().device}}
     try:
         model = AutoModelForCausalLM.from_pretrained(
             name,
