@@ -98,7 +98,8 @@ def test_what_a_manifest_tells(trained):
         (
             (0.01, 0.03),
             "yes",
-            "Yes, in bleu GRPO(bleu) beats SFT: grpo - sft: +0.020 [+0.010, +0.030] on 50 prompts with 1 and 3 runs, "
+            "Yes, in bleu GRPO(bleu) beats SFT: grpo - sft: +0.020 [+0.010, +0.030] on 50 prompts with 3 runs of grpo "
+            "and sft as one fixed model, "
             "p = 0.01 (corrected for 2 questions: p = 0.02). Smallest visible difference: 0.015 (80 % power).",
         ),
         ((-0.03, -0.01), "no", "No, in bleu SFT beats GRPO(bleu): grpo - sft: -0.020 [-0.030, -0.010]"),
