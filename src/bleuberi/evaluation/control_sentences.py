@@ -103,8 +103,10 @@ def _against(base: str, name: str, gain: EstimateJson, copying: Mapping[str, Any
         much = copies_much(copying)
         if much:
             more = "Perhaps copying of other words"
+        else:
+            perhaps = "An echo would do as well"
         if much or better:
-            also = f", {'but' if much else 'and'} {copying['own']:.0%} of its 4-grams are from the prompt "
+            also = f", {'but' if much and beaten else 'and'} {copying['own']:.0%} of its 4-grams are from the prompt "
             also += f"(of the references' {copying['references']:.0%})"
     begin = "" if not better else f"{more if beaten else perhaps}: "
     against = _AGAINST.get(name, name).format(base=base)
