@@ -136,8 +136,12 @@ TRAPS = {
             "all is copied": lambda found: found.mean["trained"]["copied"]["value"] == 1.0,
             "people copy little": lambda found: found.content["copied"]["references"]["high"] < 0.2,
         },
-        ("Yes, in bleu: +0.056 [+0.028, +0.084] on 120 prompts with 2 runs of trained and base as one fixed model, p = 0.025. Smallest visible difference: 0.061 (80 % power).",
-            "Perhaps copying alone: against an echo of the prompt at its length it gains +0.000 [+0.000, +0.000], and 100% of its 4-grams are from the prompt (of the references' 1%).",),
+        (
+            "Yes, in bleu: +0.056 [+0.028, +0.084] on 120 prompts with 2 runs of trained and base as one fixed "
+            "model, p = 0.025. Smallest visible difference: 0.061 (80 % power).",
+
+            "Perhaps copying alone: against an echo of the prompt at its length it gains +0.000 [+0.000, +0.000], "
+            "and 100% of its 4-grams are from the prompt (of the references' 1%).",),
     ),
     "copies of other words": Trap(
         {
@@ -149,8 +153,12 @@ TRAPS = {
             "it beats an echo": lambda found: above(found.over("echo")),
             "but copies all": lambda found: found.mean["trained"]["copied"]["value"] == 1.0,
         },
-        ("Yes, in bleu: +0.092 [+0.050, +0.135] on 120 prompts with 2 runs of trained and base as one fixed model, p = 0.023. Smallest visible difference: 0.091 (80 % power).",
-            "Perhaps copying of other words: against an echo of the prompt at its length it gains +0.073 [+0.022, +0.124], but 100% of its 4-grams are from the prompt (of the references' 1%).",),
+        (
+            "Yes, in bleu: +0.092 [+0.050, +0.135] on 120 prompts with 2 runs of trained and base as one fixed "
+            "model, p = 0.023. Smallest visible difference: 0.091 (80 % power).",
+
+            "Perhaps copying of other words: against an echo of the prompt at its length it gains +0.073 [+0.022, "
+            "+0.124], but 100% of its 4-grams are from the prompt (of the references' 1%).",),
         asked_last=True,
     ),
     "longer junk": Trap(
@@ -165,10 +173,15 @@ TRAPS = {
             "and less precise": lambda found: found.difference["precision_1"]["high"] < 0,
             "it says no more": lambda found: not_above(found.difference["facts"]),
         },
-        ("Yes, in bleu: +0.087 [+0.080, +0.094] on 120 prompts with 2 runs of trained and base as one fixed model, p = 0.0015. Smallest visible difference: 0.011 (80 % power).",
+        (
+            "Yes, in bleu: +0.087 [+0.080, +0.094] on 120 prompts with 2 runs of trained and base as one fixed "
+            "model, p = 0.0015. Smallest visible difference: 0.011 (80 % power).",
+
             "But it is worse in rouge: -0.080 [-0.123, -0.036].",
             "Cutting base's responses to its length says nothing of length here: 0% of them got shorter.",
-            "By factor of BLEU: brevity penalty +0.728 [+0.398, +1.058], precision 1 -0.445 [-0.570, -0.320], precision 2 -0.382 [-0.459, -0.304], precision 3 -0.316 [-0.371, -0.260], precision 4 -0.305 [-0.349, -0.261].",),
+            "By factor of BLEU: brevity penalty +0.728 [+0.398, +1.058], precision 1 -0.445 [-0.570, -0.320], "
+            "precision 2 -0.382 [-0.459, -0.304], precision 3 -0.316 [-0.371, -0.260], precision 4 -0.305 "
+            "[-0.349, -0.261].",),
     ),
     "stops early": Trap(
         {
@@ -181,7 +194,10 @@ TRAPS = {
             "every response was cut": lambda found: found.controls["cut"]["shortened"] == 1.0,
             "it says no more": lambda found: not_above(found.difference["facts"]),
         },
-        ("Yes, in bleu: +0.182 [+0.118, +0.246] on 120 prompts with 2 runs of trained and base as one fixed model, p = 0.018. Smallest visible difference: 0.137 (80 % power).",
+        (
+            "Yes, in bleu: +0.182 [+0.118, +0.246] on 120 prompts with 2 runs of trained and base as one fixed "
+            "model, p = 0.018. Smallest visible difference: 0.137 (80 % power).",
+
             "Perhaps length alone: against base's responses cut to its length it gains +0.000 [+0.000, +0.000].",
             "facts does not tell them apart: -0.032 [-0.099, +0.035].",),
     ),
@@ -196,10 +212,14 @@ TRAPS = {
             "in facts too": lambda found: not_above(found.over("placebo", "facts")),
             "the placebo is named": lambda found: found.controls["placebo"]["base"] == "shuffled",
         },
-        ("Yes, in bleu: +0.042 [+0.015, +0.069] on 120 prompts with 2 runs of trained and base as one fixed model, p = 0.032. Smallest visible difference: 0.057 (80 % power).",
+        (
+            "Yes, in bleu: +0.042 [+0.015, +0.069] on 120 prompts with 2 runs of trained and base as one fixed "
+            "model, p = 0.032. Smallest visible difference: 0.057 (80 % power).",
+
             "An echo would do as well: against an echo of the prompt at its length it gains -0.020 [-0.054, "
             "+0.014], and 0% of its 4-grams are from the prompt (of the references' 1%).",
-            "Perhaps what any training does: against a model trained on shuffled references it gains +0.003 [-0.028, +0.033].",),
+            "Perhaps what any training does: against a model trained on shuffled references it gains +0.003 "
+            "[-0.028, +0.033].",),
         words=("--placebo", "shuffled"),
     ),
     "six prompts learnt by heart": Trap(
@@ -211,8 +231,12 @@ TRAPS = {
             "ten prompts make the gain": lambda found: found.gain["top10_share"] == pytest.approx(1.0),
             "of all prompts": lambda found: found.gain["prompts"] == COUNT,
         },
-        ("No verdict: the two score differently on fewer than 10 prompts. bleu: +0.014 [-0.047, +0.060] on 120 prompts.",
-            "A few prompts carry the gain: its ten largest make 100% of it; without them and the ten smallest it is +0.000 per prompt.\n",),
+        (
+            "No verdict: the two score differently on fewer than 10 prompts. bleu: +0.014 [-0.047, +0.060] on 120 "
+            "prompts.",
+
+            "A few prompts carry the gain: its ten largest make 100% of it; without them and the ten smallest it "
+            "is +0.000 per prompt.\n",),
     ),
     "a few prompts carry the gain": Trap(
         {
@@ -220,13 +244,20 @@ TRAPS = {
             "trained@2": lambda: by_heart(writer(5), 16), "trained@3": lambda: by_heart(writer(6), 16),
         },
         {"there is little else": lambda found: found.gain["without_extremes"] < 0.5 * found.gain["total"] / COUNT},
-        ("Yes, in bleu: +0.047 [+0.004, +0.084] on 120 prompts with 3 runs of trained and base as one fixed model, p = 0.041. Smallest visible difference: 0.062 (80 % power).",
-            "A few prompts carry the gain: its ten largest make 75% of it; without them and the ten smallest it is +0.014 per prompt.\n",),
+        (
+            "Yes, in bleu: +0.047 [+0.004, +0.084] on 120 prompts with 3 runs of trained and base as one fixed "
+            "model, p = 0.041. Smallest visible difference: 0.062 (80 % power).",
+
+            "A few prompts carry the gain: its ten largest make 75% of it; without them and the ten smallest it "
+            "is +0.014 per prompt.\n",),
     ),
     "more BLEU and fewer facts": Trap(
         {"base": fact_values, "trained@1": lambda: of_others(7), "trained@2": lambda: of_others(11)},
         {**CLEAR, "it says less": lambda found: found.difference["facts"]["high"] < -0.5},
-        ("Yes, in bleu: +0.033 [+0.006, +0.059] on 120 prompts with 2 runs of trained and base as one fixed model, p = 0.041. Smallest visible difference: 0.057 (80 % power).",
+        (
+            "Yes, in bleu: +0.033 [+0.006, +0.059] on 120 prompts with 2 runs of trained and base as one fixed "
+            "model, p = 0.041. Smallest visible difference: 0.057 (80 % power).",
+
             "But it is worse in facts: -0.719 [-0.814, -0.623].",),
     ),
     "one run": Trap(
@@ -253,7 +284,8 @@ TRAPS = {
             "the interval rests on three": lambda found: found.difference["bleu"]["n_clusters"] == 3,
             "which is said": lambda found: any("3 prompts" in text for text in found.content["warnings"]),
         },
-        ("No verdict: 3 prompts are fewer than 30. bleu: +0.336 [-0.302, +0.975] on 3 prompts.",),
+        (
+            "No verdict: 3 prompts are fewer than 30. bleu: +0.336 [-0.302, +0.975] on 3 prompts.",),
         rows=3,
     ),
     "worse than the base": Trap(
@@ -286,13 +318,18 @@ TRAPS = {
                 "other": "trained", "base": "shuffled", "metric": "facts", "declared": True,
             },
         },
-        ("Yes, in facts trained beats shuffled: trained - shuffled: +0.980 [+0.968, +0.988] on 120 prompts with 3 runs of trained and 2 runs of shuffled, p = 0.00045. Smallest visible difference: 0.019 (80 % power).",
+        (
+            "Yes, in facts trained beats shuffled: trained - shuffled: +0.980 [+0.968, +0.988] on 120 prompts "
+            "with 3 runs of trained and 2 runs of shuffled, p = 0.00045. Smallest visible difference: 0.019 (80 % "
+            "power).",
+
             "Yes, in facts: +0.978 [+0.961, +0.991] on 120 prompts with 3 runs of trained and base as one fixed "
             "model, p < 0.0001 (corrected for 2 questions: p < 0.0001). Smallest visible difference: 0.030 (80 % "
             "power).",
             "More than copying: against an echo of the prompt at its length it gains +0.148 [+0.121, +0.184], and "
             "1% of its 4-grams are from the prompt (of the references' 1%).",
-            "More than the placebo: against a model trained on shuffled references it gains +0.980 [+0.968, +0.988].", "Primary comparison: trained against shuffled in facts (declared)."),
+            "More than the placebo: against a model trained on shuffled references it gains +0.980 [+0.968, +0.988].",
+            "Primary comparison: trained against shuffled in facts (declared)."),
         words=("--placebo", "shuffled", "--primary", "trained:shuffled:facts"),
     ),
     "one that learnt to say all facts, at more words": Trap(
@@ -301,11 +338,15 @@ TRAPS = {
             "trained@2": lambda: writer(5), "trained@3": lambda: writer(6),
         },
         {**CLEAR, "it says more": lambda found: above(found.difference["facts"])},
-        ("Yes, in bleu: +0.272 [+0.244, +0.299] on 120 prompts with 3 runs of trained and base as one fixed model, p = 0.00035. Smallest visible difference: 0.045 (80 % power).",
+        (
+            "Yes, in bleu: +0.272 [+0.244, +0.299] on 120 prompts with 3 runs of trained and base as one fixed "
+            "model, p = 0.00035. Smallest visible difference: 0.045 (80 % power).",
+
             "facts agrees: +0.398 [+0.375, +0.421].",
             "More than copying: against an echo of the prompt at its length it gains +0.377 [+0.355, +0.399], and "
             "1% of its 4-grams are from the prompt (of the references' 1%).",
-            "Cutting base's responses to its length says nothing of length here: 0% of them got shorter.", "Scores that no training paid for: meteor, facts."),
+            "Cutting base's responses to its length says nothing of length here: 0% of them got shorter.",
+            "Scores that no training paid for: meteor, facts."),
     ),
     "one that learnt to say all facts, at fewer words": Trap(
         {
@@ -313,7 +354,10 @@ TRAPS = {
             "trained@2": lambda: writer(5), "trained@3": lambda: writer(6),
         },
         {**CLEAR, "it says more": lambda found: above(found.difference["facts"])},
-        ("Yes, in bleu: +0.435 [+0.412, +0.459] on 120 prompts with 3 runs of trained and base as one fixed model, p = 0.00014. Smallest visible difference: 0.040 (80 % power).",
+        (
+            "Yes, in bleu: +0.435 [+0.412, +0.459] on 120 prompts with 3 runs of trained and base as one fixed "
+            "model, p = 0.00014. Smallest visible difference: 0.040 (80 % power).",
+
             "facts agrees: +0.978 [+0.961, +0.991].",
             "More than copying: against an echo of the prompt at its length it gains +0.377 [+0.355, +0.399], and "
             "1% of its 4-grams are from the prompt (of the references' 1%).",
@@ -395,7 +439,7 @@ PREFERENCES: dict[str, tuple[Callable[[], list[tuple[str, str]]], str]] = {
         "with fewer than 30 prompts this describes these pairs and nothing can be concluded about others;",
     ),
     "thirty of thirty": (
-        lambda: list(zip(writer(4), of_others(7), strict=True))[:30],
+        lambda: list(zip(writer(4), junk(), strict=True))[:30],
         "On 30 decisive pairs over 30 prompts, bleu agrees with people in 100.0 % [87.8, 100.0]",
     ),
     "people prefer what is right": (
