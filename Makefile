@@ -15,6 +15,11 @@ demo: $(VENV)/.train
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest
 
+# Size and power of verdicts, simulated at every setting; about ten minutes on one core.
+.PHONY: test-slow
+test-slow: $(VENV)/.dev
+	$(BIN)/python -m pytest -m slow
+
 # The experiment behind README's result: checks what is committed, runs what is missing. RERUN=grpo@1 repeats one run.
 .PHONY: learn
 learn: $(VENV)/.train

@@ -139,9 +139,9 @@ TRAPS = {
         (
             "Yes, in bleu: +0.056 [+0.028, +0.084] on 120 prompts with 2 runs of trained and base as one fixed "
             "model, p = 0.025. Smallest visible difference: 0.061 (80 % power).",
-
             "Perhaps copying alone: against an echo of the prompt at its length it gains +0.000 [+0.000, +0.000], "
-            "and 100% of its 4-grams are from the prompt (of the references' 1%).",),
+            "and 100% of its 4-grams are from the prompt (of the references' 1%).",
+        ),
     ),
     "copies of other words": Trap(
         {
@@ -156,9 +156,9 @@ TRAPS = {
         (
             "Yes, in bleu: +0.092 [+0.050, +0.135] on 120 prompts with 2 runs of trained and base as one fixed "
             "model, p = 0.023. Smallest visible difference: 0.091 (80 % power).",
-
             "Perhaps copying of other words: against an echo of the prompt at its length it gains +0.073 [+0.022, "
-            "+0.124], but 100% of its 4-grams are from the prompt (of the references' 1%).",),
+            "+0.124], but 100% of its 4-grams are from the prompt (of the references' 1%).",
+        ),
         asked_last=True,
     ),
     "longer junk": Trap(
@@ -176,12 +176,12 @@ TRAPS = {
         (
             "Yes, in bleu: +0.087 [+0.080, +0.094] on 120 prompts with 2 runs of trained and base as one fixed "
             "model, p = 0.0015. Smallest visible difference: 0.011 (80 % power).",
-
             "But it is worse in rouge: -0.080 [-0.123, -0.036].",
             "Cutting base's responses to its length says nothing of length here: 0% of them got shorter.",
             "By factor of BLEU: brevity penalty +0.728 [+0.398, +1.058], precision 1 -0.445 [-0.570, -0.320], "
             "precision 2 -0.382 [-0.459, -0.304], precision 3 -0.316 [-0.371, -0.260], precision 4 -0.305 "
-            "[-0.349, -0.261].",),
+            "[-0.349, -0.261].",
+        ),
     ),
     "stops early": Trap(
         {
@@ -197,9 +197,9 @@ TRAPS = {
         (
             "Yes, in bleu: +0.182 [+0.118, +0.246] on 120 prompts with 2 runs of trained and base as one fixed "
             "model, p = 0.018. Smallest visible difference: 0.137 (80 % power).",
-
             "Perhaps length alone: against base's responses cut to its length it gains +0.000 [+0.000, +0.000].",
-            "facts does not tell them apart: -0.032 [-0.099, +0.035].",),
+            "facts does not tell them apart: -0.032 [-0.099, +0.035].",
+        ),
     ),
     "a placebo as good as the policy": Trap(
         {
@@ -215,11 +215,11 @@ TRAPS = {
         (
             "Yes, in bleu: +0.042 [+0.015, +0.069] on 120 prompts with 2 runs of trained and base as one fixed "
             "model, p = 0.032. Smallest visible difference: 0.057 (80 % power).",
-
             "An echo would do as well: against an echo of the prompt at its length it gains -0.020 [-0.054, "
             "+0.014], and 0% of its 4-grams are from the prompt (of the references' 1%).",
             "Perhaps what any training does: against a model trained on shuffled references it gains +0.003 "
-            "[-0.028, +0.033].",),
+            "[-0.028, +0.033].",
+        ),
         words=("--placebo", "shuffled"),
     ),
     "six prompts learnt by heart": Trap(
@@ -234,9 +234,9 @@ TRAPS = {
         (
             "No verdict: the two score differently on fewer than 10 prompts. bleu: +0.014 [-0.047, +0.060] on 120 "
             "prompts.",
-
             "A few prompts carry the gain: its ten largest make 100% of it; without them and the ten smallest it "
-            "is +0.000 per prompt.\n",),
+            "is +0.000 per prompt.\n",
+        ),
     ),
     "a few prompts carry the gain": Trap(
         {
@@ -247,9 +247,9 @@ TRAPS = {
         (
             "Yes, in bleu: +0.047 [+0.004, +0.084] on 120 prompts with 3 runs of trained and base as one fixed "
             "model, p = 0.041. Smallest visible difference: 0.062 (80 % power).",
-
             "A few prompts carry the gain: its ten largest make 75% of it; without them and the ten smallest it "
-            "is +0.014 per prompt.\n",),
+            "is +0.014 per prompt.\n",
+        ),
     ),
     "more BLEU and fewer facts": Trap(
         {"base": fact_values, "trained@1": lambda: of_others(7), "trained@2": lambda: of_others(11)},
@@ -257,8 +257,8 @@ TRAPS = {
         (
             "Yes, in bleu: +0.033 [+0.006, +0.059] on 120 prompts with 2 runs of trained and base as one fixed "
             "model, p = 0.041. Smallest visible difference: 0.057 (80 % power).",
-
-            "But it is worse in facts: -0.719 [-0.814, -0.623].",),
+            "But it is worse in facts: -0.719 [-0.814, -0.623].",
+        ),
     ),
     "one run": Trap(
         {"base": lambda: of_others(7), "trained": lambda: writer(4)},
@@ -285,7 +285,8 @@ TRAPS = {
             "which is said": lambda found: any("3 prompts" in text for text in found.content["warnings"]),
         },
         (
-            "No verdict: 3 prompts are fewer than 30. bleu: +0.336 [-0.302, +0.975] on 3 prompts.",),
+            "No verdict: 3 prompts are fewer than 30. bleu: +0.336 [-0.302, +0.975] on 3 prompts.",
+        ),
         rows=3,
     ),
     "worse than the base": Trap(
@@ -322,7 +323,6 @@ TRAPS = {
             "Yes, in facts trained beats shuffled: trained - shuffled: +0.980 [+0.968, +0.988] on 120 prompts "
             "with 3 runs of trained and 2 runs of shuffled, p = 0.00045. Smallest visible difference: 0.019 (80 % "
             "power).",
-
             "Yes, in facts: +0.978 [+0.961, +0.991] on 120 prompts with 3 runs of trained and base as one fixed "
             "model, p < 0.0001 (corrected for 2 questions: p < 0.0001). Smallest visible difference: 0.030 (80 % "
             "power).",
@@ -341,7 +341,6 @@ TRAPS = {
         (
             "Yes, in bleu: +0.272 [+0.244, +0.299] on 120 prompts with 3 runs of trained and base as one fixed "
             "model, p = 0.00035. Smallest visible difference: 0.045 (80 % power).",
-
             "facts agrees: +0.398 [+0.375, +0.421].",
             "More than copying: against an echo of the prompt at its length it gains +0.377 [+0.355, +0.399], and "
             "1% of its 4-grams are from the prompt (of the references' 1%).",
@@ -357,11 +356,11 @@ TRAPS = {
         (
             "Yes, in bleu: +0.435 [+0.412, +0.459] on 120 prompts with 3 runs of trained and base as one fixed "
             "model, p = 0.00014. Smallest visible difference: 0.040 (80 % power).",
-
             "facts agrees: +0.978 [+0.961, +0.991].",
             "More than copying: against an echo of the prompt at its length it gains +0.377 [+0.355, +0.399], and "
             "1% of its 4-grams are from the prompt (of the references' 1%).",
-            "More than length: against base's responses cut to its length it gains +0.399 [+0.374, +0.424].",),
+            "More than length: against base's responses cut to its length it gains +0.399 [+0.374, +0.424].",
+        ),
     ),
 }  # fmt: skip
 
