@@ -5,5 +5,5 @@
 `measures` and `examples` write `selection.json`; `sft_pairs` is `data sft`; `dataset_folder` saves; `view`,
 `view_examples`, `figure` and `histogram` show a selection. To add a selection mode: add its name to
 `pick.SelectionMode` and to the choices in `bleuberi.cli.create_training_data`, its rule to `pick` and a branch to
-`create._pick`; if it needs no scores, let `config.check` accept that; add its row to docs/selection.md; run `make docs`.
+`create._pick`; if it needs no scores, let `config.check` accept that; add its row to docs/selection.md; `make docs`.
 """
