@@ -61,7 +61,9 @@ def control_sentences(
             said.append(_length_by_factors(base, control, difference_to_base))
         else:
             copying = (gain or {}).get("copying") if name == "echo" else None
-            said.append(_against(base, name, control["difference"][metric], copying, better=better))
+            scored = _echo_metric(metric, control) if name == "echo" else metric
+            sentence = _against(base, name, control["difference"][scored], copying, better=better)
+            said.append(sentence if scored == metric else f"{sentence[:-1]}, in {scored}: an echo repeats every fact.")
     return said
 
 
@@ -111,6 +113,11 @@ def _against(base: str, name: str, gain: EstimateJson, copying: Mapping[str, Any
     begin = "" if not better else f"{more if beaten else perhaps}: "
     against = _AGAINST.get(name, name).format(base=base)
     return f"{begin}{'against' if begin else 'Against'} {against} it gains {difference(gain)}{also}."
+
+
+def _echo_metric(metric: str, control: Control) -> str:
+    """An echo mentions every fact that it repeats, so a gain in facts is compared with it in BLEU."""
+    return "bleu" if metric == "facts" and "bleu" in control["difference"] else metric
 
 
 def copies_much(copying: Mapping[str, Any]) -> bool:

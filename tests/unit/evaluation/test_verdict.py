@@ -5,6 +5,7 @@ import json
 import pytest
 
 from bleuberi.errors import UserError
+from bleuberi.evaluation.control_sentences import control_sentences
 from bleuberi.evaluation.model_facts import training_facts
 from bleuberi.evaluation.models import Group
 from bleuberi.evaluation.responses import ModelAnswers
@@ -367,3 +368,16 @@ def test_a_second_score_that_contradicts_is_said_with_but(trained):
     metrics = {("base", "grpo"): {"rouge": estimate(0.02, 0.05)}}
     found = ask([trained("grpo", [BLEU])], grpo_base=(-0.03, -0.01), metrics=metrics)
     assert "But it is better in rouge: +0.035" in found["questions"][0]["sentence"]
+
+
+def test_a_gain_in_facts_is_compared_with_an_echo_in_bleu():
+    """An echo of the prompt mentions every fact that it repeats, so facts alone cannot tell learning from an echo."""
+    control = {"name": "echo", "other": "grpo", "computed": True}
+    control["difference"] = {"facts": estimate(-0.2, -0.1), "bleu": estimate(0.1, 0.2)}
+    said = control_sentences("base", "grpo", "facts", [control], {}, better=True)
+    assert said == [
+        "More than copying: against an echo of the prompt at its length it gains +0.150 [+0.100, +0.200], in bleu: an "
+        "echo repeats every fact."
+    ]
+    del control["difference"]["bleu"]
+    assert control_sentences("base", "grpo", "facts", [control], {}, better=True)[0].startswith("An echo would do as")
