@@ -380,4 +380,6 @@ def test_a_gain_in_facts_is_compared_with_an_echo_in_bleu():
         "echo repeats every fact."
     ]
     del control["difference"]["bleu"]
-    assert control_sentences("base", "grpo", "facts", [control], {}, better=True)[0].startswith("Perhaps copying alone: ")
+    assert control_sentences("base", "grpo", "facts", [control], {}, better=True)[0].startswith(
+        "Perhaps copying alone: "
+    )
