@@ -50,9 +50,10 @@ check: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# docs/cli.md, from the commands' own help.
+# docs/cli.md, from the commands' own help, and the result in README.md, from its experiment.
 docs: $(VENV)/.dev
 	$(BIN)/python docs/make_cli_reference.py
+	$(BIN)/python docs/make_result.py
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format .
