@@ -35,8 +35,9 @@ class MadeSamples(NamedTuple):
     sampling: str | None
 
 
-def read_outputs(path: Path, model: str | None) -> MadeOutputs:
-    """Outputs by id from JSONL, JSON, Parquet or CSV, with `id` and one of TEXT_COLUMNS; the first of an id counts.
+def read_outputs(path: Path, model: str | None, *, last_counts: bool = False) -> MadeOutputs:
+    """Outputs by id from JSONL, JSON, Parquet or CSV, with `id` and one of TEXT_COLUMNS; of several outputs for an id
+    the first counts, or the last if asked for.
 
     Where the file has a column `model`, only the rows of `model` count. The texts "None" and "N/A" stay texts.
     Errors: `UserError` for a missing file or column, or a model that has no row.
@@ -44,9 +45,8 @@ def read_outputs(path: Path, model: str | None) -> MadeOutputs:
     text_by_id: dict[str, str] = {}
     repeated = 0
     for row_id, text, _ in _output_rows(path, model):
-        if row_id in text_by_id:
-            repeated += 1
-        else:
+        repeated += row_id in text_by_id
+        if last_counts or row_id not in text_by_id:
             text_by_id[row_id] = text
     return MadeOutputs(text_by_id, repeated)
 
