@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Any
 
 from bleuberi.errors import UserError
 from bleuberi.generation.base import AnyEngine, Engine, StreamingEngine
@@ -70,15 +71,16 @@ def engine_identity(model: str, engine: str, options: EngineOptions) -> ModelIde
         from bleuberi.generation.canned import answers_revision
 
         return ModelIdentity(model, answers_revision(_answers_file(options)), "")
-    return identify_model(model, options.trust_remote_code)
+    return identify_model(model, options.trust_remote_code, options.base_template)
 
 
 def load_engine(model: str, engine: str, options: EngineOptions) -> Engine | StreamingEngine:
     """The engine of that name, with its model. Errors: `UserError` for what cannot be loaded."""
+    loading: Any = {"trust_remote_code": options.trust_remote_code, "base_template": options.base_template}
     if engine == "vllm":
         from bleuberi.generation.vllm_engine import VllmEngine
 
-        return VllmEngine(model, trust_remote_code=options.trust_remote_code, **options.engine_args)
+        return VllmEngine(model, **loading, **options.engine_args)
     if engine == "openai":
         from bleuberi.generation.openai_engine import OpenAIEngine
 
@@ -90,7 +92,7 @@ def load_engine(model: str, engine: str, options: EngineOptions) -> Engine | Str
     from bleuberi.generation.transformers_engine import TransformersEngine
 
     try:
-        return TransformersEngine(model, trust_remote_code=options.trust_remote_code, **options.engine_args)
+        return TransformersEngine(model, **loading, **options.engine_args)
     except TypeError as error:
         raise UserError(f"--engine_args: {error}", "The transformers engine takes batch_rows=32.") from error
 

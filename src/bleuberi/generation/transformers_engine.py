@@ -28,6 +28,7 @@ class TransformersEngine:
         batch_tokens: int | None = None,
         *,
         trust_remote_code: bool = False,
+        base_template: str = "plain",
     ) -> None:
         """Load the model: bfloat16 on a GPU, float32 on a CPU. Errors: `UserError` where it cannot be had.
 
@@ -42,7 +43,7 @@ class TransformersEngine:
             raise MissingExtraError("transformers", "train", "Answering with a language model") from error
         self.batch_rows = batch_rows
         self.shard_rows = BATCHES_A_SHARD * batch_rows
-        self._tokenizer = load_tokenizer(model, trust_remote_code)
+        self._tokenizer = load_tokenizer(model, trust_remote_code, base_template=base_template)
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         self.batch_tokens = batch_tokens or (32_768 if self._device == "cuda" else 4_096)
         dtype = torch.bfloat16 if self._device == "cuda" else torch.float32
