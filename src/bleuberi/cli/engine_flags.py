@@ -42,7 +42,7 @@ def add_engine_flags(parser: Parser) -> None:
         nargs="+",
         default=[],
         metavar="NAME=VALUE",
-        help="options of vllm.LLM, e.g. tensor_parallel_size=4, or batch_rows=64 for transformers",
+        help="options of vllm.LLM, e.g. tensor_parallel_size=4, or batch_rows=64 dtype=bfloat16 for transformers",
     )
     add("--ray_engine", default="auto", metavar="ENGINE", help="ray: what each worker runs")
     add("--ray_address", metavar="HOST:PORT", help="ray: the cluster; auto: this machine's; else a Ray is started here")

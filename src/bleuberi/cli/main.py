@@ -38,6 +38,7 @@ COMMANDS: Final = {
     "explain": Entry("bleuberi.cli.explain:main", "take one score apart: matched n-grams, brevity penalty, smoothing"),
     "agreement": Entry("bleuberi.cli.agreement:main", "does this reward agree with people on your data? no GPU needed"),
     "evaluate": Entry("bleuberi.cli.evaluate:main", "answers of several models, scored, with paired differences"),
+    "compare": Entry("bleuberi.cli.compare:main", "run an experiment: arms x seeds of a protocol, one evaluation"),
     "benchmark answers": Entry(
         "bleuberi.cli.benchmark:answers", "answer files for MT-Bench, Arena-Hard, WildBench and AlpacaEval"
     ),

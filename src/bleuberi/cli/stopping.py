@@ -110,6 +110,8 @@ def stopped_line(argv: Sequence[str]) -> str:
     first = argv[0] if argv else ""
     if first in ("train", "demo"):
         return "Stopped. The metrics are saved: the same command goes on from the last checkpoint, if there is one."
+    if first == "compare":
+        return "Stopped. Finished runs are saved: the same command resumes where it was."
     if first in ("data", "references", "evaluate", "grpo", "sft", "benchmark") and words != "data check":
         return "Stopped. Answers and scores that were finished are saved: the same command makes the others only."
     return "Stopped. Nothing is left half-written: the same command starts again."

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
 
 from bleuberi.columns import ALL_REFERENCES, asks_all
 from bleuberi.data.pool import Pool
@@ -60,6 +63,36 @@ def _join_at_least(pool: Pool, ordered: Sequence[str], needed: int) -> tuple[lis
             "Lower --min_references, or choose other reference models with --ref_models.",
         )
     return examples, tally
+
+
+def shuffle_references(examples: Sequence[Example], seed: int) -> list[Example]:
+    """The examples with each other's references: a placebo, in which a reference says nothing about its prompt.
+
+    Whole sets of references move, each with its gold answer, and no example gets a text that it had before. The same
+    seed and examples give the same result. Errors: `UserError` if too many examples share a reference for that.
+    """
+    # RandomState's stream is frozen, that of numpy's newer generators is not.
+    drawn: list[int] = np.random.RandomState(seed).permutation(len(examples)).tolist()
+    source = dict(zip(drawn, drawn[1:] + drawn[:1], strict=True))  # one cycle: nobody is its own successor
+    own = [frozenset(row.references) for row in examples]
+    for place in drawn:
+        if own[place] & own[source[place]]:
+            other = next((one for one in drawn if _can_swap(place, one, source, own)), None)
+            if other is None:
+                raise UserError(
+                    f"References of {len(examples)} examples cannot be shuffled: {examples[place].id!r} shares a "
+                    "reference with too many others.",
+                    "Use more examples, or drop those that have the same references (bleuberi data check).",
+                )
+            source[place], source[other] = source[other], source[place]
+    return [
+        replace(row, references=examples[source[place]].references, ground_truth=examples[source[place]].ground_truth)
+        for place, row in enumerate(examples)
+    ]
+
+
+def _can_swap(one: int, other: int, source: Mapping[int, int], own: Sequence[frozenset[str]]) -> bool:
+    return not own[one] & own[source[other]] and not own[other] & own[source[one]]
 
 
 def check_reference_choice(ref_models: Sequence[str], min_references: int | None) -> None:

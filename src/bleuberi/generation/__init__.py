@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ __all__ = [
 log = logging.getLogger(__name__)
 
 _PLAIN = EngineOptions()
+_PRECISION = ("dtype", "quantization")
 
 
 def cached_engine(model: str, engine: str, cache_folder: Path, options: EngineOptions = _PLAIN) -> CachedEngine:
@@ -60,7 +62,7 @@ def local_revision(model: str, engine: str, options: EngineOptions = _PLAIN) -> 
     engine = resolve_engine(engine, options)
     if engine in ("openai", "canned"):
         return engine_identity(model, engine, options).revision
-    return folder_revision(Path(model).expanduser()) if is_model_folder(model) else None
+    return folder_revision(Path(model).expanduser()) + _precision(options) if is_model_folder(model) else None
 
 
 def engine_identity(model: str, engine: str, options: EngineOptions) -> ModelIdentity:
@@ -71,7 +73,14 @@ def engine_identity(model: str, engine: str, options: EngineOptions) -> ModelIde
         from bleuberi.generation.canned import answers_revision
 
         return ModelIdentity(model, answers_revision(_answers_file(options)), "")
-    return identify_model(model, options.trust_remote_code, options.base_template)
+    identity = identify_model(model, options.trust_remote_code, options.base_template)
+    return replace(identity, revision=identity.revision + _precision(options))
+
+
+def _precision(options: EngineOptions) -> str:
+    """The engine arguments that decide what the weights are, as part of a model's revision; empty if none is given."""
+    chosen = {name: options.engine_args[name] for name in _PRECISION if name in options.engine_args}
+    return "".join(f";{name}={value}" for name, value in chosen.items())
 
 
 def load_engine(model: str, engine: str, options: EngineOptions) -> Engine | StreamingEngine:
@@ -94,7 +103,9 @@ def load_engine(model: str, engine: str, options: EngineOptions) -> Engine | Str
     try:
         return TransformersEngine(model, **loading, **options.engine_args)
     except TypeError as error:
-        raise UserError(f"--engine_args: {error}", "The transformers engine takes batch_rows=32.") from error
+        raise UserError(
+            f"--engine_args: {error}", "The transformers engine takes batch_rows=32 and dtype=bfloat16."
+        ) from error
 
 
 def _pick() -> str:

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from bleuberi.errors import MissingExtraError
+from bleuberi.errors import MissingExtraError, UserError
 from bleuberi.generation.base import OnOutput, Output, Sampling
 from bleuberi.generation.chat_format import prompt_ids, stop_token_ids
 from bleuberi.generation.decoding import to_answer
@@ -15,6 +15,7 @@ from bleuberi.generation.nucleus import Nucleus
 from bleuberi.records import Conversation
 
 ROWS_A_BATCH: Final = 32
+_DTYPES: Final = ("float32", "bfloat16", "float16")
 BATCHES_A_SHARD: Final = 2  # few enough to lose, enough to sort
 
 
@@ -26,14 +27,15 @@ class TransformersEngine:
         model: str,
         batch_rows: int = ROWS_A_BATCH,
         batch_tokens: int | None = None,
+        dtype: str | None = None,
         *,
         trust_remote_code: bool = False,
         base_template: str = "plain",
     ) -> None:
-        """Load the model: bfloat16 on a GPU, float32 on a CPU. Errors: `UserError` where it cannot be had.
+        """Load the model in `dtype` (float32, bfloat16 or float16), else bfloat16 on a GPU and float32 on a CPU.
 
         A batch has at most `batch_rows` rows, and at most `batch_tokens` prompt tokens with its padding (a single
-        longer prompt goes alone).
+        longer prompt goes alone). Errors: `UserError` for a model that cannot be loaded, or another dtype.
         """
         try:
             import torch
@@ -46,10 +48,12 @@ class TransformersEngine:
         self._tokenizer = load_tokenizer(model, trust_remote_code, base_template=base_template)
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         self.batch_tokens = batch_tokens or (32_768 if self._device == "cuda" else 4_096)
-        dtype = torch.bfloat16 if self._device == "cuda" else torch.float32
+        chosen = dtype or ("bfloat16" if self._device == "cuda" else "float32")
+        if chosen not in _DTYPES:
+            raise UserError(f"dtype is {chosen!r:.40}.", f"Choose one of: {', '.join(_DTYPES)}.")
         try:
             loaded: Any = AutoModelForCausalLM.from_pretrained(
-                model, dtype=dtype, use_safetensors=True, trust_remote_code=trust_remote_code
+                model, dtype=getattr(torch, chosen), use_safetensors=True, trust_remote_code=trust_remote_code
             )
         except (OSError, ValueError, KeyError, SafetensorError) as error:
             raise model_unavailable(model, error) from error

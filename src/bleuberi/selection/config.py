@@ -38,6 +38,7 @@ class GrpoDataConfig:
     generate_missing: bool = False  # beside a response file of the original program
     overwrite: bool = False
     signal: SignalSettings | None = None  # of `signal` alone; its defaults where None
+    shuffle_references: int | None = None  # a seed: the chosen rows get each other's references
 
     @property
     def signal_settings(self) -> SignalSettings:
@@ -92,8 +93,9 @@ class GrpoDataConfig:
             raise UserError(
                 "--inference_max_new_tokens is below 1.", "Give the most tokens an output may have, e.g. 512."
             )
-        if not 0 <= self.seed < 2**32:
-            raise UserError(f"--seed {self.seed} is out of range.", "Give a whole number from 0 to 4294967295.")
+        for name, seed in (("seed", self.seed), ("shuffle_references", self.shuffle_references or 0)):
+            if not 0 <= seed < 2**32:
+                raise UserError(f"--{name} {seed} is out of range.", "Give a whole number from 0 to 4294967295.")
         answering = self.model is not None and self.scores_needed and self.outputs is None
         check_engine(self.model if answering else None, self.engine, self.engine_options)
         if self.metric is not None:

@@ -10,9 +10,11 @@ from pathlib import Path
 
 from bleuberi.data.grpo_rows import to_row
 from bleuberi.data.pool import read_pool
-from bleuberi.data.references import join_references
+from bleuberi.data.references import join_references, shuffle_references
 from bleuberi.errors import UserError
 from bleuberi.records import Example, Tally
+from bleuberi.rewards import load_reward
+from bleuberi.rewards.blindness import refuse_blind
 from bleuberi.rewards.on_cluster import load_reward_on
 from bleuberi.selection.config import GrpoDataConfig
 from bleuberi.selection.dataset_folder import MadeDataset, find_made, refuse_other, save_dataset
@@ -63,6 +65,10 @@ def create_grpo_data(config: GrpoDataConfig, draw: Callable[[Path, GrpoData], No
 
     examples, joined = join_references(pool, config.ref_models, config.min_references)
     log.info("Pool %s: %s", pool.name, joined.sentence())
+    if config.metric is not None:
+        warning = refuse_blind(load_reward(config.metric), [row.references for row in examples])
+        if warning:
+            log.warning(warning)
     if config.metric is not None and not config.scores_needed:
         why = "random takes rows without scores" if config.model else "nothing to score without --model or --outputs"
         log.info("The data set is saved without scores: %s", why)
@@ -76,7 +82,7 @@ def create_grpo_data(config: GrpoDataConfig, draw: Callable[[Path, GrpoData], No
     metric = config.metric_name if picked.signature else None
     if (there := made_by_original(config, parent, len(picked.chosen))) is not None:
         return _reused(there)
-    name = config.output_dataset_name or f"{label}_{config.selection_mode}_{len(picked.chosen)}"
+    name = config.output_dataset_name or f"{label}_{config.selection_mode}_{len(picked.chosen)}{_placebo_mark(config)}"
     scores = picked.mean_scores
     made = GrpoData(
         folder=parent / name,
@@ -91,7 +97,7 @@ def create_grpo_data(config: GrpoDataConfig, draw: Callable[[Path, GrpoData], No
     )
     save_dataset(
         made.folder,
-        [to_row(row, picked.columns_by_id.get(row.id, {})) for row in picked.chosen],
+        [to_row(row, picked.columns_by_id.get(row.id, {})) for row in _placebo(config, picked.chosen)],
         request,
         overwrite=config.overwrite,
         records={
@@ -209,3 +215,12 @@ def _score(examples: Sequence[Example], config: GrpoDataConfig, path: Path | Non
 def _draw(examples: Sequence[Example], config: GrpoDataConfig) -> list[Example]:
     by_id = {row.id: row for row in examples}
     return [by_id[row] for row in select_random(list(by_id), config.num_examples or len(by_id), config.seed)]
+
+
+def _placebo(config: GrpoDataConfig, chosen: Sequence[Example]) -> Sequence[Example]:
+    """The rows as they are saved: chosen, answered and scored with their own references, and then shuffled if asked."""
+    return chosen if config.shuffle_references is None else shuffle_references(chosen, config.shuffle_references)
+
+
+def _placebo_mark(config: GrpoDataConfig) -> str:
+    return "" if config.shuffle_references is None else f"_shuffled{config.shuffle_references}"

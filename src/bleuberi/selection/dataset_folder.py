@@ -58,7 +58,7 @@ def refuse_other(folder: Path, request: Mapping[str, Any]) -> None:
     manifest = read_manifest(folder)
     if manifest is None:
         raise UserError(
-            f"{folder} already exists, and is not a data set: it has no manifest, so this tool did not make it.",
+            f"{folder} already exists; it has no manifest, so this tool did not make it.",
             "Move that folder away, or give another name or --output_dir.",
         )
     before = manifest.get("config", {})

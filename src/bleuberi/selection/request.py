@@ -60,6 +60,8 @@ def request_of(config: GrpoDataConfig, pool: Pool) -> dict[str, Any]:
             request["model_revision"] = local_revision(plain.model, plain.engine, plain.engine_options)
             if (request["model_revision"] or "").startswith("files:"):
                 request["model"] = model_short_name(plain.model)
+    if plain.shuffle_references is not None:
+        request["shuffle_references"] = plain.shuffle_references
     if plain.generate_missing:
         request["generate_missing"] = True
     if plain.selection_mode == "signal":
@@ -77,7 +79,7 @@ def _named_model(config: GrpoDataConfig) -> str | None:
 
 def made_by_original(config: GrpoDataConfig, parent: Path, count: int | None) -> MadeDataset | None:
     """A data set that the original program made: of the name that is asked for, or of the name that it generates."""
-    if config.overwrite:
+    if config.overwrite or config.shuffle_references is not None:  # theirs is not a placebo
         return None
     if config.output_dataset_name is not None:
         return original_dataset([parent / config.output_dataset_name], read_grpo_rows)

@@ -3,8 +3,9 @@
 import pytest
 
 from bleuberi.data.pool import read_pool
-from bleuberi.data.references import check_reference_choice, join_references, order_references
+from bleuberi.data.references import check_reference_choice, join_references, order_references, shuffle_references
 from bleuberi.errors import UserError
+from bleuberi.records import Example, Message
 
 
 @pytest.fixture
@@ -91,3 +92,34 @@ def test_choices_that_cannot_be_met(models, least, what):
 def test_no_row_has_so_many(pool_path):
     with pytest.raises(UserError, match="has 4 references of gold, x, y"):
         join_references(read_pool(str(pool_path), ["all"]), ["all"], 4)
+
+
+def example(number, *references):
+    turns = [Message(role="user", content=f"P{number}")]
+    return Example(f"r{number}", "s", turns, f"P{number}", references[0], list(references))
+
+
+@pytest.mark.parametrize("count", [2, 3, 7, 160])
+def test_shuffled_references_move_as_whole_sets_and_nobody_keeps_a_text(count):
+    before = [example(number, f"a{number}", f"b{number}") for number in range(count)]
+    after = shuffle_references(before, 1)
+    assert [(row.id, row.prompt, row.messages) for row in after] == [(r.id, r.prompt, r.messages) for r in before]
+    assert sorted(row.references for row in after) == sorted(row.references for row in before)
+    assert all(row.ground_truth == row.references[0] for row in after)
+    assert not any(set(new.references) & set(old.references) for new, old in zip(after, before, strict=True))
+    assert shuffle_references(before, 1) == after
+    assert count < 7 or shuffle_references(before, 2) != after
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_rows_that_share_a_reference_do_not_get_it_from_each_other(seed):
+    before = [example(number, f"own {number}", "shared" if number < 4 else f"b{number}") for number in range(8)]
+    after = shuffle_references(before, seed)
+    assert not any(set(new.references) & set(old.references) for new, old in zip(after, before, strict=True))
+
+
+@pytest.mark.parametrize("shared", [1, 5])
+def test_references_that_cannot_be_shuffled_are_refused(shared):
+    before = [example(number, "the same") for number in range(shared)]
+    with pytest.raises(UserError, match="cannot be shuffled: 'r"):
+        shuffle_references([*before, *(example(9, "other") for _ in range(shared // 4))], 0)

@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from bleuberi.errors import UserError
+from bleuberi.generation import EngineOptions, cached_engine, load_engine, local_revision
 from bleuberi.generation.base import Sampling
 from bleuberi.generation.model_identity import load_tokenizer
 from bleuberi.generation.transformers_engine import TransformersEngine
@@ -113,3 +114,18 @@ def test_a_model_that_is_nowhere(name):
         load_tokenizer(name)
     assert name in caught.value.what
     assert "--model" in caught.value.cure
+
+
+def test_half_precision_is_a_setting_with_a_cache_of_its_own(tiny_model, tmp_path):
+    plain, half = EngineOptions(), EngineOptions(engine_args={"dtype": "bfloat16"})
+    names = [cached_engine(str(tiny_model), "transformers", tmp_path, options).identity for options in (plain, half)]
+    assert names[0].key() != names[1].key()
+    assert names[1].revision == names[0].revision + ";dtype=bfloat16"
+    assert local_revision(str(tiny_model), "transformers", half) == names[1].revision
+    engine = load_engine(str(tiny_model), "transformers", half)
+    assert {str(weight.dtype) for weight in engine._model.parameters()} == {"torch.bfloat16"}
+
+
+def test_a_dtype_that_no_model_has_is_refused(tiny_model):
+    with pytest.raises(UserError, match="dtype is 'int3'"):
+        load_engine(str(tiny_model), "transformers", EngineOptions(engine_args={"dtype": "int3"}))

@@ -72,6 +72,28 @@ def test_names_and_columns(grpo, words, scored, name):
     assert not list(grpo.data.rglob("*partial*"))
 
 
+def test_shuffled_references_are_another_data_set_of_the_same_rows(grpo):
+    words = ["--num_examples", "5", "--selection_mode", "random"]
+    own, placebo = grpo(*words), grpo(*words, "--shuffle_references", "7")
+    assert placebo.name == f"{own.name}_shuffled7"
+    assert manifest(placebo)["config"] == {**manifest(own)["config"], "shuffle_references": 7}
+    assert manifest(placebo)["files_sha256"] != manifest(own)["files_sha256"]
+    assert [row["id"] for row in rows(placebo)] == [row["id"] for row in rows(own)]
+    for before, after in zip(rows(own), rows(placebo), strict=True):
+        assert after["references"] != before["references"]
+        assert after["messages"][-1]["content"] == after["ground_truth"] == after["references"][0]
+        assert after["bleu_score"] == before["bleu_score"], "selection saw a row's own references"
+    assert grpo(*words, "--shuffle_references", "7") is None
+    assert grpo(*words, "--shuffle_references", "8") is not None
+
+
+def test_a_placebo_under_the_name_of_the_real_data_is_refused(grpo):
+    words = ["--num_examples", "5", "--selection_mode", "random", "--output_dataset_name", "mine"]
+    grpo(*words)
+    with pytest.raises(UserError, match="shuffle_references: None there, 7 asked"):
+        grpo(*words, "--shuffle_references", "7")
+
+
 def test_what_lies_beside_the_data_set(grpo):
     folder = grpo("--num_examples", "4")
     label = "pool_bleu_some-model_1ref-gold"

@@ -1,0 +1,129 @@
+"""`bleuberi compare`: flags -> options -> one experiment -> its table and where it is. No logic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bleuberi.cli.parser import Parser, say_json
+from bleuberi.errors import UserError
+from bleuberi.plain_text import say
+
+if TYPE_CHECKING:
+    from bleuberi.comparison.run import Options, Outcome
+
+EXAMPLES = """\
+examples:
+  bleuberi compare --protocol experiments/mine/protocol.yaml                  check what is there, run what is missing
+  bleuberi compare --protocol experiments/mine/protocol.yaml --dry_run        what would run, and for how long
+  bleuberi compare --protocol experiments/mine/protocol.yaml --rerun grpo@1   repeat one run: are its responses equal?
+  bleuberi compare --protocol experiments/mine/pilot.yaml --plan 400 5        what 400 prompts and 5 runs can see
+
+A killed command resumes when it is run again. docs/experiments.md lists the fields of a protocol."""
+
+
+def make_parser() -> Parser:
+    """The flags."""
+    parser = Parser("bleuberi compare", "Run the experiment of a protocol: arms x seeds, one evaluation.", EXAMPLES)
+    add = parser.add_argument
+    add("--protocol", type=Path, required=True, metavar="FILE", help="a YAML file; results go beside it")
+    add(
+        "--only", nargs="+", default=[], metavar="RUN", help="run these, e.g. grpo@1, or an arm's name for all its runs"
+    )
+    add("--rerun", metavar="RUN", help="repeat one run from nothing and compare its responses with the committed ones")
+    add(
+        "--plan",
+        nargs=2,
+        type=int,
+        metavar=("PROMPTS", "RUNS"),
+        help="the smallest difference that so many prompts, and runs per arm, can see; from this protocol's runs",
+    )
+    add("--dry_run", action="store_true", help="check what is there, say what is missing, and run nothing")
+    add("--cores", metavar="LIST", help="use these processor cores only, e.g. 0 or 0,1 (all)")
+    add("--keep_weights", action="store_true", help="keep trained models in the cache ($BLEUBERI_CACHE/experiments)")
+    add("--json", action="store_true", help="print the result as one JSON document")
+    return parser
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run an experiment."""
+    given = make_parser().parse_args(argv)
+    if sum((given.plan is not None, given.rerun is not None, given.dry_run)) > 1:
+        raise UserError("--plan, --rerun and --dry_run do not go together.", "Give one of them.")
+    if given.plan is not None:
+        from bleuberi.comparison.plan import plan
+
+        planned = plan(given.protocol, *given.plan)
+        if given.json:
+            say_json(asdict(planned))
+        else:
+            say(planned.sentence())
+        return 0
+    from bleuberi.comparison.process import pin_to
+    from bleuberi.comparison.run import Options, compare
+    from bleuberi.demo.model import demo_model_folder, user_cache
+
+    if given.cores is not None:
+        pin_to(_cores(given.cores))
+    options = Options(
+        given.protocol, user_cache(), demo_model_folder, tuple(given.only), given.keep_weights, given.dry_run
+    )
+    if given.rerun is not None:
+        return _rerun(options, given.rerun, as_json=given.json)
+    outcome = compare(options, _tell)
+    if given.json:
+        say_json(_as_json(outcome))
+    else:
+        _say_outcome(outcome)
+    return 0
+
+
+def _rerun(options: Options, name: str, *, as_json: bool) -> int:
+    from bleuberi.comparison.rerun import rerun
+
+    found = rerun(options, name, _tell)
+    if as_json:
+        say_json({**asdict(found), "equal": found.equal})
+    else:
+        for sentence in found.sentences():
+            say(sentence)
+    return 0 if found.equal else 1
+
+
+def _tell(line: str) -> None:
+    say(line, flush=True)
+
+
+def _say_outcome(outcome: Outcome) -> None:
+    if outcome.table is not None:
+        say("\n" + outcome.table.read_text(encoding="utf-8"))
+        say(f"Everything is in {outcome.protocol.folder}")
+        return
+    say(f"Missing: {', '.join(outcome.missing)}")
+    if outcome.held:
+        say(f"Another process makes {', '.join(outcome.held)}; run this command again when it has finished.")
+
+
+def _as_json(outcome: Outcome) -> dict[str, object]:
+    return {
+        "folder": outcome.protocol.folder,
+        "runs": {
+            name: {"key": record.key, "responses_sha256": record.responses_sha256, "cost": record.cost}
+            for name, record in outcome.records.items()
+        },
+        "made": outcome.made,
+        "missing": outcome.missing,
+        "held": outcome.held,
+        "table": outcome.table,
+    }
+
+
+def _cores(text: str) -> list[int]:
+    try:
+        return [int(word) for word in text.split(",")]
+    except ValueError as error:
+        raise UserError(
+            f"--cores {text} is not a list of core numbers.", "Write e.g. --cores 0 or --cores 0,1."
+        ) from error

@@ -1,0 +1,234 @@
+"""The arms of an experiment: what each one is, which runs it has, and in which order they run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from bleuberi.columns import safe_name
+from bleuberi.comparison.fields import Fields
+from bleuberi.errors import UserError
+
+_TRAINED: Final = (
+    "kind",
+    "seeds",
+    "settings",
+    "start",
+    "data",
+    "shuffle_seed",
+    "examples",
+    "ref_models",
+    "min_references",
+)
+KINDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "base": ("kind",),
+    "prompted": ("kind", "instruction"),
+    "sft": _TRAINED,
+    "grpo": (*_TRAINED, "reward"),
+}
+"""Kind -> the fields of such an arm."""
+CONFIGS: Final = {"sft": "sft_cpu", "grpo": "grpo_cpu"}
+"""Trained kinds -> the preset that their settings start from if the protocol names none."""
+MODES: Final = ("random", "hard", "medium", "easy", "signal")
+RUNNERS_OWN: Final = frozenset(
+    {
+        "seed",
+        "dataset_path",
+        "model_name_or_path",
+        "output_dir",
+        "reward_funcs",
+        "resume_from_checkpoint",
+        "push_to_hub",
+    }
+)
+_DATA_OWN: Final = frozenset(
+    {
+        "hf_dataset_path",
+        "model",
+        "output_dir",
+        "output_dataset_name",
+        "outputs",
+        "overwrite",
+        "json",
+        "shuffle_references",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """Which examples of the pool an arm is trained on: `bleuberi data grpo`'s choice."""
+
+    mode: str
+    count: int
+    seed: int
+    ref_models: tuple[str, ...]
+    min_references: int | None
+    flags: Mapping[str, Any]  # further ones of `data grpo`, e.g. metric
+    shuffle: int | None = None  # a seed: the placebo
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One way to use the pool. `seeds` is empty for arms that are not trained."""
+
+    name: str
+    kind: str
+    seeds: tuple[int, ...] = ()
+    instruction: str = ""
+    start: str = ""  # the arm whose run of the same seed it starts from; empty: the base
+    reward: str = ""
+    config: str = ""  # a preset, or a file relative to the protocol's folder
+    settings: Mapping[str, Any] | None = None  # over those of the config
+    examples: Examples | None = None
+
+    @property
+    def trained(self) -> bool:
+        return self.kind in CONFIGS
+
+    @property
+    def placebo(self) -> bool:
+        return self.examples is not None and self.examples.shuffle is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of an arm. Its name is the arm's, with `@` and the seed if the arm is trained."""
+
+    arm: Arm
+    seed: int | None = None
+
+    @property
+    def name(self) -> str:
+        return self.arm.name if self.seed is None else f"{self.arm.name}@{self.seed}"
+
+
+def read_arms(fields: Fields, settings: Fields | None, examples: Examples | None) -> dict[str, Arm]:
+    """The arms by name, in the protocol's order, each checked by itself and against the others. Errors: `UserError`."""
+    if settings is not None:
+        settings.only(CONFIGS)
+    shared = {kind: settings.settings(kind) if settings is not None else {} for kind in CONFIGS}
+    arms = {}
+    for name in fields.names():
+        if name != safe_name(name) or "@" in name or ":" in name or "=" in name:
+            fields.refuse(name, "is not a plain name of letters, digits, _, - and .")
+        arms[name] = _read_arm(name, fields.child(name), shared, examples)
+    bases = [arm.name for arm in arms.values() if arm.kind == "base"]
+    if bases != list(arms)[:1]:
+        fields.refuse("", "must begin with the one arm of kind base: the others are compared with it")
+    for arm in arms.values():
+        _check_start(arm, arms, fields)
+    return arms
+
+
+def _read_arm(name: str, fields: Fields, shared: Mapping[str, dict[str, Any]], examples: Examples | None) -> Arm:
+    kind = fields.text("kind", choices=tuple(KINDS))
+    fields.only(KINDS[kind], f"of an arm of kind {kind}")
+    if kind not in CONFIGS:
+        return Arm(name, kind, instruction=fields.text("instruction") if kind == "prompted" else "")
+    if examples is None:
+        fields.refuse("", "is trained, but the protocol has no `examples` and `pool.train`")
+    settings = {**shared[kind], **fields.settings("settings")}
+    config = settings.pop("config", CONFIGS[kind])
+    if taken := sorted(RUNNERS_OWN & settings.keys()):
+        field = "settings" if "settings" in fields else ""
+        fields.refuse(field, f"sets {taken[0]}, which the runner sets", "Use `seeds`, `start` or `reward` of the arm.")
+    return Arm(
+        name,
+        kind,
+        seeds=fields.wholes("seeds"),
+        start=fields.text("start", ""),
+        reward=fields.text("reward", "bleu") if kind == "grpo" else "",
+        config=str(config),
+        settings=settings,
+        examples=_own_examples(fields, examples),
+    )
+
+
+def _own_examples(fields: Fields, shared: Examples) -> Examples:
+    """The protocol's examples with what the arm says of its own."""
+    own = shared
+    if "examples" in fields:
+        own = read_examples(fields.child("examples"), shared)
+    own = replace(own, ref_models=fields.words("ref_models", own.ref_models))
+    if "min_references" in fields:
+        own = replace(own, min_references=fields.whole("min_references", 1))
+    data = fields.text("data", "real", choices=("real", "shuffled"))
+    if data == "real" and "shuffle_seed" in fields:
+        fields.refuse("shuffle_seed", "does nothing without `data: shuffled`")
+    return replace(own, shuffle=fields.whole("shuffle_seed", 0, 1)) if data == "shuffled" else own
+
+
+def read_examples(fields: Fields, shared: Examples) -> Examples:
+    """The choice of examples; what is left out is that of `shared`. Errors: `UserError`."""
+    flags = {**shared.flags, **{k: v for k, v in fields.settings().items() if k not in ("mode", "count", "seed")}}
+    if taken := sorted(_DATA_OWN & flags.keys()):
+        fields.refuse(taken[0], "is set by the runner")
+    mode = fields.text("mode", shared.mode, choices=MODES)
+    if mode == "random":
+        flags = {}  # nothing is scored
+    elif "metric" not in flags:
+        fields.refuse("", f"chooses by scores ({mode}), but names no metric", "Add `metric: bleu`.")
+    count, seed = fields.whole("count", 1, shared.count or None), fields.whole("seed", 0, shared.seed)
+    return replace(shared, mode=mode, count=count, seed=seed, flags=flags)
+
+
+def _check_start(arm: Arm, arms: Mapping[str, Arm], fields: Fields) -> None:
+    if not arm.start:
+        return
+    seen = {arm.name}
+    here = arm
+    while here.start:
+        start = arms.get(here.start)
+        if start is None or not start.trained:
+            known = ", ".join(name for name, other in arms.items() if other.trained and name != arm.name)
+            fields.child(arm.name).refuse(
+                "start", f"is {arm.start!r}, which is not a trained arm", f"There are: {known}."
+            )
+        if start.name in seen:
+            fields.child(arm.name).refuse("start", f"leads back to {start.name}")
+        seen.add(start.name)
+        here = start
+    if missing := sorted(set(arm.seeds) - set(arms[arm.start].seeds)):
+        fields.child(arm.name).refuse(
+            "start",
+            f"is {arm.start}, which has no seed {missing[0]}",
+            f"Add the seed to {arm.start}, or leave it out here.",
+        )
+
+
+def runs_in_order(arms: Mapping[str, Arm]) -> list[Run]:
+    """Every run: first the first seed of each arm, then the second ones; a run comes after the one it starts from."""
+    ordered: dict[str, Run] = {}
+
+    def add(run: Run) -> None:
+        if run.arm.start:
+            add(Run(arms[run.arm.start], run.seed))
+        ordered.setdefault(run.name, run)
+
+    for turn in range(max((len(arm.seeds) for arm in arms.values()), default=0) or 1):
+        for arm in arms.values():
+            if not arm.trained and turn == 0:
+                add(Run(arm))
+            elif turn < len(arm.seeds):
+                add(Run(arm, arm.seeds[turn]))
+    return list(ordered.values())
+
+
+def start_of(run: Run, arms: Mapping[str, Arm]) -> Run | None:
+    """The run whose model a run starts from; None if that is the base."""
+    return Run(arms[run.arm.start], run.seed) if run.arm.start else None
+
+
+def find_runs(runs: list[Run], names: list[str], flag: str) -> list[Run]:
+    """The runs of those names; an arm's name means all of its runs. Errors: `UserError` for an unknown name."""
+    found = []
+    for name in names:
+        matching = [run for run in runs if name in (run.name, run.arm.name)]
+        if not matching:
+            raise UserError(
+                f"{flag} {name}: the protocol has no such run.", f"Runs: {', '.join(r.name for r in runs)}."
+            )
+        found += matching
+    return found

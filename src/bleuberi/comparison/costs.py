@@ -1,0 +1,126 @@
+"""What a run cost: sequences and tokens written, passed through the model and trained on, and seconds.
+
+Tokens are counted without padding. `forward` counts passes without gradients: reading prompts, writing responses (each
+token once), log-probabilities of an older or of the reference policy. `backward` counts passes with gradients, each
+forward and backward. Counts are those of the finished run; seconds include what interrupted attempts used.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from bleuberi.artifacts import shard_body
+from bleuberi.comparison.process import Seconds
+from bleuberi.generation.answer_store import shard_paths
+
+DEFAULTS: Final[Mapping[str, Any]] = {
+    "per_device_train_batch_size": 8, "gradient_accumulation_steps": 1, "num_iterations": 1, "beta": 0.0,
+    "steps_per_generation": None, "use_vllm": False, "vllm_importance_sampling_correction": True,
+}  # fmt: skip
+"""TRL's values of the fields that are read here, for configs that leave them out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passes:
+    """How many sequences, and how many tokens in them."""
+
+    sequences: int = 0
+    tokens: int = 0
+
+    def __add__(self, other: Passes) -> Passes:
+        return Passes(self.sequences + other.sequences, self.tokens + other.tokens)
+
+    def times(self, count: int) -> Passes:
+        return Passes(self.sequences * count, self.tokens * count)
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """The cost of one part of a run."""
+
+    generated: Passes = field(default_factory=Passes)
+    forward: Passes = field(default_factory=Passes)
+    backward: Passes = field(default_factory=Passes)
+    seconds: Seconds = field(default_factory=Seconds)
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(
+            self.generated + other.generated,
+            self.forward + other.forward,
+            self.backward + other.backward,
+            self.seconds + other.seconds,
+        )
+
+    def to_json(self) -> dict[str, dict[str, float]]:
+        passes: dict[str, dict[str, float]] = {
+            name: {"sequences": found.sequences, "tokens": found.tokens}
+            for name, found in (("generated", self.generated), ("forward", self.forward), ("backward", self.backward))
+        }
+        return {**passes, "seconds": {"wall": round(self.seconds.wall, 1), "cpu": round(self.seconds.cpu, 1)}}
+
+    @classmethod
+    def from_json(cls, saved: Mapping[str, Mapping[str, Any]]) -> Cost:
+        generated, forward, backward = (Passes(**saved[name]) for name in ("generated", "forward", "backward"))
+        return cls(generated, forward, backward, Seconds(**saved["seconds"]))
+
+
+def grpo_cost(
+    metrics: Sequence[Mapping[str, Any]],  # the log, one entry per step
+    samples: Sequence[Mapping[str, Any]],  # of completions.jsonl: what the monitor sampled
+    config: Mapping[str, Any],
+    steps: int,
+) -> Cost:
+    """The cost of a GRPO training of one process, without its seconds."""
+    config = {**DEFAULTS, **config}
+    accumulated, iterations = config["gradient_accumulation_steps"], config["num_iterations"]
+    per_generation = config["steps_per_generation"] or accumulated
+    batch = config["per_device_train_batch_size"]
+    every = per_generation * iterations  # micro-batches from one generation
+    lengths = [entry["completions/mean_length"] for entry in metrics if "completions/mean_length" in entry]
+    if not lengths:
+        raise ValueError("the log has no lengths of completions")
+    generations = math.ceil(steps * accumulated / every)
+    sequences = generations * per_generation * batch
+    written = Passes(sequences, round(sum(lengths) / len(lengths) * sequences))
+    seen = Passes(sequences, round(max(entry["num_tokens"] for entry in metrics if "num_tokens" in entry)))
+    trained = steps * accumulated * batch
+    older = accumulated % every != 0 or (config["use_vllm"] and config["vllm_importance_sampling_correction"])
+    extra = seen.times(int(bool(older)) + int(config["beta"] != 0))
+    sampled = Passes(len(samples), sum(entry["tokens"] for entry in samples))
+    return Cost(
+        generated=written + sampled,
+        forward=seen + extra + sampled,
+        backward=Passes(trained, round(seen.tokens * trained / sequences)),
+    )
+
+
+def sft_cost(metrics: Sequence[Mapping[str, Any]], config: Mapping[str, Any], steps: int, rows: int) -> Cost:
+    """The cost of an SFT training of one process on `rows` pairs, without its seconds."""
+    config = {**DEFAULTS, **config}
+    batch = config["per_device_train_batch_size"] * config["gradient_accumulation_steps"]
+    in_epoch = math.ceil(rows / batch)
+    sequences = steps // in_epoch * rows + min(steps % in_epoch * batch, rows)
+    tokens = max(entry["num_tokens"] for entry in metrics if "num_tokens" in entry)
+    return Cost(backward=Passes(sequences, round(tokens)))
+
+
+def answering_cost(rows: Sequence[Mapping[str, Any]], prompt_tokens: int) -> Cost:
+    """The cost of writing responses; `prompt_tokens` is the sum over their prompts."""
+    written = Passes(len(rows), sum(row["tokens"] for row in rows))
+    return Cost(generated=written, forward=Passes(written.sequences, written.tokens + prompt_tokens))
+
+
+def cached_samples(folder: Path) -> list[tuple[str, int]]:
+    """Prompt key and tokens of every response in the caches below a folder."""
+    found = []
+    for cache in sorted(path for path in folder.glob("*") if path.is_dir()):
+        for shard in shard_paths(cache):
+            for line in (shard_body(shard) or b"").splitlines():
+                row = json.loads(line)
+                found.append((str(row["key"]), int(row["tokens"])))
+    return found

@@ -1,0 +1,190 @@
+"""All runs compared: `bleuberi evaluate` on the responses of every run, and what of it is committed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from bleuberi.artifacts import (
+    MANIFEST,
+    file_hash,
+    json_hash,
+    make_manifest,
+    read_json,
+    read_manifest,
+    readable_json,
+    write_json,
+    write_text,
+)
+from bleuberi.columns import PROMPT, REFERENCE_PREFIX
+from bleuberi.comparison.answer import RESPONSES, read_responses, responses_hash
+from bleuberi.comparison.inputs import flag_words
+from bleuberi.comparison.process import COMMAND, run_process
+from bleuberi.comparison.protocol import Protocol
+from bleuberi.comparison.record import RUNS, RunRecord, changed_promises, command_of
+from bleuberi.comparison.stages import Workshop
+from bleuberi.comparison.table import cost_table
+from bleuberi.data.tables import read_rows
+from bleuberi.strict_json import strict_json
+
+EVALUATION: Final = "evaluation.json"
+SCORES: Final = "scores.jsonl"
+TABLE: Final = "table.md"
+KIND: Final = "experiment"
+_MADE: Final = "evaluation"  # the output folder of `bleuberi evaluate`
+_TELLING_LETTERS: Final = 20  # a text of so many letters is not found by chance
+
+Records = Mapping[str, RunRecord]
+Evaluate = Callable[[list[str], Path], None]
+"""Runs `bleuberi evaluate` with these words in this folder."""
+
+
+def evaluate_command(words: list[str], folder: Path) -> None:
+    """The ordinary command, in a process of its own."""
+    run_process([*COMMAND, "evaluate", *words], name="The evaluation", folder=folder, threads=1, cwd=folder)
+
+
+def is_current(protocol: Protocol, records: Records) -> bool:
+    """Whether the experiment's folder has the evaluation of exactly these runs, as it was written."""
+    folder = protocol.folder
+    manifest = read_manifest(folder)
+    if manifest is None or manifest["config"] != _request(protocol, records):
+        return False
+    return all(
+        (folder / name).is_file() and file_hash(folder / name) == sha256
+        for name, sha256 in manifest["files_sha256"].items()
+    )
+
+
+def evaluate_runs(
+    protocol: Protocol, records: Records, texts: Mapping[str, Path], workshop: Workshop, evaluate: Evaluate
+) -> None:
+    """Evaluate all runs, and write evaluation.json, scores.jsonl, table.md and, last, the manifest.
+
+    `texts`: each run's responses.jsonl with texts. Errors: `UserError` of the command.
+    """
+    request = _request(protocol, records)
+    work = workshop.store.evaluation(request)
+    pool = workshop.pools[protocol.prompts].path
+    (work / RUNS).mkdir(parents=True, exist_ok=True)
+    prompts = protocol.prompts + "".join(pool.suffixes[-2:] if pool.suffix == ".gz" else pool.suffixes[-1:])
+    shutil.copyfile(pool, work / prompts)
+    for name, path in texts.items():
+        shutil.copyfile(path, work / _responses_file(name))
+    evaluate(evaluate_words(protocol, prompts), work)
+    made = work / _MADE
+    content = read_json(made / EVALUATION)
+    content["command"] = command_of(protocol)
+    notes = changed_promises(records, protocol)
+    scores = _scores(content, made)
+    table = _table(protocol, (made / "comparison.md").read_text(encoding="utf-8"), records, notes)
+    written = {
+        EVALUATION: strict_json(content, indent=2) + "\n",
+        SCORES: "".join(readable_json(row) + "\n" for row in scores),
+        TABLE: table,
+    }
+    if protocol.texts == "scores_only":
+        refuse_texts(written, _texts_of(pool, texts.values()))
+    for name, text in written.items():
+        write_text(protocol.folder / name, text)
+    files = {name: file_hash(protocol.folder / name) for name in written}
+    manifest = make_manifest(
+        KIND, request, name=protocol.name, protocol_sha256=protocol.sha256, notes=notes, files_sha256=files
+    )
+    write_json(protocol.folder / MANIFEST, {**manifest, "command": command_of(protocol)})
+
+
+def evaluate_words(protocol: Protocol, prompts: str) -> list[str]:
+    """The words of `bleuberi evaluate`, with names of files in the folder where it runs."""
+    words = ["--models", *(f"{run.name}={_responses_file(run.name)}" for run in protocol.runs)]
+    words += ["--prompts", prompts, "--ref_models", *protocol.examples.ref_models]
+    if protocol.examples.min_references is not None:
+        words += ["--min_references", str(protocol.examples.min_references)]
+    words += ["--max_new_tokens", str(protocol.max_new_tokens)]
+    primary = protocol.primary
+    words += ["--primary", f"{primary.arm}:{primary.against}:{primary.metric}"]
+    if protocol.placebos:
+        words += ["--placebo", *protocol.placebos]
+    if untrained := [arm.name for arm in protocol.arms.values() if arm.kind == "prompted"]:
+        words += ["--untrained", *untrained]
+    return [*words, *flag_words(protocol.evaluate), "--output_dir", _MADE, "--overwrite"]
+
+
+def _responses_file(run: str) -> str:
+    return f"{RUNS}/{run}.jsonl"
+
+
+def texts_in_folder(record: RunRecord) -> Path | None:
+    """The run's committed responses, if they have texts."""
+    path = record.folder / RESPONSES
+    rows = read_responses(path)
+    return path if all("response" in row for row in rows) else None
+
+
+def fitting_responses(path: Path, record: RunRecord) -> Path | None:
+    """The file, if it holds the very responses of a run."""
+    return path if path.is_file() and responses_hash(read_responses(path)) == record.responses_sha256 else None
+
+
+def refuse_texts(written: Mapping[str, str], texts: Sequence[str]) -> None:
+    """A last check that what is committed holds none of the texts. Errors: `ValueError`, since it is a bug."""
+    for name, content in written.items():
+        for text in texts:
+            if len(text) >= _TELLING_LETTERS and (
+                text in content or strict_json(text, ascii_only=True)[1:-1] in content
+            ):
+                raise ValueError(f"{name} would hold a text, but the protocol says scores_only: {text[:20]!r}")
+
+
+def _request(protocol: Protocol, records: Records) -> dict[str, Any]:
+    """What decides the evaluation."""
+    runs = {name: {"key": record.key, "responses": record.responses_sha256} for name, record in sorted(records.items())}
+    words = evaluate_words(protocol, protocol.prompts)
+    return {"runs": runs, "evaluate": words, "promises": json_hash(protocol.promises()), "texts": protocol.texts}
+
+
+def _scores(content: Mapping[str, Any], made: Path) -> list[dict[str, Any]]:
+    """For each prompt every run's scores; BLEU's factors are left out."""
+    shown = {metric["name"] for metric in content["metrics"] if metric["role"] != "part"}
+    with (made / "answers.jsonl").open(encoding="utf-8") as stream:
+        rows = [json.loads(line) for line in stream]
+    return [
+        {
+            "id": row["id"],
+            "scores": {
+                run: {name: _short(value) for name, value in scores.items() if name in shown}
+                for run, scores in row["scores"].items()
+            },
+        }
+        for row in rows
+    ]
+
+
+def _short(value: float | None) -> float | None:
+    return None if value is None else round(value, 6)
+
+
+def _table(protocol: Protocol, comparison: str, records: Records, notes: Sequence[str]) -> str:
+    primary = protocol.primary
+    lines = [f"# {protocol.name}", "", protocol.question, ""]
+    lines += [f"Primary comparison: {primary.arm} - {primary.against} in {primary.metric}. {protocol.stopping}", ""]
+    if visible := protocol.smallest_visible:
+        said = ", ".join(f"{name}: {value}" for name, value in visible.items())
+        lines += [f"Smallest visible difference, stated beforehand: {said}.", ""]
+    lines += [protocol.note, ""] if protocol.note else []
+    lines += [*(f"Mind: {note}" for note in notes), ""] if notes else []
+    return "\n".join([*lines, comparison.rstrip("\n"), "", cost_table(protocol, records)])
+
+
+def _texts_of(pool: Path, responses: Iterable[Path]) -> list[str]:
+    """Prompts, references and responses."""
+    texts: set[str] = set()
+    for raw in read_rows(str(pool)):
+        shown = (value for name, value in raw.values.items() if name == PROMPT or name.startswith(REFERENCE_PREFIX))
+        texts.update(value for value in shown if isinstance(value, str))
+    for path in responses:
+        texts.update(row["response"] for row in read_responses(path))
+    return sorted(texts)

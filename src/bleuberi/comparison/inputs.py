@@ -1,0 +1,226 @@
+"""What runs are made from: pools, the base model, training configs, data sets. Made by the ordinary commands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+
+from bleuberi.artifacts import content_hash, file_hash, json_hash, local_path, read_manifest, write_text
+from bleuberi.comparison.arms import RUNNERS_OWN, Arm, Examples
+from bleuberi.comparison.fields import normal
+from bleuberi.comparison.pool_parts import GeneratedPool, HeldOut, PoolFile, PoolPart
+from bleuberi.comparison.process import COMMAND, run_process
+from bleuberi.comparison.protocol import Protocol
+from bleuberi.comparison.store import Store, held
+from bleuberi.data.tables import read_rows
+from bleuberi.errors import UserError
+from bleuberi.generation.model_identity import identify_model, is_model_folder, load_tokenizer
+
+DEMO: Final = "demo"
+NOT_DECIDING: Final = frozenset(
+    {"logging_steps", "logging_strategy", "save_strategy", "save_steps", "save_total_limit", "report_to",
+     "disable_tqdm", "log_level", "dataloader_pin_memory", "run_name"}
+)  # fmt: skip
+"""Fields of a training config that change no weight: a run keeps its key if they change."""
+CONFIGS: Final = "configs"
+_DATA_SET: Final = "examples"
+
+
+@dataclass(frozen=True, slots=True)
+class BaseModel:
+    """The model that all arms begin with. `identity` is what a key holds of it."""
+
+    name: str
+    identity: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """One part of the pool on this machine."""
+
+    path: Path
+    sha256: str
+
+
+def identify_base(protocol: Protocol, demo_folder: Path | None) -> BaseModel:
+    """Read the base's configuration and hash its weights. `demo_folder`: where the demo's model is, if it is asked for.
+
+    A local model's identity is its weights, vocabulary and chat template, and not its other files: libraries write
+    their own version into those. Errors: `UserError` for a model that cannot be had.
+    """
+    name = str(demo_folder.absolute()) if demo_folder is not None else protocol.model
+    if demo_folder is None and (name.startswith((".", "~")) or (protocol.path.parent / name).is_dir()):
+        name = str((protocol.path.parent / Path(name).expanduser()).resolve())
+    found = identify_model(name)
+    if not is_model_folder(name):
+        return BaseModel(name, {"name": name, "revision": found.revision, "chat_template": found.chat_template_sha256})
+    weights = sorted(file_hash(path) for path in local_path(name).glob("*.safetensors"))
+    vocabulary = json_hash(load_tokenizer(name).get_vocab())
+    return BaseModel(
+        name,
+        {"weights": content_hash(*weights), "vocabulary": vocabulary, "chat_template": found.chat_template_sha256},
+    )
+
+
+def make_pools(protocol: Protocol, store: Store) -> dict[str, Pool]:
+    """The parts of the pool that the protocol's runs need, by name. Errors: `UserError`."""
+    needed = [protocol.prompts, *(["train"] if any(arm.trained for arm in protocol.arms.values()) else [])]
+    paths = {part: _make_pool(part, protocol.pool[part], store) for part in dict.fromkeys(needed)}
+    return {part: Pool(path, file_hash(path)) for part, path in paths.items()}
+
+
+def _make_pool(name: str, part: PoolPart, store: Store) -> Path:
+    if isinstance(part, PoolFile):
+        return _checked(part)
+    if isinstance(part, GeneratedPool):
+        folder = store.pool({"generate": part.flags})
+        path = folder / f"{name}.jsonl"
+        words = ["data", "generate", *flag_words(part.flags), "--output", str(path), "--overwrite"]
+        run_process([*COMMAND, *words], name=f"The pool {name}", folder=folder, threads=1)
+        return path
+    return _held_out(part, store)
+
+
+def _checked(part: PoolFile) -> Path:
+    if not part.path.is_file():
+        raise UserError(
+            f"There is no pool {part.path}.", part.get or "Put the file there; the protocol does not say more."
+        )
+    if (found := file_hash(part.path)) != part.sha256:
+        raise UserError(
+            f"The pool {part.path} has other content than the protocol names: its SHA-256 is {found}.",
+            "Put the right file there, or correct `sha256` if the experiment has no runs yet.",
+        )
+    return part.path
+
+
+def _held_out(part: HeldOut, store: Store) -> Path:
+    """Split the file once or twice: `test` is held out first, then `dev` from the rest."""
+    source = _checked(part.file)
+    for name in ("test", "dev"):
+        if name not in part.rows:
+            continue
+        folder = store.pool({"file": file_hash(source), "rows": part.rows[name], "seed": part.seed}) / "split"
+        words = ["data", "check", str(source), "--held_out", str(part.rows[name]), "--seed", str(part.seed)]
+        if read_manifest(folder) is None:
+            words += ["--output_dir", str(folder)]
+            run_process([*COMMAND, *words], name=f"The split of {source.name}", folder=folder.parent, threads=1)
+        if part.part == name:
+            return folder / "held_out.jsonl"
+        source = folder / "train.jsonl"
+    return source
+
+
+def freeze_configs(protocol: Protocol) -> None:
+    """Copy the presets that the arms start from into the experiment's folder, where they stay as they were.
+
+    Presets of this package change with its versions; a committed experiment must not. Errors: `UserError`.
+    """
+    for arm in protocol.arms.values():
+        if arm.trained and (path := _config_path(arm, protocol)).parent == _presets():
+            write_text(protocol.folder / CONFIGS / path.name, path.read_text(encoding="utf-8"))
+
+
+def training_config(arm: Arm, protocol: Protocol) -> dict[str, Any]:
+    """Every field of an arm's training: those of its config file, and over them those of the protocol.
+
+    Errors: `UserError` if there is no such preset or file.
+    """
+    import yaml
+
+    path = _config_path(arm, protocol)
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if not isinstance(content, dict):
+        raise UserError(f"{path} is not a YAML mapping of `field: value`.", "Write one `field: value` per line.")
+    merged = {**normal(content), **(arm.settings or {})}
+    return {name: value for name, value in merged.items() if name not in RUNNERS_OWN}
+
+
+def _config_path(arm: Arm, protocol: Protocol) -> Path:
+    """The frozen copy of a preset, a file beside the protocol, or a preset, whichever there is first."""
+    name = f"{arm.config}.yaml"
+    for path in (protocol.folder / CONFIGS / name, protocol.path.parent / arm.config, _presets() / name):
+        if path.is_file():
+            return path
+    known = ", ".join(sorted(preset.stem for preset in _presets().glob(f"{arm.kind}_*.yaml")))
+    raise UserError(
+        f"The arm {arm.name} names the config {arm.config}: neither a preset nor a file beside the protocol.",
+        f"Presets: {known}.",
+    )
+
+
+def _presets() -> Path:
+    return Path(str(files("bleuberi.training") / "presets"))
+
+
+def data_settings(
+    examples: Examples, kind: str, pool_sha256: str, base: BaseModel, max_new_tokens: int
+) -> dict[str, Any]:
+    """Everything that decides a data set."""
+    scored = {"model": base.identity, "max_new_tokens": max_new_tokens, "flags": dict(examples.flags)}
+    return {
+        "pool": pool_sha256,
+        "ref_models": list(examples.ref_models),
+        "min_references": examples.min_references,
+        "mode": examples.mode,
+        "count": examples.count,
+        "seed": examples.seed,
+        "shuffle_references": examples.shuffle,
+        **(scored if examples.mode != "random" else {}),
+        "rows": "pairs" if kind == "sft" else "prompts",
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class DataSet:
+    """A data set on this machine."""
+
+    folder: Path
+    sha256: str  # of its rows
+    samples: Path  # caches of the responses that its rows were chosen by
+    processes: tuple[Path, ...]  # folders with the log and the seconds of what made it
+
+
+def make_data_set(
+    arm: Arm, settings: Mapping[str, Any], pool: Pool, base: BaseModel, store: Store, threads: int
+) -> DataSet:
+    """Make an arm's data set, or find it made. Errors: `UserError`."""
+    examples = arm.examples
+    if examples is None:
+        raise ValueError(f"{arm.name} is not trained")
+    work = store.data_set({**settings, "rows": "prompts"})
+    words = ["data", "grpo", "--hf_dataset_path", str(pool.path), "--ref_models", *examples.ref_models]
+    words += ["--selection_mode", examples.mode, "--num_examples", str(examples.count), "--seed", str(examples.seed)]
+    words += ["--output_dir", str(work), "--output_dataset_name", _DATA_SET]
+    if examples.min_references is not None:
+        words += ["--min_references", str(examples.min_references)]
+    if examples.shuffle is not None:
+        words += ["--shuffle_references", str(examples.shuffle)]
+    if examples.mode != "random":
+        words += ["--model", base.name, "--inference_max_new_tokens", str(settings["max_new_tokens"])]
+        words += flag_words(examples.flags)
+    prompts, pairs = work / "data_grpo" / _DATA_SET, work / "data_sft" / f"{_DATA_SET}_SFT"
+    with held(work):
+        if read_manifest(prompts) is None:
+            run_process([*COMMAND, *words], name=f"The data of {arm.name}", folder=work, threads=threads)
+        if arm.kind == "sft" and read_manifest(pairs) is None:
+            words = ["data", "sft", "--input_data_path", str(prompts), "--output_dir", str(work)]
+            run_process([*COMMAND, *words], name=f"The data of {arm.name}", folder=work / "pairs", threads=threads)
+    folder = pairs if arm.kind == "sft" else prompts
+    rows_hash = json_hash([dict(raw.values) for raw in read_rows(str(folder))])
+    processes = (work, work / "pairs") if arm.kind == "sft" else (work,)
+    return DataSet(folder, rows_hash, work / "inference_outputs", processes)
+
+
+def flag_words(flags: Mapping[str, Any]) -> list[str]:
+    """Settings as words of a command: a list becomes several words, `true` a flag alone, `false` nothing."""
+    words: list[str] = []
+    for name, value in flags.items():
+        if value is False or value is None:
+            continue
+        items = value if isinstance(value, list) else [] if value is True else [value]
+        words += [f"--{name}", *map(str, items)]
+    return words

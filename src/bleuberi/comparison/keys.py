@@ -1,0 +1,69 @@
+"""Everything that decides a run's responses, and the key that stands for it.
+
+Versions of libraries and the processor are not part of a key: they are recorded, and a rerun tells whether they matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bleuberi.artifacts import json_hash
+from bleuberi.comparison.arms import Run, start_of
+from bleuberi.comparison.inputs import NOT_DECIDING, BaseModel, Pool, data_settings, training_config
+from bleuberi.comparison.protocol import Protocol
+from bleuberi.rewards import load_reward
+
+Decides = dict[str, Any]
+
+
+def model_decides(run: Run, protocol: Protocol, base: BaseModel, pools: Mapping[str, Pool]) -> Decides:
+    """What decides the weights of a run's model. Errors: `UserError` for an unknown config or reward."""
+    arm = run.arm
+    start = start_of(run, protocol.arms)
+    if arm.examples is None:
+        return {"model": dict(base.identity)}
+    config = training_config(arm, protocol)
+    reward = {"reward": load_reward(arm.reward).signature()} if arm.kind == "grpo" else {}
+    return {
+        "model": dict(base.identity),
+        "method": arm.kind,
+        "start": json_hash(model_decides(start, protocol, base, pools)) if start else None,
+        "data": data_settings(arm.examples, arm.kind, pools["train"].sha256, base, protocol.max_new_tokens),
+        **reward,
+        "config": {name: value for name, value in sorted(config.items()) if name not in NOT_DECIDING},
+        "seed": run.seed,
+        "threads": protocol.threads,
+    }
+
+
+def responses_decide(run: Run, protocol: Protocol, pools: Mapping[str, Pool]) -> Decides:
+    """What decides a model's responses, beside the model."""
+    return {
+        "prompts": pools[protocol.prompts].sha256,
+        "max_new_tokens": protocol.max_new_tokens,
+        "instruction": run.arm.instruction,
+        "sampling": "greedy",
+        "dtype": protocol.answer_dtype,
+        "threads": protocol.threads,
+    }
+
+
+def run_decides(run: Run, protocol: Protocol, base: BaseModel, pools: Mapping[str, Pool]) -> Decides:
+    """What decides a run as a whole; its `json_hash` is the run's key."""
+    return {
+        "training": model_decides(run, protocol, base, pools),
+        "responses": responses_decide(run, protocol, pools),
+    }
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any], place: str = "") -> list[str]:
+    """What differs between two nested settings, e.g. `training.seed: 1 there, 2 asked`."""
+    found = []
+    for name in sorted({*before, *now}):
+        old, new = before.get(name), now.get(name)
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            found += differences(old, new, f"{place}{name}.")
+        elif old != new:
+            found.append(f"{place}{name}: {old!s:.40} there, {new!s:.40} asked")
+    return found

@@ -1,0 +1,166 @@
+"""Commands in processes of their own: same threads everywhere, a log, and seconds that a kill does not lose."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_hex
+from typing import Final
+
+from bleuberi.artifacts import read_json, write_json
+from bleuberi.errors import UserError
+
+COMMAND: Final = ("-m", "bleuberi.cli.main")
+_POLL_SECONDS: Final = 0.05
+_NOTE_SECONDS: Final = 5.0  # between notes of what a process has used so far
+_PATIENCE_SECONDS: Final = 20.0  # for a stopped command to clear what it has half-written
+_PARENT_DIES: Final = 1  # PR_SET_PDEATHSIG of prctl(2)
+
+
+@dataclass(frozen=True, slots=True)
+class Seconds:
+    """What processes have used; `wall` and `cpu` in seconds."""
+
+    wall: float = 0.0
+    cpu: float = 0.0
+
+    def __add__(self, other: Seconds) -> Seconds:
+        return Seconds(self.wall + other.wall, self.cpu + other.cpu)
+
+
+def run_process(words: Sequence[str], *, name: str, folder: Path, threads: int, cwd: Path | None = None) -> None:
+    """Run Python with these words; `folder` gets its output (log.txt) and what it used (seconds/).
+
+    Errors: `UserError` that repeats the command's own, or says how it ended. The process ends if this one does.
+    """
+    (folder / "seconds").mkdir(parents=True, exist_ok=True)
+    log = folder / "log.txt"
+    note = folder / "seconds" / f"{token_hex(4)}.json"
+    with log.open("ab") as stream:
+        begins = stream.tell()
+        began = time.monotonic()
+        process = subprocess.Popen(
+            [sys.executable, *words],
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            env=_environment(threads),
+            cwd=cwd,
+            preexec_fn=_end_with(os.getpid()),
+        )
+        try:
+            code, cpu = _wait(process, note, began)
+        except BaseException:
+            _end(process)
+            raise
+    write_json(note, {"wall": time.monotonic() - began, "cpu": cpu})
+    if code:
+        raise _failure(name, code, log, begins)
+
+
+def seconds_used(folder: Path) -> Seconds:
+    """What all processes of a folder have used, also those that were killed (up to five seconds before)."""
+    notes = [read_json(path) for path in sorted((folder / "seconds").glob("*.json"))]
+    return Seconds(sum(note["wall"] for note in notes), sum(note["cpu"] for note in notes))
+
+
+def pin_to(cores: Sequence[int]) -> None:
+    """Let this process, and those it starts, use these cores only. Errors: `UserError` for a core it may not use."""
+    allowed = os.sched_getaffinity(0)
+    if strange := sorted(set(cores) - allowed):
+        raise UserError(
+            f"--cores {strange[0]}: there is no such core.", f"Cores: {', '.join(map(str, sorted(allowed)))}."
+        )
+    os.sched_setaffinity(0, set(cores))
+
+
+def cpu_model() -> str:
+    """The processor's name; numbers may differ in their last bits between models."""
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() == "model name":
+                return value.strip()
+    return "unknown"
+
+
+def _environment(threads: int) -> dict[str, str]:
+    """This process's, with everything in it that decides how numbers are summed."""
+    count = str(threads)
+    python_path = os.pathsep.join(
+        os.path.abspath(place) for place in os.environ.get("PYTHONPATH", "").split(os.pathsep) if place
+    )
+    own: Mapping[str, str] = {
+        "OMP_NUM_THREADS": count,
+        "MKL_NUM_THREADS": count,
+        "OPENBLAS_NUM_THREADS": count,
+        "GOMP_SPINCOUNT": "0",
+        "TOKENIZERS_PARALLELISM": "false",
+        "PYTHONHASHSEED": "0",
+        "PYTHONUNBUFFERED": "1",
+        **({"PYTHONPATH": python_path} if python_path else {}),
+    }
+    return {**os.environ, **own}
+
+
+def _wait(process: subprocess.Popen[bytes], note: Path, began: float) -> tuple[int, float]:
+    """The exit code (negative: a signal) and CPU seconds of the process and its children."""
+    noted = began
+    while True:
+        pid, status, used = os.wait4(process.pid, os.WNOHANG)
+        if pid:
+            process.returncode = os.waitstatus_to_exitcode(status)
+            return process.returncode, used.ru_utime + used.ru_stime
+        if time.monotonic() - noted >= _NOTE_SECONDS:
+            noted = time.monotonic()
+            write_json(note, {"wall": noted - began, "cpu": _cpu_so_far(process.pid)})
+        time.sleep(_POLL_SECONDS)
+
+
+def _cpu_so_far(pid: int) -> float:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")  # own and children's, user and system
+
+
+def _end_with(parent: int) -> Callable[[], None]:
+    """What the child does before its program starts: it asks to be told to stop when its parent dies."""
+    libc = ctypes.CDLL(None)
+
+    def prepare() -> None:
+        libc.prctl(_PARENT_DIES, signal.SIGTERM)
+        if os.getppid() != parent:  # it died before that
+            os._exit(1)
+
+    return prepare
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.returncode is None:
+        process.terminate()
+        try:
+            process.wait(_PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _failure(name: str, code: int, log: Path, begins: int) -> UserError:
+    with log.open("rb") as stream:
+        stream.seek(begins)
+        lines = stream.read().decode("utf-8", "replace").splitlines()
+    told = max((at for at, line in enumerate(lines) if line.startswith("Error: ")), default=None)
+    if code == 2 and told is not None and told + 1 < len(lines):
+        return UserError(f"{name}: {lines[told].removeprefix('Error: ')}", lines[told + 1])
+    how = f"was killed ({signal.Signals(-code).name})" if code < 0 else f"failed (exit code {code})"
+    return UserError(f"{name} {how}.", f"The same command resumes it. Its output: {log}")

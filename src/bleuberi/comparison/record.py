@@ -1,0 +1,176 @@
+"""The committed record of a run: `runs/NAME/` with its log, responses, cost and manifest. No weights."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from bleuberi.artifacts import (
+    MANIFEST,
+    file_hash,
+    json_hash,
+    make_manifest,
+    read_json,
+    read_manifest,
+    readable_json,
+    write_json,
+)
+from bleuberi.atomic_files import fresh_folder
+from bleuberi.comparison.answer import RESPONSES, read_responses, responses_hash, text_hash
+from bleuberi.comparison.arms import Run
+from bleuberi.comparison.keys import Decides, differences
+from bleuberi.comparison.process import cpu_model
+from bleuberi.comparison.protocol import Protocol
+from bleuberi.comparison.stages import METRICS, Made
+from bleuberi.comparison.versions import last_commit, versions
+from bleuberi.errors import UserError
+from bleuberi.strict_json import strict_json
+
+RUNS: Final = "runs"
+COST: Final = "cost.json"
+KIND: Final = "experiment_run"
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """A finished run as it is committed."""
+
+    name: str
+    folder: Path
+    manifest: Mapping[str, Any]
+    cost: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def key(self) -> str:
+        return str(self.manifest["key"])
+
+    @property
+    def responses_sha256(self) -> str:
+        return str(self.manifest["responses_sha256"])
+
+    @property
+    def own_seconds(self) -> float:
+        """Wall seconds of what runs anew for each run: training and responses."""
+        parts = [self.cost[name]["seconds"]["wall"] for name in ("training", "answering") if name in self.cost]
+        return float(sum(parts))
+
+    def responses(self) -> list[dict[str, Any]]:
+        return read_responses(self.folder / RESPONSES)
+
+
+def write_record(run: Run, made: Made, decides: Decides, protocol: Protocol) -> RunRecord:
+    """Save a finished run in the experiment's folder, whole or not at all."""
+    folder = protocol.folder / RUNS / run.name
+    rows = made.responses if protocol.texts == "commit" else [_without_text(row) for row in made.responses]
+    with fresh_folder(folder) as partial:
+        lines = "".join(readable_json(row) + "\n" for row in rows)
+        (partial / RESPONSES).write_text(lines, encoding="utf-8", newline="\n")
+        if made.metrics is not None:
+            shutil.copyfile(made.metrics, partial / METRICS)
+        write_json(partial / COST, made.cost)
+        files = {path.name: file_hash(path) for path in sorted(partial.iterdir()) if path.is_file()}
+        trained = {name: value for name, value in (made.trained or {}).items() if name != "cost"}
+        manifest = make_manifest(
+            KIND,
+            decides,
+            run=run.name,
+            arm=run.arm.name,
+            seed=run.seed,
+            key=json_hash(decides),
+            responses_sha256=responses_hash(rows),
+            files_sha256=files,
+            trained=trained or None,
+            cpu=cpu_model(),
+            protocol={"sha256": protocol.sha256, "commit": last_commit(protocol.path), "promises": protocol.promises()},
+        )
+        write_json(partial / MANIFEST, {**manifest, "command": command_of(protocol), "versions": versions()})
+    return _read(run.name, folder)
+
+
+def command_of(protocol: Protocol) -> list[str]:
+    """The command as committed files name it: without this machine's paths."""
+    return ["bleuberi", "compare", "--protocol", protocol.path.name]
+
+
+def read_record(run: Run, decides: Decides, protocol: Protocol) -> RunRecord | None:
+    """The run's record; None if there is none.
+
+    Errors: `UserError` if it was made with other settings (naming them), or if its files were changed since.
+    """
+    folder = protocol.folder / RUNS / run.name
+    if read_manifest(folder) is None:
+        return None
+    record = _read(run.name, folder)
+    if record.key != json_hash(decides):
+        said = differences(record.manifest["config"], decides)
+        raise UserError(
+            f"{folder} was run with different settings ({'; '.join(said[:4]) or 'an older layout'}).",
+            "Restore those settings, name the changed arm differently, or remove the folder to run it again.",
+        )
+    changed = [
+        name
+        for name, sha256 in record.manifest["files_sha256"].items()
+        if not (folder / name).is_file() or file_hash(folder / name) != sha256
+    ]
+    if changed:
+        raise UserError(
+            f"{folder / changed[0]} was changed after the run, or is missing.",
+            "Restore it (git checkout), or remove the folder to run it again.",
+        )
+    if protocol.texts == "scores_only" and any("response" in row for row in record.responses()):
+        raise UserError(
+            f"{folder} holds responses, but the protocol says `texts: scores_only`.",
+            "Remove the folder, and take it out of the repository's history if it was committed.",
+        )
+    return record
+
+
+def refuse_strangers(protocol: Protocol) -> None:
+    """Errors: `UserError` if there is a run that the protocol does not have: none may be left out quietly."""
+    known = {run.name for run in protocol.runs}
+    for path in sorted((protocol.folder / RUNS).glob("[!.]*/")):
+        if path.name not in known:
+            raise UserError(
+                f"{path} is a run that the protocol does not have.",
+                "Add it to the protocol: a result must not leave out runs. If it belongs elsewhere, remove the folder.",
+            )
+
+
+def known_rows(records: Iterable[RunRecord]) -> dict[str, str]:
+    """The hash of each data set's settings -> the hash of its rows, as runs saw them."""
+    return {
+        json_hash(record.manifest["config"]["training"]["data"]): str(record.manifest["trained"]["data_sha256"])
+        for record in records
+        if record.manifest["trained"]
+    }
+
+
+def changed_promises(records: Mapping[str, RunRecord], protocol: Protocol) -> list[str]:
+    """What the protocol says differently than when runs were made, in sentences; empty if nothing changed."""
+    now = json.loads(strict_json(protocol.promises()))
+    found: dict[str, list[str]] = {}
+    for name, record in records.items():
+        for change in differences(record.manifest["protocol"]["promises"], now):
+            found.setdefault(change.replace(" there, ", " then, ").replace(" asked", " now"), []).append(name)
+    return [f"The protocol was changed after {_some(names)} had run: {change}" for change, names in found.items()]
+
+
+def _read(name: str, folder: Path) -> RunRecord:
+    manifest = read_manifest(folder)
+    if manifest is None or manifest.get("kind") != KIND:
+        raise UserError(f"{folder} is not the record of a run.", "Remove it.")
+    return RunRecord(name, folder, manifest, read_json(folder / COST))
+
+
+def _without_text(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "id": row["id"], "sha256": text_hash(row), "finish_reason": row["finish_reason"], "tokens": row["tokens"]
+    }  # fmt: skip
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -1,0 +1,46 @@
+"""Which version of a file, and of this package's source, git has."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import bleuberi
+from bleuberi.artifacts import library_versions
+
+_TIMEOUT_SECONDS = 30
+
+
+def is_committed(path: Path) -> bool | None:
+    """Whether git has this very content of a file or folder; None outside of a repository."""
+    if _git(path, "rev-parse", "--is-inside-work-tree") != "true":
+        return None
+    return bool(_git(path, "ls-files", "--", path.name)) and _git(path, "status", "--porcelain", "--", path.name) == ""
+
+
+def last_commit(path: Path) -> str | None:
+    """The commit that gave a file or folder its content; None if git does not have this content."""
+    return (_git(path, "log", "-1", "--format=%H", "--", path.name) or None) if is_committed(path) else None
+
+
+def versions() -> dict[str, str]:
+    """Versions of libraries, and in a clone the commit of this package's source."""
+    package = Path(bleuberi.__file__).resolve().parent
+    in_clone = bool(_git(package, "ls-files", "--", package.name))
+    return {**library_versions(), **({"source": last_commit(package) or "changed"} if in_clone else {})}
+
+
+def _git(path: Path, *words: str) -> str | None:
+    """What git prints in the path's folder; None if there is no git, or no repository."""
+    try:
+        done = subprocess.run(
+            ["git", *words],
+            cwd=path.resolve().parent,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_TIMEOUT_SECONDS,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

@@ -1,0 +1,71 @@
+"""What stands beside a run: whether its protocol was committed first, and how long others will take."""
+
+import subprocess
+
+import pytest
+
+from bleuberi.comparison.arms import Arm, Run
+from bleuberi.comparison.evaluation import refuse_texts
+from bleuberi.comparison.record import RunRecord
+from bleuberi.comparison.times import Times
+from bleuberi.comparison.versions import is_committed, last_commit, versions
+
+
+def git(folder, *words):
+    name = ["-c", "user.name=n", "-c", "user.email=e@example.org"]
+    subprocess.run(["git", *name, *words], cwd=folder, check=True, capture_output=True)
+
+
+def test_a_protocol_is_committed_if_git_has_this_very_content(tmp_path):
+    path = tmp_path / "protocol.yaml"
+    path.write_text("a: 1\n")
+    assert is_committed(path) is None, "there is no repository"
+    git(tmp_path, "init")
+    assert is_committed(path) is False
+    git(tmp_path, "add", "protocol.yaml")
+    assert is_committed(path) is False
+    git(tmp_path, "commit", "-m", "first")
+    assert is_committed(path) is True
+    first = last_commit(path)
+    (tmp_path / "other").write_text("b")
+    git(tmp_path, "add", "other")
+    git(tmp_path, "commit", "-m", "second")
+    assert last_commit(path) == first
+    assert len(first) == 40
+    path.write_text("a: 2\n")
+    assert (is_committed(path), last_commit(path)) == (False, None)
+
+
+def test_versions_name_the_source_of_a_clone():
+    found = versions()
+    assert found["python"]
+    assert len(found.get("source", "changed")) in (40, len("changed"))
+
+
+def record(arm, method, *, training, answering):
+    cost = {
+        name: {"seconds": {"wall": wall}} for name, wall in (("training", training), ("answering", answering)) if wall
+    }
+    config = {"training": {"method": method} if method else {"model": {}}}
+    return RunRecord(arm, None, {"arm": arm, "config": config}, cost)
+
+
+def test_an_estimate_is_of_the_same_arm_or_of_one_of_its_kind_and_names_what_is_unknown():
+    times = Times([record("grpo", "grpo", training=100, answering=20), record("base", "", training=0, answering=30)])
+    grpo, length, sft = (
+        Run(Arm(name, kind), 1) for name, kind in (("grpo", "grpo"), ("length", "grpo"), ("sft", "sft"))
+    )
+    assert times.estimate([grpo]) == ", about 2 minutes to go"
+    assert times.estimate([grpo, length, sft]) == ", about 4 minutes to go and 1 run of unknown length"
+    assert times.estimate([Run(Arm("prompted", "prompted"))]) == ", about 30 seconds to go"
+    assert times.estimate([sft]) == times.estimate([]) == ""
+    times.add(record("length", "grpo", training=7000, answering=0))
+    assert times.estimate([length]) == ", about 1.9 hours to go"
+
+
+def test_a_text_in_what_is_committed_without_texts_is_caught_also_as_json_writes_it():
+    text = 'He said "no" to the long walk.'
+    refuse_texts({"table.md": "nothing of it", "scores.jsonl": '{"id": "He said"}'}, [text, "short"])
+    for content in (f"| {text} |", '{"response": "He said \\"no\\" to the long walk."}'):
+        with pytest.raises(ValueError, match=r"table\.md would hold a text"):
+            refuse_texts({"table.md": content}, [text])
