@@ -21,7 +21,7 @@ GRPO_DATA="${GRPO_DATA:-$DATA_DIR/data_grpo/${DATASET_NAME:-$(default_dataset_na
 CONFIG="${CONFIG:-$DEFAULT_SFT_CONFIG}"
 
 # 1. Data: the pairs come from a GRPO data set, by default that of grpo.sh, which is made first if it is missing.
-if [[ ! -f "$GRPO_DATA/dataset_dict.json" ]]; then
+if [[ ! -f "$GRPO_DATA/dataset_dict.json" && ! -f "$GRPO_DATA/state.json" ]]; then
     if [[ "$(basename "$(dirname "$GRPO_DATA")")" != data_grpo ]]; then
         echo "Error: there is no data set $GRPO_DATA, and none can be made there: it is not in a folder data_grpo." >&2
         echo "Give GRPO_DATA=.../data_grpo/NAME, or leave it out." >&2

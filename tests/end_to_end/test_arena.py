@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 
 import pytest
 
@@ -144,11 +145,22 @@ def test_arenas_own_rows_are_read_as_preferences_by_their_first_exchange(arena, 
     assert "figure_1" not in result
 
 
-@pytest.mark.parametrize(
-    ("gone", "told"), [("arena_1k_final", "has no data set arena_1k_final"), ("ref_outputs", "has no CSV files")]
-)
-def test_a_folder_of_another_layout_is_told(arena, tmp_path, gone, told):
+def test_files_in_other_places_are_recognised_by_their_columns(arena, tmp_path):
     folder, *_ = arena
-    (folder / gone).rename(folder / "elsewhere")
-    with pytest.raises(UserError, match=told):
+    words = ("--rewards", "bleu", "--no_figures")
+    expected = figure(folder, tmp_path / "there", *words)["figure_1"]
+    (folder / "ref_outputs").rename(folder / "references")
+    (folder / "arena_1k_final_results/rm_judgments_all.csv").rename(folder / "references/judged.csv")
+    per_pair = [["q0", "Tell 0", "one", "other", "model_a"]]
+    write(folder / "results_bleu.csv", ["id", "instruction", "response_a", "response_b", "winner"], per_pair)
+    assert figure(folder, tmp_path / "moved", *words)["figure_1"] == expected
+
+
+def test_a_folder_without_pairs_or_references_is_told(arena, tmp_path):
+    folder, *_ = arena
+    shutil.rmtree(folder / "ref_outputs")
+    with pytest.raises(UserError, match="has no CSV files of references"):
+        figure(folder, tmp_path / "out")
+    shutil.rmtree(folder / "arena_1k_final")
+    with pytest.raises(UserError, match="has no data set arena_1k_final"):
         figure(folder, tmp_path / "out")

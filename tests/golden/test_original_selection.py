@@ -46,6 +46,10 @@ def config_of(run, metric, pool, folder):
     return GrpoDataConfig(str(pool), references, None, mode, int(count), metric, MODEL, folder)
 
 
+def test_there_are_222_runs():
+    assert [len(golden()), sum(len(runs["configs"]) for runs in golden())] == [8, 222]
+
+
 @pytest.mark.parametrize("which", range(8), ids=lambda which: f"pool {which}")
 def test_the_originals_runs_are_repeated_to_the_row(which, tmp_path):
     runs = golden()[which]

@@ -52,7 +52,8 @@ class Arena(NamedTuple):
 
 def read_arena(folder: Path) -> Arena:
     """The files below `folder` as one table: `arena_1k_final` (saved by `save_to_disk`), a CSV file for each reference
-    model in `ref_outputs`, and the reward models' scores in `arena_1k_final_results`, joined by `id`.
+    model in `ref_outputs`, and the reward models' scores in `arena_1k_final_results`, joined by `id`. If `ref_outputs`
+    or the file of scores is missing, CSV files anywhere below `folder` are recognised by their columns.
 
     As in the paper, rows count that have a reference of every model, and on which people did not find both responses
     bad. Errors: `UserError` for a missing file or column, or if no row is left.
@@ -62,10 +63,12 @@ def read_arena(folder: Path) -> Arena:
         raise UserError(
             f"{folder} has no data set {PAIRS}.", "Give the folder arena_analysis of the paper's repository."
         )
-    by_model = {path.stem: _references(path) for path in sorted((folder / REFERENCES).glob("*.csv"))}
+    by_model = {path.stem: _references(path) for path in _files(folder, f"{REFERENCES}/*.csv", _has_references)}
     if not by_model:
-        raise UserError(f"{folder / REFERENCES} has no CSV files.", "Put a file MODEL.csv with id and output there.")
-    scores = _scores(folder / JUDGMENTS)
+        raise UserError(
+            f"{folder} has no CSV files of references.", f"Put a file {REFERENCES}/MODEL.csv with id and output there."
+        )
+    scores = _scores(_files(folder, JUDGMENTS, _score_columns))
     names = tuple(dict.fromkeys(name for row in scores.values() for name in row))
     kept: list[Row] = []
     dropped: Counter[str] = Counter()
@@ -83,7 +86,7 @@ def read_arena(folder: Path) -> Arena:
             kept.append({**row, **{columns.reference_column(model): text for model, text in texts.items()}, **table})
     if not kept:
         raise UserError(f"No pair of {pairs} is left ({dict(dropped)}).", "Check that the files have the same ids.")
-    ordered = [model for model in ORDER if model in by_model]
+    ordered = [model for name in ORDER for model in by_model if model.startswith(name)]
     return Arena(kept, dict(dropped), names, (*ordered, *(model for model in by_model if model not in ordered)))
 
 
@@ -130,6 +133,24 @@ def _same_winner(margins: FloatArray, people: FloatArray) -> FloatArray:  # N, N
     return np.where(np.isnan(margins), np.nan, np.sign(margins) == people)
 
 
+def _files(folder: Path, place: str, fits: Callable[[Row], object]) -> list[Path]:
+    """The CSV files at `place`, a pattern; else those below `folder` whose first row has an id and fits."""
+    firsts = ((path, next(read_rows_or_csv(path), None)) for path in sorted(folder.rglob("*.csv")))
+    return sorted(folder.glob(place)) or [
+        path for path, first in firsts if first is not None and columns.ID in first.values and fits(first.values)
+    ]
+
+
+def _has_references(row: Row) -> bool:
+    return any(name in row for name in columns.TEXT_COLUMNS) and not _score_columns(row)
+
+
+def _score_columns(row: Row) -> dict[str, str]:
+    """Reward model -> the stem of its columns, which end in `_a` and `_b`: NAME_score_a, NAME_score_b."""
+    stems = [name.removesuffix("_a") for name in row if name.endswith("_a") and f"{name.removesuffix('_a')}_b" in row]
+    return {stem.removesuffix("_score"): stem for stem in stems if _number(row[f"{stem}_a"]) is not None}
+
+
 def _references(path: Path) -> dict[str, str]:
     """The texts of a reference model by id; blank ones are missing, and of two for an id the last counts."""
     texts: dict[str, str] = {}
@@ -143,16 +164,14 @@ def _references(path: Path) -> dict[str, str]:
     return texts
 
 
-def _scores(path: Path) -> dict[str, dict[str, tuple[float | None, float | None]]]:
-    """By id and reward model the scores of both responses, from the columns `NAME_score_a` and `NAME_score_b`."""
-    if not path.is_file():
-        return {}
+def _scores(paths: Sequence[Path]) -> dict[str, dict[str, tuple[float | None, float | None]]]:
+    """By id and reward model the scores of both responses."""
     found: dict[str, dict[str, tuple[float | None, float | None]]] = {}
-    for row in read_labels(str(path)):
-        names = [name.removesuffix("_score_a") for name in row if name.endswith("_score_a")]
-        found[str(row.get(columns.ID))] = {
-            name: (_number(row.get(f"{name}_score_a")), _number(row.get(f"{name}_score_b"))) for name in names
-        }
+    for path in paths:
+        for row in read_labels(str(path)):
+            own = found.setdefault(str(row.get(columns.ID)), {})
+            for name, stem in _score_columns(row).items():
+                own[name] = (_number(row[f"{stem}_a"]), _number(row[f"{stem}_b"]))
     return found
 
 

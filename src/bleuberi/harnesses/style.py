@@ -26,7 +26,10 @@ _HEADERS: Final = {f"h{level}": rf"^#{{{level}}}\s" for level in range(1, 7)}
 
 
 def style_of(text: str, tokens: int) -> dict[str, Any]:
-    """The counts of one answer; `tokens` comes first, for the harness goes by the order."""
+    """The counts of one answer; `tokens` comes first, for the harness goes by the order.
+
+    An empty answer has one token: the harness divides by it, and the tables of all models would be NaN.
+    """
     for code in _CODE.findall(text):  # what is between the fences goes, also where it stands again
         text = text.replace(code, "")
     kinds = {"header_count": _HEADERS, "list_count": _LISTS, "bold_count": _BOLD}
@@ -34,7 +37,7 @@ def style_of(text: str, tokens: int) -> dict[str, Any]:
         kind: {name: len(re.findall(pattern, text, re.MULTILINE)) for name, pattern in patterns.items()}
         for kind, patterns in kinds.items()
     }
-    return {"token_len": tokens, **counts}
+    return {"token_len": max(tokens, 1), **counts}
 
 
 def token_counter(encodings: Sequence[str]) -> tuple[CountTokens, str]:

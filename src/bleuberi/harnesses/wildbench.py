@@ -72,13 +72,13 @@ def read_tasks(questions: Path) -> dict[str, frozenset[str]]:
         row = raw.values
         tags = [row.get("primary_tag"), *(row.get("secondary_tags") or [])]
         known = frozenset(GROUPS[tag] for tag in tags if isinstance(tag, str) and tag in GROUPS)
-        session = row.get("session_id") or row.get("id")
-        if not session or not known:
+        ids = [str(row[name]) for name in ("session_id", "id") if row.get(name)]
+        if not ids or not known:
             raise UserError(
                 f"{raw.place} lacks session_id, primary_tag or secondary_tags.",
                 "Give WildBench's own questions (allenai/WildBench, v2) as a file.",
             )
-        tasks[str(session)] = known
+        tasks.update(dict.fromkeys(ids, known))
     return tasks
 
 

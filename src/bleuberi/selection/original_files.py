@@ -16,6 +16,8 @@ from bleuberi.selection.dataset_folder import MadeDataset
 
 log = logging.getLogger(__name__)
 
+_SAVED = ("dataset_dict.json", "state.json")  # of a DatasetDict or a Dataset that `save_to_disk` wrote
+
 
 def original_response_file(folder: Path, model: str) -> Path | None:
     """`{model}_inference_results.csv` with the model's responses; None if there is none."""
@@ -33,7 +35,7 @@ def original_dataset(folders: Iterable[Path], read: Callable[[Path], Sequence[An
     `read` returns a data set's rows. Errors: `UserError` if it is a data set of another kind, or cannot be read.
     """
     for folder in folders:
-        if (folder / "dataset_dict.json").is_file() and not (folder / MANIFEST).exists():
+        if any((folder / name).is_file() for name in _SAVED) and not (folder / MANIFEST).exists():
             rows = len(read(folder))
             log.warning(
                 "The data set %s was made by another program (it has no manifest): its %d rows are used as they are, "

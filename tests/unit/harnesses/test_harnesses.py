@@ -221,8 +221,13 @@ def test_arena_hards_labels_in_either_direction(tmp_path, label, worth):
     assert score == pytest.approx(100 * (3 + worth * times) / (3 + times))
 
 
+def test_an_answer_that_could_not_be_given_leaves_the_tables_of_arena_hard_whole():
+    """The harness divides counts by tokens, and standardises over all models: one NaN would be in all."""
+    assert style_of("", 0) == {"token_len": 1, **NO_STYLE}
+
+
 WILDBENCH_TAGS = [
-    {"session_id": "a", "primary_tag": "Math", "secondary_tags": ["Data Analysis", "Planning"]},
+    {"id": "a", "session_id": "of the chat", "primary_tag": "Math", "secondary_tags": ["Data Analysis", "Planning"]},
     {"session_id": "b", "primary_tag": "Role playing", "secondary_tags": []},
     {"session_id": "c", "primary_tag": "Coding & Debugging", "secondary_tags": ["Others"]},
     {"session_id": "d", "primary_tag": "Coding & Debugging", "secondary_tags": []},

@@ -84,6 +84,16 @@ def test_a_data_set_without_a_manifest_is_used_and_said(grpo, caplog, capsys, na
     assert content(grpo.data) == before
 
 
+def test_a_data_set_without_splits_is_used_too(grpo, caplog):
+    folder = grpo.data / "data_grpo/mine"
+    save_released(folder)
+    rows_there = datasets.load_from_disk(str(folder))["train"]
+    shutil.rmtree(folder)
+    rows_there.save_to_disk(str(folder))
+    assert grpo("--num_examples", "5", "--output_dataset_name", "mine") is None
+    assert "its 3 rows are used as they are" in caplog.text
+
+
 @pytest.mark.parametrize("there", ["2ref-claude-gold", "2ref-gold-claude"])
 @pytest.mark.parametrize("asked", [("gold", CLAUDE), (CLAUDE, "gold")])
 def test_generated_names_are_found_in_either_order(grpo, there, asked):

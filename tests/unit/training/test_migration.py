@@ -1,9 +1,11 @@
 """docs/migration.md has every flag of the original's trainers, and says what the parser says."""
 
 import re
+from pathlib import Path
 
 import pytest
 
+from bleuberi.cli.create_training_data import grpo_parser, sft_parser
 from bleuberi.errors import UserError
 from tests.conftest import ROOT
 
@@ -21,6 +23,12 @@ NAMES = """
 """
 GRPO_FLAGS = NAMES.split()
 VALUES = {"train_split": "train", "max_prompt_length": "512", "warmup_ratio": "0.05", "eval_strategy": "steps"}
+DATA_FLAGS = ["output_dataset_name", "metric", "model", "num_examples"]
+DATA_DEFAULTS = {
+    "hf_dataset_path": "yapeichang/BLEUBERI-Tulu3-50k", "inference_max_new_tokens": 512, "ref_models": ["gold"],
+    "selection_mode": "hard", "output_dir": Path("../data"), "seed": 42,
+}  # fmt: skip
+WITHOUT_EFFECT = {"eval_steps": "0.1", "per_device_eval_batch_size": "4", "dataset_text_field": "text"}
 SWITCHES = ("load_from_disk", "shuffle", "streaming", "bf16", "reasoning", "packing")
 PAGE = (ROOT / "docs/migration.md").read_text(encoding="utf-8")
 ROWS = {
@@ -34,6 +42,15 @@ def asked(method, *words):
     return read_settings(method, [*needed, "--use_cpu", "true", "--bf16", "false", *words])
 
 
+def test_the_data_command_has_every_flag_of_the_original_and_its_defaults():
+    given = vars(grpo_parser("data grpo").parse_args([]))
+    assert {name: given[name] for name in DATA_DEFAULTS} == DATA_DEFAULTS
+    assert set(DATA_FLAGS) <= given.keys()
+    assert vars(sft_parser("data sft").parse_args(["--input_data_path", "a"]))["output_dir"] == Path("../data")
+    table = PAGE.split("## `create_training_data.py`")[1].split("\nSelection is")[0]
+    assert set(re.findall(r"--(\w+)", table)) == {*DATA_DEFAULTS, *DATA_FLAGS, "input_data_path"}
+
+
 def test_the_page_has_every_flag_once():
     assert list(ROWS) == GRPO_FLAGS
 
@@ -44,10 +61,11 @@ def test_a_flag_is_taken_or_refused_as_the_page_says(flag):
     if told.startswith("the same"):
         assert flag in trl_fields()
         return
-    value = [] if flag in SWITCHES else [VALUES.get(flag, "x")]
-    if flag in ("eval_steps", "per_device_eval_batch_size", "dataset_text_field"):
+    if flag in WITHOUT_EFFECT:
         assert told.startswith("nothing")
+        asked("sft" if flag == "dataset_text_field" else "grpo", f"--{flag}", WITHOUT_EFFECT[flag])
         return
+    value = [] if flag in SWITCHES else [VALUES.get(flag, "x")]
     method = "grpo"
     with pytest.raises(UserError) as caught:
         asked(method, f"--{flag}", *value)
