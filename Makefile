@@ -1,6 +1,5 @@
 # One word each: make demo, make test, make check. Everything is installed into .venv, pinned by constraints.txt.
 PYTHON ?= python3
-STEPS ?= 6
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
@@ -10,7 +9,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 install: $(VENV)/.train
 
 demo: $(VENV)/.train
-	@$(BIN)/bleuberi demo --steps $(STEPS)
+	@$(BIN)/bleuberi demo $(DEMO_FLAGS)
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest

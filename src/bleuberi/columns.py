@@ -20,7 +20,8 @@ REFERENCES: Final = "references"
 REFERENCE_PREFIX: Final = "ref_output_"
 ALL_REFERENCES: Final = "all"  # as the only name of --ref_models: whatever references a row has
 GOLD: Final = "gold"
-TEXT_COLUMNS: Final = ("output", "response", "model_output", "generated_text", "text")  # of answers made elsewhere
+TEXT_COLUMNS: Final = ("output", "response", "model_output", "generated_text", "text", "completion", "answer")
+"""Of responses made elsewhere; of several in one row the first counts."""
 MAX_NAME_BYTES: Final = 100
 _CHECKPOINT: Final = re.compile(r"checkpoint-\d+")
 _MARKED: Final = re.compile(r"-[0-9a-f]{8}$")

@@ -49,7 +49,7 @@ DATA = [  # words behind `create_training_data.py`, the first line, the second l
     (["grpo", *SCORED, "--output_dataset_name", "x" * 256], "is not a plain folder name", "--output_dir"),
     (["grpo", *SCORED, "--outputs", "none.jsonl"], "There is no file none.jsonl.", "--outputs"),
     (["grpo", *SCORED, "--outputs", "."], "There is no file .", "--outputs"),
-    (["grpo", *SCORED, "--outputs", "strangers.jsonl"], "No id in strangers.jsonl is an id of the pool.", "this pool"),
+    (["grpo", *SCORED, "--outputs", "strangers.jsonl"], "No row of strangers.jsonl has an id or a prompt", "this pool"),
     (["grpo", *SCORED, "--hf_dataset_path", "none.jsonl"], "There is no file or folder none.jsonl.", "a hub id"),
     (["grpo", *SCORED, "--hf_dataset_path", "nobody/nothing"], "nobody/nothing is neither a local file", "network"),
     (["grpo", *SCORED, "--hf_dataset_path", "empty.jsonl"], "The pool empty.jsonl has no rows.", "to its end"),
@@ -103,7 +103,7 @@ TRAIN = [
 ]
 EVALUATION = [
     ([], "the following arguments are required: --models, --prompts", "--help"),
-    ([*EVALUATE, "TINY"], "--models got", "Write NAME=MODEL"),
+    ([*EVALUATE, "TINY"], "--models got", "Write NAME=FILE or NAME=MODEL"),
     ([*EVALUATE, "a=TINY", "a=TINY"], "Two models have the same name.", "base=... trained=..."),
     ([*EVALUATE, "a=TINY", "--metrics", "blue"], "No metric or reward is called 'blue'.", "There are: bleu"),
     ([*EVALUATE, "a=TINY", "--prompts", "none.jsonl"], "There is no file or folder none.jsonl.", "Check the path"),

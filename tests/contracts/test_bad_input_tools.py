@@ -160,7 +160,7 @@ ROWS = [  # words, the first line, the second line
     ([*GRPO, "pool.jsonl", "--metric", "rm:http://:80/classify"], "URL http://:80/classify is not a web address.", ""),
     ([*GRPO, "pool.jsonl", "--metric", "answer:rm:http:///x"], "URL http:///x is not a web address.", "http://HOST"),
     ([*GRPO, "pool.jsonl", "--outputs", LONG], "File name too long", "Check the path"),
-    ([*GRPO, "pool.jsonl", "--outputs", "noid.jsonl"], "has no usable `id`", "Give every output"),
+    ([*GRPO, "pool.jsonl", "--outputs", "noid.jsonl"], "line 1 lacks `id` and `prompt`", "its `prompt`"),
 ]
 
 

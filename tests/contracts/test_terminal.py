@@ -83,6 +83,7 @@ def test_agreement_as_json(tmp_path, capsys):
 def test_evaluate_and_its_cache_as_json(pool_file, tiny_model, tmp_path, capsys):
     words = ["evaluate", "--models", f"base={tiny_model}", f"same={tiny_model}", "--prompts", str(pool_file)]
     words += ["--max_new_tokens", "2", "--engine", "transformers", "--output_dir", str(tmp_path / "out"), "--json"]
+    words += ["--controls", "echo"]  # the others ask the base again, with other settings
     told = printed(words, capsys)
     assert told["prompts"] == 24
     assert [model["name"] for model in told["models"]] == ["base", "same"]

@@ -50,6 +50,14 @@ class Maker:
     def few_prompts(self, path: Path) -> None:
         self._lines(path, [dict(row) for row in self.rows[-24:]])
 
+    def few_responses(self, path: Path) -> None:
+        words = {"base.jsonl": 4, "run.jsonl": 9}[path.name]
+        rows = self.rows[-24:]
+        self._lines(
+            path,
+            [{"id": row["id"], "response": " ".join(row["ref_output_gold"].split()[:words])} for row in rows],
+        )
+
     def rows_with_references(self, path: Path) -> None:
         from datasets import Dataset
 
@@ -120,6 +128,8 @@ _MAKERS: dict[str, Callable[[Maker, Path], None]] = {
     "pool.jsonl": Maker.small_pool,
     "pool.jsonl, large": Maker.pool,
     "held_out.jsonl": Maker.few_prompts,
+    "base.jsonl": Maker.few_responses,
+    "run.jsonl": Maker.few_responses,
     "rows.parquet": Maker.rows_with_references,
     "MODEL": Maker.model_folder,
     "runs/grpo": Maker.model_folder,
@@ -139,7 +149,15 @@ GIVEN = {
     "README.md": ("pool.jsonl, large",),
     "training/README.md": ("DATA", "MODEL"),
     "docs/preflight.md": ("DATA", "MODEL"),
-    "docs/evaluation.md": ("held_out.jsonl", "runs/grpo", "runs/sft", "question.jsonl", "gpt-4_single.jsonl"),
+    "docs/evaluation.md": (
+        "held_out.jsonl",
+        "base.jsonl",
+        "run.jsonl",
+        "runs/grpo",
+        "runs/sft",
+        "question.jsonl",
+        "gpt-4_single.jsonl",
+    ),
     "docs/how_outputs_are_cached.md": ("pool.jsonl", "MODEL", "../data"),
     "docs/report.md": ("runs", "run_a", "run_b"),
     "docs/rewards.md": ("rows.parquet", "encoder-folder"),

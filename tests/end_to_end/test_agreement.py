@@ -70,7 +70,7 @@ def test_pairs_from_flags_to_figures(tmp_path, capsys):
     names = [one["name"] for one in result["rewards"]]
     assert names == [
         "bleu", "rouge", "bleu_rouge_f1", "rm", "z-mean(bleu+rm)", "logistic(bleu+rm)",
-        "longer_words", "longer_chars", "random", "brevity_penalty", "bleu_no_bp",
+        "longer_words", "longer_chars", "random", "brevity_penalty", "bleu_no_bp", "echo",
     ]  # fmt: skip
     assert result["schema"] == "bleuberi.agreement/1"
     assert all(one["signature"] and one["agreement"]["method"] for one in result["rewards"])
@@ -242,3 +242,12 @@ def test_published_preferences_bleu_beats_length(tmp_path):
     assert rates["rouge"] == pytest.approx(0.7486, abs=5e-4)
     assert rates["longer_words"] == pytest.approx(0.6731, abs=5e-4)
     assert time.process_time() - started < 60  # of one core, in pure Python too
+
+
+def test_prompts_of_the_pool_are_echoed_if_the_outputs_name_them_by_id(tmp_path):
+    pool = [{"id": str(n), "prompt": f"Say: {TEXT} topic{n}", "ref_output_gold": f"{TEXT} topic{n}"} for n in range(30)]
+    rows = [{**row, "prompt_id": str(row["prompt_id"])} for row in answer_rows() if row["model"] != "teacher"]
+    flags = ("--outputs", write(tmp_path / "outputs.jsonl", rows), "--label_column", "judge", "--rewards", "bleu")
+    result = run(tmp_path, *flags, "--pool", write(tmp_path / "pool.jsonl", pool), "--no_figures")
+    assert [one["name"] for one in result["rewards"]][-1] == "echo"
+    assert {one["other"] for one in result["answer_comparisons"] if one["base"] == "echo"} == {"bleu"}

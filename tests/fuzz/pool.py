@@ -11,11 +11,12 @@ import pyarrow.parquet as pq
 from hypothesis import strategies as st
 
 from bleuberi.agreement.pairs import read_preferences
+from bleuberi.data.made_responses import read_responses
 from bleuberi.data.pool import read_pool, read_questions
 from bleuberi.data.references import join_references
 from bleuberi.data.tables import read_rows
 from bleuberi.errors import UserError
-from bleuberi.selection.outputs import read_outputs, read_samples
+from bleuberi.selection.samples import one_sampling
 
 SHARED_MEMORY = Path("/dev/shm")
 FOLDER = Path(tempfile.mkdtemp(dir=SHARED_MEMORY if SHARED_MEMORY.is_dir() else None, prefix="bleuberi-fuzz-"))
@@ -116,11 +117,12 @@ def _questions(path):
 
 
 def _outputs(path):
-    assert all(isinstance(text, str) for text in read_outputs(path, None).text_by_id.values())
+    for row in read_responses(path):
+        row.text.encode()
 
 
 def _samples(path):
-    assert all(read_samples(path, None).samples_by_id.values())
+    one_sampling(path, read_responses(path))
 
 
 def _preferences(path):

@@ -6,7 +6,8 @@ All numbers of one analysis come from the same resamples of prompts, so any two 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,15 @@ from bleuberi.agreement.scores import FloatArray, Scored, agreement_of_margins
 from bleuberi.agreement.ties import three_way_agreement
 from bleuberi.agreement.votes import annotator_agreement, people_signs
 from bleuberi.errors import UserError
-from bleuberi.statistics import Replicates, resampled_means, step_down_p_values
+from bleuberi.statistics import (
+    Estimate,
+    Replicates,
+    discordant_interval,
+    prompt_clusters,
+    rate_estimate,
+    resampled_means,
+    step_down_p_values,
+)
 
 BoolArray = NDArray[np.bool_]
 
@@ -29,9 +38,10 @@ POLICIES = {
     "ties_of_the_metric": "count half: breaking them by a coin would agree that often",
     "agreement_with_ties": "share of all pairs with the right one of three answers (a, b, tie); the metric ties where "
     "its margin is within a threshold, chosen on other prompts (5 folds)",
-    "clusters": "all pairs of one prompt are resampled together",
+    "clusters": "all pairs of one prompt are one observation; prompts that differ by white space or case are one",
+    "intervals": "of shares: Wilson's on the effective number of pairs; of differences: resampled prompts",
     "length_matched": f"word counts within {1 - LENGTH_MATCHED_RATIO:.0%} of each other",
-    "annotators": "each annotator against what the others prefer, a tie of his counts half",
+    "annotators": "each annotator against what the others prefer, an annotator's tie counts half",
 }
 
 
@@ -45,21 +55,25 @@ class Sureness:
 
 
 @dataclass(slots=True)
-class _Columns:
+class Columns:
     """Outcomes to be resampled together, by key."""
 
     by_key: dict[tuple[str, ...], FloatArray] = field(default_factory=dict)
 
     def means(self, prompts: Sequence[str], sureness: Sureness) -> Means:
         matrix = np.column_stack(list(self.by_key.values()))
-        replicates = resampled_means(matrix, prompts, resamples=sureness.resamples, seed=sureness.seed)
-        return Means(replicates, {key: index for index, key in enumerate(self.by_key)}, sureness.confidence)
+        clusters = prompt_clusters(prompts)
+        replicates = resampled_means(matrix, clusters, resamples=sureness.resamples, seed=sureness.seed)
+        index = {key: place for place, key in enumerate(self.by_key)}
+        return Means(matrix, clusters, replicates, index, sureness.confidence)
 
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """Resampled means, by key."""
+    """Shares of outcomes, by key."""
 
+    outcomes: FloatArray  # N x keys
+    clusters: Sequence[str]  # N
     replicates: Replicates
     index: Mapping[tuple[str, ...], int]
     confidence: float
@@ -69,14 +83,21 @@ class Means:
         column = self.index[key]
         if not self.replicates.counts[column]:
             return None
-        return asdict(self.replicates.estimate(column, self.confidence))
+        return asdict(rate_estimate(self.outcomes[:, column], self.clusters, self.confidence))
 
-    def difference(self, base: tuple[str, ...], other: tuple[str, ...]) -> dict[str, object] | None:
-        """The paired difference of two keys as plain data; None where no value stands behind one."""
+    def difference(self, base: tuple[str, ...], other: tuple[str, ...]) -> Estimate | None:
+        """The paired difference of two keys; None if one has no value."""
         columns = self.index[base], self.index[other]
         if not all(self.replicates.counts[column] for column in columns):
             return None
-        return asdict(self.replicates.difference(*columns, self.confidence))
+        found = self.replicates.difference(*columns, self.confidence)
+        few = discordant_interval(
+            self.outcomes[:, columns[1]] - self.outcomes[:, columns[0]], self.clusters, self.confidence
+        )
+        if few is None:
+            return found
+        method = f"paired difference of shares; Bonett and Price's interval for few that differ, {self.confidence:.0%}"
+        return replace(found, low=few[0], high=few[1], method=method)
 
     def draws(self, *key: str) -> FloatArray:
         return self.replicates.replicates[:, self.index[key]]
@@ -98,10 +119,12 @@ def analyse(
             f"and {int((~complete).sum()):,} lack a score.",
             "Give pairs of which people prefer one response.",
         )
-    columns = _Columns()
+    columns = Columns()
     sources = source_labels(pairs, decisive)
     subsets = length_subsets(pairs, people)
-    prompts = [pair.prompt for pair in pairs]
+    prompts = prompt_clusters([pair.prompt for pair in pairs])
+    annotators = annotator_agreement(pairs)
+    annotated = np.isfinite(annotators.with_others)
     for one in scored:
         outcome = np.where(complete, agreement_of_margins(one.margins, people), np.nan)
         columns.by_key["agreement", one.name] = outcome
@@ -112,24 +135,42 @@ def analyse(
             columns.by_key["subset", name, one.name] = np.where(inside, outcome, np.nan)
         for name in dict.fromkeys(sources):
             columns.by_key["source", name, one.name] = np.where(np.array(sources) == name, outcome, np.nan)
+            inside = annotated & (np.array(sources) == name)
+            columns.by_key["annotated", name, one.name] = np.where(inside, outcome, np.nan)
+        columns.by_key["annotated", one.name] = np.where(annotated, outcome, np.nan)
     for name, curve in curves.items():
         for count in range(curve.shape[1]):
             columns.by_key["curve", name, str(count + 1)] = np.where(complete, curve[:, count], np.nan)
-    annotators = annotator_agreement(pairs)
     columns.by_key["annotators", "with_others"] = annotators.with_others
     columns.by_key["annotators", "same_vote"] = annotators.same_vote
+    names = list(dict.fromkeys(sources))
+    for name in names:
+        inside = np.array(sources) == name
+        columns.by_key["annotators", name, "with_others"] = np.where(inside, annotators.with_others, np.nan)
     means = columns.means(prompts, sureness)
     return {
         "counts": counts(pairs, people, complete, decisive),
         "policies": POLICIES,
-        "rewards": [_reward_entry(one, means, list(subsets), list(dict.fromkeys(sources)), decisive) for one in scored],
+        "rewards": [_reward_entry(one, means, list(subsets), names, decisive) for one in scored],
         "comparisons": comparisons(scored, means),
         "curves": _curve_entries(curves, scored, means),
-        "annotators": {name: means.estimate("annotators", name) for name in ("with_others", "same_vote")},
+        "annotators": {
+            **{name: means.estimate("annotators", name) for name in ("with_others", "same_vote")},
+            "sources": {name: means.estimate("annotators", name, "with_others") for name in names},
+        },
     }
 
 
-def comparisons(scored: Sequence[Scored], means: Means) -> list[dict[str, object]]:
+class Named(Protocol):
+    """A score by its name."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+
+
+def comparisons(scored: Sequence[Named], means: Means) -> list[dict[str, object]]:
     """Every reward, column and mix against every other and against every baseline, as one family."""
     family = [
         (base, other)
@@ -137,18 +178,14 @@ def comparisons(scored: Sequence[Scored], means: Means) -> list[dict[str, object
         for place, base in enumerate(scored)
         if other.kind != "baseline" and (base.kind == "baseline" or place < position)
     ]
-    differences = [
-        means.replicates.difference(
-            means.index["agreement", base.name], means.index["agreement", other.name], means.confidence
-        )
-        for base, other in family
-    ]
-    if not family:
+    differences = [means.difference(("agreement", base.name), ("agreement", other.name)) for base, other in family]
+    if not family or None in differences:
         return []
     draws = np.column_stack(
         [means.draws("agreement", other.name) - means.draws("agreement", base.name) for base, other in family]
     )
-    p_values = step_down_p_values([difference.value for difference in differences], draws)
+    told = [difference for difference in differences if difference is not None]
+    p_values = step_down_p_values([difference.value for difference in told], draws)
     return [
         {
             "base": base.name,
@@ -158,7 +195,7 @@ def comparisons(scored: Sequence[Scored], means: Means) -> list[dict[str, object
             "p_value": float(p_values[column]),
             "p_value_method": f"two-sided, step-down maximum over {len(family)} comparisons on the same resamples",
         }
-        for column, ((base, other), difference) in enumerate(zip(family, differences, strict=True))
+        for column, ((base, other), difference) in enumerate(zip(family, told, strict=True))
     ]
 
 
@@ -189,7 +226,9 @@ def counts(
         "pairs": len(pairs),
         "pairs_scored": int(complete.sum()),
         "decisive_pairs": int(decisive.sum()),
-        "prompts": len({pair.prompt for pair, inside in zip(pairs, decisive, strict=True) if inside}),
+        "prompts": len(
+            set(prompt_clusters([pair.prompt for pair, inside in zip(pairs, decisive, strict=True) if inside]))
+        ),
         "ties_of_people": int((people == 0).sum()),
         "a_wins": int((people > 0).sum()),
         "b_wins": int((people < 0).sum()),
@@ -212,8 +251,14 @@ def _reward_entry(
         "agreement_with_ties": means.estimate("with_ties", one.name) if with_ties else None,
         "subsets": {name: means.estimate("subset", name, one.name) for name in subsets},
         "sources": {name: means.estimate("source", name, one.name) for name in sources},
+        "annotated": means.estimate("annotated", one.name),
+        "annotated_sources": {name: means.estimate("annotated", name, one.name) for name in sources},
         "details": one.details,
     }
+
+
+def _plain(estimate: Estimate | None) -> dict[str, object] | None:
+    return None if estimate is None else asdict(estimate)
 
 
 def _curve_entries(curves: Mapping[str, FloatArray], scored: Sequence[Scored], means: Means) -> list[dict[str, object]]:
@@ -224,7 +269,9 @@ def _curve_entries(curves: Mapping[str, FloatArray], scored: Sequence[Scored], m
             "signature": signature[name],
             "references": count,
             "agreement": means.estimate("curve", name, str(count)),
-            "more_than_with_one": means.difference(("curve", name, "1"), ("curve", name, str(count))),
+            "more_than_with_one": None
+            if count == 1
+            else _plain(means.difference(("curve", name, "1"), ("curve", name, str(count)))),
         }
         for name, curve in curves.items()
         for count in range(1, curve.shape[1] + 1)

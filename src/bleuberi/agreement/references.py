@@ -41,6 +41,19 @@ def pool_references(rows: Sequence[Row], key: str = columns.PROMPT) -> dict[str,
     return found
 
 
+def pool_prompts(rows: Sequence[Row], key: str) -> dict[str, str]:
+    """The prompt of every row of a pool, by `key`."""
+    found: dict[str, str] = {}
+    for row in rows:
+        name = row.get(key)
+        prompt = message_text(row.get(columns.PROMPT), "user") or message_text(
+            row.get(columns.MESSAGES), "user", first_turn=True
+        )
+        if isinstance(name, str) and prompt.strip():
+            found.setdefault(name.strip(), prompt)
+    return found
+
+
 def choose_references(
     pairs: Sequence[PreferencePair],
     *,

@@ -21,7 +21,7 @@ from bleuberi.agreement.scores import (
     score_pairs,
 )
 from bleuberi.agreement.tables import Row, read_rows
-from bleuberi.agreement.verdict import verdicts, warnings_of
+from bleuberi.agreement.verdict import annotators_sentence, verdicts, warnings_of
 from bleuberi.agreement.votes import people_signs
 from bleuberi.artifacts import file_hash, local_path, write_json
 from bleuberi.errors import UserError
@@ -30,6 +30,7 @@ from bleuberi.redaction import redact_words
 from bleuberi.rewards import Reward
 from bleuberi.rewards.baselines import BASELINES, LENGTH_BASELINE, REFERENCE_FREE_BASELINES
 from bleuberi.rewards.blindness import blind_warnings
+from bleuberi.statistics import prompt_clusters
 
 SCHEMA = "bleuberi.agreement/1"
 RESULT_FILE = "agreement.json"
@@ -95,6 +96,7 @@ def run_pairs(config: PairsConfig, command: Sequence[str], log: Log) -> dict[str
         **result,
         **({"figure_1": figure} if figure is not None else {}),
         "warnings": [*blind_warnings(rewards.values(), references), *warnings_of(result, dropped)],
+        "annotators_sentence": annotators_sentence(result, headline[0]),
         "verdicts": sentences,
         "verdict": sentences[headline[0]],
     }
@@ -142,8 +144,8 @@ def _score_all(
     if repeated:
         raise UserError(f"Two scores are called {', '.join(repeated)}.", "Give every reward and column its own name.")
     people = people_signs(pairs)
-    prompts = [pair.prompt for pair in pairs]
-    many = len({pair.prompt for pair, sign in zip(pairs, people, strict=True) if sign}) >= FEWEST_PROMPTS_FOR_LOGISTIC
+    prompts = prompt_clusters([pair.prompt for pair in pairs])
+    many = len({name for name, sign in zip(prompts, people, strict=True) if sign}) >= FEWEST_PROMPTS_FOR_LOGISTIC
     mixes = []
     for mix in config.combine or _usual_mixes(scored[0].name, config.score_columns):
         parts = parts_of_mix(mix, scored)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import bleuberi
 from bleuberi import columns
 from bleuberi.agreement.analysis import Sureness
 from bleuberi.agreement.answers import Answer, labels_of, read_answers, serving_as_references
-from bleuberi.agreement.references import pool_references
+from bleuberi.agreement.references import pool_prompts, pool_references
 from bleuberi.agreement.run_pairs import SCHEMA, fingerprint, write_result
 from bleuberi.agreement.scores import FloatArray, named_rewards
 from bleuberi.agreement.systems import SystemScores, answer_pairs, check_order, compare, correlations, draw
@@ -23,9 +23,9 @@ from bleuberi.errors import UserError
 from bleuberi.redaction import redact_words
 from bleuberi.rewards import Reward
 from bleuberi.rewards.base import score_responses
-from bleuberi.rewards.baselines import BASELINES, LENGTH_BASELINE
+from bleuberi.rewards.baselines import BASELINES, ECHO_BASELINE, LENGTH_BASELINE
 from bleuberi.rewards.blindness import blind_warnings
-from bleuberi.statistics import resampled_means
+from bleuberi.statistics import prompt_clusters, resampled_means, spearman_p_value
 
 FEWEST_SYSTEMS = 3
 
@@ -60,6 +60,12 @@ class Grid:
     prompt_ids: list[str]  # P
     systems: list[str]  # S
 
+    @property
+    def clusters(self) -> list[str]:  # P
+        """A label per prompt; ids with the same prompt, or one that differs by white space or case, share theirs."""
+        text = {answer.prompt_id: answer.prompt for answer in self.answers if answer.prompt.strip()}
+        return prompt_clusters([text.get(name) or f"id {name}" for name in self.prompt_ids])
+
     def matrix(self, values: Sequence[float | None]) -> FloatArray:  # one value an answer -> P x S
         """Values of answers as prompts x models."""
         row = {name: index for index, name in enumerate(self.prompt_ids)}
@@ -81,6 +87,9 @@ def run_systems(config: SystemsConfig, command: Sequence[str], log: Log) -> dict
         max_references=config.max_references,
         pool=pool_references(pool_rows, config.pool_id_column if by_id else columns.PROMPT) if pool_rows else None,
     )  # fmt: skip
+    if pool_rows and by_id:  # rows that name their prompts by id
+        prompts = pool_prompts(pool_rows, config.pool_id_column)
+        answers = [replace(one, prompt=one.prompt or prompts.get(one.prompt_id, "")) for one in answers]
     log(f"{config.outputs}: {tally.sentence()} answers")
     gold = {str(row["x_gold_model"]) for row in (pool_rows or rows) if row.get("x_gold_model")}
     excluded = serving_as_references(answers, sorted(gold))
@@ -100,7 +109,9 @@ def run_systems(config: SystemsConfig, command: Sequence[str], log: Log) -> dict
     grid = Grid(kept, list(dict.fromkeys(answer.prompt_id for answer in kept)), systems)
     rewards = named_rewards(config.rewards)
     scores = [_score(name, reward, "reward", grid, log) for name, reward in rewards.items()]
-    scores += [_score(one.name, one(), "baseline", grid, log) for one in BASELINES]
+    # Without the texts of the prompts there is nothing to echo.
+    baselines = [one for one in BASELINES if one.name != ECHO_BASELINE or any(answer.prompt for answer in kept)]
+    scores += [_score(one.name, one(), "baseline", grid, log) for one in baselines]
     log(f"resampling prompts and models {config.sureness.resamples:,} times")
     result = analyse_systems(grid, scores, np.array([labels[name] for name in systems]), config)
     document = {
@@ -133,7 +144,7 @@ def analyse_systems(
     grid: Grid, scores: Sequence[SystemScores], labels: FloatArray, config: SystemsConfig
 ) -> dict[str, object]:
     """Correlations, their differences, pairs of answers and expected orders, as plain data."""
-    draws = draw(scores, config.sureness)
+    draws = draw(scores, config.sureness, grid.clusters)
     found = {one.name: correlations(one, labels, draws, config.sureness) for one in scores}
     values = {name: estimates["spearman"]["both"].value for name, (estimates, _) in found.items()}
     comparisons = compare(
@@ -141,15 +152,19 @@ def analyse_systems(
     )
     lead = {one["other"]: one["difference"] for one in comparisons if one["base"] == LENGTH_BASELINE}
     judged = grid.matrix([answer.label for answer in grid.answers])
-    couples = answer_pairs(scores, judged, grid.prompt_ids, LENGTH_BASELINE, config.sureness)
+    couples, answer_comparisons = answer_pairs(scores, judged, grid.clusters, config.sureness)
+    over_length = {one["other"]: one["difference"] for one in answer_comparisons if one["base"] == LENGTH_BASELINE}
+    tests = {one.name: spearman_p_value(np.nanmean(one.matrix, axis=0).tolist(), labels.tolist()) for one in scores}
     means = {
-        one.name: resampled_means(one.matrix, resamples=config.sureness.resamples, seed=config.sureness.seed)
+        one.name: resampled_means(
+            one.matrix, grid.clusters, resamples=config.sureness.resamples, seed=config.sureness.seed
+        )
         for one in scores
     }
     return {
         "counts": {
             "systems": len(grid.systems),
-            "prompts": len(grid.prompt_ids),
+            "prompts": len(set(grid.clusters)),
             "prompts_all_answered": int(np.isfinite(scores[0].matrix).all(axis=1).sum()),
             "answers": len(grid.answers),
         },
@@ -162,13 +177,15 @@ def analyse_systems(
                     statistic: {over: asdict(estimate) for over, estimate in found[one.name][0][statistic].items()}
                     for statistic in ("spearman", "kendall")
                 },
+                "follows_label": dict(zip(("p_value", "method"), tests[one.name], strict=True)),
                 "spearman_minus_length": lead.get(one.name),
-                "answer_pairs": asdict(couples[one.name][0]) if couples else None,
-                "answer_pairs_minus_length": asdict(couples[one.name][1]) if couples else None,
+                "answer_pairs": couples.get(one.name),
+                "answer_pairs_minus_length": over_length.get(one.name),
             }
             for one in scores
         ],
         "comparisons": comparisons,
+        "answer_comparisons": answer_comparisons,
         "systems": [
             {
                 "name": name,
@@ -180,7 +197,7 @@ def analyse_systems(
             for place, name in enumerate(grid.systems)
         ],
         "orders": [
-            check_order(one, _places(order, grid.systems), order.split("<"), config.sureness)
+            check_order(one, _places(order, grid.systems), order.split("<"), config.sureness, grid.clusters)
             for order in config.expect_order
             for one in scores
             if one.kind != "baseline" or one.name == LENGTH_BASELINE

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bleuberi.statistics.shown import correlation
 from bleuberi.view.figure_style import COLORS, INK, KIND_COLORS, QUIET, new_figure, plain, save, spread, titled
 
 if TYPE_CHECKING:
@@ -28,11 +29,9 @@ def _draw_correlations(result: Entry, directory: Path) -> list[Path]:
     figure, (axes,) = new_figure(7.6, 1.5 + 0.36 * len(entries))
     for row, one in enumerate(reversed(entries)):
         color = KIND_COLORS[one["kind"]]
-        both, prompts = one["spearman"]["both"], one["spearman"]["prompts"]
+        both = one["spearman"]["both"]
         if both["low"] is not None:
-            axes.plot([both["low"], both["high"]], [row, row], color=color, linewidth=2, alpha=0.4)
-        if prompts["low"] is not None:
-            axes.plot([prompts["low"], prompts["high"]], [row, row], color=color, linewidth=5, alpha=0.45)
+            axes.plot([both["low"], both["high"]], [row, row], color=color, linewidth=2.4, alpha=0.55)
         axes.plot([both["value"]], [row], marker="o", markersize=6, color=color)
         axes.annotate(
             f"{both['value']:.2f}", (both["value"], row), (0, 5), textcoords="offset points", ha="center",
@@ -45,7 +44,7 @@ def _draw_correlations(result: Entry, directory: Path) -> list[Path]:
     titled(
         axes,
         "Do mean scores rank models as their label does?",
-        f"{result['counts']['systems']} models; intervals over prompts (thick), over prompts and models (thin)",
+        f"{result['counts']['systems']} models; intervals over prompts and models",
     )
     return save(figure, directory, "systems_correlation")
 
@@ -71,8 +70,7 @@ def _draw_scatter(result: Entry, directory: Path) -> list[Path]:
         axes.set_xlabel(str(result["label"]), fontsize=9, color=INK)
         axes.set_ylabel(f"mean {one['name']}", fontsize=9, color=INK)
         both = one["spearman"]["both"]
-        rho = "none" if both["value"] is None else f"{both['value']:.2f} [{both['low']:.2f}, {both['high']:.2f}]"
-        titled(axes, one["name"], f"Spearman {rho}; bars: intervals over prompts")
+        titled(axes, one["name"], f"Spearman {correlation(both)}; bars: intervals over prompts")
     panels[0].title.set_color(COLORS[0])
     return save(figure, directory, "systems_scatter")
 

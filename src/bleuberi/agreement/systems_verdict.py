@@ -1,14 +1,24 @@
-"""Say in one plain sentence how far a reward ranks models. Knows estimates; knows nothing of how they came about."""
+"""One sentence on how far a reward ranks models, which claims no more than the figures allow."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from bleuberi.agreement.verdict import FEW_PROMPTS, p_value, percent
-from bleuberi.statistics import clusters_needed
+from bleuberi.agreement.verdict import (
+    FEW_PROMPTS,
+    coin_sentence,
+    comparison_with,
+    excludes_zero,
+    lead_sentence,
+    more_of,
+    settled,
+)
+from bleuberi.rewards.baselines import ECHO_BASELINE
+from bleuberi.statistics.shown import correlation, difference, p_words, percent, points
 
 FEW_SYSTEMS = 10
+REVERSE = -0.5  # a correlation that is worth a word even if it may be chance
 MOST_SYSTEMS = 1_000  # beyond this, more models are no plan
 
 
@@ -16,48 +26,72 @@ def systems_verdict(result: Mapping[str, Any], reward: str) -> str:
     """Whether the models' mean `reward` follows their label, and better than length does."""
     entry = {one["name"]: one for one in result["rewards"]}
     baseline, counts = result["length_baseline"], result["counts"]
-    mine, length = entry[reward]["spearman"]["both"], entry[baseline]["spearman"]["both"]
-    head = (
-        f"Over {counts['systems']} models and {counts['prompts']:,} prompts, mean {reward} ranks models as "
-        f"{result['label']} does with Spearman {correlation(mine)}, {baseline} with {correlation(length)}"
+    confidence, systems = result["sureness"]["confidence"], counts["systems"]
+    said = (
+        f"Over {systems} models and {counts['prompts']:,} prompts, mean {reward} ranks models as "
+        f"{result['label']} does with Spearman {correlation(entry[reward]['spearman']['both'])}, "
+        f"{baseline} with {correlation(entry[baseline]['spearman']['both'])}"
     )
-    lead = next((one for one in result["comparisons"] if one["other"] == reward and one["base"] == baseline), None)
+    if ECHO_BASELINE in entry:
+        said += f" and an echo of the prompt with {correlation(entry[ECHO_BASELINE]['spearman']['both'])}"
+    lead = comparison_with(result["comparisons"], baseline, reward)
     if lead is None:
-        return head + "."
-    value, low, high = (lead["difference"][key] for key in ("value", "low", "high"))
-    difference = f"{value:+.2f} [{low:+.2f}, {high:+.2f}]"
-    if low > 0 or high < 0:
-        word = "beats it" if value > 0 else "is worse"
-        found = f": {reward} {word} by {difference}, {p_value(lead, result['sureness']['confidence'])}."
+        said += "."
+    elif systems < FEW_SYSTEMS:
+        said += f": {systems} models are too few to compare the two."
     else:
-        needed = clusters_needed(value, lead["standard_error"], counts["systems"])
-        found = f": the difference of {difference} is not settled, either may be better."
-        if needed is None or needed > MOST_SYSTEMS:
-            found += f" It is so small that not even {MOST_SYSTEMS:,} models would settle it."
-        elif needed > counts["systems"]:
-            found += (
-                f" If the true difference is as large as seen, about {needed - counts['systems']:,} more models "
-                "would settle it (80% power)."
-            )
-    if mine["low"] <= 0:
-        found += f" The data do not show that {reward} follows the label at all."
-    return head + found + answer_pairs_sentence(entry, reward, baseline)
+        said += lead_sentence(reward, lead, confidence, difference(lead["difference"], "+.2f"))
+        if not settled(lead, confidence):
+            said += more_of("models", lead, systems, MOST_SYSTEMS, len(result["comparisons"]), FEW_SYSTEMS)
+    said += follows_sentence(entry[reward], reward, result["label"], confidence)
+    return said + answers_sentence(result, reward)
 
 
-def answer_pairs_sentence(entry: Mapping[str, Any], reward: str, baseline: str) -> str:
-    """What pairs of answers to one prompt say, where single answers are judged."""
-    pairs, lead = entry[reward]["answer_pairs"], entry[reward]["answer_pairs_minus_length"]
-    if not pairs:
+def follows_sentence(entry: Mapping[str, Any], reward: str, label: str, confidence: float) -> str:
+    """Whether the reward follows the label at all, or in reverse, by a permutation test."""
+    value, test = entry["spearman"]["both"]["value"], entry["follows_label"]
+    if value != value or test["p_value"] != test["p_value"]:
         return ""
-    points = f"{100 * lead['value']:+.1f} points [{100 * lead['low']:+.1f}, {100 * lead['high']:+.1f}]"
-    return (
+    p = f"{p_words(test['p_value'])}, {test['method']}"
+    if test["p_value"] > 1.0 - confidence:
+        reverse = "; the models seen come in reverse" if value <= REVERSE else ""
+        return f" The data do not show that {reward} follows {label} at all ({p}){reverse}."
+    if value < 0:
+        return f" {reward} ranks the models in reverse ({p})."
+    return f" {reward} follows {label} ({p})."
+
+
+def answers_sentence(result: Mapping[str, Any], reward: str) -> str:
+    """What pairs of answers to one prompt show: against length, an echo and the other rewards; empty if not judged."""
+    entry = {one["name"]: one for one in result["rewards"]}
+    pairs, baseline = entry[reward]["answer_pairs"], result["length_baseline"]
+    lead = comparison_with(result["answer_comparisons"], baseline, reward)
+    if not pairs or lead is None:
+        return ""
+    head = (
         f" On {pairs['n']:,} pairs of answers to one prompt that were judged differently, {reward} agrees with the "
-        f"judge in {percent(pairs)} and {baseline} in {percent(entry[baseline]['answer_pairs'])}: {points}."
+        f"judge in {percent(pairs)} and {baseline} in {percent(entry[baseline]['answer_pairs'])}"
     )
+    if pairs["n_clusters"] < FEW_PROMPTS:
+        return head + f": {pairs['n_clusters']} prompts are too few to conclude anything about others."
+    confidence = result["sureness"]["confidence"]
+    said = head + lead_sentence(reward, lead, confidence, points(lead["difference"]))
+    for one in result["answer_comparisons"]:
+        if reward not in (one["base"], one["other"]) or one is lead:
+            continue
+        name = one["base"] if one["other"] == reward else one["other"]
+        if entry[name]["kind"] == "baseline" and name != ECHO_BASELINE:
+            continue
+        ahead = (one["difference"]["value"] > 0) == (one["other"] == reward)
+        found = f"{'better' if ahead else 'worse'} than" if settled(one, confidence) else "not told apart from"
+        if excludes_zero(one) and not settled(one, confidence):
+            found += " (after correction)"
+        said += f" It is {found} {name} ({percent(entry[name]['answer_pairs'])})."
+    return said + coin_sentence(reward, pairs, "the judge rejects")
 
 
 def systems_warnings(result: Mapping[str, Any]) -> list[str]:
-    """What a reader should know before he trusts the figures."""
+    """Caveats."""
     inputs, counts = result["inputs"], result["counts"]
     found = [
         f"{count:,} answers were dropped: {reason}." for reason, count in inputs["answers"]["dropped"].items() if count
@@ -78,10 +112,3 @@ def systems_warnings(result: Mapping[str, Any]) -> list[str]:
             f"{counts['prompts']} prompts are fewer than {FEW_PROMPTS}: nothing can be concluded about others."
         )
     return found
-
-
-def correlation(estimate: Mapping[str, Any]) -> str:
-    """E.g. `0.83 [0.70, 0.91]`; `none` where all models score the same."""
-    if estimate["value"] != estimate["value"]:
-        return "none (all score the same)"
-    return f"{estimate['value']:.2f} [{estimate['low']:.2f}, {estimate['high']:.2f}]"

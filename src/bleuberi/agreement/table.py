@@ -1,4 +1,4 @@
-"""Agreement in the terminal. Knows what `agreement.json` says; computes nothing."""
+"""`agreement.json` as tables in the terminal."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bleuberi.plain_text import plain
+from bleuberi.statistics import shown
 
 WIDE = 130  # columns of a terminal that shows every column of the tables
 
@@ -20,7 +21,8 @@ def print_agreement(result: Mapping[str, Any], console: Console) -> None:
         console.print(pairs_table(result, wide=console.width >= WIDE))
         if result["curves"]:
             console.print(curve_table(result))
-        _print_ceiling(result, console)
+        if result.get("annotators_sentence"):
+            console.print(Text(plain(result["annotators_sentence"])))
         if "figure_1" in result:
             console.print(figure_1_table(result))
     else:
@@ -37,8 +39,8 @@ def pairs_table(result: Mapping[str, Any], *, wide: bool = True) -> Table:
     counts = result["counts"]
     table = Table(
         title=f"Agreement with people: {counts['decisive_pairs']:,} decisive pairs, {counts['prompts']:,} prompts",
-        caption=f"intervals: {result['sureness']['confidence']:.0%}, {result['sureness']['resamples']:,} resamples of "
-        "prompts; p corrected for all comparisons; ties of a metric count half",
+        caption=f"intervals: {result['sureness']['confidence']:.0%}, over prompts; p corrected for all comparisons; "
+        "ties of a metric count half",
     )
     table.add_column("score", no_wrap=True)
     headers = ["agrees", f"vs {result['length_baseline']}", "p", "ties", "equal length", "all 3 answers"]
@@ -112,26 +114,27 @@ def systems_table(result: Mapping[str, Any], *, wide: bool = True) -> Table:
     """Every reward and baseline: rank correlation of models' means with their label; if `wide`, by kind of interval."""
     table = Table(
         title=_words(f"{result['counts']['systems']} models by mean score against {result['label']}"),
-        caption=f"intervals: {result['sureness']['confidence']:.0%}, over prompts and models unless said otherwise",
+        caption=f"intervals: {result['sureness']['confidence']:.0%}, over prompts and models (last column: models)",
     )
     table.add_column("score", no_wrap=True)
-    headers = ["Spearman", "vs length", "answer pairs", "Kendall", "Spearman, prompts", "Spearman, models"]
+    headers = ["Spearman", "p", "vs length", "answer pairs", "Kendall", "Spearman, models"]
     judged = any(one["answer_pairs"] for one in result["rewards"])
-    shown = [header for header in headers[: None if wide else 3] if judged or header != "answer pairs"]
-    for header in shown:
+    narrow = ["Spearman", "p", "answer pairs"] if judged else ["Spearman", "p", "vs length"]
+    kept = [header for header in (headers if wide else narrow) if judged or header != "answer pairs"]
+    for header in kept:
         table.add_column(header, justify="right", no_wrap=True)
     for one in result["rewards"]:
         spearman, kendall, lead = one["spearman"], one["kendall"], one["spearman_minus_length"]
         cells = [
             f"{number(spearman['both']['value'])} {span(spearman['both'])}",
-            f"{lead['value']:+.2f} {span(lead)}" if lead else "",
+            _p(one["follows_label"]["p_value"]),
+            f"{lead['value']:+.2f} {span(lead, '+.2f')}" if lead else "",
             f"{rate(one['answer_pairs'])} {bounds(one['answer_pairs'])}",
             f"{number(kendall['both']['value'])} {span(kendall['both'])}",
-            span(spearman["prompts"]),
             span(spearman["systems"]),
         ]
         table.add_row(
-            _words(one["name"]), *(cell for header, cell in zip(headers, cells, strict=True) if header in shown)
+            _words(one["name"]), *(cell for header, cell in zip(headers, cells, strict=True) if header in kept)
         )
     return table
 
@@ -152,7 +155,7 @@ def orders_table(result: Mapping[str, Any]) -> Table:
                 _words(step["lower"]),
                 _words(step["higher"]),
                 f"{difference['value']:+.4g}",
-                f"[{difference['low']:+.3g}, {difference['high']:+.3g}]",
+                shown.bounds(difference, "+.3g"),
                 f"{order['share_of_resamples']:.1%} of resamples" if not place else "",
             )
     return table
@@ -169,34 +172,19 @@ def rate(estimate: Mapping[str, Any] | None) -> str:
 
 
 def bounds(estimate: Mapping[str, Any] | None, *, signed: bool = False) -> str:
-    """The interval of a share in per cent; empty where there is none."""
-    if estimate is None or not _finite(estimate):
-        return ""
-    form = "+.1f" if signed else ".1f"
-    return f"[{100 * estimate['low']:{form}}, {100 * estimate['high']:{form}}]"
+    """The interval of a share in per cent; empty if there is none."""
+    return shown.bounds(estimate, "+.1f" if signed else ".1f", 100.0) if shown.has_interval(estimate) else ""
 
 
-def span(estimate: Mapping[str, Any]) -> str:
-    """The interval of a correlation."""
-    return f"[{estimate['low']:.2f}, {estimate['high']:.2f}]" if _finite(estimate) else ""
+def span(estimate: Mapping[str, Any], form: str = ".2f") -> str:
+    """The interval of a correlation; empty if there is none."""
+    return shown.bounds(estimate, form) if shown.has_interval(estimate) else ""
 
 
 def number(value: float | None) -> str:
-    """A correlation, or a dash where there is none."""
-    return "–" if value is None or value != value else f"{value:.2f}"
+    """A correlation, or a dash if there is none."""
+    return shown.number(value, ".2f")
 
 
-def _finite(estimate: Mapping[str, Any]) -> bool:
-    return all(
-        bound is not None and abs(bound) != float("inf") and bound == bound
-        for bound in (estimate["low"], estimate["high"])
-    )
-
-
-def _print_ceiling(result: Mapping[str, Any], console: Console) -> None:
-    ceiling = result["annotators"]["with_others"]
-    if ceiling:
-        console.print(
-            f"Annotators agree with what the others prefer in {rate(ceiling)}% {bounds(ceiling)} "
-            f"({ceiling['n']:,} pairs with two votes or more): the ceiling."
-        )
+def _p(value: float | None) -> str:
+    return "" if value is None or value != value else f"{value:.2g}"

@@ -1,76 +1,148 @@
-"""Say in one plain sentence what the figures allow. Knows estimates; knows nothing of how they came about."""
+"""One sentence on how far a reward agrees with people, which claims no more than the figures allow."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bleuberi.statistics import clusters_needed, detectable_difference
+from bleuberi.rewards.baselines import ECHO_BASELINE
+from bleuberi.statistics import clusters_needed, clusters_needed_range, detectable_difference
+from bleuberi.statistics.shown import has_interval, p_words, percent, points
 
 FEW_PROMPTS = 30
 MOST_PROMPTS = 100_000  # beyond this, more prompts are no plan
+COIN = 0.5
 
 
 def verdict(result: Mapping[str, Any], reward: str, baseline: str) -> str:
-    """Whether `reward` beats `baseline` on these data, by how much, how surely, and what would settle it."""
-    comparison = next(
-        (one for one in result["comparisons"] if one["other"] == reward and one["base"] == baseline), None
-    )
+    """Whether `reward` beats `baseline`, an echo of the prompt and a coin, how surely, and what would settle it."""
     rates = {one["name"]: one["agreement"] for one in result["rewards"]}
     prompts = result["counts"]["prompts"]
     head = (
         f"On {result['counts']['decisive_pairs']:,} decisive pairs over {prompts:,} prompts, {reward} agrees with "
         f"people in {percent(rates[reward])} and {baseline} in {percent(rates[baseline])}"
     )
+    comparison = comparison_with(result["comparisons"], baseline, reward)
     if comparison is None:
         return head + "."
-    difference = comparison["difference"]
-    points = 100 * difference["value"]
-    interval = f"[{100 * difference['low']:+.1f}, {100 * difference['high']:+.1f}]"
     if prompts < 2:
         return head + ": with one prompt nothing can be concluded about others."
     if prompts < FEW_PROMPTS:
         can_tell = 100 * detectable_difference(comparison["standard_error"])
         return head + (
-            f" ({points:+.1f} points {interval}): with fewer than {FEW_PROMPTS} prompts this describes these pairs and "
-            f"nothing can be concluded about others; a difference under about {can_tell:.0f} points would not show."
-            + more_prompts(comparison, prompts)
+            f" ({points(comparison['difference'])}): with fewer than {FEW_PROMPTS} prompts this describes these pairs "
+            f"and nothing can be concluded about others; a difference under about {can_tell:.0f} points would not show."
+            + more_of("prompts", comparison, prompts, MOST_PROMPTS, len(result["comparisons"]), FEW_PROMPTS)
         )
-    if difference["low"] > 0 or difference["high"] < 0:
-        beats = "beats it" if points > 0 else "is worse"
-        return head + (
-            f": {reward} {beats} by {abs(points):.1f} points {interval}, "
-            f"{p_value(comparison, result['sureness']['confidence'])}; no more prompts are needed to settle the "
-            "direction."
+    confidence = result["sureness"]["confidence"]
+    said = head + lead_sentence(reward, comparison, confidence, points(comparison["difference"]))
+    if settled(comparison, confidence):
+        said += " No more prompts are needed to settle the direction."
+    else:
+        said += more_of("prompts", comparison, prompts, MOST_PROMPTS, len(result["comparisons"]), FEW_PROMPTS)
+    echo = comparison_with(result["comparisons"], ECHO_BASELINE, reward)
+    if echo is not None:
+        said += echo_sentence(reward, rates[ECHO_BASELINE], echo, confidence)
+    return said + coin_sentence(reward, rates[reward])
+
+
+def comparison_with(comparisons: Sequence[Mapping[str, Any]], base: str, other: str) -> Mapping[str, Any] | None:
+    """The comparison of `other` with `base`; None if there is none."""
+    return next((one for one in comparisons if one["other"] == other and one["base"] == base), None)
+
+
+def excludes_zero(comparison: Mapping[str, Any]) -> bool:
+    """Whether the interval of this comparison alone lies on one side of 0."""
+    found = comparison["difference"]
+    return has_interval(found) and bool(found["low"] > 0 or found["high"] < 0)
+
+
+def settled(comparison: Mapping[str, Any], confidence: float) -> bool:
+    """Whether the direction is sure after correcting for all comparisons."""
+    return excludes_zero(comparison) and comparison["p_value"] <= 1.0 - confidence
+
+
+def lead_sentence(reward: str, comparison: Mapping[str, Any], confidence: float, words: str) -> str:
+    """How the reward compares with the baseline, from the colon to the full stop."""
+    p = f"{p_words(comparison['p_value'])} corrected for all comparisons"
+    if settled(comparison, confidence):
+        return f": {reward} {'beats it' if comparison['difference']['value'] > 0 else 'is worse'} by {words}, {p}."
+    if excludes_zero(comparison):
+        return f": a difference of {words}, sure only if this was the one question asked ({p})."
+    return f": the difference of {words} is not settled, either may be better."
+
+
+def echo_sentence(reward: str, rate: Mapping[str, Any], comparison: Mapping[str, Any], confidence: float) -> str:
+    """How the reward compares with an echo of the prompt that is as long as each response."""
+    if settled(comparison, confidence):
+        found = "beats that" if comparison["difference"]["value"] > 0 else "is worse"
+    else:
+        found = "is not told apart from that"
+    return f" An echo of the prompt agrees in {percent(rate)}: {reward} {found}."
+
+
+def coin_sentence(reward: str, rate: Mapping[str, Any], judge: str = "people reject") -> str:
+    """What is to be said if a reward is no better than a coin."""
+    if not has_interval(rate) or rate["low"] > COIN:
+        return ""
+    if rate["high"] < COIN:
+        return f" {reward} is worse than a coin: it prefers the response that {judge}."
+    return f" {reward} is not told apart from a coin."
+
+
+def more_of(things: str, comparison: Mapping[str, Any], count: int, most: int, family: int, fewest: int) -> str:
+    """How many more prompts or models would settle a comparison, as a range. The level is shared by the family."""
+    value, error = comparison["difference"]["value"], comparison["standard_error"]
+    level = {"confidence": 1.0 - 0.05 / max(1, family)}
+    needed = clusters_needed(value, error, count, **level)
+    least, upper = clusters_needed_range(value, error, count, **level)
+    if least is None or least > most:
+        return f" The difference is so small that not even {most:,} {things} would settle it."
+    fewer = max(0, max(least, fewest) - count)
+    if needed is None or needed > most:
+        return (
+            f" If the true difference is as large as seen, not even {most:,} {things} would settle it; if it is a "
+            f"standard error larger, about {fewer:,} more would."
         )
-    return head + (
-        f": the difference of {points:+.1f} points {interval} is not settled, either may be better."
-        + more_prompts(comparison, prompts)
+    more = max(needed, fewest) - count
+    if more <= 0:  # the plan is for 80 % power, and these data were unlucky
+        return f" If the true difference is as large as seen, as many {things} again would most likely settle it."
+    until = f"to {max(upper, fewest) - count:,}" if upper is not None and upper <= most else "without an upper limit"
+    return (
+        f" If the true difference is as large as seen, about {more:,} more such {things} would settle it (80 % power); "
+        f"within a standard error of it, from {fewer:,} {until}."
     )
 
 
-def more_prompts(comparison: Mapping[str, Any], prompts: int) -> str:
-    """How many more prompts would settle a comparison if the true difference is as large as the one seen."""
-    value, error = comparison["difference"]["value"], comparison["standard_error"]
-    needed = clusters_needed(value, error, prompts)
-    if needed is None or needed > MOST_PROMPTS:
-        return f" The difference is so small that not even {MOST_PROMPTS:,} prompts would settle it."
-    more = max(needed, FEW_PROMPTS) - prompts
-    if more <= 0:  # the plan is for 80% power, and these data were unlucky
-        return " If the true difference is as large as seen, as many prompts again would most likely settle it."
-    return f" If the true difference is as large as seen, about {more:,} more such prompts would settle it (80% power)."
-
-
-def p_value(comparison: Mapping[str, Any], confidence: float) -> str:
-    """The corrected p value, and what it means where it is less sure than the interval alone."""
-    text = f"p = {comparison['p_value']:.2g} corrected for all comparisons"
-    if comparison["p_value"] > 1.0 - confidence:
-        text += ", so sure only if this was the one question asked"
-    return text
+def annotators_sentence(result: Mapping[str, Any], reward: str) -> str | None:
+    """How well annotators agree with each other, beside the reward on the same pairs; None without such pairs."""
+    annotators = result["annotators"]
+    people = annotators["with_others"]
+    if not people:
+        return None
+    entry = next(one for one in result["rewards"] if one["name"] == reward)
+    above = [
+        one["name"]
+        for one in result["rewards"]
+        if one["kind"] != "baseline" and one["annotated"] and one["annotated"]["value"] > people["value"]
+    ]
+    said = (
+        f"On {people['n']:,} pairs with two votes or more, an annotator agrees with what the others prefer in "
+        f"{percent(people)}"
+    )
+    if entry["annotated"]:
+        said += f"; {reward} agrees with people in {percent(entry['annotated'])} of the same pairs"
+    said += f". Not a ceiling: {', '.join(above)} is above it." if above else ". No score is above this ceiling."
+    sources = [
+        f"{name} {percent(one)} ({one['n']:,} pairs; {reward} {percent(entry['annotated_sources'][name])})"
+        for name, one in annotators["sources"].items()
+        if one and entry["annotated_sources"][name]
+    ]
+    return said + (f" By source: {'; '.join(sources)}." if len(sources) > 1 else "")
 
 
 def warnings_of(result: Mapping[str, Any], dropped: Mapping[str, int]) -> list[str]:
-    """What a reader should know before he trusts the figures."""
+    """Caveats."""
     counts = result["counts"]
     found = [f"{count:,} rows were dropped: {reason}." for reason, count in dropped.items() if count]
     unscored = counts["pairs"] - counts["pairs_scored"]
@@ -96,11 +168,6 @@ def warnings_of(result: Mapping[str, Any], dropped: Mapping[str, int]) -> list[s
         if share > 0.1 and one["name"] != "random":
             found.append(f"{one['name']} ties on {share:.0%} of the decisive pairs; each counts half.")
     return found
-
-
-def percent(estimate: Mapping[str, Any]) -> str:
-    """E.g. `72.3% [69.5, 75.0]`."""
-    return f"{100 * estimate['value']:.1f}% [{100 * estimate['low']:.1f}, {100 * estimate['high']:.1f}]"
 
 
 def verdicts(result: Mapping[str, Any], rewards: Sequence[str], baseline: str) -> dict[str, str]:

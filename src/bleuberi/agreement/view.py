@@ -26,8 +26,10 @@ def agreement_section(folder: Path, id_: str, name: str) -> Section:
     ]
     ceiling = estimate(result["annotators"]["with_others"])[0] if pairs else None
     if ceiling is not None:
-        facts.append(Fact("annotators agree", f"{ceiling:.1%}", "with what the others prefer: the ceiling"))
+        facts.append(Fact("annotators agree", f"{ceiling:.1%}", "with what the others prefer"))
     notices = [Notice("verdict", str(result["verdict"])), *(Notice("note", str(text)) for text in result["warnings"])]
+    if pairs and result.get("annotators_sentence"):
+        notices.append(Notice("note", str(result["annotators_sentence"])))
     title = "Agreement with people" if pairs else f"Agreement with {result['label']}"
     charts = _pair_charts(result, how) if pairs else _system_charts(result, how)
     tables = [_pair_table(result, how) if pairs else _system_table(result, how)]

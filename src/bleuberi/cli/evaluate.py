@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,23 +16,60 @@ from bleuberi.plain_text import say
 def make_parser() -> Parser:
     """The flags."""
     parser = Parser(
-        "bleuberi evaluate", "Let models answer prompts greedily, score the answers, and compare with the first model."
+        "bleuberi evaluate", "Compare models by their responses to the same prompts, made elsewhere or here (greedily)."
     )
     add = parser.add_argument
     add(
         "--models",
         nargs="+",
         required=True,
-        metavar="NAME=MODEL",
-        help="hub ids or folders; the first is the base; seeds of one training: grpo@0=... grpo@1=...",
+        metavar="NAME=FILE|MODEL",
+        help="response files, hub ids or folders; the first is the base; seeds of one training: grpo@0=... grpo@1=...",
     )
     add("--prompts", required=True, metavar="POOL", help="prompts with references, in any form a pool can have")
     add("--output_dir", type=Path, required=True, help="gets evaluation.json, answers.jsonl, tables and figure")
     add("--ref_models", nargs="+", default=["gold"], metavar="NAME", help="whose answers are the references")
     add("--min_references", type=int, metavar="N", help="how many of them a prompt needs; without it each (of all: 1)")
-    add("--metrics", nargs="+", metavar="METRIC", help=f"bleu and rouge if not given; {REWARD_NAMES}")
+    add(
+        "--metrics",
+        nargs="+",
+        metavar="METRIC",
+        help=f"bleu, rouge and meteor if not given, and facts for prompts that have them; {REWARD_NAMES}",
+    )
     add("--no_references", action="store_true", help="prompts without references: words and the judge alone")
-    add("--length_control", action="store_true", help="also score the base's answers cut to each model's word counts")
+    add(
+        "--controls",
+        nargs="+",
+        metavar="NAME",
+        help="of echo, cut, brief[=FILE], long[=FILE], or none (all; brief and long ask the base again)",
+    )
+    add("--placebo", nargs="+", default=[], metavar="GROUP", help="groups trained on shuffled references")
+    add(
+        "--primary",
+        metavar="OTHER:BASE[:METRIC]",
+        help="the comparison that keeps the level of 5 %% to itself (the first trained group against the base)",
+    )
+    add(
+        "--trained_on",
+        nargs="+",
+        default=["bleu"],
+        metavar="METRIC",
+        help="rewards of trainings that it cannot look up",
+    )
+    add("--length_control", action="store_true", help=argparse.SUPPRESS)  # its control is always computed now
+    add(
+        "--untrained",
+        nargs="+",
+        default=[],
+        metavar="GROUP",
+        help="groups that no training run stands behind",
+    )
+    add(
+        "--run_spread",
+        type=float,
+        metavar="POINTS",
+        help="standard deviation of the first score between runs, assumed for groups with one run",
+    )
     add("--max_new_tokens", type=int, default=512, help="the most tokens an answer may have")
     add("--cache_dir", type=Path, help="where answers are kept; OUTPUT_DIR/inference_outputs where not given")
     add("--overwrite", action="store_true", help="replace an evaluation with other settings; its cache stays")
@@ -67,12 +105,17 @@ def main(argv: Sequence[str]) -> int:
     as_json = arguments.pop("json")
     from bleuberi.evaluation import table as report
     from bleuberi.evaluation.config import EvaluationConfig
-    from bleuberi.evaluation.models import read_models
+    from bleuberi.evaluation.controls import read_controls
+    from bleuberi.evaluation.models import read_models, read_primary
     from bleuberi.evaluation.run import evaluate
 
     arguments["models"] = read_models(arguments["models"])
     arguments["judge"] = _take_judge(arguments)
-    arguments["ref_models"] = tuple(arguments["ref_models"])
+    arguments["controls"] = read_controls(arguments["controls"])
+    arguments["primary"] = None if arguments["primary"] is None else read_primary(arguments["primary"])
+    del arguments["length_control"]
+    for name in ("ref_models", "placebo", "untrained", "trained_on"):
+        arguments[name] = tuple(arguments[name])
     if arguments["metrics"] is not None:
         arguments["metrics"] = tuple(arguments["metrics"])
     folder = evaluate(EvaluationConfig(**arguments)).folder
@@ -84,6 +127,14 @@ def main(argv: Sequence[str]) -> int:
     report.print_comparison(saved)
     say(f"Everything is in {folder}")
     return 0
+
+
+def _pair(word: str) -> tuple[str, str]:
+    """`OTHER:BASE` as base and other."""
+    other, _, base = word.partition(":")
+    if not other or not base:
+        raise argparse.ArgumentTypeError(f"{word!r} is not OTHER:BASE, e.g. grpo:base")
+    return base, other
 
 
 def _take_judge(arguments: dict[str, Any]) -> Any:  # noqa: ANN401 - a JudgeConfig or None, loaded only here

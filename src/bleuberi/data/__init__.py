@@ -3,5 +3,6 @@
 `tables` and `bounds` read files; `layouts`, `known_columns` and `import_pool` turn other layouts into pools; `pool`,
 `pool_file` and `references` are pools and their reference columns; `add_references` asks a strong model; `grpo_rows`
 and `sft_rows` are the rows of data sets; `text_checks`, `near_duplicates`, `shingles` and `token_lengths` look at
-texts. To read another layout, add its columns to `layouts`.
+texts; `facts_truth` (with the words of `facts_slots`, `facts_grammar` and `facts_e2e`) checks which facts a response
+mentions. To read another layout, add its columns to `layouts`.
 """

@@ -148,7 +148,7 @@ def _read(file: str, config: ImportConfig, found: _Found) -> None:
 
 def _raw_rows(file: str, split: str, subset: str | None) -> Iterator[RawRow]:
     path = local_path(file)
-    return read_rows_or_csv(path) if path.suffix == ".csv" and path.is_file() else read_rows(file, split, subset)
+    return read_rows_or_csv(path) if path.is_file() else read_rows(file, split, subset)
 
 
 def _pool_rows(found: _Found, names: list[str], *, new_ids: bool) -> Iterator[dict[str, Any]]:

@@ -122,7 +122,7 @@ def read_instruction(raw: RawRow, layout: Layout) -> Instruction:
     for column in asked:
         value = raw.values.get(column)
         if isinstance(value, list):
-            turns = _turns(raw, column, value)
+            turns = read_turns(raw, column, value)
             if turns and turns[-1]["role"] == "assistant":
                 chat_answer = turns.pop()["content"]
         elif (text := _text(raw, column, value)) is not None and text.strip():
@@ -157,7 +157,7 @@ def _first_text(raw: RawRow, names: Iterable[str]) -> str | None:
     return None if name is None else _text(raw, name, raw.values[name])
 
 
-def _turns(raw: RawRow, column: str, value: list[Any]) -> list[Message]:
+def read_turns(raw: RawRow, column: str, value: list[Any]) -> list[Message]:
     turns = []
     for turn in value:
         role = (
@@ -197,7 +197,7 @@ def _answers(raw: RawRow, column: str, name: str) -> list[tuple[str, str]]:
         text = _text(raw, column, value)
         return [] if text is None else [(name, text)]
     if value and all(isinstance(turn, dict) and ("role" in turn or "from" in turn) for turn in value):
-        said = [turn["content"] for turn in _turns(raw, column, value) if turn["role"] == "assistant"]
+        said = [turn["content"] for turn in read_turns(raw, column, value) if turn["role"] == "assistant"]
         return [(name, said[-1])] if said else []
     found = []
     for number, item in enumerate(value, 1):

@@ -62,20 +62,27 @@ def read_rows(source: str, split: str = "train", subset: str | None = None) -> I
 
 def read_rows_or_csv(path: Path) -> Iterator[RawRow]:
     """The rows of a file that may also be CSV, whose cells stay texts. For what others made: we write no CSV."""
-    if path.suffix != ".csv":
+    if not path.name.removesuffix(".gz").endswith(".csv"):
         yield from read_rows(str(path))
         return
     bounds.refuse_pointer(path)
     csv.field_size_limit(bounds.MAX_ROW_BYTES)  # answers are longer than csv's default of 128 KiB allows
-    with path.open(encoding="utf-8-sig", newline="") as stream:
-        try:
-            for number, values in enumerate(csv.DictReader(stream), 1):
+    try:
+        with bounds.open_bounded(path) as stream:
+            for number, values in enumerate(csv.DictReader(_csv_lines(path, stream)), 1):
                 place = f"{path.name}, row {number}"
                 if None in values:
                     raise UserError(f"{place} has more cells than the file has columns.", "Quote cells with commas.")
                 yield RawRow(place, values)
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise UserError(f"{path} is not a readable CSV file: {error}", "Write it again, in UTF-8.") from error
+    except bounds.GZIP_DAMAGE as error:
+        raise bounds.damaged_gzip(path, error) from error
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not a readable CSV file: {error}", "Write it again, in UTF-8.") from error
+
+
+def _csv_lines(path: Path, stream: IO[bytes]) -> Iterator[str]:
+    for number, line in enumerate(bounds.bounded_lines(path, stream)):
+        yield line.decode("utf-8" if number else "utf-8-sig")
 
 
 def _rows_of_json(path: Path) -> Iterator[RawRow]:

@@ -14,10 +14,10 @@ from random import Random
 from typing import Any, Final
 
 from bleuberi.columns import GOLD, ID, MESSAGES, PROMPT, SOURCE, reference_column
+from bleuberi.data.facts_slots import SLOTS
+from bleuberi.data.facts_truth import FACTS
 from bleuberi.demo.facts_domains import DOMAINS, Domain
 from bleuberi.demo.facts_sentences import Words, sentences
-from bleuberi.demo.facts_slots import SLOTS
-from bleuberi.demo.facts_truth import FACTS
 from bleuberi.errors import UserError
 
 SPLITS: Final = {"train": range(8), "dev": range(8, 9), "test": range(9, 10)}

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
+from bleuberi.data.facts_grammar import Wording
+from bleuberi.data.facts_slots import SLOTS
 from bleuberi.demo.facts_domains import CLOSERS, Domain
-from bleuberi.demo.facts_grammar import Wording
-from bleuberi.demo.facts_slots import SLOTS
 
 _GROUP: Final = re.compile(r"\[(\w+)(!?)\]")
 _OPTIONAL: Final = re.compile(r"\(([^()]*\[[^()]*\])\)")

@@ -1,4 +1,4 @@
-"""What an evaluation is asked to do, and whether a folder holds another one. Knows settings; computes nothing."""
+"""What an evaluation is asked to do, and whether a folder holds another one."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import Any, Final
 
 from bleuberi.artifacts import read_json
 from bleuberi.errors import UserError
+from bleuberi.evaluation.controls import CONTROLS
 from bleuberi.evaluation.judge import JudgeConfig
-from bleuberi.evaluation.models import EvaluatedModel
+from bleuberi.evaluation.models import EvaluatedModel, Primary
 from bleuberi.generation import EngineOptions
 from bleuberi.generation.base import Sampling
 from bleuberi.strict_json import strict_json
@@ -19,7 +20,7 @@ from bleuberi.strict_json import strict_json
 RESULT: Final = "evaluation.json"
 ANSWERS: Final = "answers.jsonl"
 JUDGMENTS: Final = "judgments.jsonl"
-SCORES: Final = ("bleu", "rouge")
+SCORES: Final = ("bleu", "rouge", "meteor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,12 @@ class EvaluationConfig:
     metrics: tuple[str, ...] | None = None  # SCORES, or none with no_references
     no_references: bool = False
     max_new_tokens: int = 512
-    length_control: bool = False
+    controls: Mapping[str, Path | None] = field(default_factory=lambda: dict.fromkeys(CONTROLS))  # name -> its file
+    placebo: tuple[str, ...] = ()  # groups that were trained on shuffled references
+    primary: Primary | None = None  # None: the first trained group, the base, the first metric
+    trained_on: tuple[str, ...] = ("bleu",)  # the rewards of groups of which they are not known
+    untrained: tuple[str, ...] = ()  # groups that no training run stands behind, besides the base
+    run_spread: float | None = None  # standard deviation between runs, in points of the first score
     judge: JudgeConfig | None = None
     engine: str = "auto"
     engine_options: EngineOptions = field(default_factory=EngineOptions)
@@ -56,17 +62,24 @@ class EvaluationConfig:
             return self.metrics
         return () if self.no_references else SCORES
 
-    def settings(self, pool_sha256: str) -> dict[str, Any]:
-        """What decides the numbers, as it goes into the result."""
+    def settings(self, pool_sha256: str, responses: Mapping[str, str]) -> dict[str, Any]:
+        """What decides the numbers, as it goes into the result. `responses`: the content hash of each model that is a
+        file, by name, and of each control that is one, by `:name`; a file's place does not count."""
+        names = {entry.name for entry in self.models}
         return {
             "prompts": self.prompts,
             "pool_sha256": pool_sha256,
             "ref_models": [] if self.no_references else list(self.ref_models),
             "min_references": self.min_references,
             "metrics": list(self.scored_by),
-            "sampling_signature": self.sampling.signature(),
-            "models": {entry.name: entry.model for entry in self.models},
-            "length_control": self.length_control,
+            # None if every response was made elsewhere, so that nothing is known of their sampling.
+            "sampling_signature": None if responses.keys() >= names else self.sampling.signature(),
+            "models": {entry.name: responses.get(entry.name, entry.model) for entry in self.models},
+            "controls": {name: responses.get(f":{name}") for name in self.controls},
+            "placebo": list(self.placebo),
+            "primary": None if self.primary is None else self.primary.word(),
+            "untrained": list(self.untrained),
+            "run_spread": self.run_spread,
             "judge": None if self.judge is None else self.judge.settings(),
         }
 
@@ -83,7 +96,7 @@ def refuse_other_evaluation(config: EvaluationConfig, settings: Mapping[str, Any
     before = content.get("config", {}) if isinstance(content, dict) else {}
     asked = json.loads(strict_json(settings))
     # A file's place may change, files of an older version lack some settings, and adding a judge loses nothing.
-    added = {name for name in ("judge", "length_control") if not before.get(name)}
+    added = {name for name in ("judge", "controls") if not before.get(name)}
     names = [name for name in before.keys() & asked.keys() - added - {"prompts"} if before[name] != asked[name]]
     if names:
         said = "; ".join(f"{name}: {before[name]!s:.60} there, {asked[name]!s:.60} asked" for name in sorted(names))

@@ -19,7 +19,7 @@ from bleuberi.evaluation.comparison import estimate_json
 from bleuberi.evaluation.judge import CONSISTENT, TROUBLES, VERDICTS, Judgment
 from bleuberi.evaluation.model_facts import TrainingFacts
 from bleuberi.evaluation.models import Group
-from bleuberi.statistics import Estimate, group_mean, resampled_means
+from bleuberi.statistics import Estimate, prompt_clusters, rate_estimate, runs_of
 
 _WINS: Mapping[str, float] = {"other": 1.0, "tie": 0.5, "base": 0.0}
 
@@ -102,7 +102,7 @@ def judge_warnings(pairs: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _win_rate(judged: Sequence[Sequence[Judgment]], clusters: Mapping[str, str]) -> Estimate | None:
-    """The share of consistent verdicts that `other` wins, ties as halves; prompts (and seeds) resampled."""
+    """The share of consistent verdicts that `other` wins, ties as halves; over prompts, and over runs if several."""
     values = np.full((max(map(len, judged), default=0), len(judged)), np.nan)
     for column, judgments in enumerate(judged):
         for row, judgment in enumerate(judgments):
@@ -110,5 +110,9 @@ def _win_rate(judged: Sequence[Sequence[Judgment]], clusters: Mapping[str, str])
     kept = ~np.isnan(values).all(axis=0)
     if not kept.any():
         return None
-    names = [clusters[judgment.id] for judgment in judged[0]]
-    return group_mean(resampled_means(values[:, kept], names), list(range(int(kept.sum()))))
+    names = prompt_clusters([clusters[judgment.id] for judgment in judged[0]])
+    values = values[:, kept]
+    # Runs that all win alike have no spread, and the share still has an interval.
+    if values.shape[1] == 1 or np.nanmin(values) == np.nanmax(values):
+        return rate_estimate(values.ravel(), [name for name in names for _ in range(values.shape[1])])
+    return runs_of(values, names).mean(range(values.shape[1]))

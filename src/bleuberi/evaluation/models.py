@@ -1,19 +1,23 @@
-"""Which models are compared, and which of them are seeds of one training. Knows names; loads nothing."""
+"""Which models are compared, and which of them are seeds of one training."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from bleuberi.artifacts import local_path
+from bleuberi.data.tables import TABLE_FORMATS
 from bleuberi.errors import UserError
+
+_RESPONSE_FORMATS = (*TABLE_FORMATS, ".csv")
 
 
 class EvaluatedModel(NamedTuple):
     """A model under its name. `grpo@0` is the seed 0 of the group `grpo`; a plain name is a group of its own."""
 
     name: str
-    model: str  # hub id or folder
+    model: str  # hub id, folder, or file of responses
 
     @property
     def group(self) -> str:
@@ -23,12 +27,45 @@ class EvaluatedModel(NamedTuple):
     def seed(self) -> str | None:
         return self.name.partition("@")[2] or None
 
+    @property
+    def response_file(self) -> Path | None:
+        """The file of responses that it names, which may be missing; None for a model."""
+        path = local_path(self.model)
+        named_so = self.model.removesuffix(".gz").endswith(_RESPONSE_FORMATS) and not path.is_dir()
+        return path if named_so or path.is_file() else None
+
 
 class Group(NamedTuple):
     """Seeds of one training, or a single model."""
 
     name: str
     members: tuple[str, ...]  # names of models
+
+
+class Primary(NamedTuple):
+    """The comparison that was declared before looking: whether `other` is better than `base` in `metric`."""
+
+    other: str
+    base: str
+    metric: str | None = None  # None: the first
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        """Base and other, as differences are named."""
+        return self.base, self.other
+
+    def word(self) -> str:
+        """As `--primary` takes it."""
+        return ":".join(part for part in self if part is not None)
+
+
+def read_primary(word: str) -> Primary:
+    """`OTHER:BASE` or `OTHER:BASE:METRIC`. Errors: `UserError`."""
+    other, _, rest = word.partition(":")
+    base, _, metric = rest.partition(":")  # names of metrics may have colons
+    if not other or not base or other == base or rest.endswith(":"):
+        raise UserError(f"--primary got {word!r}.", "Write OTHER:BASE or OTHER:BASE:METRIC, e.g. grpo:base:bleu.")
+    return Primary(other, base, metric or None)
 
 
 def read_models(words: Sequence[str]) -> tuple[EvaluatedModel, ...]:
@@ -41,7 +78,7 @@ def read_models(words: Sequence[str]) -> tuple[EvaluatedModel, ...]:
         if not model or not entry.group or name.endswith("@") or name.count("@") > 1 or ":" in name:
             raise UserError(
                 f"--models got {word!r}.",
-                "Write NAME=MODEL, e.g. base=Qwen/Qwen2.5-7B, or NAME@SEED=MODEL for seeds, e.g. grpo@1=runs/grpo-1.",
+                "Write NAME=FILE or NAME=MODEL, e.g. base=org/model; seeds as NAME@SEED=..., e.g. grpo@1=a.jsonl.",
             )
         models.append(entry)
     return tuple(models)
@@ -65,3 +102,40 @@ def groups_of(models: Sequence[EvaluatedModel]) -> list[Group]:
                 f"Write every one with its seed: {group}@0=... {group}@1=...",
             )
     return [Group(group, tuple(entry.name for entry in entries)) for group, entries in members.items()]
+
+
+def check_groups(groups: Sequence[Group], placebo: Sequence[str], untrained: Sequence[str]) -> None:
+    """Errors: `UserError` if a named group is not there, or the base is named as a placebo."""
+    names = [group.name for group in groups]
+    for flag, asked, known in (("--placebo", placebo, names[1:]), ("--untrained", untrained, names)):
+        unknown = next((name for name in asked if name not in known), None)
+        if unknown is not None:
+            raise UserError(
+                f"{flag} names {unknown}, which is not one of the groups to choose from.",
+                f"Choose from: {', '.join(known) or 'none (--models has one group)'}.",
+            )
+
+
+def primary_of(
+    asked: Primary | None,
+    groups: Sequence[Group],
+    scores: Sequence[str],
+    trained_here: Collection[str],
+    last: Collection[str],
+) -> Primary | None:
+    """The primary comparison: the one asked for, else the first trained group against the base in the first score.
+
+    A group that was trained here comes before others, and those of `last` (placebos, groups without a training) last.
+    None if there are no two groups, or no score. Errors: `UserError` for a metric that is not computed.
+    """
+    if asked is not None and asked.metric is not None and asked.metric not in scores:
+        raise UserError(
+            f"--primary names the metric {asked.metric}, which is not computed.",
+            f"Choose from: {', '.join(scores) or 'none'}, or name it with --metrics.",
+        )
+    if len(groups) < 2 or not scores:
+        return None
+    if asked is not None:
+        return asked._replace(metric=asked.metric or scores[0])
+    names = sorted((group.name for group in groups[1:]), key=lambda name: (name in last, name not in trained_here))
+    return Primary(names[0], groups[0].name, scores[0])

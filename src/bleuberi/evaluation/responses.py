@@ -1,17 +1,19 @@
-"""Every model's answers to the same prompts. Knows pools and engines; scores nothing."""
+"""Every model's responses to the same prompts, from engines and from files."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from bleuberi.data.pool import Pool, read_pool
 from bleuberi.data.references import join_references
 from bleuberi.errors import UserError
+from bleuberi.evaluation.base_controls import Rewritten, write_again
 from bleuberi.evaluation.config import EvaluationConfig
 from bleuberi.evaluation.models import EvaluatedModel
+from bleuberi.evaluation.response_files import ResponseFile
 from bleuberi.generation import cached_engine
 from bleuberi.generation.base import NOT_ANSWERED, Output
 from bleuberi.generation.model_identity import ModelIdentity
@@ -20,6 +22,7 @@ from bleuberi.records import Example, Tally
 log = logging.getLogger(__name__)
 
 _WITHOUT: Final = "without a usable answer of a model"
+_LACKING: Final = "without a response in a file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,8 @@ class ModelAnswers:
     tally: Tally
     outputs: Mapping[str, Mapping[str, Output]]  # by model name and prompt id
     identities: Mapping[str, ModelIdentity]
+    files: Mapping[str, ResponseFile] = field(default_factory=dict)  # of the models that are files
+    rewritten: Mapping[str, Rewritten] = field(default_factory=dict)  # by the base, for controls
 
     def texts(self, name: str) -> list[str]:
         """One model's answers in the order of the prompts."""
@@ -55,49 +60,87 @@ def read_prompts(config: EvaluationConfig) -> tuple[Pool, list[Example], Tally]:
     return pool, examples, tally
 
 
-def answer_prompts(config: EvaluationConfig, examples: Sequence[Example], tally: Tally) -> ModelAnswers:
-    """Ask every model greedily, out of the cache where it can. Errors: `UserError`."""
+def answer_prompts(
+    config: EvaluationConfig,
+    examples: Sequence[Example],
+    tally: Tally,
+    files: Mapping[str, ResponseFile],  # by model
+    control_files: Mapping[str, ResponseFile],  # by control
+) -> ModelAnswers:
+    """Ask every model greedily, out of the cache if it can, and take the responses of files. Errors: `UserError`."""
     # All of them first: a wrong name is to be told before the others have answered for hours.
     engines = {
         entry.name: cached_engine(entry.model, config.engine, config.cache, config.engine_options)
         for entry in config.models
+        if entry.name not in files
     }
-    identities = {name: engine.identity for name, engine in engines.items()}
+    identities = {
+        entry.name: files[entry.name].identity if entry.name in files else engines[entry.name].identity
+        for entry in config.models
+    }
     refuse_same_seeds(config.models, identities)
-    outputs: dict[str, dict[str, Output]] = {}
-    for entry in config.models:
-        log.info("Answers of %s (%s)", entry.name, entry.model)
-        # Popped, so that its memory is free for the next one.
-        outputs[entry.name] = engines.pop(entry.name).answer([row.conversation for row in examples], config.sampling)
-    reasons = {row.id: {out[row.id].finish_reason for out in outputs.values()} for row in examples}
-    too_long = sum("prompt_too_long" in found for found in reasons.values())
-    answered = [row for row in examples if not reasons[row.id] & NOT_ANSWERED.keys()]
-    without = len(examples) - len(answered) - too_long
+    outputs: dict[str, Mapping[str, Output]] = {}
+    rewritten: Mapping[str, Rewritten] = {}
+    for place, entry in enumerate(config.models):
+        engine = engines.pop(entry.name, None)  # popped, so that its memory is free for the next one
+        if engine is None:
+            outputs[entry.name] = files[entry.name].outputs
+        else:
+            log.info("Answers of %s (%s)", entry.name, entry.model)
+            outputs[entry.name] = engine.answer([row.conversation for row in examples], config.sampling)
+        if place == 0:
+            rewritten = write_again(config, examples, outputs[entry.name], engine, control_files)
+    answered, dropped = _answered_by_all(examples, outputs, config.max_new_tokens)
+    tally = Tally(tally.rows_in, len(answered), {**tally.dropped, **dropped})
+    return ModelAnswers(answered, tally, outputs, identities, files, rewritten)
+
+
+def _answered_by_all(
+    examples: Sequence[Example], outputs: Mapping[str, Mapping[str, Output]], max_new_tokens: int
+) -> tuple[list[Example], dict[str, int]]:
+    """The prompts that every model answered, and how many others there are by reason. Errors: `UserError`, none."""
+    reasons = {row.id: [out[row.id].finish_reason for out in outputs.values() if row.id in out] for row in examples}
+    lacking = {row_id for row_id, found in reasons.items() if len(found) < len(outputs)}
+    too_long = {row_id for row_id, found in reasons.items() if "prompt_too_long" in found} - lacking
+    unusable = {row_id for row_id, found in reasons.items() if NOT_ANSWERED.keys() & found} - lacking - too_long
+    answered = [row for row in examples if row.id not in lacking | too_long | unusable]
     if too_long:
-        log.warning("%d prompts are too long for a model and are left out for all", too_long)
-    if without:
-        log.warning("%d prompts have no usable answer of a model and are left out for all", without)
-    if not answered and too_long == len(examples):
+        log.warning("%d prompts are too long for a model and are left out for all", len(too_long))
+    if unusable:
+        log.warning("%d prompts have no usable answer of a model and are left out for all", len(unusable))
+    if not answered and len(too_long) == len(examples):
         raise UserError(
-            f"Every prompt is too long for a model that may write {config.max_new_tokens} tokens behind it.",
+            f"Every prompt is too long for a model that may write {max_new_tokens} tokens behind it.",
             "Lower --max_new_tokens, or compare on shorter prompts.",
+        )
+    if not answered and lacking:
+        raise UserError(
+            f"No prompt has a response of every model: {len(lacking)} of {len(examples)} lack one in a file.",
+            "Give files with responses to the same prompts.",
         )
     if not answered:
         raise UserError(
-            f"No prompt is left: {too_long} are too long for a model, {without} have no usable answer of a model.",
+            f"No prompt is left: {len(too_long)} are too long for a model, {len(unusable)} have no usable answer of a "
+            "model.",
             "Check the models and --base_url; the warnings above quote what the server sent.",
         )
-    dropped = {**tally.dropped, "too long for a model": too_long, **({_WITHOUT: without} if without else {})}
-    return ModelAnswers(answered, Tally(tally.rows_in, len(answered), dropped), outputs, identities)
+    counts = {"too long for a model": len(too_long)}
+    counts |= {_WITHOUT: len(unusable)} if unusable else {}
+    return answered, counts | ({_LACKING: len(lacking)} if lacking else {})
 
 
 def refuse_same_seeds(models: Sequence[EvaluatedModel], identities: Mapping[str, ModelIdentity]) -> None:
-    """Errors: `UserError` where two seeds of a group are one model, which would pass for agreement between seeds."""
+    """Errors: `UserError` if two seeds of a group are one model or one file, which would pass for agreement.
+
+    Two files may have the same responses: a degenerate training can end so in every run.
+    """
     seen: dict[tuple[str, str], str] = {}
     for entry in models:
-        key = entry.group, identities[entry.name].key()
+        path = entry.response_file
+        key = entry.group, identities[entry.name].key() if path is None else str(path.resolve())
         if key in seen:
+            what = "model" if path is None else "file"
             raise UserError(
-                f"{seen[key]} and {entry.name} are the same model, not two seeds.", "Give each seed its own folder."
+                f"{seen[key]} and {entry.name} are the same {what}, not two seeds.", f"Give each seed its own {what}."
             )
         seen[key] = entry.name

@@ -1,21 +1,24 @@
-"""Let several models answer the same prompts and compare them. Puts the parts together; trains nothing.
+"""Let several models answer the same prompts, or take their responses from files, and compare them.
 
-Answers, then scores, then the judge. The result is saved before the judge is asked, and again after it: where the judge
+Responses, then scores, then the judge. The result is saved before the judge is asked, and again after it: if the judge
 fails for good, the scores are there.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from bleuberi.artifacts import write_json, write_text
+from bleuberi.data.facts_truth import read_facts
 from bleuberi.data.references import check_reference_choice
 from bleuberi.errors import UserError
-from bleuberi.evaluation.comparison import CONTROL, ScoreComparison
+from bleuberi.evaluation.base_controls import read_control_files, rewritten_controls
+from bleuberi.evaluation.comparison import ScoreComparison
 from bleuberi.evaluation.config import (
     ANSWERS,
     JUDGMENTS,
@@ -23,14 +26,18 @@ from bleuberi.evaluation.config import (
     EvaluationConfig,
     refuse_other_evaluation,
 )
+from bleuberi.evaluation.controls import CUT, ECHO, Control, cut_control, echo_control, placebo_controls
+from bleuberi.evaluation.gains import Gains
 from bleuberi.evaluation.judge import Judge, Judgment
 from bleuberi.evaluation.judge_results import member_pairs, pairs_to_judge, summarise
-from bleuberi.evaluation.length_control import cut_like
-from bleuberi.evaluation.measures import Measure, measures, score_answers
+from bleuberi.evaluation.measures import Measure, measures, primary_first, score_answers, with_facts
 from bleuberi.evaluation.model_facts import TrainingFacts, training_facts
-from bleuberi.evaluation.models import Group, groups_of
+from bleuberi.evaluation.models import Group, Primary, check_groups, groups_of, primary_of
 from bleuberi.evaluation.record import Parts, answer_row, content_of, judge_record
+from bleuberi.evaluation.response_files import ResponseFile, read_response_files
 from bleuberi.evaluation.responses import ModelAnswers, answer_prompts, read_prompts
+from bleuberi.evaluation.verdict import TrainedGroup, questions
+from bleuberi.records import Example
 from bleuberi.strict_json import strict_json
 
 log = logging.getLogger(__name__)
@@ -52,18 +59,25 @@ def evaluate(config: EvaluationConfig) -> Evaluation:
     groups = groups_of(config.models)
     chosen = _measures(config)
     facts = {entry.name: training_facts(entry.model) for entry in config.models}
-    pairs = pairs_to_judge(config.judge.pairs, groups, _of_groups(groups, facts)) if config.judge else []
+    of_groups = _of_groups(groups, facts)
+    # A wrong name is reported before hours of work.
+    questions(*_trained(of_groups), None if config.primary is None else config.primary.pair)
+    check_groups(groups, config.placebo, config.untrained)
+    pairs = pairs_to_judge(config.judge.pairs, groups, of_groups) if config.judge else []
     judge = Judge(config.judge, config.cache) if config.judge else None  # a missing key is told before hours of work
+    if len(groups) == 1:
+        config = replace(config, controls={})  # there is no gain to explain
     pool, examples, tally = read_prompts(config)
-    settings = config.settings(pool.content_sha256)
+    chosen = with_facts(chosen, _known_facts(config, examples))
+    primary = _primary(config, groups, chosen, facts)
+    chosen = primary_first(chosen, primary)
+    files = read_response_files(config.models, examples)
+    control_files = read_control_files(config.controls, examples)
+    settings = config.settings(pool.content_sha256, _revisions(files, control_files))
     judged_before = refuse_other_evaluation(config, settings)
-    answers = answer_prompts(config, examples, tally)
-    controls = _controls(groups, answers) if config.length_control else {}
-    texts = {name: answers.texts(name) for name in answers.outputs}
-    texts |= {CONTROL + name: cut for name, cut in controls.items()}
-    scores = {name: score_answers(chosen, answers.examples, column) for name, column in texts.items()}
-    compared = ScoreComparison(scores, [one.name for one in chosen], [row.prompt for row in answers.examples])
-    parts = Parts(config, groups, chosen, answers, controls, scores, facts, compared)
+    answers = answer_prompts(config, examples, tally, files, control_files)
+    controls = _controls(config, groups, answers)
+    parts = _scored(config, groups, chosen, answers, controls, facts, primary)
     content = content_of(parts, settings)
     if not judged_before:
         _save(parts, content, [])
@@ -78,6 +92,12 @@ def evaluate(config: EvaluationConfig) -> Evaluation:
     return Evaluation(config.output_dir, content)
 
 
+def _known_facts(config: EvaluationConfig, examples: Sequence[Example]) -> dict[str, dict[str, str]]:
+    """The facts of the prompts that have any, by id."""
+    facts = read_facts(config.prompts)
+    return {row.id: facts[row.id] for row in examples if facts.get(row.id)}
+
+
 def _measures(config: EvaluationConfig) -> list[Measure]:
     chosen = measures(config.scored_by, config.engine_options.cluster if config.engine == "ray" else None)
     needing = [measure.name for measure in chosen if getattr(measure.reward, "needs_references", True)]
@@ -89,10 +109,82 @@ def _measures(config: EvaluationConfig) -> list[Measure]:
     return chosen
 
 
-def _controls(groups: Sequence[Group], answers: ModelAnswers) -> dict[str, list[str]]:
-    """The base's answers (its first member's, where it has seeds) at the lengths of every other model."""
-    base = answers.texts(groups[0].members[0])
-    return {name: cut_like(base, answers.texts(name)) for group in groups[1:] for name in group.members}
+def _primary(
+    config: EvaluationConfig,
+    groups: Sequence[Group],
+    chosen: Sequence[Measure],
+    facts: Mapping[str, TrainingFacts | None],
+) -> Primary | None:
+    scores = [measure.name for measure in chosen if measure.role == "score"]
+    trained_here = {group.name for group in groups if facts[group.members[0]] is not None}
+    return primary_of(config.primary, groups, scores, trained_here, {*config.placebo, *config.untrained})
+
+
+def _revisions(files: Mapping[str, ResponseFile], controls: Mapping[str, ResponseFile]) -> dict[str, str]:
+    """The content of each file, as `EvaluationConfig.settings` takes it."""
+    named = {**files, **{f":{name}": file for name, file in controls.items()}}
+    return {name: file.identity.revision for name, file in named.items()}
+
+
+def _controls(config: EvaluationConfig, groups: Sequence[Group], answers: ModelAnswers) -> list[Control]:
+    """The controls of all trained models. The base's responses are those of its first member, if it has seeds."""
+    base = groups[0].members[0]
+    others = {name: answers.texts(name) for group in groups[1:] for name in group.members}
+    found = {
+        control.name: control
+        for control in rewritten_controls(answers.rewritten, base, answers.examples, answers.outputs[base])
+    }
+    if ECHO in config.controls:
+        found[ECHO] = echo_control(base, answers.examples, others)
+    if CUT in config.controls:
+        found[CUT] = cut_control(base, answers.texts(base), others)
+    return [*(found[name] for name in config.controls), *placebo_controls(config.placebo)]
+
+
+def _scored(
+    config: EvaluationConfig,
+    groups: list[Group],
+    chosen: list[Measure],
+    answers: ModelAnswers,
+    controls: list[Control],
+    facts: Mapping[str, TrainingFacts | None],
+    primary: Primary | None,
+) -> Parts:
+    """Every text scored, and every difference taken."""
+    texts: dict[str, Sequence[str]] = {name: answers.texts(name) for name in answers.outputs}
+    for control in controls:
+        texts |= {control.column(name): column for name, column in control.texts.items()}
+    scores = {name: score_answers(chosen, answers.examples, column) for name, column in texts.items()}
+    pairs = [
+        (name, control.column(name))
+        for group in groups[1:]
+        for name in group.members
+        for control in controls
+        if control.texts
+    ]
+    compare = _comparing(config, groups, chosen, facts)
+    prompts = [row.prompt for row in answers.examples]
+    compared = compare(scores, [one.name for one in chosen], prompts, pairs)
+    gains = Gains(groups, {name: scores[name] for name in answers.outputs}, answers.examples, compare)
+    return Parts(config, groups, chosen, answers, controls, scores, facts, compared, gains, primary)
+
+
+def _comparing(
+    config: EvaluationConfig,
+    groups: Sequence[Group],
+    chosen: Sequence[Measure],
+    facts: Mapping[str, TrainingFacts | None],
+) -> Callable[..., ScoreComparison]:
+    """ScoreComparison with what is known of runs. The base counts as untrained if it is one model not trained here."""
+    base = groups[0]
+    fixed = {base.name} if len(base.members) == 1 and facts[base.members[0]] is None else set()
+    main = next((measure.name for measure in chosen if measure.role == "score"), "")
+    return partial(
+        ScoreComparison,
+        groups=groups,
+        untrained=fixed | set(config.untrained),
+        run_spread=None if config.run_spread is None else {main: config.run_spread},
+    )
 
 
 def _judge_pair(judge: Judge, base: Group, other: Group, answers: ModelAnswers) -> list[list[Judgment]]:
@@ -105,6 +197,11 @@ def _judge_pair(judge: Judge, base: Group, other: Group, answers: ModelAnswers) 
 
 def _of_groups(groups: Sequence[Group], facts: Mapping[str, TrainingFacts | None]) -> dict[str, TrainingFacts | None]:
     return {group.name: facts[group.members[0]] for group in groups}
+
+
+def _trained(facts: Mapping[str, TrainingFacts | None]) -> tuple[TrainedGroup, list[TrainedGroup]]:
+    base, *others = (TrainedGroup(name, fact) for name, fact in facts.items())
+    return base, others
 
 
 def _save(parts: Parts, content: dict[str, Any], judgments: Sequence[Judgment]) -> None:

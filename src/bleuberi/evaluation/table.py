@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from bleuberi.artifacts import write_text
 from bleuberi.plain_text import one_line, plain, say
+from bleuberi.statistics import shown
 from bleuberi.view.style import BLUE, INK, MUTED, new_figure, save, title
 
 Rows = list[list[str]]
+_WIDEST: Final = 10_000  # characters of a table
 
 
 def read_evaluation(folder: Path) -> dict[str, Any]:
@@ -39,22 +41,18 @@ def table_rows(evaluation: dict[str, Any]) -> tuple[list[str], Rows]:
     rows = []
     for metric in scores(evaluation):
         for group in evaluation["groups"]:
-            name, shares = group["name"], [cut[member] for member in group["members"]]
+            name, shares = group["name"], [cut[member] for member in group["members"] if cut[member] is not None]
+            runs = len(group["members"])
             rows.append(
                 [
-                    name + (f" ({len(shares)} seeds)" if len(shares) > 1 else ""),
+                    name + (f" ({runs} seeds)" if runs > 1 else ""),
                     metric,
                     f"{group['mean'][metric]['value']:.3f}",
                     interval(difference[name][metric]) if name in difference else "",
                     f"{group['mean']['words']['value']:.0f}",
-                    f"{sum(shares) / len(shares):.0%}",
+                    f"{sum(shares) / len(shares):.0%}" if shares else "?",
                 ]
             )
-        for control in evaluation["controls"]:
-            name = f"{control['base']} cut to {control['other']}"
-            number, gain = control["mean"][metric]["value"], interval(control["difference"][metric])
-            rows.append([name, metric, f"{number:.3f}", f"{control['other']} gains {gain}",
-                         f"{control['mean']['words']['value']:.0f}", ""])  # fmt: skip
     return header, rows
 
 
@@ -65,6 +63,45 @@ def part_rows(evaluation: dict[str, Any]) -> tuple[list[str], Rows]:
         [group["name"], *(f"{group['mean'][part]['value']:.3f}" for part in parts)] for group in evaluation["groups"]
     ]
     return ["model", *(part.replace("_", " ") for part in parts)], rows if parts else []
+
+
+def control_rows(evaluation: dict[str, Any]) -> tuple[list[str], Rows]:
+    """A row for each group and control that was computed, on the main metric; words are the control's."""
+    metric = scores(evaluation)[0]
+    rows = [
+        [
+            control["other"],
+            control["name"],
+            f"{control['mean'][metric]['value']:.3f}",
+            interval(control["difference"][metric]),
+            f"{control['mean_words']:.0f}",
+        ]
+        for control in evaluation["controls"]
+        if control["computed"]
+    ]
+    return ["model", "against the control", f"its {metric}", "gain over it [95 %]", "its words"], rows
+
+
+def gain_rows(evaluation: dict[str, Any]) -> tuple[list[str], Rows]:
+    """By group the share of 4-grams copied from the prompt, beside the references' own, and where its gain sits."""
+    gains = {row["other"]: row for row in evaluation["gain"]}
+    rows = []
+    for group in evaluation["groups"]:
+        gain = gains.get(group["name"])
+        overlap = (gain or {}).get("by_overlap") or {}
+        rows.append(
+            [
+                group["name"],
+                f"{group['mean']['copied']['value']:.0%}",
+                "" if gain is None or gain["top10_share"] is None else f"{gain['top10_share']:.0%}",
+                *(interval(overlap[half]) if overlap.get(half) else "" for half in ("above", "below")),
+            ]
+        )
+    own = evaluation["copied"]["references"]
+    if own is not None:
+        rows.append(["references", f"{own['value']:.0%}", "", "", ""])
+    header = ["model", "copied", "top 10 prompts", "gain if references overlap", "gain if less"]
+    return header, rows
 
 
 def judge_rows(evaluation: dict[str, Any]) -> tuple[list[str], Rows]:
@@ -102,14 +139,12 @@ def verdict_rows(evaluation: dict[str, Any]) -> tuple[list[str], Rows]:
 
 def interval(estimate: dict[str, Any]) -> str:
     """E.g. `+0.021 [-0.004, +0.046]`."""
-    low, high = (("?" if estimate[bound] is None else f"{estimate[bound]:+.3f}") for bound in ("low", "high"))
-    return f"{estimate['value']:+.3f} [{low}, {high}]"
+    return shown.difference(estimate)
 
 
 def share(estimate: dict[str, Any]) -> str:
     """E.g. `62 % [48, 75]`."""
-    low, high = (("?" if estimate[bound] is None else f"{100 * estimate[bound]:.0f}") for bound in ("low", "high"))
-    return f"{100 * estimate['value']:.0f} % [{low}, {high}]"
+    return shown.percent(estimate, 0)
 
 
 def verdicts(evaluation: dict[str, Any]) -> list[str]:
@@ -124,6 +159,10 @@ def verdicts(evaluation: dict[str, Any]) -> list[str]:
             continue
         estimate = difference[metric]
         verdict = "not told apart from"
+        if estimate.get("no_verdict"):
+            reason = f"no verdict ({estimate['no_verdict']})"
+            sentences.append(f"{name} - {base} in {metric}: {interval(estimate)} on {prompts} prompts, {reason}.")
+            continue
         if estimate["low"] is not None and estimate["low"] > 0:
             verdict = "more than" if metric == "words" else "better than"
         elif estimate["high"] is not None and estimate["high"] < 0:
@@ -147,6 +186,7 @@ def _cell(text: str) -> str:
 
 def print_table(header: list[str], rows: Rows, text_columns: int = 2) -> None:
     """The table on standard output, as wide as it needs; the first `text_columns` are words, the others numbers."""
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.measure import Measurement
     from rich.table import Table
@@ -154,16 +194,19 @@ def print_table(header: list[str], rows: Rows, text_columns: int = 2) -> None:
 
     table = Table(header_style="bold", box=None, pad_edge=False)
     for place, name in enumerate(header):
+        whole = place in (0, *range(text_columns, len(header)))  # names and numbers are of no use in pieces
         table.add_column(
             name,
             justify="left" if place < text_columns else "right",
-            no_wrap=place in (0, *range(text_columns, len(header))),
+            no_wrap=whole,
+            min_width=max(cell_len(plain(row[place])) for row in [header, *rows]) if whole else None,
         )
     for row in rows:
         table.add_row(*(Text(plain(cell)) for cell in row))
     console = Console()
-    # A narrow terminal wraps lines by itself; cut names and numbers are lost.
-    console.width = max(console.width, Measurement.get(console, console.options, table).minimum)
+    # A narrow terminal wraps lines by itself. A measure is at most as wide as the console's options allow.
+    unlimited = console.options.update(max_width=_WIDEST)
+    console.width = max(console.width, Measurement.get(console, unlimited, table).minimum)
     console.print(table)
 
 
@@ -171,6 +214,8 @@ def print_comparison(evaluation: dict[str, Any]) -> None:
     """Tables, sentences and warnings on standard output."""
     for (header, rows), text_columns in (
         (table_rows(evaluation), 2),
+        (control_rows(evaluation), 2),
+        (gain_rows(evaluation), 1),
         (part_rows(evaluation), 1),
         (judge_rows(evaluation), 1),
         (verdict_rows(evaluation), 2),
@@ -210,11 +255,13 @@ def draw_differences(evaluation: dict[str, Any], path: Path) -> None:
 
 def write_comparison(evaluation: dict[str, Any], folder: Path) -> None:
     """`comparison.md` with tables, sentences, warnings and signatures, and the figure of the differences."""
-    tables = [table_rows(evaluation), part_rows(evaluation), judge_rows(evaluation), verdict_rows(evaluation)]
+    makers = (table_rows, control_rows, gain_rows, part_rows, judge_rows, verdict_rows)
+    tables = [make(evaluation) for make in makers]
     lines = [markdown_table(header, rows) for header, rows in tables if rows]
     lines += [*verdicts(evaluation), *(f"Mind: {warning}" for warning in evaluation["warnings"]), ""]
     lines += [f"{metric}: `{signature}`" for metric, signature in evaluation["signatures"].items()]
-    lines += [f"answers: `{evaluation['config']['sampling_signature']}`"]
+    if evaluation["config"]["sampling_signature"]:
+        lines += [f"answers: `{evaluation['config']['sampling_signature']}`"]
     if evaluation["judge"]:
         lines += [f"judge: `{evaluation['judge']['signature']}` at {evaluation['judge']['settings']['url']}"]
     methods = {found["method"] for row in evaluation["comparisons"] for found in row["difference"].values()}

@@ -1,7 +1,7 @@
-"""Was RL worth it over SFT here? Knows estimates and how models were trained; computes no number of its own.
+"""The questions that an evaluation answers, each in a sentence that claims no more than the numbers allow.
 
-An interval above zero is a yes, one below a no, one that has zero in it is "not told apart", which is not "equal". Runs
-on other data, steps or starting models are "not comparable": their difference would not be that of the method.
+One question is primary and has the level of 5 % to itself; all others share 5 % (Holm 1979). Runs that were trained on
+other data, with other steps or from other models are "not comparable": their difference is not that of the method.
 """
 
 from __future__ import annotations
@@ -10,16 +10,26 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations, product
 from typing import Any, Final, NamedTuple
 
+from bleuberi.errors import UserError
+from bleuberi.evaluation.control_sentences import Control, control_sentences
 from bleuberi.evaluation.model_facts import TrainingFacts, same_model
 from bleuberi.rewards import Bleu
+from bleuberi.statistics import holm
+from bleuberi.statistics.comparison_of_runs import FEW_PROMPTS, FEWEST_DIFFERING, FEWEST_PROMPTS, ONE_RUN
+from bleuberi.statistics.shown import EstimateJson, difference, number, p_words, percent
 
 YES: Final = "yes"
 NO: Final = "no"
 OPEN: Final = "not told apart"
 UNLIKE: Final = "not comparable"
-
-EstimateJson = Mapping[str, Any]
+ONE: Final = "one training run"
+FEW: Final = "too few prompts"
+LEVEL: Final = 0.05
 ROLE_BASE, ROLE_OTHER = "base", "not trained here"
+WORTH, REWARD, BETTER, DECLARED = "worth", "reward", "better", "declared"
+
+Pair = tuple[str, str]  # base, other
+Differences = Mapping[Pair, Mapping[str, EstimateJson]]  # by pair, then by metric: lengths and BLEU's factors too
 
 
 class TrainedGroup(NamedTuple):
@@ -42,22 +52,199 @@ class TrainedGroup(NamedTuple):
         return self.facts.label if self.facts is not None else self.name
 
 
-def answer_to(difference: EstimateJson) -> str:
-    """What an interval says."""
-    low, high = difference["low"], difference["high"]
+class Asked(NamedTuple):
+    """A question: whether `other` is better than `base`."""
+
+    kind: str
+    base: TrainedGroup
+    other: TrainedGroup
+    primary: bool = False
+
+    @property
+    def pair(self) -> Pair:
+        return self.base.name, self.other.name
+
+    @property
+    def words(self) -> str:
+        base, other = self.pair
+        if self.kind == WORTH:
+            return f"Was RL ({other}) worth it over SFT ({base}) here?"
+        if self.kind == REWARD:
+            return f"Was the other reward ({other}) better than BLEU ({base})?"
+        label = f" ({self.other.label})" if self.other.label != other else ""
+        return f"Is {other}{label} better than {base}?"
+
+
+def questions(base: TrainedGroup, groups: Sequence[TrainedGroup], primary: Pair | None = None) -> list[Asked]:
+    """What is asked, the primary question first: by default the first group trained here against the base.
+
+    `groups` are all but the base. Errors: `UserError` if `primary` names a group that is not there.
+    """
+    trained = [group for group in groups if group.facts is not None]
+    asked = [
+        Asked(WORTH, sft, grpo) for grpo, sft in product(trained, trained) if grpo.role != "sft" and sft.role == "sft"
+    ]
+    asked += [
+        Asked(REWARD, plain, other)
+        for plain, other in product(trained, trained)
+        if plain.role == "grpo_bleu" and other.role == "grpo_other"
+    ]
+    asked += [Asked(BETTER, base, group) for group in groups]
+    if not asked:
+        return []
+    chosen = primary or (base.name, (trained or list(groups))[0].name)
+    by_name = {group.name: group for group in (base, *groups)}
+    if chosen[0] == chosen[1] or not by_name.keys() >= set(chosen):
+        raise UserError(
+            f"The primary comparison {chosen[1]}:{chosen[0]} is not one of two groups here.",
+            f"Name two of: {', '.join(by_name)}.",
+        )
+    first = next((one for one in asked if one.pair == chosen), Asked(DECLARED, by_name[chosen[0]], by_name[chosen[1]]))
+    return [first._replace(primary=True), *(one for one in asked if one.pair != chosen)]
+
+
+def question_sizes(asked: Sequence[Asked], metric: str) -> dict[frozenset[str], dict[str, float]]:
+    """The level of each question on the main metric, by its two groups: 5 % for the primary one, a share for others."""
+    others = max(1, len(asked) - 1)
+    return {frozenset(one.pair): {metric: LEVEL if one.primary else LEVEL / others} for one in asked}
+
+
+def answer_to(estimate: EstimateJson, p_corrected: float | None = None) -> str:
+    """What an interval, and the p value if it was corrected, say."""
+    reason = estimate.get("no_verdict")
+    if reason is not None:
+        return ONE if reason == ONE_RUN else FEW
+    if p_corrected is not None and p_corrected > LEVEL:
+        return OPEN
+    low, high = estimate["low"], estimate["high"]
     if low is not None and low > 0:
         return YES
     return NO if high is not None and high < 0 else OPEN
 
 
-def interval_words(difference: EstimateJson) -> str:
-    """E.g. `+0.021 [-0.004, +0.046]`."""
-    low, high = (("unknown" if bound is None else f"{bound:+.3f}") for bound in (difference["low"], difference["high"]))
-    return f"{difference['value']:+.3f} [{low}, {high}]"
+def verdict(
+    asked: Sequence[Asked],
+    metrics: Sequence[str],  # scores, the main one first
+    differences: Differences,
+    controls: Sequence[Control] = (),
+    judged: Mapping[Pair, EstimateJson] | None = None,  # win rates
+) -> dict[str, Any] | None:
+    """The questions and their answers, as plain data; None if nothing is asked."""
+    if not asked or not metrics:
+        return None
+    metric = metrics[0]
+    corrected = _corrected(asked, metric, differences)
+    made = [
+        _answer(one, metrics, differences[one.pair], corrected, controls, (judged or {}).get(one.pair)) for one in asked
+    ]
+    groups = {group.name: group for one in asked for group in (one.base, one.other) if group.facts is not None}
+    unequal = [
+        sentence
+        for left, right in combinations(groups.values(), 2)
+        for part in unequal_trainings(left, right)
+        for sentence in part
+    ]
+    return {"questions": made, "unequal": unequal}
+
+
+def _corrected(asked: Sequence[Asked], metric: str, differences: Differences) -> dict[Pair, float]:
+    """Holm's p values of all questions but the primary one; with one such question its own."""
+    p_values = {one.pair: differences[one.pair][metric].get("p_value") for one in asked if not one.primary}
+    told = {pair: p for pair, p in p_values.items() if p is not None}
+    return dict(zip(told, holm(list(told.values())), strict=True))
+
+
+def _answer(
+    one: Asked,
+    metrics: Sequence[str],
+    by_metric: Mapping[str, EstimateJson],
+    corrected: Mapping[Pair, float],
+    controls: Sequence[Control],
+    win: EstimateJson | None,
+) -> dict[str, Any]:
+    metric = metrics[0]
+    estimate = by_metric[metric]
+    p_corrected = None if one.primary else corrected.get(one.pair)
+    found = answer_to(estimate, p_corrected)
+    said = [_finding(one, metric, estimate, found, p_corrected, len(corrected))]
+    said += _second_opinions(one.other, metrics, found, by_metric)
+    if one.kind == BETTER:
+        said += control_sentences(one.base.name, one.other.name, metric, controls, by_metric, better=found == YES)
+    if win is not None:
+        said.append(f"The judge prefers {one.other.name} in {percent(win, 0)} of its consistent verdicts.")
+    differs, unknown = ([], []) if one.kind == BETTER else unequal_trainings(one.base, one.other)
+    if differs:
+        said = [f"Not comparable as methods: {' '.join(differs)} The numbers still say:", *said]
+    elif unknown:
+        said.append(f"Note: {' '.join(unknown)}")
+    return {
+        "question": one.words, "answer": UNLIKE if differs else found, "sentence": " ".join(said), "metric": metric,
+        "base": one.base.name, "other": one.other.name, "primary": one.primary, "p_corrected": p_corrected,
+        "difference": dict(estimate),
+    }  # fmt: skip
+
+
+def _finding(
+    one: Asked, metric: str, estimate: EstimateJson, found: str, p_corrected: float | None, family: int
+) -> str:
+    """The answer with its numbers: interval, prompts, runs, p value and the smallest difference it could have seen."""
+    against = "" if one.kind == BETTER else f"{one.other.name} - {one.base.name}: "
+    numbers = f"{against}{difference(estimate)} on {estimate['n_clusters']:,} prompts"
+    if found == ONE:
+        spread = estimate.get("run_spread")
+        over = "over prompts alone" if spread is None else f"with a spread of {number(spread)} between runs"
+        single = [group.name for group, runs in zip((one.base, one.other), estimate["runs"], strict=True) if runs == 1]
+        whose = "per side" if len(single) == 2 else f"of {single[0]}"
+        return f"One training run {whose}: another seed may reverse this. {metric}: {numbers}, {over}."
+    if found == FEW:
+        why = (
+            f"{estimate['n_clusters']:,} prompts are fewer than {FEWEST_PROMPTS}"
+            if estimate["no_verdict"] == FEW_PROMPTS
+            else f"the two score differently on fewer than {FEWEST_DIFFERING} prompts"
+        )
+        return f"No verdict: {why}. {metric}: {numbers}."
+    if estimate.get("runs"):
+        numbers += " with {} and {} runs".format(*estimate["runs"])
+    p = estimate.get("p_value")
+    if p is not None:
+        numbers += f", {p_words(p)}"
+        if p_corrected is not None and family > 1:
+            numbers += f" (corrected for {family} questions: {p_words(p_corrected)})"
+    visible = estimate.get("smallest_visible")
+    seen = "" if visible is None else f" Smallest visible difference: {number(visible)} (80 % power)."
+    return f"{_head(one, metric, found)}: {numbers}.{seen}"
+
+
+def _head(one: Asked, metric: str, found: str) -> str:
+    base, other = one.base.label, one.other.label
+    if found == OPEN:
+        return f"Not told apart in {metric}, which is not the same as equal"
+    if one.kind == BETTER:
+        return f"Yes, in {metric}" if found == YES else f"No, it is worse in {metric}"
+    return f"Yes, in {metric} {other} beats {base}" if found == YES else f"No, in {metric} {base} beats {other}"
+
+
+def _second_opinions(
+    other: TrainedGroup, metrics: Sequence[str], found: str, by_metric: Mapping[str, EstimateJson]
+) -> list[str]:
+    """What the other scores say, each by its own interval."""
+    metric = metrics[0]
+    trained_on = {signature.partition("|")[0] for signature in other.facts.rewards} if other.facts else set()
+    said = []
+    if metric in trained_on and found == YES:
+        said.append(f"{metric} is also what {other.name} was trained on, so this shows that training worked, not that "
+                    "people prefer its responses.")  # fmt: skip
+    for name in metrics[1:]:
+        own = answer_to(by_metric[name])
+        agrees = ""
+        if {found, own} <= {YES, NO, OPEN}:
+            agrees = " agrees" if own == found else " does not tell them apart" if own == OPEN else " says otherwise"
+        said.append(f"{name}{agrees}: {difference(by_metric[name])}.")
+    return said
 
 
 def unequal_trainings(left: TrainedGroup, right: TrainedGroup) -> tuple[list[str], list[str]]:
-    """What differs between two trainings, and what is not known of them, as sentences."""
+    """What differs between two trainings, and what is not known about them, as sentences."""
     first, second = left.facts, right.facts
     if first is None or second is None:
         return [], []
@@ -78,135 +265,3 @@ def unequal_trainings(left: TrainedGroup, right: TrainedGroup) -> tuple[list[str
     elif not start:
         differs.append(f"{names}: they started from {first.base_model} and {second.base_model}.")
     return differs, unknown
-
-
-def verdict(
-    base: str,
-    groups: Sequence[TrainedGroup],  # without the base
-    metric: str,
-    difference: Mapping[tuple[str, str], Mapping[str, EstimateJson]],  # (base, other) -> metric -> estimate
-    control: Mapping[str, EstimateJson],  # by group: to the base cut to its lengths, on the main metric
-    judged: Mapping[tuple[str, str], EstimateJson],  # (base, other) -> win rate
-) -> dict[str, Any] | None:
-    """The questions and their answers; None where nothing was trained by this tool."""
-    trained = [group for group in groups if group.facts is not None]
-    if not trained:
-        return None
-    questions = []
-    for grpo, sft in product([group for group in trained if group.role != "sft"], trained):
-        if sft.role == "sft":
-            questions.append(_worth_it(grpo, sft, metric, difference[sft.name, grpo.name], judged))
-    for plain, other in product(trained, trained):
-        if plain.role == "grpo_bleu" and other.role == "grpo_other":
-            questions.append(_other_reward(plain, other, metric, difference[plain.name, other.name]))
-    questions += [_better_than_base(base, group, metric, difference[base, group.name], control) for group in trained]
-    unequal = [
-        sentence
-        for left, right in combinations(trained, 2)
-        for part in unequal_trainings(left, right)
-        for sentence in part
-    ]
-    return {"questions": questions, "unequal": unequal}
-
-
-def _worth_it(
-    grpo: TrainedGroup,
-    sft: TrainedGroup,
-    metric: str,
-    difference: Mapping[str, EstimateJson],
-    judged: Mapping[tuple[str, str], EstimateJson],
-) -> dict[str, Any]:
-    found = answer_to(difference[metric])
-    number = f"{grpo.name} - {sft.name} in {metric}: {interval_words(difference[metric])}"
-    said = {
-        YES: f"Yes, in {metric}: {grpo.label} beats {sft.label} here ({number}).",
-        NO: f"No: {sft.label} beats {grpo.label} here ({number}).",
-        OPEN: f"Not told apart: {grpo.label} and {sft.label} may be equally good, or the prompts too few ({number}).",
-    }[found]
-    said += "".join(_second_opinions(grpo, metric, found, difference))
-    win = judged.get((sft.name, grpo.name))
-    if win is not None:
-        said += f" The judge prefers {grpo.name} in {_share(win)} of its consistent verdicts."
-    return _question(f"Was RL ({grpo.name}) worth it over SFT ({sft.name}) here?", found, said, grpo, sft, metric,
-                     difference[metric])  # fmt: skip
-
-
-def _other_reward(
-    plain: TrainedGroup, other: TrainedGroup, metric: str, difference: Mapping[str, EstimateJson]
-) -> dict[str, Any]:
-    found = answer_to(difference[metric])
-    number = f"{other.name} - {plain.name} in {metric}: {interval_words(difference[metric])}"
-    said = {
-        YES: f"Yes, in {metric}: {other.label} beats {plain.label} ({number}).",
-        NO: f"No: {plain.label} beats {other.label} ({number}).",
-        OPEN: f"Not told apart ({number}).",
-    }[found]
-    return _question(f"Was the other reward ({other.name}) better than BLEU ({plain.name})?", found, said, other, plain,
-                     metric, difference[metric])  # fmt: skip
-
-
-def _better_than_base(
-    base: str,
-    group: TrainedGroup,
-    metric: str,
-    difference: Mapping[str, EstimateJson],
-    control: Mapping[str, EstimateJson],
-) -> dict[str, Any]:
-    found = answer_to(difference[metric])
-    number = f"{interval_words(difference[metric])} on {difference[metric]['n_clusters']} prompts"
-    said = {
-        YES: f"Yes, in {metric}: {number}.",
-        NO: f"No, it is worse in {metric}: {number}.",
-        OPEN: f"Not told apart in {metric}: {number}.",
-    }[found]
-    cut = control.get(group.name)
-    if cut is not None:
-        words = interval_words(cut)
-        gain = answer_to(cut)
-        begin = (
-            "Against"
-            if found != YES
-            else "More than length: against"
-            if gain == YES
-            else "Perhaps length alone: against"
-        )
-        said += f" {begin} {base}'s answers cut to its word counts it gains {words}."
-    return {"question": f"Is {group.name} ({group.label}) better than {base}?", "answer": found, "sentence": said,
-            "metric": metric, "base": base, "other": group.name, "difference": dict(difference[metric])}  # fmt: skip
-
-
-def _question(
-    question: str, found: str, said: str, other: TrainedGroup, base: TrainedGroup, metric: str, number: EstimateJson
-) -> dict[str, Any]:
-    differs, unknown = unequal_trainings(base, other)
-    if differs:
-        found = UNLIKE
-        said = f"Not comparable as methods: {' '.join(differs)} For what it is worth: {said}"
-    elif unknown:
-        said = f"{said} Mind: {' '.join(unknown)}"
-    return {"question": question, "answer": found, "sentence": said, "metric": metric, "base": base.name,
-            "other": other.name, "difference": dict(number)}  # fmt: skip
-
-
-def _second_opinions(grpo: TrainedGroup, metric: str, found: str, difference: Mapping[str, EstimateJson]) -> list[str]:
-    """Whether scores that the run was not trained on agree."""
-    trained_on = {signature.partition("|")[0] for signature in grpo.facts.rewards} if grpo.facts else set()
-    said = []
-    for name, estimate in difference.items():
-        if name == metric:
-            continue
-        own = answer_to(estimate)
-        if own == OPEN:
-            agrees = "does not tell them apart either" if found == OPEN else "does not tell them apart"
-        else:
-            agrees = "agrees" if own == found else "tells them apart" if found == OPEN else "says otherwise"
-        said.append(f" {name} {agrees}: {interval_words(estimate)}.")
-    if metric in trained_on and found == YES:
-        said.insert(0, f" {metric} is also what it was trained on, so this shows that training worked, not that people "
-                       "like the answers better.")  # fmt: skip
-    return said
-
-
-def _share(estimate: EstimateJson) -> str:
-    low, high = (("unknown" if bound is None else f"{bound:.0%}") for bound in (estimate["low"], estimate["high"]))
-    return f"{estimate['value']:.0%} [{low}, {high}]"

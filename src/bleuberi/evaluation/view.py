@@ -6,12 +6,14 @@ import re
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from bleuberi.evaluation.view_controls import control_chart, control_table, gain_table
 from bleuberi.evaluation.view_examples import difference_chart, evaluation_browser
 from bleuberi.evaluation.view_judge import judge_facts, judge_table, verdict_notices, verdict_table
 from bleuberi.view.charts import intervals
 from bleuberi.view.parts import Cell, Chart, Fact, Notice, Section, Table, number, share
 from bleuberi.view.reading import Json, estimate, read_lines, read_object
 
+_VERDICTS: Final = {"yes": "better than", "no": "worse than", "not told apart": "not told apart from"}
 _CUT: Final = re.compile(r"(.+) reached the token limit in (\d+%) of its answers: ")
 
 
@@ -66,13 +68,14 @@ def evaluation_section(folder: Path, id_: str, name: str) -> Section:
     answers, damaged = read_lines(folder / "answers.jsonl")
     to_base = [one for one in result.differences if one["base"] == result.base]
     lead = (
-        "; ".join(_sentence(one, main) for one in to_base)
+        "; ".join(_sentence(one, main, _answers(content)) for one in to_base)
         or f"{len(result.groups)} model on {content['prompts']:,} prompts"
     )
     charts = [chart for metric in result.scores for chart in _difference_chart(result, metric)]
     chart = difference_chart(answers, result.base, main, result.signatures[main])
     if chart:
         charts.insert(1 if charts else 0, chart)
+    charts += control_chart(content, main, result.signatures[main])
     charts += [chart for metric in result.scores for chart in _mean_chart(result, metric)]
     notices = verdict_notices(content) + [Notice("note", text) for text in _warnings(content)]
     if damaged:
@@ -83,7 +86,13 @@ def evaluation_section(folder: Path, id_: str, name: str) -> Section:
         Fact("prompts", f"{content['prompts']:,}"),
         Fact("base", result.base),
     ]
-    tables = [_table(result), *verdict_table(content, main, result.signatures[main]), *judge_table(content)]
+    tables = [
+        _table(result),
+        *control_table(content, main, result.signatures[main]),
+        *gain_table(content),
+        *verdict_table(content, main, result.signatures[main]),
+        *judge_table(content),
+    ]
     browser = evaluation_browser(answers, result.base, main, result.signatures[main])
     return Section(
         id_,
@@ -114,11 +123,19 @@ def _warnings(content: Json) -> list[str]:
     return [text for place, text in enumerate(found) if place not in merged]
 
 
-def _sentence(comparison: Json, metric: str) -> str:
+def _answers(content: Json) -> dict[tuple[str, str], str]:
+    """The verdict's answers by base and other."""
+    asked = (content.get("verdict") or {}).get("questions") or []
+    return {(str(one["base"]), str(one["other"])): str(one["answer"]) for one in asked}
+
+
+def _sentence(comparison: Json, metric: str, answers: dict[tuple[str, str], str]) -> str:
     value, low, high = estimate((comparison["difference"] or {}).get(metric))
     if value is None or low is None or high is None:
         return f"{comparison['other']} against {comparison['base']} is not known"
-    verdict = "better than" if low > 0 else "worse than" if high < 0 else "not told apart from"
+    # Words have no verdict; neither have prompts that are too few, or one training run.
+    answer = answers.get((comparison["base"], comparison["other"]), "")
+    verdict = _VERDICTS.get(answer, "not judged against")
     return f"{comparison['other']} is {verdict} {comparison['base']}, {value:+.3f} [{low:+.3f}, {high:+.3f}]"
 
 
@@ -158,7 +175,8 @@ def _table(result: Result) -> Table:
             change, least, most = estimate((to_base.get(group["name"]) or {}).get(metric))
             own = [models[name] for name in group.get("members") or [group["name"]] if name in models]
             words = sum(model["mean_words"] for model in own) / len(own) if own else None
-            cut = sum(model["cut_share"] for model in own) / len(own) if own else None
+            shares = [model["cut_share"] for model in own if model["cut_share"] is not None]
+            cut = sum(shares) / len(shares) if shares else None
             rows.append(
                 [
                     Cell(str(group["name"])),

@@ -1,4 +1,4 @@
-"""What a reader has to know before believing a comparison. Knows answers and model folders; changes no number."""
+"""Caveats of a comparison."""
 
 from __future__ import annotations
 
@@ -18,13 +18,17 @@ from bleuberi.records import Example
 
 MUCH_CUT: Final = 0.1
 FEW_PROMPTS: Final = 30
+NO_UNTRAINED: Final = (
+    "Every score here is one that a model was trained on, or a sibling of one, so a gain shows that training worked. "
+    "Add a score of another kind: --metrics bleu meteor, or bertscore."
+)
 
 
 def answer_warnings(
-    answers: ModelAnswers, tokenizers: Mapping[str, str | None], cut_share: Mapping[str, float]
+    answers: ModelAnswers, tokenizers: Mapping[str, str | None], cut_share: Mapping[str, float | None]
 ) -> list[str]:
-    """On tokenizers, cut answers, equal models and few prompts."""
-    said = []
+    """On files, tokenizers, cut responses, equal models and few prompts."""
+    said = [sentence for file in answers.files.values() if (sentence := file.sentence()) is not None]
     known: dict[str, list[str]] = defaultdict(list)
     for name, tokenizer in tokenizers.items():
         if tokenizer is not None:
@@ -35,14 +39,15 @@ def answer_warnings(
             f"The models have different tokenizers ({sides}): scores and words are counted on texts and compare, "
             "but the token limit cuts their answers at different lengths."
         )
-    cut = ", ".join(f"{name} {share:.0%}" for name, share in cut_share.items() if share >= MUCH_CUT)
+    cut = ", ".join(f"{name} {share:.0%}" for name, share in cut_share.items() if (share or 0.0) >= MUCH_CUT)
     if cut:
         said.append(f"Answers that reached the token limit, so that scores are those of cut answers: {cut}.")
     models: dict[str, str] = {}
     for name, identity in answers.identities.items():
         first = models.setdefault(identity.key(), name)
         if first != name:
-            said.append(f"{first} and {name} are the same model.")
+            same = "have the same responses" if name in answers.files else "are the same model"
+            said.append(f"{first} and {name} {same}.")
     if len(answers.examples) < FEW_PROMPTS:
         said.append(f"Only {len(answers.examples)} prompts: a difference has to be large to be seen.")
     return said

@@ -31,7 +31,7 @@ JOURNAL: Final = "journal.open"
 SEAL_ROWS: Final = 1024
 _MARK_BYTES: Final = 16
 _KEY: Final = re.compile("[0-9a-f]{32,}")
-_KEPT_REASONS: Final = frozenset(get_args(FinishReason)) - {"no_answer"}
+_KEPT_REASONS: Final = frozenset(get_args(FinishReason)) - {"no_answer", "unknown"}
 
 
 class AnswerStore:

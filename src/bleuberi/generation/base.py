@@ -9,8 +9,16 @@ from typing import Any, Final, Literal, NamedTuple, Protocol, runtime_checkable
 from bleuberi.errors import UserError
 from bleuberi.records import Conversation
 
-FinishReason = Literal["stop", "length", "prompt_too_long", "refused", "no_answer"]
-"""`no_answer`: no try at this row gave a usable answer, and the others were still asked; never kept in a cache."""
+FinishReason = Literal["stop", "length", "prompt_too_long", "refused", "no_answer", "unknown"]
+"""`no_answer`: no try at this row gave a usable answer, and the others were still asked. `unknown`: the response was
+made elsewhere, and its file has no reason. Neither is kept in a cache."""
+
+FINISH_WORDS: Final[dict[str, FinishReason]] = {
+    **dict.fromkeys(("stop", "eos", "eos_token", "end_turn", "stop_sequence"), "stop"),
+    **dict.fromkeys(("length", "max_tokens", "model_length"), "length"),
+    "content_filter": "refused",
+}
+"""What servers call the end of a response, and what it means here."""
 
 NOT_ANSWERED: Final = {
     "prompt_too_long": "prompts too long for the model",

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from bleuberi.errors import UserError
-from bleuberi.generation.base import MOST_TOKENS, FinishReason, Output, Sampling
+from bleuberi.generation.base import FINISH_WORDS, MOST_TOKENS, FinishReason, Output, Sampling
 from bleuberi.records import Message
 
 NEUTRAL: Final[dict[str, float | None]] = {
@@ -24,13 +24,6 @@ NEUTRAL: Final[dict[str, float | None]] = {
 The first three are no part of OpenAI's own interface. They are sent because vLLM and llama.cpp would else fill them
 from the model's files or from defaults of their own.
 """
-_REASONS: Final[dict[str, FinishReason]] = {
-    **dict.fromkeys(("stop", "eos", "eos_token", "end_turn", "stop_sequence"), "stop"),
-    **dict.fromkeys(("length", "max_tokens", "model_length"), "length"),
-    "content_filter": "refused",
-}
-"""What servers call the end of an answer, and what it means here. Any other word is an unfinished answer."""
-
 _THOUGHTS: Final = ("thinking", "redacted_thinking", "reasoning")  # types of parts that are not the answer
 _TOO_LONG: Final = ("context_length_exceeded", "maximum context length", "exceed_context_size", "context window")
 
@@ -107,7 +100,7 @@ def _finish_reason(word: object) -> FinishReason:
     """Why the answer ended. Errors: `UnusableAnswerError` where it is unfinished, as with `error` or `abort`."""
     if not word and (word is None or word == ""):
         return "stop"  # vLLM itself reads a missing reason so
-    known = _REASONS.get(word.lower()) if isinstance(word, str) else None
+    known = FINISH_WORDS.get(word.lower()) if isinstance(word, str) else None
     if known is None:
         raise UnusableAnswerError(f"its finish_reason is {word!r:.60}, so the text may be unfinished")
     return known

@@ -1,4 +1,4 @@
-"""What a reward must beat: length, chance, and the halves of BLEU. Knows texts; knows nothing of people."""
+"""Baselines that a reward must beat: length, chance, the halves of BLEU, and an echo of the prompt."""
 
 from __future__ import annotations
 
@@ -87,14 +87,38 @@ class BleuWithoutBrevityPenalty(TextReward):
         ]
 
 
+class EchoOfPrompt(TextReward):
+    """BLEU of an echo: the last words of the prompt, as many as the response has. No other word of it is read."""
+
+    name = "echo"
+    needs_prompts = True
+
+    def signature(self) -> str:
+        return f"echo|words:last-of-prompt|of:[{Bleu().signature()}]|v:1"
+
+    def score_rows(
+        self, prompts: Sequence[str], responses: Sequence[str], references: Sequence[Sequence[str]]
+    ) -> list[float | None]:
+        echoes = [last_words(prompt, len(text.split())) for prompt, text in zip(prompts, responses, strict=True)]
+        return Bleu()(prompts=prompts, responses=echoes, references=references)
+
+
 REFERENCE_FREE_BASELINES: Final[tuple[type[TextReward], ...]] = (LongerInWords, LongerInCharacters, RandomChoice)
 BASELINES: Final[tuple[type[TextReward], ...]] = (
     *REFERENCE_FREE_BASELINES,
     BrevityPenaltyAlone,
     BleuWithoutBrevityPenalty,
+    EchoOfPrompt,
 )
 LENGTH_BASELINE: Final = LongerInWords.name
+ECHO_BASELINE: Final = EchoOfPrompt.name
 """The baseline that the verdict is about, fixed before any data are seen."""
+
+
+def last_words(text: str, count: int) -> str:
+    """The last `count` words of the text, one space between them; all of them if it has fewer."""
+    words = text.split()
+    return " ".join(words[max(0, len(words) - count) :])
 
 
 def _brevity_penalty(length: int, reference_lengths: Sequence[int]) -> float | None:

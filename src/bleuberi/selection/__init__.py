@@ -1,9 +1,10 @@
 """Pool to GRPO or SFT data set: responses, scores, picked examples.
 
-`create` is the flow of `data grpo`, `config` its settings and `request` the names of its files; `responses`, `samples`
-and `outputs` get responses, `original_files` those of the method's original program; `scores` scores them; `pick` holds
-the method's modes and `signal` (with `pick_signal`) the sampled one; `record`, `measures` and `examples` write
+`create` is the flow of `data grpo`, `config` its settings and `request` the names of its files; `responses` and
+`samples` get responses, `original_files` those of the method's original program; `scores` scores them; `pick` holds the
+method's modes and `signal` (with `pick_signal`) the sampled one; `record`, `measures` and `examples` write
 `selection.json`; `sft_pairs` is `data sft`; `dataset_folder` saves; `view`, `view_examples`, `figure` and `histogram`
-show a selection. To add a selection mode, add a function to `pick` and its name to the choices in
-`bleuberi.cli.create_training_data`.
+show a selection. To add a selection mode: its name in `pick.SelectionMode` and in the choices of
+`bleuberi.cli.create_training_data`, its rule in `pick` and a branch in `create._pick`; if it needs no scores,
+`config.check` lets it do without; then its row in docs/selection.md, and `make docs`.
 """

@@ -7,6 +7,7 @@ from typing import Final, Literal, get_args
 
 import numpy as np
 
+# The command line repeats these names, so that its help needs no numpy.
 SelectionMode = Literal["random", "easy", "medium", "hard", "signal"]
 SELECTION_MODES: Final[tuple[SelectionMode, ...]] = get_args(SelectionMode)
 

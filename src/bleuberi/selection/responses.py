@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from bleuberi.artifacts import file_hash
+from bleuberi.data.made_responses import join_responses, no_response_fits, read_responses
 from bleuberi.errors import UserError
 from bleuberi.generation import EngineOptions, cached_engine
 from bleuberi.generation.base import NOT_ANSWERED, Sampling
 from bleuberi.records import Example
 from bleuberi.selection.original_files import original_response_file
-from bleuberi.selection.outputs import read_outputs
 
 log = logging.getLogger(__name__)
 
@@ -32,12 +32,12 @@ class Answers:
 
 def answers_from_file(examples: Sequence[Example], path: Path, model: str | None) -> Answers:
     """Responses that were made elsewhere; examples without one are counted. Errors: `UserError` where none fits."""
-    made = read_outputs(path, model)
-    text_by_id = {row.id: made.text_by_id[row.id] for row in examples if row.id in made.text_by_id}
-    if not text_by_id:
-        raise UserError(f"No id in {path} is an id of the pool.", "Check that the outputs were made from this pool.")
+    made = join_responses(examples, read_responses(path, model))
+    if not made.by_id:
+        raise no_response_fits(path)
     if made.repeated:
         log.info("%d further outputs for ids that had one already were left aside", made.repeated)
+    text_by_id = {row_id: rows[0].text for row_id, rows in made.by_id.items()}
     return Answers(
         text_by_id,
         {"without an output": len(examples) - len(text_by_id)},
@@ -109,9 +109,9 @@ def _generate(
 
 
 def _import(examples: Sequence[Example], path: Path) -> Answers:
-    """The original's responses, as it reads them itself: of two rows with one id the last counts."""
-    made = read_outputs(path, None, last_counts=True)
-    found = {row.id: made.text_by_id[row.id] for row in examples if row.id in made.text_by_id}
+    """The original's responses, as it reads them itself: by id, and of two rows with one id the last counts."""
+    made = {row.id: row.text for row in read_responses(path)}
+    found = {row.id: made[row.id] for row in examples if row.id in made}
     log.info("Imported %d outputs from %s (made elsewhere: its sampling is not known)", len(found), path)
     facts = {"imported_from": path.name, "imported_sha256": file_hash(path), "imported_rows": len(found)}
     return Answers(found, provenance=facts)

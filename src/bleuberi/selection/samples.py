@@ -1,24 +1,33 @@
-"""Get several responses for every example, from a file or a model. Knows where samples come from; knows no scores."""
+"""Several responses for every example, from a file or a model."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from bleuberi.artifacts import file_hash
+from bleuberi.data.made_responses import MadeResponse, join_responses, no_response_fits, read_responses
 from bleuberi.errors import UserError
 from bleuberi.generation import EngineOptions, cached_engine
 from bleuberi.generation.base import NOT_ANSWERED, Sampling
 from bleuberi.records import Example
-from bleuberi.selection.outputs import Sample, read_samples
 from bleuberi.statistics.spread import MIN_SAMPLES
 
 log = logging.getLogger(__name__)
+
+
+class Sample(NamedTuple):
+    """One of several responses to a prompt. `finish_reason` is None if the file does not tell it."""
+
+    text: str
+    finish_reason: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +43,13 @@ class Samples:
 def samples_from_file(
     examples: Sequence[Example], path: Path, model: str | None, sampling: Sampling, most: int
 ) -> Samples:
-    """Samples made elsewhere, at most `most` of an id. Errors: `UserError` for too few, mixed or foreign ones."""
-    made = read_samples(path, model)
-    by_id = {row.id: made.samples_by_id[row.id][:most] for row in examples if row.id in made.samples_by_id}
-    if not by_id:
-        raise UserError(f"No id in {path} is an id of the pool.", "Check that the outputs were made from this pool.")
+    """Samples made elsewhere: all rows of a prompt, at most `most`. Errors: `UserError` for too few, mixed or foreign
+    ones."""
+    rows_by_id = join_responses(examples, read_responses(path, model)).by_id
+    if not rows_by_id:
+        raise no_response_fits(path)
+    told = one_sampling(path, [row for rows in rows_by_id.values() for row in rows])
+    by_id = {row: [Sample(one.text, one.finish_reason) for one in rows[:most]] for row, rows in rows_by_id.items()}
     largest = max(map(len, by_id.values()))
     if largest < MIN_SAMPLES:
         raise UserError(
@@ -46,11 +57,11 @@ def samples_from_file(
             f"--selection_mode signal needs {MIN_SAMPLES} or more, one row each.",
             "Draw more (8 is a good number), or choose --selection_mode hard, which needs one.",
         )
-    if made.sampling is None:
+    if told is None:
         log.warning("%s does not tell how its samples were drawn (no column `sampling`)", path.name)
-    elif differing := _differing(made.sampling, sampling):
+    elif differing := _differing(told, sampling):
         log.warning("The samples were drawn otherwise than those of the training to come: %s", differing)
-    provenance: dict[str, Any] = {"from": path.name, "sha256": file_hash(path), "sampling": made.sampling}
+    provenance: dict[str, Any] = {"from": path.name, "sha256": file_hash(path), "sampling": told}
     if all(sample.finish_reason is None for samples in by_id.values() for sample in samples):
         log.warning("%s does not tell which samples were cut (no column `finish_reason`)", path.name)
         provenance["cut_outputs"] = "not known"
@@ -83,6 +94,38 @@ def samples_from_model(
         "samples": count,
     }
     return Samples(by_id, dict(dropped), provenance, cached.answered_now)
+
+
+def one_sampling(path: Path, rows: Iterable[MadeResponse]) -> str | None:
+    """How a file says that its rows were drawn (seeds may differ); None if it does not.
+
+    Errors: `UserError` if rows were drawn with different settings: their spread would be that of the settings.
+    """
+    first: tuple[str, str | None] | None = None  # place, sampling
+    for row in rows:
+        sampling = _sampling_without_seed(row.sampling)
+        if first is None:
+            first = row.place, sampling
+        elif sampling != first[1]:
+            raise UserError(
+                f"{path.name} mixes samples of different settings: {first[0]} has {first[1] or 'no `sampling`'}, "
+                f"{row.place} has {sampling or 'no `sampling`'}.",
+                "Keep the rows of one setting, or draw all samples again: their spread would be that of the settings.",
+            )
+    return None if first is None else first[1]
+
+
+def _sampling_without_seed(value: object) -> str | None:
+    """The settings in one spelling: as JSON if the file has them so, also within a text, else as they stand."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, str) and value.lstrip().startswith("{"):
+        with contextlib.suppress(ValueError):  # e.g. a dictionary as Python prints it
+            value = json.loads(value)
+    if isinstance(value, dict):
+        plain = {key: item for key, item in value.items() if key != "seed"}
+        return json.dumps(plain, sort_keys=True)  # noqa: TID251 - one spelling, to compare
+    return re.sub(r"\|seed:\d+", "", str(value))
 
 
 def _differing(told: str, sampling: Sampling) -> str:

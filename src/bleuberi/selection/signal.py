@@ -21,10 +21,9 @@ from bleuberi.generation.base import Sampling
 from bleuberi.records import Example
 from bleuberi.rewards import Reward
 from bleuberi.selection.measures import AT_FLOOR, is_at_floor, shortest_reference
-from bleuberi.selection.outputs import Sample
 from bleuberi.selection.pick_signal import Stratum, check_strata, length_bins, select_by_signal
 from bleuberi.selection.record import Picked, ScoredSample
-from bleuberi.selection.samples import Samples
+from bleuberi.selection.samples import Sample, Samples
 from bleuberi.selection.scores import score_pool
 from bleuberi.statistics.spread import CONFIDENCE, MIN_SAMPLES, deviation_lower_bounds, split_half_reliability
 

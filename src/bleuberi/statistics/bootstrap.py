@@ -35,6 +35,11 @@ def cluster_codes(clusters: Sequence[object] | None, size: int) -> tuple[IntArra
     return codes, len(seen)
 
 
+def prompt_clusters(prompts: Sequence[str]) -> list[str]:
+    """A label for every prompt; prompts that differ by white space or case alone have the same."""
+    return [" ".join(prompt.split()).casefold() for prompt in prompts]
+
+
 def cluster_draws(n_clusters: int, resamples: int, seed: int) -> Iterator[FloatArray]:
     """Blocks of resamples, each row telling how often every cluster was drawn. The same seed draws the same."""
     generator = np.random.default_rng(seed)

@@ -6,12 +6,16 @@ Ties: average ranks for Spearman, tau-b for Kendall (Kendall 1945). A row withou
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 FloatArray = NDArray[np.float64]
 
 PAIRS_AT_A_TIME = 1 << 22  # bounds the memory of Kendall's pairs
+MOST_PERMUTED = 8  # 40,320 orders
 
 
 def spearman(first: ArrayLike, second: ArrayLike) -> FloatArray:  # S or B x S, twice -> B
@@ -20,6 +24,25 @@ def spearman(first: ArrayLike, second: ArrayLike) -> FloatArray:  # S or B x S, 
 
     left, right = _rows(first, second)
     return _pearson(rankdata(left, axis=1), rankdata(right, axis=1))
+
+
+def spearman_p_value(first: Sequence[float], second: Sequence[float]) -> tuple[float, str]:
+    """The two-sided p value of Spearman's rho against no relation, and how it was found.
+
+    Up to eight pairs: the share of all orders of one side that correlate as strongly (exact, ties too); more pairs:
+    scipy's t approximation. NaN if one side does not vary.
+    """
+    from scipy.stats import permutation_test, spearmanr
+
+    if len(set(first)) < 2 or len(set(second)) < 2:
+        return float("nan"), "one side does not vary"
+    if len(first) > MOST_PERMUTED:
+        return float(spearmanr(first, second).pvalue), "t approximation"
+    found = permutation_test(
+        (np.asarray(first),), lambda drawn, axis: spearman(drawn, second), permutation_type="pairings",
+        n_resamples=np.inf, vectorized=True, axis=-1,
+    )  # fmt: skip
+    return float(found.pvalue), f"exact permutation test, all {math.factorial(len(first)):,} orders"
 
 
 def kendall(first: ArrayLike, second: ArrayLike) -> FloatArray:  # S or B x S, twice -> B

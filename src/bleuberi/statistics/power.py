@@ -30,6 +30,26 @@ def clusters_needed(
     return max(2, math.ceil(n_clusters * ratio * ratio))
 
 
+def clusters_needed_range(
+    difference: float,
+    standard_error: float,
+    n_clusters: int,
+    *,
+    confidence: float = 0.95,
+    power: float = 0.8,
+) -> tuple[int | None, int | None]:
+    """`clusters_needed` if the true difference is one standard error larger, and if it is one smaller, than seen.
+
+    The second is None if that difference is 0 or has the other sign: no number of clusters is sure to be enough then.
+    """
+    size = abs(difference)
+    least = clusters_needed(size + standard_error, standard_error, n_clusters, confidence=confidence, power=power)
+    if size <= standard_error:
+        return least, None
+    most = clusters_needed(size - standard_error, standard_error, n_clusters, confidence=confidence, power=power)
+    return least, most
+
+
 def detectable_difference(standard_error: float, *, confidence: float = 0.95, power: float = 0.8) -> float:
     """The smallest true difference that data with this standard error would show with this power."""
     return standard_error * _quantiles(confidence, power)

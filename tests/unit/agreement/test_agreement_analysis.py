@@ -1,12 +1,18 @@
 """The analysis of pairs on simulated people: what was put in comes out, and the verdict says no more than that."""
 
+import re
+from dataclasses import replace
+from io import StringIO
+
 import numpy as np
 import pytest
+from rich.console import Console
 
 from bleuberi.agreement.analysis import Sureness, analyse
 from bleuberi.agreement.pairs import PreferencePair
 from bleuberi.agreement.scores import Scored
-from bleuberi.agreement.verdict import verdict, warnings_of
+from bleuberi.agreement.table import print_agreement
+from bleuberi.agreement.verdict import annotators_sentence, verdict, warnings_of
 from bleuberi.errors import UserError
 
 SURENESS = Sureness(resamples=1_500)
@@ -55,11 +61,13 @@ def test_rates_and_their_difference_are_found():
     assert comparison["difference"]["value"] == pytest.approx(good["agreement"]["value"] - length["agreement"]["value"])
     assert comparison["p_value"] < 0.01
     assert good["signature"] == "good|v:1"
-    assert "1,500 resamples" in good["agreement"]["method"]
+    assert "Wilson" in good["agreement"]["method"]
+    assert "1,500 resamples" in comparison["difference"]["method"]
     assert result["counts"]["prompts"] == 400
     said = verdict(result, "good", "longer_words")
     assert "good beats it by" in said
-    assert "no more prompts" in said
+    assert "No more prompts are needed" in said
+    assert "sure only if" not in said
 
 
 def test_an_open_question_says_how_many_more_prompts():
@@ -68,7 +76,8 @@ def test_an_open_question_says_how_many_more_prompts():
     assert comparison["difference"]["low"] < 0 < comparison["difference"]["high"]
     said = verdict(result, "good", "longer_words")
     assert "is not settled" in said
-    assert "more such prompts would settle it" in said
+    assert re.search(r"about [\d,]+ more such prompts would settle it \(80 % power\); within a standard error", said)
+    assert "No more prompts" not in said
 
 
 def test_a_worse_reward_is_called_worse():
@@ -87,6 +96,101 @@ def test_one_prompt_has_no_interval():
     result = run(5, 1, per_prompt=30)
     assert entry(result, "good")["agreement"]["low"] == -np.inf
     assert "nothing can be concluded" in verdict(result, "good", "longer_words")
+
+
+def test_a_reward_below_a_coin_is_said_to_be():
+    said = verdict(run(2, 300, good=0.35, length=0.25), "good", "longer_words")
+    assert "good beats it by" in said
+    assert said.endswith("good is worse than a coin: it prefers the response that people reject.")
+    assert verdict(run(2, 300, good=0.5), "good", "longer_words").endswith("good is not told apart from a coin.")
+    assert "coin" not in verdict(run(2, 300, good=0.8), "good", "longer_words")
+
+
+def test_what_is_sure_as_a_single_question_only_is_not_called_settled():
+    """Ten further scores make one family; the interval of the first alone lies above zero, the corrected p does not."""
+    pairs, scored = simulate(10, 90, good=0.74)
+    generator = np.random.default_rng(5)
+    noise = [
+        Scored(
+            f"noise{n}", "reward", f"n{n}", np.column_stack([generator.normal(size=len(pairs)), np.zeros(len(pairs))])
+        )
+        for n in range(10)
+    ]
+    result = {**analyse(pairs, [scored[0], *noise, scored[1]], {}, SURENESS), "sureness": {"confidence": 0.95}}
+    lead = next(one for one in result["comparisons"] if (one["base"], one["other"]) == ("longer_words", "good"))
+    assert lead["difference"]["low"] > 0
+    assert lead["p_value"] > 0.05
+    said = verdict(result, "good", "longer_words")
+    assert "sure only if this was the one question asked" in said
+    assert "No more prompts" not in said
+    assert "more such prompts would settle it" in said
+
+
+def test_all_agree_and_the_interval_has_a_width():
+    result = run(1, 30, per_prompt=1, good=1.0, length=1.0, ties=0.0)
+    good = entry(result, "good")["agreement"]
+    assert (good["value"], round(100 * good["low"]), good["high"]) == (1.0, 88, 1.0)
+    (comparison,) = result["comparisons"]
+    assert comparison["difference"]["low"] < 0 < comparison["difference"]["high"]
+    said = verdict(result, "good", "longer_words")
+    assert "100.0 % [87.8, 100.0]" in said
+    assert "is not settled, either may be better" in said
+
+
+def test_three_prompts_conclude_nothing():
+    said = verdict(run(5, 3, per_prompt=4, good=1.0, length=0.0), "good", "longer_words")
+    assert "nothing can be concluded about others" in said
+    assert "No more prompts" not in said
+
+
+def test_prompts_that_differ_by_white_space_or_case_are_one_cluster():
+    pairs, scored = simulate(4, 40, ties=0.0)
+    pairs = [replace(pair, prompt=f"P {n // 8}" if n % 2 else f"p  {n // 8}\n") for n, pair in enumerate(pairs)]
+    result = analyse(pairs, scored, {}, SURENESS)
+    assert result["counts"]["prompts"] == 20
+    assert entry(result, "good")["agreement"]["n_clusters"] == 20
+
+
+def voted(pairs, right):
+    """Three annotators per pair, each of whom agrees with people in `right` % of the pairs."""
+    sides = {"a": "b", "b": "a"}
+    return [
+        replace(
+            pair,
+            votes=tuple(pair.winner if (row + 33 * vote) % 100 < right else sides[pair.winner] for vote in range(3)),
+            source="even" if row % 2 else "odd",
+        )
+        for row, pair in enumerate(pairs)
+    ]
+
+
+def test_annotators_are_compared_on_the_same_pairs_and_by_source():
+    pairs, scored = simulate(6, 100, good=0.7, ties=0.0)
+    half = [pair if row < 200 else replace(pair, votes=()) for row, pair in enumerate(voted(pairs, 95))]
+    result = analyse(half, scored, {}, SURENESS)
+    assert result["annotators"]["with_others"]["n"] == entry(result, "good")["annotated"]["n"] <= 200
+    assert set(result["annotators"]["sources"]) == {"even", "odd"}
+    said = annotators_sentence(result, "good")
+    assert "of the same pairs. No score is above this ceiling. By source: " in said
+    assert annotators_sentence(analyse(pairs, scored, {}, SURENESS), "good") is None
+
+
+def test_annotators_below_a_score_are_not_a_ceiling():
+    pairs, scored = simulate(6, 100, good=0.97, ties=0.0)
+    result = analyse(voted(pairs, 70), scored, {}, SURENESS)
+    assert "Not a ceiling: good is above it." in annotators_sentence(result, "good")
+
+
+def test_no_infinite_bound_is_ever_printed():
+    result = run(5, 1, per_prompt=30)
+    document = {
+        **result, "kind": "pairs", "length_baseline": "longer_words", "warnings": warnings_of(result, {}),
+        "verdict": verdict(result, "good", "longer_words"),
+    }  # fmt: skip
+    console = Console(file=StringIO(), width=160)
+    print_agreement(document, console)
+    assert "inf" not in console.file.getvalue()
+    assert "no interval" in document["verdict"]
 
 
 def test_only_ties_is_an_error():

@@ -22,7 +22,14 @@ from bleuberi.agreement.votes import annotator_agreement, people_signs
 from bleuberi.errors import UserError
 from bleuberi.rewards import Bleu
 from bleuberi.rewards.base import TextReward
-from bleuberi.rewards.baselines import BASELINES, BleuWithoutBrevityPenalty, BrevityPenaltyAlone, LongerInWords
+from bleuberi.rewards.baselines import (
+    BASELINES,
+    BleuWithoutBrevityPenalty,
+    BrevityPenaltyAlone,
+    EchoOfPrompt,
+    LongerInWords,
+    last_words,
+)
 
 TEXTS = st.lists(st.sampled_from(["the", "cat", "sat", "on", "mat", ",", "42"]), max_size=14).map(" ".join)
 
@@ -55,8 +62,20 @@ def test_baselines_by_hand():
     )
     assert score(LongerInWords(), ["a  b\nc", ""], [["x"]] * 2) == [3.0, 0.0]
     assert (
-        len({baseline.name for baseline in BASELINES}) == len({baseline().signature() for baseline in BASELINES}) == 5
+        len({baseline.name for baseline in BASELINES}) == len({baseline().signature() for baseline in BASELINES}) == 6
     )
+
+
+def test_an_echo_is_the_end_of_the_prompt_at_the_length_of_each_response():
+    assert last_words(" say  it\nin three words ", 2) == "three words"
+    assert (last_words("too short", 5), last_words("nothing", 0)) == ("too short", "")
+    prompt, references = "Please repeat: the cat sat on the mat", ["the cat sat on the mat"]
+    found = EchoOfPrompt()(
+        prompts=[prompt] * 3, responses=["1 2 3 4 5 6", "a b", "the cat sat on the mat"], references=[references] * 3
+    )
+    whole, short = score(Bleu(), ["the cat sat on the mat", "the mat"], [references] * 2)
+    assert found == [whole, short, whole]
+    assert whole == 1.0
 
 
 def test_a_tie_of_the_metric_counts_half_and_a_tie_of_people_not_at_all():

@@ -1,6 +1,7 @@
 """Ranking models: correlations against scipy and a known truth, intervals that cover it, references left out."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from scipy import stats
 
 from bleuberi.agreement.analysis import Sureness
 from bleuberi.agreement.answers import Answer, labels_of, number_of, read_answers, serving_as_references
+from bleuberi.agreement.run_systems import Grid, SystemsConfig, analyse_systems
 from bleuberi.agreement.systems import (
     SystemScores,
     answer_pairs,
@@ -16,7 +18,9 @@ from bleuberi.agreement.systems import (
     correlations,
     draw,
 )
+from bleuberi.agreement.systems_verdict import systems_verdict
 from bleuberi.errors import UserError
+from bleuberi.statistics import prompt_clusters, spearman, spearman_p_value
 
 
 def scores(matrix, name="x", kind="reward"):
@@ -36,8 +40,8 @@ def test_correlations_of_means_are_scipys():
     found, _ = correlations(one, labels, draw([one], sureness), sureness)
     means = np.nanmean(matrix, axis=0)
     assert found["spearman"]["both"].value == pytest.approx(stats.spearmanr(means, labels).statistic)
-    assert found["kendall"]["prompts"].value == pytest.approx(stats.kendalltau(means, labels).statistic)
-    assert found["spearman"]["prompts"].n_clusters == 60
+    assert found["kendall"]["both"].value == pytest.approx(stats.kendalltau(means, labels).statistic)
+    assert set(found["spearman"]) == {"systems", "both"}  # none over prompts alone: it would be biased
     assert found["spearman"]["systems"].n_clusters == 14
     assert "prompts and systems" in found["spearman"]["both"].method
 
@@ -48,8 +52,7 @@ def test_a_resample_without_an_answer_of_a_model_ranks_nothing():
     matrix[1:, 3] = np.nan
     one, sureness = scores(matrix), Sureness(resamples=400)
     found, replicates = correlations(one, np.arange(4.0), draw([one], sureness), sureness)
-    assert (found["spearman"]["prompts"].low, found["spearman"]["prompts"].high) == (1.0, 1.0)
-    assert found["kendall"]["prompts"].low == 1.0
+    assert found["spearman"]["both"].high == pytest.approx(1.0)
     drawn = replicates["spearman"][np.isfinite(replicates["spearman"])]
     assert 100 < len(drawn) < 400
     assert drawn.min() == pytest.approx(1.0)
@@ -73,15 +76,92 @@ def test_interval_over_models_covers_the_true_spearman():
     assert 0.91 <= covered / runs <= 0.985
 
 
-def test_more_prompts_narrow_the_interval_over_prompts_only():
-    widths = {}
-    for prompts in (20, 500):
-        matrix, labels = simulated(3, prompts=prompts, noise=3.0)
-        one, sureness = scores(matrix), Sureness(resamples=600)
-        found = correlations(one, labels, draw([one], sureness), sureness)[0]["spearman"]
-        widths[prompts] = {over: found[over].high - found[over].low for over in ("prompts", "systems")}
-    assert widths[500]["prompts"] < 0.5 * widths[20]["prompts"]
-    assert widths[500]["systems"] > widths[500]["prompts"]
+def test_prompts_that_differ_by_white_space_or_case_are_drawn_together():
+    matrix, labels = simulated(3, prompts=20)
+    doubled = np.repeat(matrix, 2, axis=0)
+    one, sureness = scores(doubled), Sureness(resamples=400)
+    names = prompt_clusters([f"Prompt {n // 2}" if n % 2 else f"prompt  {n // 2}" for n in range(40)])
+    together = correlations(one, labels, draw([one], sureness, names), sureness)[0]["spearman"]["both"]
+    alone = correlations(scores(matrix), labels, draw([scores(matrix)], sureness), sureness)[0]["spearman"]["both"]
+    assert (together.low, together.high) == (pytest.approx(alone.low), pytest.approx(alone.high))
+
+
+@pytest.mark.parametrize("order", [[1, 2, 3, 4, 6, 5], [6, 5, 4, 3, 1, 2]])
+def test_few_models_get_the_exact_permutation_test(order):
+    p, method = spearman_p_value(order, [1, 2, 3, 4, 5, 6])
+    assert spearman(order, [1, 2, 3, 4, 5, 6])[0] == pytest.approx(0.943 if order[0] == 1 else -0.943, abs=1e-3)
+    assert p == pytest.approx(12 / 720)  # 0.017
+    assert method == "exact permutation test, all 720 orders"
+
+
+def test_many_models_get_scipys_p_value():
+    matrix, labels = simulated(2)
+    means = matrix.mean(axis=0)
+    assert spearman_p_value(means.tolist(), labels.tolist())[0] == pytest.approx(stats.spearmanr(means, labels).pvalue)
+    assert math.isnan(spearman_p_value([1.0] * 9, labels[:9].tolist())[0])
+
+
+def analysed(labels, per_answer=None, prompts=40, noise=0.2):
+    """Models whose mean BLEU rises from the first to the last, with these labels."""
+    generator = np.random.default_rng(0)
+    names = [f"m{place}" for place in range(len(labels))]
+    answers, rows = [], {name: [] for name in ("bleu", "rouge", "longer_words", "echo")}
+    for prompt in range(prompts):
+        for place, name in enumerate(names):
+            label = None if per_answer is None else per_answer(place, generator)
+            answers.append(Answer(str(prompt), f"Prompt {prompt}", name, "x", label, {}))
+            rows["bleu"].append(place + noise * generator.normal())
+            rows["rouge"].append(place + 6 * noise * generator.normal())
+            rows["longer_words"].append(generator.normal())
+            rows["echo"].append(generator.normal())
+    grid = Grid(answers, [str(prompt) for prompt in range(prompts)], names)
+    kinds = {"longer_words": "baseline", "echo": "baseline"}
+    made = [SystemScores(name, kinds.get(name, "reward"), name, grid.matrix(row)) for name, row in rows.items()]
+    config = SystemsConfig("", Path(), "elo", sureness=Sureness(resamples=400))
+    result = analyse_systems(grid, made, np.asarray(labels, dtype=float), config)
+    return {**result, "length_baseline": "longer_words", "label": "elo", "sureness": {"confidence": 0.95}}
+
+
+def test_six_models_with_one_swap_follow_the_label():
+    said = systems_verdict(analysed([1, 2, 3, 4, 6, 5], noise=0.01), "bleu")
+    assert "Spearman 0.94 [" in said
+    assert " and an echo of the prompt with " in said
+    assert "6 models are too few to compare the two." in said
+    assert "bleu follows elo (p = 0.017, exact permutation test, all 720 orders)." in said
+
+
+def test_models_in_reverse_are_said_to_be():
+    assert "bleu ranks the models in reverse (p = 0.0028" in systems_verdict(analysed([6, 5, 4, 3, 2, 1]), "bleu")
+    said = systems_verdict(analysed([3, 2, 1]), "bleu")
+    assert "The data do not show that bleu follows elo at all (p = 0.33" in said
+    assert "the models seen come in reverse" in said
+
+
+def test_a_reward_without_relation_to_the_label_is_said_not_to_follow():
+    assert "do not show that bleu follows elo at all" in systems_verdict(analysed([3, 1, 5, 2, 6, 4]), "bleu")
+
+
+def test_judged_answers_compare_rewards_with_each_other():
+    result = analysed([1, 2, 3, 4], lambda place, generator: place + 0.3 * generator.normal())
+    assert {(one["base"], one["other"]) for one in result["answer_comparisons"]} == {
+        ("bleu", "rouge"), ("longer_words", "bleu"), ("longer_words", "rouge"), ("echo", "bleu"), ("echo", "rouge"),
+    }  # fmt: skip
+    assert all("step-down" in one["p_value_method"] for one in result["answer_comparisons"])
+    said = systems_verdict(result, "bleu")
+    assert "bleu beats it by" in said
+    assert "It is better than rouge (" in said
+    assert "It is better than echo (" in said
+    assert "It is worse than bleu (" in systems_verdict(result, "rouge")
+
+
+def test_a_reward_against_the_judge_is_worse_than_a_coin():
+    said = systems_verdict(analysed([4, 3, 2, 1], lambda place, generator: float(-place)), "bleu")
+    assert said.endswith("bleu is worse than a coin: it prefers the response that the judge rejects.")
+
+
+def test_judged_answers_to_three_prompts_conclude_nothing():
+    said = systems_verdict(analysed([1, 2, 3], lambda place, generator: float(place), prompts=3), "bleu")
+    assert said.endswith(": 3 prompts are too few to conclude anything about others.")
 
 
 def test_a_constant_score_has_no_correlation_and_no_comparison():
@@ -99,10 +179,10 @@ def test_pairs_of_answers_and_ties_by_hand():
     judged = np.array([[5.0, 1.0, 1.0], [3.0, np.nan, 2.0]])
     good = scores([[0.9, 0.1, 0.2], [0.5, 0.9, 0.5]], "good")
     length = scores([[1, 2, 3], [3, 2, 1]], "longer_words", "baseline")
-    found = answer_pairs([good, length], judged, ["p", "q"], "longer_words", Sureness(resamples=50))
-    assert found["good"][0].value == pytest.approx((1 + 1 + 0.5) / 3)
-    assert found["good"][0].n == 3  # equal labels and missing ones make no pair
-    assert found["good"][1].value == pytest.approx((1 + 1 + 0.5) / 3 - (0 + 0 + 1) / 3)
+    rates, compared = answer_pairs([good, length], judged, ["p", "q"], Sureness(resamples=50))
+    assert rates["good"]["value"] == pytest.approx((1 + 1 + 0.5) / 3)
+    assert rates["good"]["n"] == 3  # equal labels and missing ones make no pair
+    assert compared[0]["difference"]["value"] == pytest.approx((1 + 1 + 0.5) / 3 - (0 + 0 + 1) / 3)
 
 
 def test_expected_orders():

@@ -9,11 +9,11 @@ from random import Random
 import pytest
 
 from bleuberi.check.prompt_overlap import TestPrompts
+from bleuberi.data.facts_truth import share_mentioned
 from bleuberi.data.pool import read_pool
 from bleuberi.demo import facts_pool
 from bleuberi.demo.facts_domains import DOMAINS
 from bleuberi.demo.facts_pool import CHOICES, PRESETS, SPLITS, Dials, generate, preset
-from bleuberi.demo.facts_truth import share_mentioned
 from bleuberi.errors import UserError
 from bleuberi.rewards import Bleu
 from bleuberi.rewards.tokens import tokenize_13a

@@ -1,4 +1,4 @@
-"""What answers are measured by, seeds of one training, and the length control."""
+"""What answers are measured by, seeds of one training, and texts of controls."""
 
 import functools
 import operator
@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bleuberi.errors import UserError
-from bleuberi.evaluation.length_control import cut_like, cut_to_words, shortened_share
+from bleuberi.evaluation.controls import cut_control, cut_to_words, last_words
 from bleuberi.evaluation.measures import measures, score_answers
 from bleuberi.evaluation.models import EvaluatedModel, Group, groups_of, read_models
 from bleuberi.records import Example
@@ -36,15 +36,15 @@ def test_an_empty_answer_scores_nothing_and_unreadable_references_no_number():
     empty = score_answers(measures(["bleu", "rouge"]), [example("the cat")], [""])
     assert set(functools.reduce(operator.iadd, empty.values(), [])) == {0.0}
     blank = score_answers(measures(["bleu"]), [example(" ")], ["the cat"])
-    assert blank.pop("words") == [2.0]
+    assert (blank.pop("words"), blank.pop("copied")) == ([2.0], [0.0])
     assert set(functools.reduce(operator.iadd, blank.values(), [])) == {None}
 
 
 def test_roles_and_order():
     chosen = measures(["rouge", "bleu"])
     assert [one.name for one in chosen][:3] == ["rouge", "bleu", "brevity_penalty"]
-    assert {one.role for one in chosen} == {"score", "part", "length"}
-    assert [one.name for one in measures([])] == ["words"]
+    assert {one.role for one in chosen} == {"score", "part", "length", "copying"}
+    assert [one.name for one in measures([])] == ["words", "copied"]
     assert measures([])[0].better is None
 
 
@@ -76,8 +76,16 @@ def test_cut_texts_are_prefixes_of_so_many_words(text, words):
     assert len(cut.split()) == min(words, len(text.split()))
 
 
-def test_cut_like_keeps_lines_and_short_answers():
+def test_the_cut_control_keeps_lines_and_short_responses():
     base = ["one\n\n two three", "short"]
-    cut = cut_like(base, ["a b", "a b c"])
-    assert cut == ["one\n\n two", "short"]
-    assert shortened_share(base, cut) == 0.5
+    control = cut_control("base", base, {"other": ["a b", "a b c"]})
+    assert control.texts == {"other": ["one\n\n two", "short"]}
+    assert control.shortened == {"other": 0.5}
+
+
+@settings(deadline=None)
+@given(st.text(max_size=60), st.integers(0, 20))
+def test_echoes_are_suffixes_of_so_many_words(text, words):
+    echo = last_words(text, words)
+    assert text.endswith(echo)
+    assert len(echo.split()) == min(words, len(text.split()))

@@ -15,7 +15,7 @@ COUNT = 12
 
 def speak(body):
     """`base` rambles; `good-*` answer as the reference does, but for one prompt each; `judge` likes the reference."""
-    asked = body["messages"][-1]["content"]
+    asked = body["messages"][-1]["content"].partition("\n\nAnswer in at most")[0]
     if body["model"] == "judge":
         first = asked.split("answer A\n")[1].split("\n>>>")[0]
         second = asked.split("answer B\n")[1].split("\n>>>")[0]
@@ -53,7 +53,7 @@ MODELS = ["--models", "base=weak", "grpo@0=good-0", "grpo@1=good-1", "grpo@2=goo
 @pytest.fixture(scope="module")
 def made(call, server, tmp_path_factory):
     folder = tmp_path_factory.mktemp("made")
-    assert call(folder, *MODELS, "--length_control", "--judge", "judge", "--judge_url", server.url) == 0
+    assert call(folder, *MODELS, "--judge", "judge", "--judge_url", server.url) == 0
     content = json.loads((folder / "evaluation.json").read_text(), parse_constant=lambda word: pytest.fail(word))
     rows = [json.loads(line) for line in (folder / "answers.jsonl").open()]
     return folder, content, rows
@@ -67,8 +67,12 @@ def test_groups_are_means_over_their_seeds(made):
         base = [row["scores"]["base"][metric] for row in rows]
         (found,) = content["comparisons"]
         assert found["difference"][metric]["value"] == pytest.approx(sum(own) / len(own) - sum(base) / len(base))
-        assert found["difference"][metric]["low"] < found["difference"][metric]["value"]
-    assert "over seeds (1 and 3)" in found["difference"]["bleu"]["method"]
+        assert found["difference"][metric]["low"] <= found["difference"][metric]["value"]
+    bleu = found["difference"]["bleu"]
+    assert "over prompts and runs (1 and 3)" in bleu["method"]
+    # Twelve prompts have an interval and no verdict, so there is no p value and no smallest visible difference.
+    assert (bleu["runs"], bleu["no_verdict"]) == ([1, 3], "few prompts")
+    assert (bleu["p_value"], bleu["smallest_visible"]) == (None, None)
     assert content["groups"][1]["mean"]["bleu"]["n_clusters"] == COUNT
 
 
@@ -82,21 +86,39 @@ def test_every_number_has_its_signature_and_role(made):
     assert content["config"]["sampling_signature"] == "greedy|max:32"
 
 
-def test_the_length_control_cuts_the_base_and_scores_it_again(made):
+def test_controls_are_scored_like_models(made):
     _, content, rows = made
-    (control,) = content["controls"]
-    assert control["shortened"] == 1.0
+    controls = {control["name"]: control for control in content["controls"]}
+    assert list(controls) == ["echo", "cut", "brief", "long"]
+    assert controls["cut"]["shortened"] == 1.0
     for row in rows:
-        for name, cut in row["controls"].items():
+        for name, cut in row["controls"]["cut"].items():
             assert len(cut["text"].split()) == row["words"][name]
             assert row["answers"]["base"].startswith(cut["text"])
-    gains = [
-        row["scores"][name]["bleu"] - row["controls"][name]["scores"]["bleu"]
-        for row in rows
-        for name in row["controls"]
-    ]
-    assert control["difference"]["bleu"]["value"] == pytest.approx(sum(gains) / len(gains))
-    assert control["mean"]["words"]["value"] == pytest.approx(content["groups"][1]["mean"]["words"]["value"])
+        for name, echo in row["controls"]["echo"].items():
+            assert len(echo["text"].split()) == min(row["words"][name], len(row["prompt"].split()))
+            assert row["prompt"].endswith(echo["text"])
+    for name in ("cut", "echo"):
+        gains = [
+            row["scores"][model]["bleu"] - row["controls"][name][model]["scores"]["bleu"]
+            for row in rows
+            for model in row["controls"][name]
+        ]
+        assert len(gains) == 3 * COUNT
+        assert controls[name]["difference"]["bleu"]["value"] == pytest.approx(sum(gains) / len(gains))
+    assert controls["cut"]["mean_words"] == controls["cut"]["mean"]["words"]["value"]
+    assert controls["cut"]["mean_words"] == pytest.approx(content["groups"][1]["mean"]["words"]["value"])
+
+
+def test_the_base_is_asked_again_to_be_brief_and_to_write_on_only_if_it_was_cut(made, server):
+    _, content, rows = made
+    brief, long = (one for one in content["controls"] if one["name"] in ("brief", "long"))
+    assert brief["how"] == 'base asked with the further instruction "Answer in at most 3 words."'
+    assert set(rows[0]["controls"]["brief"]) == {"base"}
+    assert (long["computed"], long["mean"], long["difference"]) == (False, None, None)
+    assert long["reason"] == "not needed, since 0% of the responses of base were cut at the limit"
+    asked = [body["messages"][-1]["content"] for body in server.bodies]
+    assert sum("Answer in at most 3 words." in text for text in asked) == COUNT
 
 
 def test_the_judge_is_in_the_record_with_its_prompt_and_every_reply(made):
@@ -119,7 +141,7 @@ def test_the_judge_is_in_the_record_with_its_prompt_and_every_reply(made):
 def test_the_same_command_asks_nobody_again(made, call, server):
     folder, content, _ = made
     asked = len(server.bodies)
-    assert call(folder, *MODELS, "--length_control", "--judge", "judge", "--judge_url", server.url) == 0
+    assert call(folder, *MODELS, "--judge", "judge", "--judge_url", server.url) == 0
     assert len(server.bodies) == asked
     again = json.loads((folder / "evaluation.json").read_text())
     changing = ("created", "command")
@@ -134,28 +156,52 @@ def test_other_settings_do_not_replace_an_evaluation_unless_told_to(made, call, 
     assert call(folder, *plain) == 0
     before = (folder / "evaluation.json").read_bytes()
     assert call(folder, *plain, "--metrics", "rouge") == 2
-    assert "holds an evaluation with other settings (metrics: ['bleu', 'rouge'] there" in capsys.readouterr().err
+    assert "holds an evaluation with other settings (metrics: ['bleu', 'rouge', 'm" in capsys.readouterr().err
     assert (folder / "evaluation.json").read_bytes() == before
     assert call(folder, *plain, "--metrics", "rouge", "--overwrite") == 0
     assert [one["name"] for one in json.loads((folder / "evaluation.json").read_text())["metrics"]] == [
         "rouge",
         "words",
+        "copied",
     ]
+
+
+def test_a_primary_comparison_of_unknown_groups_is_refused_before_any_model_answers(call, server, tmp_path, capsys):
+    asked = len(server.bodies)
+    plain = ["--models", "base=weak", "grpo=good-0"]
+    assert call(tmp_path / "out", *plain, "--primary", "nobody:base") == 2
+    assert "The primary comparison nobody:base is not one of two groups here." in capsys.readouterr().err
+    assert call(tmp_path / "out", *plain, "--primary", "grpo") == 2
+    assert "--primary got 'grpo'." in capsys.readouterr().err
+    assert len(server.bodies) == asked
+
+
+def test_one_run_gets_the_interval_of_a_stated_spread(call, tmp_path, capsys):
+    assert call(tmp_path / "out", "--models", "base=weak", "grpo=good-0", "--run_spread", "0.3") == 0
+    assert "One training run per side: another seed may reverse this. bleu: " in capsys.readouterr().out
+    content = json.loads((tmp_path / "out/evaluation.json").read_text())
+    found = content["comparisons"][0]["difference"]
+    assert found["bleu"]["run_spread"] == 0.3
+    assert found["bleu"]["high"] - found["bleu"]["low"] > 2 * 1.96 * 0.3
+    assert found["rouge"]["run_spread"] is None
+    assert content["config"]["run_spread"] == 0.3
 
 
 def test_tables_and_sentences_are_printed_and_kept(made, call, server, capsys):
     folder, _, _ = made
-    assert call(folder, *MODELS, "--length_control", "--judge", "judge", "--judge_url", server.url) == 0
+    assert call(folder, *MODELS, "--judge", "judge", "--judge_url", server.url) == 0
     out = capsys.readouterr().out
     assert "grpo (3 seeds)" in out
-    assert "base cut to grpo" in out
+    assert "against the control" in out
+    assert "gain if references overlap" in out
+    assert "…" not in out
     assert "brevity penalty" in out
     assert "grpo : base" in out
     assert "27/0/9" in out
     markdown = (folder / "comparison.md").read_text()
     assert "Only 12 prompts" in markdown
     assert "judge|model:judge" in markdown
-    assert "over seeds (1 and 3)" in markdown
+    assert "over prompts and runs (1 and 3)" in markdown
 
 
 def test_prompts_without_references(call, server, tmp_path, capsys):
@@ -169,10 +215,10 @@ def test_prompts_without_references(call, server, tmp_path, capsys):
     judge = ["--judge", "judge", "--judge_url", server.url]
     assert call(tmp_path / "out", *plain, "--no_references", *judge, prompts=pool) == 0
     content = json.loads((tmp_path / "out/evaluation.json").read_text())
-    assert [one["name"] for one in content["metrics"]] == ["words"]
+    assert [one["name"] for one in content["metrics"]] == ["words", "copied"]
     assert content["judge"]["pairs"][0]["counts"]["other"] == 4
     assert content["verdict"] is None
-    assert "grpo is less than base in words" in capsys.readouterr().out
+    assert "on 4 prompts, no verdict (one run)." in capsys.readouterr().out
 
 
 def test_a_row_that_cannot_be_scored_is_left_out_for_all_and_counted(call, tmp_path):

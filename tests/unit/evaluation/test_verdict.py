@@ -4,10 +4,11 @@ import json
 
 import pytest
 
+from bleuberi.errors import UserError
 from bleuberi.evaluation.model_facts import training_facts
 from bleuberi.evaluation.models import Group
 from bleuberi.evaluation.responses import ModelAnswers
-from bleuberi.evaluation.verdict import TrainedGroup, answer_to, verdict
+from bleuberi.evaluation.verdict import TrainedGroup, answer_to, question_sizes, questions, verdict
 from bleuberi.evaluation.warnings import answer_warnings, prompts_in, training_data, training_warnings
 from bleuberi.generation.model_identity import ModelIdentity
 from bleuberi.records import Example, Tally
@@ -15,8 +16,16 @@ from bleuberi.records import Example, Tally
 BLEU = "bleu|tok:13a|order:4|smooth:add1-all|ref:shortest|v:1"
 
 
-def estimate(low, high):
-    return {"value": (low + high) / 2, "low": low, "high": high, "n": 50, "n_clusters": 50, "method": "m"}
+def estimate(low, high, p_value=0.01, **more):
+    """A difference of three runs against one fixed base, as `evaluation.json` has it."""
+    middle = (low + high) / 2
+    return {
+        "value": middle, "low": low, "high": high, "n": 50, "n_clusters": 50, "method": "m", "p_value": p_value,
+        "smallest_visible": 0.015, "size": 0.05, "runs": [1, 3], "run_spread": None, "no_verdict": None, **more,
+    }  # fmt: skip
+
+
+ONE_RUN = {"p_value": None, "smallest_visible": None, "runs": [1, 1], "no_verdict": "one run"}
 
 
 @pytest.fixture
@@ -25,7 +34,7 @@ def trained(tmp_path):
 
     def make(name, rewards=(), data="d1", steps=6, base="org/base", dataset="gone", **more):
         folder = tmp_path / name
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         parents = {"data_sha256": data if rewards else f"sft-of-{data}"}
         if rewards:
             parents["reward_signatures"] = list(rewards)
@@ -41,24 +50,36 @@ def trained(tmp_path):
     return make
 
 
-def ask(groups, control=None, **differences):
-    """`differences`: grpo_sft=(low, high) stands for grpo - sft; what is not given has zero in it."""
+def ask(groups, controls=(), more=None, primary=None, **differences):
+    """`differences`: grpo_sft=(low, high) stands for grpo - sft in bleu; what is not given has zero in it."""
     names = ["base", *(group.name for group in groups)]
     found = {
-        (base, other): {"bleu": estimate(*differences.get(f"{other}_{base}", (-1.0, 1.2))), "rouge": estimate(-1, 1)}
+        (base, other): {
+            "bleu": {**estimate(*differences.get(f"{other}_{base}", (-1.0, 1.2, 0.9))), **(more or {})},
+            "rouge": estimate(-1, 1, 0.9),
+            "words": estimate(-3, 3, 0.9),
+            "brevity_penalty": estimate(0.1, 0.3),
+            "precision_1": estimate(-0.02, 0.04),
+        }
         for base in names
         for other in names
         if base != other
     }
-    return verdict("base", groups, "bleu", found, control or {}, {("sft", "grpo"): estimate(0.5, 0.7)})
+    for pair, by_metric in (differences.get("metrics") or {}).items():
+        found[pair].update(by_metric)
+    asked = questions(TrainedGroup("base", None), groups, primary)
+    return verdict(asked, ["bleu", "rouge"], found, controls, {("sft", "grpo"): estimate(0.5, 0.7)})
+
+
+def about(found, question):
+    return next(one for one in found["questions"] if question in one["question"])
 
 
 @pytest.mark.parametrize("other", [BLEU.replace("shortest", "closest"), BLEU + "|on:answer-tags", "rouge|v:1"])
 def test_a_repaired_bleu_is_another_reward(trained, other):
     groups = [trained("grpo", [BLEU]), trained("repaired", [other])]
     assert [group.role for group in groups] == ["grpo_bleu", "grpo_other"]
-    questions = ask(groups)["questions"]
-    assert questions[0]["question"] == "Was the other reward (repaired) better than BLEU (grpo)?"
+    assert about(ask(groups), "Was the other reward (repaired) better than BLEU (grpo)?")
 
 
 def test_what_a_manifest_tells(trained):
@@ -74,21 +95,25 @@ def test_what_a_manifest_tells(trained):
 @pytest.mark.parametrize(
     ("bounds", "answer", "begins"),
     [
-        ((0.01, 0.03), "yes", "Yes, in bleu: GRPO(bleu) beats SFT here (grpo - sft in bleu: +0.020 [+0.010, +0.030])."),
-        ((-0.03, -0.01), "no", "No: SFT beats GRPO(bleu) here"),
-        ((-0.01, 0.03), "not told apart", "Not told apart: GRPO(bleu) and SFT may be equally good"),
+        (
+            (0.01, 0.03),
+            "yes",
+            "Yes, in bleu GRPO(bleu) beats SFT: grpo - sft: +0.020 [+0.010, +0.030] on 50 prompts with 1 and 3 runs, "
+            "p = 0.01 (corrected for 2 questions: p = 0.02). Smallest visible difference: 0.015 (80 % power).",
+        ),
+        ((-0.03, -0.01), "no", "No, in bleu SFT beats GRPO(bleu): grpo - sft: -0.020 [-0.030, -0.010]"),
+        ((-0.01, 0.03, 0.2), "not told apart", "Not told apart in bleu, which is not the same as equal: grpo - sft:"),
     ],
 )
 def test_was_rl_worth_it(trained, bounds, answer, begins):
     found = ask([trained("grpo", [BLEU]), trained("sft", dataset="sft_data")], grpo_sft=bounds)
-    question = found["questions"][0]
-    assert question["question"] == "Was RL (grpo) worth it over SFT (sft) here?"
+    question = about(found, "Was RL (grpo) worth it over SFT (sft) here?")
     assert question["answer"] == answer
     assert question["sentence"].startswith(begins)
-    assert ("also what it was trained on" in question["sentence"]) == (answer == "yes")
-    assert "rouge does not tell them apart" in question["sentence"]
-    assert question["sentence"].endswith("The judge prefers grpo in 60% [50%, 70%] of its consistent verdicts.")
-    assert "Mind" not in question["sentence"]
+    assert ("also what grpo was trained on" in question["sentence"]) == (answer == "yes")
+    assert f"rouge {'agrees' if answer == 'not told apart' else 'does not tell them apart'}:" in question["sentence"]
+    assert question["sentence"].endswith("The judge prefers grpo in 60 % [50, 70] of its consistent verdicts.")
+    assert "Note" not in question["sentence"]
     assert found["unequal"] == []
 
 
@@ -101,40 +126,159 @@ def test_was_rl_worth_it(trained, bounds, answer, begins):
 )
 def test_runs_that_differ_are_not_comparable(trained, other, said):
     found = ask([trained("grpo", [BLEU]), trained("rouge", ["rouge|v:1"], **other)], rouge_grpo=(0.1, 0.2))
-    question = found["questions"][0]
-    assert question["question"] == "Was the other reward (rouge) better than BLEU (grpo)?"
+    question = about(found, "Was the other reward (rouge) better than BLEU (grpo)?")
     assert question["answer"] == "not comparable"
     assert said in question["sentence"]
     assert said in found["unequal"][0]
-    assert "For what it is worth: Yes, in bleu: GRPO(rouge) beats GRPO(bleu)" in question["sentence"]
+    assert "The numbers still say: Yes, in bleu GRPO(rouge) beats GRPO(bleu)" in question["sentence"]
 
 
 def test_what_is_not_known_is_not_taken_for_equal(trained):
     found = ask([trained("grpo", [BLEU]), trained("sft")], grpo_sft=(0.1, 0.2))
-    assert found["questions"][0]["answer"] == "yes"
-    assert "Mind: sft and grpo: whether they saw the same prompts is not known" in found["questions"][0]["sentence"]
+    question = about(found, "worth it")
+    assert question["answer"] == "yes"
+    assert "Note: sft and grpo: whether they saw the same prompts is not known" in question["sentence"]
+
+
+def test_the_primary_question_comes_first_and_keeps_its_level(trained):
+    """One question at 0.04 is a yes if it was declared primary, and is not one among three others."""
+    groups = [trained("grpo", [BLEU]), trained("sft", dataset="sft_data"), TrainedGroup("api", None)]
+    gains = {f"{name}_base": (0.01, 0.03, 0.04) for name in ("grpo", "sft", "api")}
+    found = ask(groups, grpo_sft=(0.01, 0.03, 0.04), **gains)
+    first, *others = found["questions"]
+    assert (first["question"], first["primary"], first["answer"]) == (
+        "Is grpo (GRPO(bleu)) better than base?", True, "yes",
+    )  # fmt: skip
+    assert first["p_corrected"] is None
+    assert "corrected" not in first["sentence"]
+    assert {one["answer"] for one in others} == {"not told apart"}
+    assert all("p = 0.04 (corrected for 3 questions: p = 0.12)" in one["sentence"] for one in others)
+    declared = ask(groups, primary=("sft", "grpo"), grpo_sft=(0.01, 0.03, 0.04), **gains)
+    assert (declared["questions"][0]["other"], declared["questions"][0]["answer"]) == ("grpo", "yes")
+    assert about(declared, "Is grpo")["answer"] == "not told apart"
+
+
+def test_any_two_groups_can_be_the_primary_comparison(trained):
+    groups = [trained("grpo", [BLEU]), trained("shuffled", [BLEU])]
+    found = ask(groups, primary=("shuffled", "grpo"), grpo_shuffled=(0.01, 0.03))
+    assert (found["questions"][0]["question"], found["questions"][0]["answer"]) == (
+        "Is grpo (GRPO(bleu)) better than shuffled?", "yes",
+    )  # fmt: skip
+    with pytest.raises(UserError, match="primary comparison nobody:base"):
+        questions(TrainedGroup("base", None), groups, ("base", "nobody"))
+
+
+def test_every_other_question_has_its_share_of_the_level(trained):
+    groups = [trained("grpo", [BLEU]), trained("sft", dataset="sft_data"), TrainedGroup("api", None)]
+    sizes = question_sizes(questions(TrainedGroup("base", None), groups), "bleu")
+    assert sizes[frozenset(("base", "grpo"))] == {"bleu": 0.05}
+    assert sizes[frozenset(("sft", "grpo"))] == {"bleu": pytest.approx(0.05 / 3)}
+
+
+def test_one_run_is_never_a_yes_or_a_no(trained):
+    for bounds in ((0.4, 0.5), (-0.5, -0.4)):
+        question = ask([trained("grpo", [BLEU])], more=ONE_RUN, grpo_base=bounds)["questions"][0]
+        assert question["answer"] == "one training run"
+        assert "another seed may reverse this" in question["sentence"]
+        assert "over prompts alone" in question["sentence"]
+        assert not question["sentence"].startswith(("Yes", "No"))
+    assert ask([trained("grpo", [BLEU])], more=ONE_RUN)["questions"][0]["sentence"].startswith(
+        "One training run per side: another seed may reverse this. bleu: +0.100 [-1.000, +1.200] on 50 prompts"
+    )
+    three = ask([trained("grpo", [BLEU])], more={**ONE_RUN, "runs": [3, 1]})["questions"][0]["sentence"]
+    assert three.startswith("One training run of grpo: another seed may reverse this.")
+    stated = ask([trained("grpo", [BLEU])], more={**ONE_RUN, "run_spread": 0.012})["questions"][0]["sentence"]
+    assert "with a spread of 0.012 between runs" in stated
 
 
 @pytest.mark.parametrize(
-    ("own", "control", "said"),
+    ("reason", "said"),
     [
-        (
-            (0.01, 0.03),
-            (0.01, 0.02),
-            "Yes, in bleu: +0.020 [+0.010, +0.030] on 50 prompts. More than length: against base",
-        ),
-        ((0.01, 0.03), (-0.01, 0.02), "Perhaps length alone: against base's answers cut"),
-        ((-0.03, 0.03), (0.01, 0.02), "Not told apart in bleu: +0.000 [-0.030, +0.030] on 50 prompts. Against base's"),
-        ((-0.03, -0.01), (0.01, 0.02), "No, it is worse in bleu"),
+        ("few prompts", "No verdict: 24 prompts are fewer than 30."),
+        ("few prompts differ", "No verdict: the two score differently on fewer than 10 prompts."),
     ],
 )
-def test_a_gain_over_the_base_and_its_length(trained, own, control, said):
-    found = ask([trained("grpo", [BLEU])], control={"grpo": estimate(*control)}, grpo_base=own)
+def test_few_prompts_have_no_verdict(trained, reason, said):
+    more = {"no_verdict": reason, "n_clusters": 24, "p_value": None, "smallest_visible": None}
+    question = ask([trained("grpo", [BLEU])], more=more, grpo_base=(0.3, 0.5))["questions"][0]
+    assert question["answer"] == "too few prompts"
+    assert question["sentence"].startswith(f"{said} bleu: +0.400 [+0.300, +0.500] on 24 prompts.")
+
+
+def control(name="cut", bounds=(0.01, 0.02), **more):
+    return {
+        "name": name, "other": "grpo", "computed": True, "reason": None, "shortened": 0.9,
+        "difference": {"bleu": estimate(*bounds)}, **more,
+    }  # fmt: skip
+
+
+SHORTER = {("base", "grpo"): {"words": estimate(-9, -5)}}
+
+
+@pytest.mark.parametrize(
+    ("own", "bounds", "said"),
+    [
+        ((0.01, 0.03), (0.01, 0.02), "More than length: against base's responses cut to its length it gains +0.015"),
+        ((0.01, 0.03), (-0.01, 0.02), "Perhaps length alone: against base's responses cut"),
+        ((-0.03, 0.03, 0.9), (0.01, 0.02), "Against base's responses cut to its length it gains"),
+        ((-0.03, -0.01), (0.01, 0.02), "Against base's responses cut to its length it gains"),
+    ],
+)
+def test_a_gain_over_the_base_and_its_length(trained, own, bounds, said):
+    found = ask([trained("grpo", [BLEU])], [control(bounds=bounds)], grpo_base=own, metrics=SHORTER)
     assert said in found["questions"][0]["sentence"]
 
 
-def test_nothing_trained_here_is_no_verdict():
-    assert ask([TrainedGroup("api", None)]) is None
+@pytest.mark.parametrize(("shortened", "words"), [(0.3, (-9, -5)), (0.9, (-2, 3)), (0.9, (5, 9))])
+def test_a_cut_that_did_not_shorten_says_nothing_of_length(trained, shortened, words):
+    """Longer junk: the factors of BLEU are shown instead."""
+    found = ask(
+        [trained("grpo", [BLEU])], [control(shortened=shortened)], grpo_base=(0.01, 0.03),
+        metrics={("base", "grpo"): {"words": estimate(*words)}},
+    )  # fmt: skip
+    said = found["questions"][0]["sentence"]
+    assert "ore than length" not in said
+    assert f"says nothing of length here: {shortened:.0%} of them got shorter." in said
+    assert "By factor of BLEU: brevity penalty +0.200 [+0.100, +0.300], precision 1 +0.010" in said
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "perhaps"),
+    [
+        ("echo", "More than copying: against an echo", "Perhaps copying alone: against an echo"),
+        ("placebo", "More than the placebo: against", "Perhaps what any training does: against"),
+        ("brief", "More than an instruction to be brief: against", "Perhaps what an instruction to be brief does:"),
+        ("long", "More than a longer limit: against", "Perhaps what a longer limit does: against"),
+    ],
+)
+def test_every_control_is_beaten_or_not(trained, name, more, perhaps):
+    for bounds, said in (((0.01, 0.02), more), ((-0.01, 0.02), perhaps)):
+        found = ask([trained("grpo", [BLEU])], [control(name, bounds)], grpo_base=(0.01, 0.03))
+        assert said in found["questions"][0]["sentence"]
+
+
+def test_a_control_from_which_few_prompts_differ_is_not_beaten(trained):
+    echo = control("echo", (0.01, 0.02), difference={"bleu": estimate(0.01, 0.02, no_verdict="few prompts differ")})
+    found = ask([trained("grpo", [BLEU])], [echo], grpo_base=(0.01, 0.03))
+    assert "Perhaps copying alone: against an echo" in found["questions"][0]["sentence"]
+
+
+def test_a_control_that_was_not_computed_is_named(trained):
+    missing = {"name": "brief", "other": "grpo", "computed": False, "reason": "the base is a file", "difference": {}}
+    found = ask([trained("grpo", [BLEU])], [missing], grpo_base=(0.01, 0.03))
+    assert "Not computed: brief (the base is a file)." in found["questions"][0]["sentence"]
+    nothing = ask([trained("grpo", [BLEU])], grpo_base=(0.01, 0.03))
+    assert "No control for length or copying was computed." in nothing["questions"][0]["sentence"]
+
+
+def test_a_model_that_was_trained_elsewhere_is_judged_too():
+    found = ask([TrainedGroup("run", None)], run_base=(0.01, 0.03))
+    assert found["questions"][0]["question"] == "Is run better than base?"
+    assert found["questions"][0]["answer"] == "yes"
+
+
+def test_nothing_but_a_base_is_no_verdict():
+    assert verdict(questions(TrainedGroup("base", None), []), ["bleu"], {}) is None
 
 
 def test_an_unknown_spread_tells_nothing_apart():

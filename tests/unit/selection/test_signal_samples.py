@@ -4,12 +4,16 @@ import json
 
 import pytest
 
+from bleuberi.data.made_responses import read_responses
 from bleuberi.errors import UserError
 from bleuberi.generation.base import Output, Sampling
 from bleuberi.generation.cached import CachedEngine, sample_seed
 from bleuberi.generation.model_identity import ModelIdentity
-from bleuberi.records import Conversation, Message
-from bleuberi.selection.outputs import read_outputs, read_samples
+from bleuberi.records import Conversation, Example, Message
+from bleuberi.selection.responses import answers_from_file
+from bleuberi.selection.samples import samples_from_file
+
+POOL = [Example(row, "s", [Message(role="user", content=row)], row, "", ["R"]) for row in "ab"]
 
 
 def write(path, rows):
@@ -18,17 +22,17 @@ def write(path, rows):
 
 
 def test_all_rows_of_an_id_are_its_samples_and_the_first_is_its_output(tmp_path):
-    rows = [{"id": row, "response": f"{row}{number}", "finish_reason": "stop"} for number in range(3) for row in "ab"]
+    rows = [{"id": row, "response": f"{row}{number}", "finish_reason": "stop"} for number in range(4) for row in "ab"]
     path = write(tmp_path / "outputs.jsonl", rows)
-    samples = read_samples(path, None).samples_by_id
+    samples = samples_from_file(POOL, path, None, Sampling(), 8).by_id
     assert {row: [sample.text for sample in found] for row, found in samples.items()} == {
-        "a": ["a0", "a1", "a2"],
-        "b": ["b0", "b1", "b2"],
+        "a": ["a0", "a1", "a2", "a3"],
+        "b": ["b0", "b1", "b2", "b3"],
     }
     assert samples["a"][0].finish_reason == "stop"
-    made = read_outputs(path, None)
+    made = answers_from_file(POOL, path, None)
     assert made.text_by_id == {"a": "a0", "b": "b0"}
-    assert made.repeated == 4
+    assert made.provenance["repeated_ids"] == 6
 
 
 @pytest.mark.parametrize(
@@ -42,7 +46,7 @@ def test_all_rows_of_an_id_are_its_samples_and_the_first_is_its_output(tmp_path)
 def test_samples_of_different_settings_are_refused(tmp_path, one, other):
     rows = [{"id": "a", "response": "x", "sampling": one}, {"id": "a", "response": "y", "sampling": other}]
     with pytest.raises(UserError, match=r"mixes samples of different settings: outputs.jsonl, line 1 .* line 2"):
-        read_samples(write(tmp_path / "outputs.jsonl", rows), None)
+        samples_from_file(POOL, write(tmp_path / "outputs.jsonl", rows), None, Sampling(), 8)
 
 
 @pytest.mark.parametrize(
@@ -55,10 +59,10 @@ def test_samples_of_different_settings_are_refused(tmp_path, one, other):
 )
 def test_seeds_may_differ(tmp_path, one, other):
     rows = [{"id": "a", "response": "x", "sampling": one}, {"id": "a", "response": "y", "sampling": other}]
-    made = read_samples(write(tmp_path / "outputs.jsonl", rows), None)
-    assert len(made.samples_by_id["a"]) == 2
-    assert "0.9" in made.sampling
-    assert "seed" not in made.sampling
+    made = samples_from_file(POOL, write(tmp_path / "outputs.jsonl", rows * 2), None, Sampling(), 8)
+    assert len(made.by_id["a"]) == 4
+    assert "0.9" in made.provenance["sampling"]
+    assert "seed" not in made.provenance["sampling"]
 
 
 def test_samples_of_another_model_do_not_count(tmp_path):
@@ -67,7 +71,7 @@ def test_samples_of_another_model_do_not_count(tmp_path):
         {"id": "a", "response": "y", "model": "other", "sampling": "temp:0.1"},
     ]
     path = write(tmp_path / "outputs.jsonl", rows)
-    assert [sample.text for sample in read_samples(path, "mine").samples_by_id["a"]] == ["x"]
+    assert [row.text for row in read_responses(path, "mine")] == ["x"]
 
 
 class CountingEngine:

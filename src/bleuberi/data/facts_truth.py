@@ -20,9 +20,9 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from bleuberi.columns import ID
+from bleuberi.data.facts_e2e import E2E_FORMS, E2E_OPPOSITES
+from bleuberi.data.facts_slots import SLOTS
 from bleuberi.data.tables import read_rows
-from bleuberi.demo.facts_e2e import E2E_FORMS, E2E_OPPOSITES
-from bleuberi.demo.facts_slots import SLOTS
 
 FACTS: Final = "x_facts"
 """The column with a row's facts, `{slot: value}`."""

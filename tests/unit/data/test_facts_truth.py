@@ -5,11 +5,11 @@ from random import Random
 
 import pytest
 
+from bleuberi.data.facts_e2e import E2E_FORMS
+from bleuberi.data.facts_slots import SLOTS
+from bleuberi.data.facts_truth import facts_mentioned, normalized, read_facts, share_mentioned, shares_mentioned
 from bleuberi.demo.facts_domains import CLOSERS, DOMAINS
-from bleuberi.demo.facts_e2e import E2E_FORMS
 from bleuberi.demo.facts_pool import generate, preset
-from bleuberi.demo.facts_slots import SLOTS
-from bleuberi.demo.facts_truth import facts_mentioned, normalized, read_facts, share_mentioned, shares_mentioned
 from tests.conftest import DATA
 
 E2E = DATA / "dev_pool_e2e.jsonl.gz"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from bleuberi.demo.facts_grammar import Slot, amounts, flag, plain, pounds, times, wordings
+from bleuberi.data.facts_grammar import Slot, amounts, flag, plain, pounds, times, wordings
 
 _FREE: Final = flag(
     "0", "free", ("pre: free", "verb: is free", "verb: costs nothing", "post: for free"),

@@ -1,0 +1,62 @@
+"""Estimates as people read them: the one place that formats a value with its interval.
+
+Each function takes an estimate as JSON has it (`value`, `low`, `high`). A bound that is missing or infinite means that
+nothing is known of the spread, which is written as "no interval".
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+EstimateJson = Mapping[str, Any]
+
+UNKNOWN: Final = "no interval"
+
+
+def has_interval(estimate: EstimateJson | None) -> bool:
+    """Whether both bounds are known."""
+    return estimate is not None and all(
+        bound is not None and math.isfinite(bound) for bound in (estimate["low"], estimate["high"])
+    )
+
+
+def bounds(estimate: EstimateJson | None, form: str = "+.3f", scale: float = 1.0) -> str:
+    """E.g. `[-0.004, +0.046]`."""
+    if estimate is None or not has_interval(estimate):
+        return UNKNOWN
+    return f"[{scale * estimate['low']:{form}}, {scale * estimate['high']:{form}}]"
+
+
+def number(value: float | None, form: str = ".3f") -> str:
+    """A number, or a dash if there is none."""
+    return "–" if value is None or not math.isfinite(value) else f"{value:{form}}"
+
+
+def difference(estimate: EstimateJson, form: str = "+.3f") -> str:
+    """E.g. `+0.021 [-0.004, +0.046]`."""
+    return f"{number(estimate['value'], form)} {bounds(estimate, form)}"
+
+
+def percent(estimate: EstimateJson, digits: int = 1) -> str:
+    """E.g. `72.3 % [69.5, 75.0]`."""
+    form = f".{digits}f"
+    return f"{100.0 * estimate['value']:{form}} % {bounds(estimate, form, 100.0)}"
+
+
+def points(estimate: EstimateJson) -> str:
+    """A difference of shares in percentage points, e.g. `+7.5 points [+4.4, +10.8]`."""
+    return f"{100.0 * estimate['value']:+.1f} points {bounds(estimate, '+.1f', 100.0)}"
+
+
+def correlation(estimate: EstimateJson) -> str:
+    """E.g. `0.83 [0.70, 0.91]`; no number if one side does not vary."""
+    if estimate["value"] is None or math.isnan(estimate["value"]):
+        return "none (all score the same)"
+    return f"{estimate['value']:.2f} {bounds(estimate, '.2f')}"
+
+
+def p_words(p_value: float) -> str:
+    """E.g. `p = 0.017`, or `p < 0.0001`."""
+    return "p < 0.0001" if p_value < 1e-4 else f"p = {p_value:.2g}"
