@@ -4,15 +4,20 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: docs install demo test test-package test-faults fuzz check format benchmark clean
+.PHONY: docs install demo test test-slow test-package test-faults fuzz check format benchmark clean
 
 install: $(VENV)/.train
 
 demo: $(VENV)/.train
 	@$(BIN)/bleuberi demo $(DEMO_FLAGS)
 
+# Two processes with one torch thread each; tests over five seconds are in test-slow.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest
+	$(PYTEST)
+
+test-slow: $(VENV)/.dev
+	$(PYTEST) -m slow
 
 # The experiment behind README's result: checks what is committed, runs what is missing. RERUN=grpo@1 repeats one run.
 .PHONY: learn

@@ -1,8 +1,8 @@
 """Engines: conversations in, texts out, with the same meaning of every sampling setting. Imports nothing heavy.
 
-`base` is the contract and `options` what a user chooses; `transformers_engine`, `vllm_engine`, `openai_engine` (a server
-behind OpenAI's interface), `ray_engine` and `canned` (responses from a file) are the engines; `cached` puts the output
-cache before one; `model_identity` says which model a response is of, `chat_format` renders prompts.
+`base` is the contract and `options` what a user chooses; `transformers_engine`, `vllm_engine`, `openai_engine` (a
+server behind OpenAI's interface), `ray_engine` and `canned` (responses from a file) are the engines; `cached` keeps
+responses on disk; `model_identity` says which model a response is of, `chat_format` renders prompts.
 To add an engine, write a class with `generate` as in `base.Engine`, add its name to `options.ENGINES` and a branch to
 `load_engine` below; tests/contracts/ holds the laws that every engine keeps.
 """

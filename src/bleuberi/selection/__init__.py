@@ -4,7 +4,7 @@
 `samples` get responses, `original_files` those of the method's original program; `scores` scores them; `pick` holds the
 method's modes and `signal` (with `pick_signal`) the sampled one; `record`, `measures` and `examples` write
 `selection.json`; `sft_pairs` is `data sft`; `dataset_folder` saves; `view`, `view_examples`, `figure` and `histogram`
-show a selection. To add a selection mode: its name in `pick.SelectionMode` and in the choices of
-`bleuberi.cli.create_training_data`, its rule in `pick` and a branch in `create._pick`; if it needs no scores,
-`config.check` lets it do without; then its row in docs/selection.md, and `make docs`.
+show a selection. To add a selection mode: add its name to `pick.SelectionMode` and to the choices in
+`bleuberi.cli.create_training_data`, its rule to `pick` and a branch to `create._pick`; if it needs no scores, let
+`config.check` accept that; add its row to docs/selection.md; `make docs`.
 """
