@@ -64,6 +64,7 @@ def run(command, environment, cwd="/"):
     return done.stderr
 
 
+@pytest.mark.slow
 def test_the_data_command_and_both_job_scripts_take_it_as_it_is(original, tiny_model):
     folder, data, environment = original
     before = content(data)
