@@ -75,8 +75,8 @@ def write_harness_answers(config: HarnessConfig) -> list[Path]:
         "harness": config.harness, "questions": config.questions, "max_new_tokens": limit, "greedy": config.greedy,
         "models": {entry.name: entry.model for entry in config.models},
     }  # fmt: skip
-    facts = {"format": harness.checked, "token_len_counts": tokens_of if harness.encodings else None,
-             "questions_asked": len(questions), "empty_turns": empty,
+    counted = {"token_len_counts": tokens_of} if harness.encodings else {}
+    facts = {"format": harness.checked, **counted, "questions_asked": len(questions), "empty_turns": empty,
              "files_sha256": {str(path.relative_to(config.output_dir)): file_hash(path) for path in files}}  # fmt: skip
     write_json(config.output_dir / MANIFEST, make_manifest("harness_answers", settings, **facts))
     return files
