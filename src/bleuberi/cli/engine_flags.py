@@ -11,7 +11,7 @@ from bleuberi.errors import UserError
 
 _NAMES = (
     "base_url", "concurrency", "timeout_seconds", "api_key_env", "answers", "engine_args", "ray_engine",
-    "trust_remote_code",
+    "trust_remote_code", "base_template",
 )  # fmt: skip
 
 
@@ -31,6 +31,12 @@ def add_engine_flags(parser: Parser) -> None:
     add("--api_key_env", default="OPENAI_API_KEY", metavar="NAME", help="openai: the variable that holds the key")
     add("--answers", type=Path, metavar="FILE", help="canned: JSON lines with id (or prompt) and response")
     add("--trust_remote_code", action="store_true", help="run the Python that a model brings; read it first")
+    add(
+        "--base_template",
+        choices=("plain", "paper"),
+        default="plain",
+        help="prompts of a base model without a template: the turns alone, or as the paper's code wrote them",
+    )
     add(
         "--engine_args",
         nargs="+",

@@ -32,6 +32,7 @@ from bleuberi.rewards import load_reward
 from bleuberi.rewards.blindness import CURE, MOST_ROWS, blindness
 from bleuberi.training.folder.resume import check_save_steps
 from bleuberi.training.model_loading import load_policy_tokenizer
+from bleuberi.training.reasoning import asked_to_reason
 from bleuberi.training.settings.read import Method, RunSettings
 from bleuberi.training.settings.words import located
 from bleuberi.training.sft_tokens import to_sft_tokens
@@ -113,7 +114,9 @@ def _check_texts(report: Report, settings: RunSettings, processes: int) -> tuple
     """Tokenizer and data set; the longest prompt (GRPO) or pair (SFT) that is trained, where there is one."""
     try:
         base = settings.model
-        tokenizer = load_policy_tokenizer(base.model_name_or_path, settings.args.trust_remote_code, base.model_revision)
+        tokenizer = load_policy_tokenizer(
+            base.model_name_or_path, settings.args.trust_remote_code, base.model_revision, settings.run.base_template
+        )
     except UserError as error:
         report.add_error("tokenizer", error)
         return None, None
@@ -130,6 +133,8 @@ def _check_texts(report: Report, settings: RunSettings, processes: int) -> tuple
 
 def _check_grpo_rows(report: Report, settings: RunSettings, tokenizer: Any, processes: int) -> int | None:  # noqa: ANN401
     rows = read_grpo_rows(Path(settings.run.dataset_path))
+    if settings.run.reasoning:
+        rows = [asked_to_reason(row) for row in rows]
     _check_scripts(report, settings, [row[REFERENCES] for row in rows])
     pairs: list[Pair] = [(prompt_messages(row), row[REFERENCES][0]) for row in rows[:TRIED] if row[REFERENCES]]
     if pairs:

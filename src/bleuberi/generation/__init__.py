@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from bleuberi.errors import UserError
 from bleuberi.generation.base import AnyEngine, Engine, StreamingEngine
@@ -79,7 +80,7 @@ def engine_identity(model: str, engine: str, options: EngineOptions) -> ModelIde
         from bleuberi.generation.canned import answers_revision
 
         return ModelIdentity(model, answers_revision(_answers_file(options)), "")
-    identity = identify_model(model, options.trust_remote_code)
+    identity = identify_model(model, options.trust_remote_code, options.base_template)
     return replace(identity, revision=identity.revision + _precision(options))
 
 
@@ -91,10 +92,11 @@ def _precision(options: EngineOptions) -> str:
 
 def load_engine(model: str, engine: str, options: EngineOptions) -> Engine | StreamingEngine:
     """The engine of that name, with its model. Errors: `UserError` for what cannot be loaded."""
+    loading: Any = {"trust_remote_code": options.trust_remote_code, "base_template": options.base_template}
     if engine == "vllm":
         from bleuberi.generation.vllm_engine import VllmEngine
 
-        return VllmEngine(model, trust_remote_code=options.trust_remote_code, **options.engine_args)
+        return VllmEngine(model, **loading, **options.engine_args)
     if engine == "openai":
         from bleuberi.generation.openai_engine import OpenAIEngine
 
@@ -106,7 +108,7 @@ def load_engine(model: str, engine: str, options: EngineOptions) -> Engine | Str
     from bleuberi.generation.transformers_engine import TransformersEngine
 
     try:
-        return TransformersEngine(model, trust_remote_code=options.trust_remote_code, **options.engine_args)
+        return TransformersEngine(model, **loading, **options.engine_args)
     except TypeError as error:
         raise UserError(
             f"--engine_args: {error}", "The transformers engine takes batch_rows=32 and dtype=bfloat16."

@@ -59,9 +59,9 @@ def folder_revision(folder: Path) -> str:
     return "files:" + content_hash(*(part for path in files for part in (path.name, file_hash(path))))
 
 
-def identify_model(model: str, trust_remote_code: bool = False) -> ModelIdentity:
+def identify_model(model: str, trust_remote_code: bool = False, base_template: str = "plain") -> ModelIdentity:
     """Read configuration and tokenizer, no weights. Errors: `UserError` for a model that cannot be had."""
-    tokenizer = load_tokenizer(model, trust_remote_code)
+    tokenizer = load_tokenizer(model, trust_remote_code, base_template=base_template)
     template = content_hash(str(tokenizer.chat_template))
     if is_model_folder(model):
         return ModelIdentity(model, folder_revision(local_path(model)), template)
@@ -77,6 +77,7 @@ def load_tokenizer(
     model: str,
     trust_remote_code: bool = False,
     revision: str | None = None,  # of a model on the hub; None: its main branch
+    base_template: str = "plain",  # of a base model without a template: a name of BASE_TEMPLATES
 ) -> Any:  # noqa: ANN401 - any transformers tokenizer
     """The model's tokenizer with a chat template, padding on the left. Errors: `UserError` where there is none, or
     where it brings code that is not trusted."""
@@ -91,7 +92,7 @@ def load_tokenizer(
         )
     except (OSError, ValueError, KeyError) as error:
         raise model_unavailable(model, error) from error
-    return with_chat_template(tokenizer)
+    return with_chat_template(tokenizer, base_template)
 
 
 def model_unavailable(model: str, error: Exception) -> UserError:

@@ -23,6 +23,7 @@ from bleuberi.training.folder.resume import check_save_steps, run_training
 from bleuberi.training.folder.run_folder import checkpoint_settings, finished_run, metrics_callback, start_run
 from bleuberi.training.model_loading import base_commit, load_policy, load_policy_tokenizer
 from bleuberi.training.processes import join_processes
+from bleuberi.training.reasoning import asked_to_reason
 from bleuberi.training.settings.read import RunSettings
 from bleuberi.training.watch.callback import monitor_callback, refuse_stopped
 from bleuberi.training.watch.reward import trainable_rewards
@@ -52,8 +53,12 @@ def train_grpo(settings: RunSettings, callbacks: Sequence[TrainerCallback] = ())
     if finished_run(folder, decided, parents):
         publish(folder, repository, settings)
         return folder
+    if settings.run.reasoning:
+        rows = [asked_to_reason(row) for row in rows]
     base = settings.model
-    tokenizer = load_policy_tokenizer(base.model_name_or_path, settings.args.trust_remote_code, base.model_revision)
+    tokenizer = load_policy_tokenizer(
+        base.model_name_or_path, settings.args.trust_remote_code, base.model_revision, settings.run.base_template
+    )
     rows, tally = drop_long_prompts(rows, tokenizer, settings.run.max_prompt_tokens)
     log.info("Prompts of at most %d tokens: %s", settings.run.max_prompt_tokens, tally.sentence())
     check_one_step(rows, settings.args)

@@ -10,13 +10,15 @@ from bleuberi.generation.chat_format import end_of_turn_token, stop_token_ids
 from bleuberi.generation.model_identity import load_tokenizer, model_unavailable
 
 
-def load_policy_tokenizer(model: str, trust_remote_code: bool = False, revision: str | None = None) -> Any:  # noqa: ANN401
+def load_policy_tokenizer(
+    model: str, trust_remote_code: bool = False, revision: str | None = None, base_template: str = "plain"
+) -> Any:  # noqa: ANN401
     """The tokenizer, its end token being the one that closes an assistant's turn.
 
     Base models end texts with one token and turns with another; a policy has to learn to end its turn. Where no
     padding token is set, one that is not the end token is taken, so that the end token keeps its place in the loss.
     """
-    tokenizer = load_tokenizer(model, trust_remote_code, revision)
+    tokenizer = load_tokenizer(model, trust_remote_code, revision, base_template)
     text_end = tokenizer.eos_token
     if (token := end_of_turn_token(tokenizer)) is not None:
         tokenizer.eos_token = token

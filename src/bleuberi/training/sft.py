@@ -40,7 +40,9 @@ def train_sft(settings: RunSettings) -> Path:
         publish(folder, repository, settings)
         return folder
     base = settings.model
-    tokenizer = load_policy_tokenizer(base.model_name_or_path, settings.args.trust_remote_code, base.model_revision)
+    tokenizer = load_policy_tokenizer(
+        base.model_name_or_path, settings.args.trust_remote_code, base.model_revision, settings.run.base_template
+    )
     pairs = [to_prompt_and_completion(row[MESSAGES]) for row in rows]
     tokens = [to_sft_tokens(tokenizer, pair["prompt"], pair["completion"]) for pair in pairs]
     limit = settings.args.max_length

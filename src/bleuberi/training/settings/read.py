@@ -12,14 +12,16 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from bleuberi.errors import MissingExtraError, UserError
 from bleuberi.redaction import redact_value
 from bleuberi.training.folder.foreign_checkpoint import refuse_foreign_checkpoint
+from bleuberi.training.reasoning import rewards_of_answers
 from bleuberi.training.settings.conflicts import check_removed, check_together, check_undone
 from bleuberi.training.settings.drift import check_drift, installed_defaults, recorded_defaults
 from bleuberi.training.settings.installed import check_helpers, check_installed_choices, field_types, values_of
+from bleuberi.training.settings.original_flags import check_original
 from bleuberi.training.settings.rules import Method, check_batch, check_values
 from bleuberi.training.settings.words import (
     PRESETS,
@@ -51,6 +53,14 @@ class RunConfig(GateConfig, MonitorConfig):
     max_prompt_tokens: int = field(
         default=512, metadata={"help": "GRPO: rows with longer prompts are dropped and counted; TRL has no such limit"}
     )
+    base_template: Literal["plain", "paper"] = field(
+        default="plain",
+        metadata={"help": "prompts of a base model without a template: the turns alone, or as the paper's code did"},
+    )
+    reasoning: bool = field(
+        default=False,
+        metadata={"help": "GRPO: ask for <think> and <answer>, and score the answer; needs the reward format too"},
+    )
 
     def __post_init__(self) -> None:
         GateConfig.__post_init__(self)
@@ -60,6 +70,8 @@ class RunConfig(GateConfig, MonitorConfig):
         self.reward_funcs = [given] if isinstance(given, str) else [str(name) for name in self.reward_funcs]
         if not self.reward_funcs:
             raise UserError("reward_funcs is empty.", "Name a reward, e.g. --reward_funcs bleu.")
+        if self.reasoning:
+            self.reward_funcs = rewards_of_answers(self.reward_funcs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +110,8 @@ def read_settings(method: Method, argv: Sequence[str]) -> RunSettings:
     together, a missing config file or library, and a model or data set that is not named.
     """
     words, path, in_file, asked = _words_and_values(method, argv)
-    if path:
-        _check_method(method, path, in_file)
+    for place, values in ((str(path or ""), in_file), (f"bleuberi train {method}", flag_values(words))):
+        _check_method(method, place, values)
     _check_early(method, asked)
     kinds = _config_classes(method)
     drift = check_drift(str(path or "The command"), asked, recorded_defaults(method), installed_defaults(method))
@@ -144,20 +156,22 @@ def _words_and_values(
     path = config_file(words)
     in_file = read_config_file(path) if path else {}
     flags = flag_values(words)
-    check_removed(str(path), in_file)
-    check_removed(f"bleuberi train {method}", flags)
+    for place, values in ((str(path), in_file), (f"bleuberi train {method}", flags)):
+        check_original(place, values)
+        check_removed(place, values)
     return words, path, in_file, {name: located(name, value) for name, value in {**in_file, **flags}.items()}
 
 
-def _check_method(method: Method, path: Path, in_file: Mapping[str, Any]) -> None:
-    """Refuse the other method's config file: some of its fields mean something here, and others nothing."""
+def _check_method(method: Method, place: str, values: Mapping[str, Any]) -> None:
+    """Refuse the other method's config file or flags: some of its fields mean something here, and others nothing."""
     other: Method = "sft" if method == "grpo" else "grpo"
     there = recorded_defaults(other).fields.keys() - recorded_defaults(method).fields.keys()
-    if strange := sorted(there & in_file.keys()):
+    if strange := sorted(there & values.keys()):
         raise UserError(
-            f"{path} has {', '.join(strange[:3])}{' ...' if strange[3:] else ''}, which {other.upper()} has and "
+            f"{place} has {', '.join(strange[:3])}{' ...' if strange[3:] else ''}, which {other.upper()} has and "
             f"{method.upper()} has not.",
-            f"Give a config for {method.upper()}, e.g. --config {method}_paper, or train with: bleuberi train {other}.",
+            f"Leave it out, give a config for {method.upper()}, e.g. --config {method}_paper, or train with: "
+            f"bleuberi train {other}.",
         )
 
 
