@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from bleuberi.artifacts import json_hash
 from bleuberi.errors import UserError
 from bleuberi.generation.base import AnyEngine, Engine, StreamingEngine
 from bleuberi.generation.cached import CachedEngine
@@ -75,12 +76,16 @@ def local_revision(model: str, engine: str, options: EngineOptions = _PLAIN) -> 
 def engine_identity(model: str, engine: str, options: EngineOptions) -> ModelIdentity:
     """Which answers they are, as cache keys say it. Errors: `UserError` where there is no such model or file."""
     if engine == "openai":
-        return ModelIdentity(model, f"endpoint:{options.url}", "")  # the template is the server's
+        # The template is the server's; only its arguments are ours.
+        kwargs = options.chat_template_kwargs
+        return ModelIdentity(model, f"endpoint:{options.url}", json_hash(dict(kwargs)) if kwargs else "")
     if engine == "canned":
         from bleuberi.generation.canned import answers_revision
 
         return ModelIdentity(model, answers_revision(_answers_file(options)), "")
-    identity = identify_model(model, options.trust_remote_code, options.base_template)
+    identity = identify_model(
+        model, options.trust_remote_code, options.base_template, template_kwargs=options.chat_template_kwargs
+    )
     return replace(identity, revision=identity.revision + _precision(options))
 
 
@@ -92,7 +97,11 @@ def _precision(options: EngineOptions) -> str:
 
 def load_engine(model: str, engine: str, options: EngineOptions) -> Engine | StreamingEngine:
     """The engine of that name, with its model. Errors: `UserError` for what cannot be loaded."""
-    loading: Any = {"trust_remote_code": options.trust_remote_code, "base_template": options.base_template}
+    loading: Any = {
+        "trust_remote_code": options.trust_remote_code,
+        "base_template": options.base_template,
+        "chat_template_kwargs": options.chat_template_kwargs,
+    }
     if engine == "vllm":
         from bleuberi.generation.vllm_engine import VllmEngine
 

@@ -1,17 +1,21 @@
-"""Chat templates and the tokens that end a turn. Knows tokenizers; knows no models, torch or engines.
+"""Chat templates and the tokens that end a turn.
 
-Base models often have no template, or one whose end of turn their own end-of-text token does not match. Their family's
-format is told by the special tokens in the vocabulary.
+Base models often have no template, or one whose end of turn their own end-of-text token does not match. The special
+tokens in the vocabulary show their family's format.
 """
 
 from __future__ import annotations
 
 import copy
+import difflib
 import logging
+import re
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from bleuberi.errors import UserError
 from bleuberi.records import Message
+from bleuberi.strict_json import strict_json
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +75,10 @@ BASE_TEMPLATES: Final = {"plain": FAMILIES, "paper": PAPER_FAMILIES}
 """How base models without a template are prompted: with the turns alone, or as the paper's released code did."""
 _PROBE: Final = "qzx"
 """A harmless answer whose end is found again in a rendered conversation."""
+_GIVEN_TO_TEMPLATES: Final = frozenset(
+    {"messages", "tools", "documents", "add_generation_prompt", "bos_token", "eos_token", "pad_token", "unk_token"}
+)
+"""What transformers itself hands to a template."""
 
 
 def with_chat_template(tokenizer: Any, base_template: str = "plain") -> Any:  # noqa: ANN401 - a transformers tokenizer
@@ -99,6 +107,61 @@ def with_chat_template(tokenizer: Any, base_template: str = "plain") -> Any:  # 
         f"The tokenizer of {tokenizer.name_or_path} has neither a chat template nor an end token.",
         "Use the model's instruct version, or save a `chat_template.jinja` into a local copy of the model folder.",
     )
+
+
+def refuse_unfit_template(tokenizer: Any) -> None:  # noqa: ANN401 - any transformers tokenizer
+    """Errors: `UserError` for a chat template that does not render a plain text, as those of some image models."""
+    from jinja2 import TemplateError
+
+    cure = "Take a text model, or save a chat_template.jinja that renders texts into a local copy of the model folder."
+    try:
+        asked = tokenizer.apply_chat_template([Message(role="user", content=_PROBE)], tokenize=False)
+    except TemplateError as error:
+        raise UserError(
+            f"The chat template of {tokenizer.name_or_path} renders no plain text: {error}.", cure
+        ) from error
+    if _PROBE not in asked:
+        raise UserError(f"The chat template of {tokenizer.name_or_path} leaves out the text of the user's turn.", cure)
+
+
+def with_template_kwargs(tokenizer: Any, kwargs: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any transformers tokenizer
+    """The tokenizer, with these arguments of its chat template as the template's own defaults.
+
+    Whoever renders a prompt with it (data creation, the trainer, samples, evaluation) then renders the same one, and a
+    model that was trained with it keeps the defaults in its saved template. `kwargs`: JSON values by name, e.g.
+    `{"enable_thinking": False}`. Errors: `UserError` for a name that the template does not have.
+    """
+    if not kwargs:
+        return tokenizer
+    template: str = tokenizer.chat_template
+    words = set(re.findall(r"[A-Za-z_]\w*", template))
+    for name in kwargs:
+        if name not in words or name in _GIVEN_TO_TEMPLATES:
+            near = difflib.get_close_matches(name, words, n=1)
+            raise UserError(
+                f"The chat template of {tokenizer.name_or_path} has no argument {name}.",
+                f"Did you mean {near[0]}?" if near else "Read the template, or leave chat_template_kwargs out.",
+            )
+    # A caller's own value still wins. Without the empty text, a line break at the template's start would be trimmed.
+    defaults = "".join(
+        f"{{% if {name} is not defined %}}{{% set {name} = {_jinja_literal(value)} %}}{{% endif %}}"
+        for name, value in sorted(kwargs.items())
+    )
+    if not template.startswith(defaults):
+        tokenizer = copy.copy(tokenizer)
+        tokenizer.chat_template = defaults + "{{ '' }}" + template
+    return tokenizer
+
+
+def _jinja_literal(value: object) -> str:
+    """A JSON value as a Jinja template writes it."""
+    if value is None or isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{strict_json(name)}: {_jinja_literal(item)}" for name, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_jinja_literal, value)) + "]"
+    return strict_json(value)
 
 
 def end_of_turn_token(tokenizer: Any) -> str | None:  # noqa: ANN401

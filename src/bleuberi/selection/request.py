@@ -58,6 +58,8 @@ def request_of(config: GrpoDataConfig, pool: Pool) -> dict[str, Any]:
         elif plain.model is not None:
             request["inference_max_new_tokens"] = plain.inference_max_new_tokens
             request["model_revision"] = local_revision(plain.model, plain.engine, plain.engine_options)
+            if plain.engine_options.chat_template_kwargs:
+                request["chat_template_kwargs"] = dict(plain.engine_options.chat_template_kwargs)
             if (request["model_revision"] or "").startswith("files:"):
                 request["model"] = model_short_name(plain.model)
     if plain.shuffle_references is not None:

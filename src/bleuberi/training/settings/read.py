@@ -6,7 +6,9 @@ mistake is found here, before a model is loaded, and most before torch is.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import json
 import logging
 import os
 from collections.abc import Mapping, Sequence
@@ -17,11 +19,13 @@ from typing import Any, Literal
 from bleuberi.errors import MissingExtraError, UserError
 from bleuberi.redaction import redact_value
 from bleuberi.training.folder.foreign_checkpoint import refuse_foreign_checkpoint
+from bleuberi.training.model_loading import load_policy_tokenizer
 from bleuberi.training.reasoning import rewards_of_answers
 from bleuberi.training.settings.conflicts import check_removed, check_together, check_undone
 from bleuberi.training.settings.drift import check_drift, installed_defaults, recorded_defaults
 from bleuberi.training.settings.installed import check_helpers, check_installed_choices, field_types, values_of
 from bleuberi.training.settings.original_flags import check_original
+from bleuberi.training.settings.paper_batch import grown_batch
 from bleuberi.training.settings.rules import Method, check_batch, check_values
 from bleuberi.training.settings.words import (
     PRESETS,
@@ -33,16 +37,17 @@ from bleuberi.training.settings.words import (
     read_config_file,
     split_words,
 )
+from bleuberi.training.watch.dev import DevConfig
 from bleuberi.training.watch.gate import GateConfig
 from bleuberi.training.watch.warnings import NOT_DECIDING, MonitorConfig
 
-__all__ = ["PRESETS", "Method", "RunConfig", "RunSettings", "read_settings"]
+__all__ = ["PRESETS", "Method", "RunConfig", "RunSettings", "SftRunConfig", "read_settings"]
 
 log = logging.getLogger(__name__)
 
 
 @dataclass
-class RunConfig(GateConfig, MonitorConfig):
+class RunConfig(GateConfig, MonitorConfig, DevConfig):
     """What a run needs beside TRL's fields."""
 
     dataset_path: str = field(default="", metadata={"help": "folder of the GRPO or SFT data set"})
@@ -62,9 +67,29 @@ class RunConfig(GateConfig, MonitorConfig):
         metadata={"help": "GRPO: ask for <think> and <answer>, and score the answer; needs the reward format too"},
     )
 
+    fit_completions: float = field(
+        default=0.0,
+        metadata={
+            "help": "GRPO: share of the references that has to fit; max_completion_length is lowered to that; 0: "
+            "it stays"
+        },
+    )
+    warm_start: str = field(
+        default="", metadata={"help": "GRPO: a config of SFT, which is trained first on the references; empty: none is"}
+    )
+    use_kernels: bool = field(
+        default=False,
+        metadata={"help": "load the model with the Hub's kernels for its layers; needs kernels and a GPU"},
+    )
+
     def __post_init__(self) -> None:
+        if not 0 <= self.fit_completions <= 1:
+            raise UserError(
+                f"fit_completions is {self.fit_completions}.", "Give a share, e.g. 0.95; 0 switches it off."
+            )
         GateConfig.__post_init__(self)
         MonitorConfig.__post_init__(self)
+        DevConfig.__post_init__(self)
         given: object = self.reward_funcs
         # `reward_funcs: bleu` in a YAML file arrives as a text, whose letters are no rewards.
         self.reward_funcs = [given] if isinstance(given, str) else [str(name) for name in self.reward_funcs]
@@ -72,6 +97,26 @@ class RunConfig(GateConfig, MonitorConfig):
             raise UserError("reward_funcs is empty.", "Name a reward, e.g. --reward_funcs bleu.")
         if self.reasoning:
             self.reward_funcs = rewards_of_answers(self.reward_funcs)
+
+
+@dataclass
+class SftRunConfig(RunConfig):
+    """What an SFT run needs beside TRL's fields: GRPOConfig has this one itself."""
+
+    chat_template_kwargs: dict[str, Any] | str | None = field(
+        default=None, metadata={"help": "SFT: JSON with arguments of the chat template, as for data and evaluation"}
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if isinstance(self.chat_template_kwargs, str):
+            with contextlib.suppress(ValueError):
+                self.chat_template_kwargs = json.loads(self.chat_template_kwargs)
+            if not isinstance(self.chat_template_kwargs, dict):
+                raise UserError(
+                    f"chat_template_kwargs is {self.chat_template_kwargs!r:.60}, not a JSON object.",
+                    """Write e.g. '{"enable_thinking": false}'.""",
+                )
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +127,22 @@ class RunSettings:
     run: RunConfig
     args: Any  # trl.GRPOConfig or trl.SFTConfig
     model: Any  # trl.ModelConfig
+    drift: str | None = None  # how the installed TRL differs from the one that the presets were written for
+
+    @property
+    def chat_template_kwargs(self) -> dict[str, Any]:
+        given = self.run.chat_template_kwargs if isinstance(self.run, SftRunConfig) else self.args.chat_template_kwargs
+        return given if isinstance(given, dict) else {}
+
+    def load_tokenizer(self) -> Any:  # noqa: ANN401 - a transformers tokenizer
+        """The policy's tokenizer, with the run's arguments of its chat template. Errors: `UserError`."""
+        return load_policy_tokenizer(
+            self.model.model_name_or_path,
+            self.args.trust_remote_code,
+            self.model.model_revision,
+            self.run.base_template,
+            self.chat_template_kwargs,
+        )
 
     def decided(self) -> dict[str, Any]:
         """Every setting that differs from its default, for the manifest and for comparing two runs."""
@@ -125,11 +186,14 @@ def read_settings(method: Method, argv: Sequence[str]) -> RunSettings:
         raise UserError("No data set is named.", "Add --dataset_path FOLDER, or write it into the config file.")
     check_installed_choices(kinds, asked)
     check_helpers(asked)
-    settings = RunSettings(method, *_parse(method, kinds, words))
+    settings = RunSettings(method, *_parse(method, kinds, words), drift)
     take_hub_token(settings.args)
     _check_parsed(settings)
-    if drift and settings.args.process_index == 0:
-        log.warning(drift)
+    if settings.args.process_index == 0:
+        grown = grown_batch(argv, settings.args, settings.args.world_size)
+        for text in (drift, "; ".join(grown) if grown else None):
+            if text:
+                log.warning(text)
     return settings
 
 
@@ -165,7 +229,8 @@ def _words_and_values(
 def _check_method(method: Method, place: str, values: Mapping[str, Any]) -> None:
     """Refuse the other method's config file or flags: some of its fields mean something here, and others nothing."""
     other: Method = "sft" if method == "grpo" else "grpo"
-    there = recorded_defaults(other).fields.keys() - recorded_defaults(method).fields.keys()
+    ours = {item.name for item in dataclasses.fields(SftRunConfig)}
+    there = recorded_defaults(other).fields.keys() - recorded_defaults(method).fields.keys() - ours
     if strange := sorted(there & values.keys()):
         raise UserError(
             f"{place} has {', '.join(strange[:3])}{' ...' if strange[3:] else ''}, which {other.upper()} has and "
@@ -199,7 +264,7 @@ def _config_classes(method: Method) -> tuple[type, ...]:
         from trl import GRPOConfig, ModelConfig, SFTConfig
     except ImportError as error:
         raise MissingExtraError("trl", "train", "Training") from error
-    return (RunConfig, GRPOConfig if method == "grpo" else SFTConfig, ModelConfig)
+    return (RunConfig, GRPOConfig, ModelConfig) if method == "grpo" else (SftRunConfig, SFTConfig, ModelConfig)
 
 
 def _parse(method: Method, kinds: Sequence[type], words: Sequence[str]) -> tuple[RunConfig, Any, Any]:
