@@ -1,19 +1,23 @@
 # One word each: make demo, make test, make check. Everything is installed into .venv, pinned by constraints.txt.
 PYTHON ?= python3
-STEPS ?= 6
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: docs install demo test test-package test-faults fuzz check format benchmark clean
+.PHONY: docs install demo test test-slow test-package test-faults fuzz check format benchmark clean
 
 install: $(VENV)/.train
 
 demo: $(VENV)/.train
-	@$(BIN)/bleuberi demo --steps $(STEPS)
+	@$(BIN)/bleuberi demo $(DEMO_FLAGS)
 
+# Two processes with one torch thread each; tests over five seconds are in test-slow.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest
+	$(PYTEST)
+
+test-slow: $(VENV)/.dev
+	$(PYTEST) -m slow
 
 # The experiment behind README's result: checks what is committed, runs what is missing. RERUN=grpo@1 repeats one run.
 .PHONY: learn
@@ -46,9 +50,10 @@ check: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# docs/cli.md, from the commands' own help.
+# docs/cli.md, from the commands' own help, and the result in README.md, from its experiment.
 docs: $(VENV)/.dev
 	$(BIN)/python docs/make_cli_reference.py
+	$(BIN)/python docs/make_result.py
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format .

@@ -103,7 +103,7 @@ TRAIN = [
 ]
 EVALUATION = [
     ([], "the following arguments are required: --models, --prompts", "--help"),
-    ([*EVALUATE, "TINY"], "--models got", "Write NAME=MODEL"),
+    ([*EVALUATE, "TINY"], "--models got", "Write NAME=FILE or NAME=MODEL"),
     ([*EVALUATE, "a=TINY", "a=TINY"], "Two models have the same name.", "base=... trained=..."),
     ([*EVALUATE, "a=TINY", "--metrics", "blue"], "No metric or reward is called 'blue'.", "There are: bleu"),
     ([*EVALUATE, "a=TINY", "--prompts", "none.jsonl"], "There is no file or folder none.jsonl.", "Check the path"),

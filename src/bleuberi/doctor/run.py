@@ -32,6 +32,7 @@ from bleuberi.rewards import Reward, load_reward
 from bleuberi.rewards.blindness import CURE, MOST_ROWS, blindness
 from bleuberi.training.folder.resume import check_save_steps
 from bleuberi.training.grpo import to_trainer_row
+from bleuberi.training.reasoning import asked_to_reason
 from bleuberi.training.settings.dataset import other_prompts
 from bleuberi.training.settings.lengths import fit_completions
 from bleuberi.training.settings.paper_batch import grown_batch
@@ -150,7 +151,10 @@ def _check_grpo_rows(
     processes: int,
     rewards: Sequence[Reward],
 ) -> int | None:
-    rows, dev = split_dev(read_grpo_rows(Path(settings.run.dataset_path)), settings.run)
+    rows = read_grpo_rows(Path(settings.run.dataset_path))
+    if settings.run.reasoning:
+        rows = [asked_to_reason(row) for row in rows]
+    rows, dev = split_dev(rows, settings.run)
     if dev:
         untrained_score(settings.run, rewards)
         report.add("dev", "ok", f"{counted(len(dev), 'prompt')} are held out and evaluated during the run")

@@ -25,7 +25,7 @@ def told_method(argv: Sequence[str]) -> Method:
 
     grpo = {item.name for kind in (GRPOConfig, RunConfig) for item in dataclasses.fields(kind)}
     sft = {item.name for kind in (SFTConfig, SftRunConfig) for item in dataclasses.fields(kind)}
-    only_run = {item.name for item in dataclasses.fields(RunConfig)} - {"dataset_path"}
+    only_run = {item.name for item in dataclasses.fields(RunConfig)} - {"dataset_path", "base_template"}
     used = {word.partition("=")[0].removeprefix("--").replace("-", "_") for word in argv if word.startswith("--")}
     path = config_file(split_words(argv))
     used |= read_config_file(path).keys() if path else set()

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from bleuberi.doctor.findings import Report, counted
 from bleuberi.errors import UserError
-from bleuberi.generation.chat_format import FAMILIES, stop_token_ids
+from bleuberi.generation.chat_format import BASE_TEMPLATES, stop_token_ids
 from bleuberi.plain_text import plain
 from bleuberi.records import Message
 from bleuberi.training.sft_tokens import SftEncoder, SftTokens
@@ -22,7 +22,8 @@ _SHOWN_TOKENS: Final = 160
 
 def check_template(report: Report, tokenizer: Any) -> bool:  # noqa: ANN401 - a policy's tokenizer
     """Where the template comes from, and which tokens end an answer; whether there is an end token to train with."""
-    family = next((family for family in FAMILIES if family.template == tokenizer.chat_template), None)
+    known = [family for families in BASE_TEMPLATES.values() for family in families]
+    family = next((family for family in known if family.template == tokenizer.chat_template), None)
     vocabulary = tokenizer.get_vocab()
     if family is None:
         report.add("template", "ok", "the tokenizer's own")

@@ -1,10 +1,18 @@
-"""Engines: conversations in, texts out, with the same meaning of every sampling setting. Imports nothing heavy."""
+"""Engines: conversations in, texts out, with the same meaning of every sampling setting. Imports nothing heavy.
+
+`base` is the contract and `options` what a user chooses; `transformers_engine`, `vllm_engine`, `openai_engine` (a
+server behind OpenAI's interface), `ray_engine` and `canned` (responses from a file) are the engines; `cached` keeps
+responses on disk; `model_identity` says which model a response is of, `chat_format` renders prompts.
+To add an engine, write a class with `generate` as in `base.Engine`, add its name to `options.ENGINES` and a branch to
+`load_engine` below; tests/contracts/ holds the laws that every engine keeps.
+"""
 
 from __future__ import annotations
 
 import logging
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from bleuberi.artifacts import json_hash
 from bleuberi.errors import UserError
@@ -75,7 +83,9 @@ def engine_identity(model: str, engine: str, options: EngineOptions) -> ModelIde
         from bleuberi.generation.canned import answers_revision
 
         return ModelIdentity(model, answers_revision(_answers_file(options)), "")
-    identity = identify_model(model, options.trust_remote_code, options.chat_template_kwargs)
+    identity = identify_model(
+        model, options.trust_remote_code, options.base_template, template_kwargs=options.chat_template_kwargs
+    )
     return replace(identity, revision=identity.revision + _precision(options))
 
 
@@ -87,15 +97,15 @@ def _precision(options: EngineOptions) -> str:
 
 def load_engine(model: str, engine: str, options: EngineOptions) -> Engine | StreamingEngine:
     """The engine of that name, with its model. Errors: `UserError` for what cannot be loaded."""
+    loading: Any = {
+        "trust_remote_code": options.trust_remote_code,
+        "base_template": options.base_template,
+        "chat_template_kwargs": options.chat_template_kwargs,
+    }
     if engine == "vllm":
         from bleuberi.generation.vllm_engine import VllmEngine
 
-        return VllmEngine(
-            model,
-            trust_remote_code=options.trust_remote_code,
-            chat_template_kwargs=options.chat_template_kwargs,
-            **options.engine_args,
-        )
+        return VllmEngine(model, **loading, **options.engine_args)
     if engine == "openai":
         from bleuberi.generation.openai_engine import OpenAIEngine
 
@@ -107,12 +117,7 @@ def load_engine(model: str, engine: str, options: EngineOptions) -> Engine | Str
     from bleuberi.generation.transformers_engine import TransformersEngine
 
     try:
-        return TransformersEngine(
-            model,
-            trust_remote_code=options.trust_remote_code,
-            chat_template_kwargs=options.chat_template_kwargs,
-            **options.engine_args,
-        )
+        return TransformersEngine(model, **loading, **options.engine_args)
     except TypeError as error:
         raise UserError(
             f"--engine_args: {error}", "The transformers engine takes batch_rows=32 and dtype=bfloat16."

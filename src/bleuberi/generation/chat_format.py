@@ -51,6 +51,28 @@ FAMILIES: Final = (
     Family("ChatML (Qwen, SmolLM)", ("<|im_start|>", "<|im_end|>"), _CHATML),
     Family("Llama 3", ("<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"), _LLAMA_3),
 )
+# The prompts of the paper's released code. For Qwen and Llama 3 they are the templates of the families' own instruct
+# models, with a system turn even where a conversation has none, and with the date that those carry.
+_QWEN_PAPER: Final = (
+    "{% if messages[0]['role'] != 'system' %}<|im_start|>system\n"
+    "You are Qwen, created by Alibaba Cloud. You are a helpful assistant.<|im_end|>\n{% endif %}" + _CHATML
+)
+_LLAMA_3_PAPER: Final = (
+    "{{ bos_token }}<|start_header_id|>system<|end_header_id|>\n\n"
+    "Cutting Knowledge Date: December 2023\nToday Date: 26 Jul 2024\n\n"
+    "{% if messages[0]['role'] == 'system' %}{{ messages[0]['content'] | trim }}{% endif %}<|eot_id|>"
+    "{% for message in messages %}{% if not (loop.first and message['role'] == 'system') %}"
+    "<|start_header_id|>{{ message['role'] }}<|end_header_id|>\n\n{{ message['content'] | trim }}<|eot_id|>{% endif %}"
+    "{% endfor %}{% if add_generation_prompt %}<|start_header_id|>assistant<|end_header_id|>\n\n{% endif %}"
+)
+PAPER_FAMILIES: Final = (
+    FAMILIES[0],
+    Family("ChatML (SmolLM)", ("<|im_start|>", "<|im_end|>", "<repo_name>"), _CHATML),  # no Qwen, and not the paper's
+    Family("Qwen, as in the paper", FAMILIES[1].tokens, _QWEN_PAPER),
+    Family("Llama 3, as in the paper", FAMILIES[2].tokens, _LLAMA_3_PAPER),
+)
+BASE_TEMPLATES: Final = {"plain": FAMILIES, "paper": PAPER_FAMILIES}
+"""How base models without a template are prompted: with the turns alone, or as the paper's released code did."""
 _PROBE: Final = "qzx"
 """A harmless answer whose end is found again in a rendered conversation."""
 _GIVEN_TO_TEMPLATES: Final = frozenset(
@@ -59,15 +81,16 @@ _GIVEN_TO_TEMPLATES: Final = frozenset(
 """What transformers itself hands to a template."""
 
 
-def with_chat_template(tokenizer: Any) -> Any:  # noqa: ANN401 - any transformers tokenizer
+def with_chat_template(tokenizer: Any, base_template: str = "plain") -> Any:  # noqa: ANN401 - a transformers tokenizer
     """The tokenizer, with its family's template where it has none, or a plain one where its family is not known.
 
-    Errors: `UserError` where it has none and no end token, so that none would ever end a turn.
+    `base_template` is a name of BASE_TEMPLATES. Errors: `UserError` where it has none and no end token, so that none
+    would ever end a turn.
     """
     if tokenizer.chat_template:
         return tokenizer
     vocabulary = tokenizer.get_vocab()
-    for family in FAMILIES:
+    for family in BASE_TEMPLATES[base_template]:
         if all(token in vocabulary for token in family.tokens):
             tokenizer = copy.copy(tokenizer)
             tokenizer.chat_template = family.template

@@ -61,10 +61,13 @@ def folder_revision(folder: Path) -> str:
 
 
 def identify_model(
-    model: str, trust_remote_code: bool = False, template_kwargs: Mapping[str, Any] | None = None
+    model: str,
+    trust_remote_code: bool = False,
+    base_template: str = "plain",
+    template_kwargs: Mapping[str, Any] | None = None,
 ) -> ModelIdentity:
     """Read configuration and tokenizer, no weights. Errors: `UserError` for a model that cannot be had."""
-    tokenizer = load_tokenizer(model, trust_remote_code, template_kwargs=template_kwargs)
+    tokenizer = load_tokenizer(model, trust_remote_code, base_template=base_template, template_kwargs=template_kwargs)
     template = content_hash(str(tokenizer.chat_template))
     if is_model_folder(model):
         return ModelIdentity(model, folder_revision(local_path(model)), template)
@@ -80,6 +83,7 @@ def load_tokenizer(
     model: str,
     trust_remote_code: bool = False,
     revision: str | None = None,  # of a model on the hub; None: its main branch
+    base_template: str = "plain",  # of a base model without a template: a name of BASE_TEMPLATES
     template_kwargs: Mapping[str, Any] | None = None,  # as `with_template_kwargs` takes them
 ) -> Any:  # noqa: ANN401 - any transformers tokenizer
     """The model's tokenizer with a chat template, padding on the left. Errors: `UserError` if there is none, if it
@@ -95,7 +99,7 @@ def load_tokenizer(
         )
     except (OSError, ValueError, KeyError) as error:
         raise model_unavailable(model, error) from error
-    tokenizer = with_chat_template(tokenizer)
+    tokenizer = with_chat_template(tokenizer, base_template)
     refuse_unfit_template(tokenizer)
     return with_template_kwargs(tokenizer, template_kwargs or {})
 

@@ -45,6 +45,7 @@ class EngineOptions:
     api_key_env: str = "OPENAI_API_KEY"
     answers: Path | None = None
     trust_remote_code: bool = False  # run Python that comes with the model
+    base_template: str = "plain"  # of a base model without a template: a name of chat_format.BASE_TEMPLATES
     chat_template_kwargs: Mapping[str, Any] = field(default_factory=dict)  # e.g. {"enable_thinking": False}
     engine_args: Mapping[str, Any] = field(default_factory=dict)  # of vllm.LLM or TransformersEngine
     ray_engine: str = "auto"  # what each worker runs

@@ -63,6 +63,7 @@ class VllmEngine:
         model: str,
         *,
         trust_remote_code: bool = False,
+        base_template: str = "plain",
         chat_template_kwargs: Mapping[str, Any] | None = None,
         **options: Any,  # noqa: ANN401 - vLLM's own
     ) -> None:
@@ -75,7 +76,9 @@ class VllmEngine:
             from vllm import LLM
         except ImportError as error:
             raise MissingExtraError("vllm", "vllm", "The vLLM engine") from error
-        self._tokenizer = load_tokenizer(model, trust_remote_code, template_kwargs=chat_template_kwargs)
+        self._tokenizer = load_tokenizer(
+            model, trust_remote_code, base_template=base_template, template_kwargs=chat_template_kwargs
+        )
         self._stop_ids = stop_token_ids(self._tokenizer, _model_eos(model, trust_remote_code))
         try:
             # "vllm": take no sampling defaults from the model's files.

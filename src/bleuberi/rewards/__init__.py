@@ -13,7 +13,8 @@
 - function.py: reward functions written for TRL.
 
 To add a reward: subclass `TextReward` with `name`, `signature()` and `score_batch()`, name it in `REWARDS`, and add it
-to tests/contracts/test_reward_laws.py and docs/rewards.md.
+to tests/contracts/test_reward_laws.py and docs/rewards.md. If an unrelated answer gets 0.0, add the name to
+`selection/measures.py`, so that selections count rows at the floor.
 """
 
 from __future__ import annotations

@@ -26,6 +26,7 @@ from bleuberi.training.folder.tracker import link_callback
 from bleuberi.training.merge import keep_base_exact
 from bleuberi.training.model_loading import base_commit, load_policy
 from bleuberi.training.processes import join_processes
+from bleuberi.training.reasoning import asked_to_reason
 from bleuberi.training.settings.dataset import other_prompts
 from bleuberi.training.settings.lengths import fit_completions
 from bleuberi.training.settings.read import RunSettings
@@ -139,6 +140,8 @@ def _usable_prompts(
     dev: list[dict[str, Any]],
 ) -> _Prompts:
     """Drop the prompts that are too long. Errors: `UserError` if what is left does not fit the run or the model."""
+    if settings.run.reasoning:
+        rows, dev = ([asked_to_reason(row) for row in part] for part in (rows, dev))
     fit_completions(settings, tokenizer, rows)
     limit = settings.run.max_prompt_tokens
     kept, tally, longest = drop_long_prompts(rows, tokenizer, limit)

@@ -15,6 +15,7 @@ def load_policy_tokenizer(
     model: str,
     trust_remote_code: bool = False,
     revision: str | None = None,
+    base_template: str = "plain",
     template_kwargs: Mapping[str, Any] | None = None,
 ) -> Any:  # noqa: ANN401
     """The tokenizer, its end token being the one that closes an assistant's turn.
@@ -22,7 +23,7 @@ def load_policy_tokenizer(
     Base models end texts with one token and turns with another; a policy has to learn to end its turn. If no padding
     token is set, one that is not the end token is taken, so that the end token keeps its place in the loss.
     """
-    tokenizer = load_tokenizer(model, trust_remote_code, revision, template_kwargs)
+    tokenizer = load_tokenizer(model, trust_remote_code, revision, base_template, template_kwargs)
     text_end = tokenizer.eos_token
     if (token := end_of_turn_token(tokenizer)) is not None:
         tokenizer.eos_token = token

@@ -285,6 +285,7 @@ def test_grpo_or_sft_is_told_from_the_fields(tmp_path):
     assert told_method(["--config", "grpo_cpu"]) == "grpo"
     assert told_method(["--config=sft_paper"]) == "sft"
     assert told_method(["--max_length", "5"]) == "sft"
+    assert told_method(["--base_template", "paper", "--max_length", "5"]) == "sft"
     with pytest.raises(UserError, match=r"no field that tells\.\nAdd --method grpo or --method sft\."):
         told_method(["--seed", "1"])
     with pytest.raises(UserError, match="fields of both"):

@@ -59,6 +59,7 @@ SFT_UNDONE: Final[Mapping[str, Undone]] = {
     ),
     "dataset_kwargs": Undone((None, {}), _OWN_TOKENS, "Leave it out."),
     "dataset_text_field": Undone(("text",), _OWN_TOKENS, "Leave it out."),
+    "reasoning": Undone((False,), "the references have no tags, and are trained on as they are", "Leave it out."),
     "truncation_mode": Undone(
         ("keep_start",), "a pair without its prompt teaches nothing", "Leave it out, or raise max_length."
     ),

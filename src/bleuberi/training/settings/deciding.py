@@ -25,13 +25,15 @@ _BOTH: Final = _names(
     # loss and numbers
     "loss_type neftune_noise_alpha router_aux_loss_coef bf16 fp16 dtype "
     # what is trained
-    "use_peft load_in_4bit"
+    "use_peft load_in_4bit "
+    # the prompt
+    "base_template"
 )
 
 DECIDING: Final[Mapping[Method, frozenset[str]]] = {
     "grpo": _BOTH | _names(
         # reward and advantage
-        "reward_funcs reward_weights multi_objective_aggregation scale_rewards num_generations "
+        "reward_funcs reasoning reward_weights multi_objective_aggregation scale_rewards num_generations "
         # objective
         "beta use_bias_correction_kl epsilon epsilon_high delta num_iterations importance_sampling_level "
         "mask_truncated_completions top_entropy_quantile entropy_coef use_adaptive_entropy off_policy_mask_threshold "
