@@ -93,7 +93,7 @@ def test_train_kill_go_on_and_export(place):
     assert "Going on from" in (work / "killed.log").read_text()
 
     assert curve(killed) == curve(whole)
-    assert len({loss for loss, _, _ in curve(whole)}) == 4
+    assert len({loss for loss, _, _ in curve(whole)}) >= 3
     assert (killed / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
     model, before = (AutoModelForCausalLM.from_pretrained(folder) for folder in (killed, tiny_model))
     assert model.lm_head.weight.data_ptr() == model.get_input_embeddings().weight.data_ptr()
