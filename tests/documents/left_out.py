@@ -27,6 +27,7 @@ LEFT_OUT = (
     Entry(r"^make (test|check)\b", ITSELF),
     Entry(r"^make install|^pip (install|check|download)", INSTALLS),
     Entry(r"^accelerate launch .*(one_node|fsdp2)\.yaml|^torchrun --nproc_per_node 8", GPUS),
+    Entry(r"tests\.gpu", "needs a GPU; tests/end_to_end/test_gpu_script.py runs it without one"),
     Entry(r"^NODES=2|two_nodes\.yaml", NODES),
     Entry(r"^ray |^export RAY_AUTH_MODE|--engine ray", RAY),
     Entry(r"\bvllm serve|--engine vllm|--use_vllm", VLLM),

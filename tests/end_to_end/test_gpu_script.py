@@ -31,6 +31,7 @@ def test_files_are_carried_in_parts(tmp_path):
         carry.main(["unpack", str(parts), str(tmp_path / "again")])
 
 
+@pytest.mark.slow
 def test_runs_are_measured_and_resumed(tiny_model, tmp_path, capsys):
     words = ["--cpu", "--model", str(tiny_model), "--steps", "4", "--folder", str(tmp_path / "runs"), "--result"]
     assert main([*words, str(tmp_path / "r.json"), "--only", "GRPO, LoRA", "SFT, all", "QLoRA", "SIGKILL"]) == 0

@@ -48,6 +48,7 @@ def off_by(model, base):
     return (off / sum(float(part.pow(2).sum()) for part in learnt.values())) ** 0.5
 
 
+@pytest.mark.slow
 def test_both_methods_train_what_is_asked(family, monkeypatch):
     name, folder = family
     monkeypatch.chdir(folder)

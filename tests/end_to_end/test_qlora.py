@@ -35,6 +35,7 @@ def model(tiny_model, tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["sft", "grpo"])
 def test_an_adapter_is_trained_on_four_bits(method, model, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)

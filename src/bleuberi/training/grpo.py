@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from bleuberi import columns
 from bleuberi.artifacts import json_hash
@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_NOT_FOR_TRL: Final = (columns.MESSAGES, columns.ID, "image", "images", "environment")
+"""Columns that the trainer row has under another name, or that TRL would take for more than a reward's argument."""
+
 
 class _Prompts(NamedTuple):
     """The prompts of a run, as the trainer sees them, and what became of the data set's rows."""
@@ -60,19 +63,19 @@ def train_grpo(settings: RunSettings, callbacks: Sequence[TrainerCallback] = ())
     folder = Path(settings.args.output_dir)
     rewards = _rewards(settings)
     rows, dev = split_dev(read_grpo_rows(Path(settings.run.dataset_path)), settings.run)
+    score = untrained_score(settings.run, rewards) if dev else None
+    check_reward_columns(rewards, to_trainer_row(rows[0]).keys())
     base = settings.model.model_name_or_path
     if settings.run.warm_start:
+        _usable_prompts(settings, settings.load_tokenizer(), rows, dev)  # what GRPO would refuse, before SFT is trained
         settings = warm_start(settings, rows)
     parents = {"data_sha256": json_hash(rows), "reward_signatures": [reward.signature() for reward in rewards]}
     parents |= {"dev_sha256": json_hash(dev)} if dev else {}
-    check_reward_columns(rewards, to_trainer_row(rows[0]).keys())
     decided = settings.decided()
     repository = open_repository(settings.args)
     if finished_run(folder, decided, parents):
         publish(folder, repository, settings)
         return folder
-    if settings.run.reasoning:
-        rows, dev = ([asked_to_reason(row) for row in part] for part in (rows, dev))
     tokenizer = settings.load_tokenizer()
     if differing := other_prompts(settings):
         log.warning("Not the prompts of the data set: %s", differing)
@@ -82,10 +85,10 @@ def train_grpo(settings: RunSettings, callbacks: Sequence[TrainerCallback] = ())
     checkpoint = start_run(folder, settings.args, asked)
     join_processes(settings.args)
     monitor, early_stop = monitor_callback(settings.run), early_stop_callback(settings.args)
-    evaluation = DevEvaluation(
-        prompts.dev, rewards, settings.args.reward_weights, untrained_score(settings.run, rewards)
-    )
-    evaluated = dev_callback(evaluation, folder, settings.run, every) if dev else None
+    evaluated = None
+    if score is not None:
+        evaluation = DevEvaluation(prompts.dev, rewards, settings.args.reward_weights, score)
+        evaluated = dev_callback(evaluation, folder, settings.run, every)
     reference = reference_callback(folder, checkpoint) if settings.args.sync_ref_model else None
     trainer = _make_trainer(
         settings,
@@ -137,23 +140,20 @@ def _usable_prompts(
     dev: list[dict[str, Any]],
 ) -> _Prompts:
     """Drop the prompts that are too long. Errors: `UserError` if what is left does not fit the run or the model."""
+    if settings.run.reasoning:
+        rows, dev = ([asked_to_reason(row) for row in part] for part in (rows, dev))
     fit_completions(settings, tokenizer, rows)
     limit = settings.run.max_prompt_tokens
-    rows, tally, longest = drop_long_prompts(rows, tokenizer, limit)
-    log.info(
-        "Prompts of at most %d tokens: %s; completions: %d",
-        limit,
-        tally.sentence(),
-        settings.args.max_completion_length,
-    )
-    if dev:
-        dev, left, longest_dev = drop_long_prompts(dev, tokenizer, limit)
-        log.info("Dev prompts, which are not trained on: %s", left.sentence())
-        longest = max(longest, longest_dev)
-    refuse_unready(settings, longest + settings.args.max_completion_length)
-    check_one_step(rows, settings.args)
-    check_save_steps(settings.args, len(rows))
-    return _Prompts([to_trainer_row(row) for row in rows], [to_trainer_row(row) for row in dev], tally)
+    kept, tally, longest = drop_long_prompts(rows, tokenizer, limit)
+    kept_dev, tally_dev, longest_dev = drop_long_prompts(dev, tokenizer, limit) if dev else ([], None, 0)
+    completion = settings.args.max_completion_length
+    refuse_unready(settings, max(longest, longest_dev) + completion)
+    check_one_step(kept, settings.args)
+    check_save_steps(settings.args, len(kept))
+    log.info("Prompts of at most %d tokens: %s; completions: %d", limit, tally.sentence(), completion)
+    if tally_dev is not None:
+        log.info("Dev prompts, which are not trained on: %s", tally_dev.sentence())
+    return _Prompts([to_trainer_row(row) for row in kept], [to_trainer_row(row) for row in kept_dev], tally)
 
 
 def _make_trainer(
@@ -209,7 +209,7 @@ def to_trainer_row(row: dict[str, Any]) -> dict[str, Any]:
     """What the trainer sees: turns as `prompt`, since it applies no chat template to a plain string; other columns of
     the data set as they are, for reward functions that take them."""
     return {
-        **{name: value for name, value in row.items() if name not in (columns.MESSAGES, columns.ID)},
+        **{name: value for name, value in row.items() if name not in _NOT_FOR_TRL},
         "prompt": prompt_messages(row),
         columns.REFERENCES: row[columns.REFERENCES],
         "example_id": row[columns.ID],

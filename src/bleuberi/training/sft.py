@@ -47,12 +47,12 @@ def train_sft(settings: RunSettings) -> Path:
     pairs = [to_prompt_and_completion(row[MESSAGES]) for row in rows]
     encode = SftEncoder(tokenizer)
     tokens = [encode(pair["prompt"], pair["completion"]) for pair in pairs]
-    if encode.note:
-        log.info("In SFT, %s", encode.note)
     limit = settings.args.max_length
     tokens, tally = drop_filled_by_prompt(tokens, limit)
     check_one_batch(len(tokens), settings.args)
     refuse_unready(settings, max(len(row.input_ids[:limit]) for row in tokens))
+    if encode.note:
+        log.info("In SFT, %s", encode.note)
     cut = sum(limit is not None and len(row.input_ids) > limit for row in tokens)
     trained = sum(sum(row.completion_mask[:limit]) for row in tokens)
     log.info(
