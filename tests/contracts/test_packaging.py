@@ -42,7 +42,7 @@ def test_a_wheel_carries_every_file_of_the_package():
     source = ROOT / "src/bleuberi"
     patterns = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["bleuberi"]
     carried = {path for pattern in patterns for path in source.glob(pattern)}
-    left_out = {".py", ".cpp", ".so", ".pyc"}  # the extension is compiled; a stale one belongs to no wheel
+    left_out = {".py", ".cpp", ".h", ".so", ".pyc"}  # the extension is compiled; a stale one belongs to no wheel
     files = {path for path in source.rglob("*") if path.is_file() and path.suffix not in left_out}
     assert files == carried, "name it under [tool.setuptools.package-data]"
 

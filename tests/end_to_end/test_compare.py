@@ -192,7 +192,7 @@ def test_a_run_that_was_killed_twice_is_equal_to_one_from_nothing(done):
     found = rerun(options(protocol, work / "cache"), "grpo@1", lambda line: None)
     assert (found.equal, found.responses, found.same_weights) == (True, 6, True)
     assert found.sentences() == ["grpo@1: all 6 responses are equal to the committed ones, weights equal."]
-    assert not list((work / "cache/reruns").glob("*/*")), "nothing of it is left"
+    assert not list((work / "cache/reruns").glob("*/[!.]*")), "nothing of it is left"
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import os
 
 from hypothesis import strategies as st
 
-from bleuberi.rewards import RougeL, backend
+from bleuberi.rewards import backend, load_reward
 from bleuberi.rewards.bleu import Bleu, BleuClosest, BleuPlainUnigrams, BleuShortF1
 from bleuberi.rewards.explanation import explain
 from bleuberi.rewards.references import BLEU, ROUGE
@@ -13,7 +13,18 @@ from bleuberi.rewards.tokens import tokenize_13a, tokenize_rouge
 PIECES = [".", ",", "-", "-\n", "<skipped>", "&quot;", "&amp;", "&lt;", "&gt;", "&amp;lt;", "1", "9", "a", "B", " "]
 PIECES += ["\n", "\t", "\x00", "\x01", "\x1c", "\x85", "\xa0", "\u2028", "\u3000", "\ud800", "\udfff", "\U0010ffff"]
 PIECES += ["İ", "ß", "\u212a", "\u0661", "'", "’", "the", "cat", "sat", "1.5", "1,000", "..1", ",,9", "3-4", "a-b"]
-REWARDS = [Bleu(), BleuPlainUnigrams(), BleuClosest(), BleuShortF1(), RougeL()]
+NAMES = [
+    "rouge",
+    "rouge1",
+    "rouge2:stem",
+    "rougeLsum:stem:mean",
+    "rougeLsum:auto",
+    "meteor",
+    "meteor:auto:mean",
+    "chrf",
+]
+NAMES += ["chrf++:mean", "bleu:auto"]
+REWARDS = [Bleu(), BleuPlainUnigrams(), BleuClosest(), BleuShortF1(), *map(load_reward, NAMES)]
 
 texts = st.lists(st.sampled_from(PIECES) | st.text(max_size=4) | st.characters(), max_size=24).map("".join)
 rows = st.tuples(texts, st.lists(texts, max_size=4))

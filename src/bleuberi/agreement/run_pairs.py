@@ -28,6 +28,7 @@ from bleuberi.records import Tally
 from bleuberi.redaction import redact_words
 from bleuberi.rewards import Reward
 from bleuberi.rewards.baselines import BASELINES, LENGTH_BASELINE, REFERENCE_FREE_BASELINES
+from bleuberi.rewards.blindness import blind_warnings
 
 SCHEMA = "bleuberi.agreement/1"
 RESULT_FILE = "agreement.json"
@@ -89,7 +90,7 @@ def run_pairs(config: PairsConfig, command: Sequence[str], log: Log) -> dict[str
         "sureness": asdict(config.sureness),
         "length_baseline": LENGTH_BASELINE,
         **result,
-        "warnings": warnings_of(result, dropped),
+        "warnings": [*blind_warnings(rewards.values(), references), *warnings_of(result, dropped)],
         "verdicts": sentences,
         "verdict": sentences[headline[0]],
     }

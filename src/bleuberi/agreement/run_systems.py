@@ -24,6 +24,7 @@ from bleuberi.redaction import redact_words
 from bleuberi.rewards import Reward
 from bleuberi.rewards.base import score_responses
 from bleuberi.rewards.baselines import BASELINES, LENGTH_BASELINE
+from bleuberi.rewards.blindness import blind_warnings
 from bleuberi.statistics import resampled_means
 
 FEWEST_SYSTEMS = 3
@@ -97,7 +98,8 @@ def run_systems(config: SystemsConfig, command: Sequence[str], log: Log) -> dict
         )
     kept = [answer for answer in answers if answer.model in set(systems)]
     grid = Grid(kept, list(dict.fromkeys(answer.prompt_id for answer in kept)), systems)
-    scores = [_score(name, reward, "reward", grid, log) for name, reward in named_rewards(config.rewards).items()]
+    rewards = named_rewards(config.rewards)
+    scores = [_score(name, reward, "reward", grid, log) for name, reward in rewards.items()]
     scores += [_score(one.name, one(), "baseline", grid, log) for one in BASELINES]
     log(f"resampling prompts and models {config.sureness.resamples:,} times")
     result = analyse_systems(grid, scores, np.array([labels[name] for name in systems]), config)
@@ -120,7 +122,8 @@ def run_systems(config: SystemsConfig, command: Sequence[str], log: Log) -> dict
         "label": config.label_column,
         **result,
     }
-    document["warnings"] = systems_warnings(document)
+    references = [list(answer.reference_by_model.values()) for answer in kept]
+    document["warnings"] = [*blind_warnings(rewards.values(), references), *systems_warnings(document)]
     document["verdict"] = systems_verdict(document, scores[0].name)
     write_result(document, config.output_dir)
     return document

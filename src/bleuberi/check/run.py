@@ -22,7 +22,8 @@ from bleuberi.data.tables import read_rows
 from bleuberi.data.token_lengths import token_lengths
 from bleuberi.errors import UserError
 from bleuberi.records import PoolRow, Tally
-from bleuberi.rewards import Bleu
+from bleuberi.rewards import Bleu, RougeL
+from bleuberi.rewards.blindness import blind_warnings
 from bleuberi.rewards.tokens import tokenize_13a
 from bleuberi.strict_json import strict_json
 
@@ -90,10 +91,18 @@ def check_pool(config: CheckConfig) -> PoolCheck:
     findings = check_texts(pool.rows, TestPrompts(tests) if tests else None)
     length_method = _check_lengths(pool.rows, config, findings)
     _check_agreement(pool.rows, findings)
+    unreadable = blind_warnings([Bleu(), RougeL()], [list(row.reference_by_model.values()) for row in pool.rows])
+    for warning in unreadable:
+        log.warning(warning)
     kept, tally = _kept_ids(pool.rows, config.drop, findings)
     files: list[Path] = []
     if config.output_dir is not None:
-        facts = {"near_duplicates": METHOD, "reference_lengths": length_method, "agreement": Bleu().signature()}
+        facts: dict[str, object] = {
+            "near_duplicates": METHOD,
+            "reference_lengths": length_method,
+            "agreement": Bleu().signature(),
+            "warnings": unreadable,
+        }
         files = _write(config, config.output_dir, request, findings, kept, tally, facts)
     return PoolCheck(findings.table(), findings.rows, findings.references, tally, files)
 

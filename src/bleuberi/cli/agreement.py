@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bleuberi.cli.parser import Parser, say_json
+from bleuberi.cli.parser import REWARD_NAMES, Parser, say_json
 from bleuberi.errors import MissingExtraError, UserError
 from bleuberi.plain_text import plain
 
@@ -48,7 +48,7 @@ def parser() -> Parser:
     )
     flags.add_argument(
         "--rewards", nargs="*", default=["bleu", "rouge", "bleu_rouge_f1"], metavar="NAME",
-        help="names or package.module:Class; the verdict is about the first (default: bleu rouge bleu_rouge_f1)",
+        help=f"{REWARD_NAMES}; the verdict is about the first (default: bleu rouge bleu_rouge_f1)",
     )  # fmt: skip
     references = flags.add_argument_group("references")
     references.add_argument(

@@ -9,7 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from bleuberi.cli.engine_flags import add_engine_flags, take_engine_options
-from bleuberi.cli.parser import Parser, hide_secrets_in_tracebacks, run, say_made
+from bleuberi.cli.parser import REWARD_NAMES, Parser, hide_secrets_in_tracebacks, run, say_made
 from bleuberi.cli.stopping import leave
 from bleuberi.columns import SHORT_REFERENCE_NAMES
 from bleuberi.plain_text import say
@@ -43,7 +43,7 @@ def grpo_parser(prog: str) -> Parser:
         help="hard: the lowest scores; signal: the prompts whose samples differ most",
     )
     add("--num_examples", type=int, help="how many examples to keep; without it all, sorted")
-    add("--metric", help="bleu, rouge, bleu_rouge_f1, bertscore, emb, rm, bleu_rm (emb:MODEL), or package.module:Class")
+    add("--metric", help=REWARD_NAMES)
     add("--model", help="whose outputs are scored: hub id or model folder; answers what is not cached")
     add("--output_dir", type=Path, default=Path("../data"), help="where data sets and caches go")
     add("--output_dataset_name", help="folder name in OUTPUT_DIR/data_grpo; generated where not given")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bleuberi.cli.engine_flags import add_engine_flags, take_engine_options
-from bleuberi.cli.parser import Parser, say_json
+from bleuberi.cli.parser import REWARD_NAMES, Parser, say_json
 from bleuberi.errors import UserError
 from bleuberi.plain_text import say
 
@@ -29,7 +29,7 @@ def make_parser() -> Parser:
     add("--output_dir", type=Path, required=True, help="gets evaluation.json, answers.jsonl, tables and figure")
     add("--ref_models", nargs="+", default=["gold"], metavar="NAME", help="whose answers are the references")
     add("--min_references", type=int, metavar="N", help="how many of them a prompt needs; without it each (of all: 1)")
-    add("--metrics", nargs="+", metavar="METRIC", help="rewards to score with; bleu and rouge where not given")
+    add("--metrics", nargs="+", metavar="METRIC", help=f"bleu and rouge if not given; {REWARD_NAMES}")
     add("--no_references", action="store_true", help="prompts without references: words and the judge alone")
     add("--length_control", action="store_true", help="also score the base's answers cut to each model's word counts")
     add("--max_new_tokens", type=int, default=512, help="the most tokens an answer may have")

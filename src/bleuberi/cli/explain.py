@@ -1,4 +1,4 @@
-"""`bleuberi explain`: why a response got its BLEU, in the terminal. Knows flags, files and colours; counts nothing."""
+"""`bleuberi explain`: why a response got its score, in the terminal."""
 
 from __future__ import annotations
 
@@ -7,32 +7,27 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from bleuberi.cli.parser import Parser, say_json
 from bleuberi.data import bounds
 from bleuberi.errors import UserError
-from bleuberi.plain_text import one_line, plain
 
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    from bleuberi.rewards.explanation import Explanation
-
-STYLES = ("dim", "yellow", "cyan", "green", "bold green")  # by the longest matched n-gram over a token
 EPILOG = """\
 examples:
   bleuberi explain --response "the cat sat" --reference "the cat sat down" --reference "a cat sat"
   bleuberi explain --prompt "Say it." --response @answer.txt --reference @gold.txt
+  bleuberi explain --reward meteor --response "the cats sat" --reference "a cat sat down"
   bleuberi explain --file rows.jsonl --id 17        a row with prompt, response (or output) and references
 """
 
 
 def build_parser() -> Parser:
     """The command's flags."""
-    parser = Parser("bleuberi explain", "Show why a response got its BLEU score.", EPILOG)
+    parser = Parser("bleuberi explain", "Show why a response got its score.", EPILOG)
+    parser.add_argument(
+        "--reward", default="bleu", metavar="NAME",
+        help="bleu, meteor and chrf are taken apart, others are scored against each reference (default: bleu)",
+    )  # fmt: skip
     parser.add_argument("--prompt", default="", help="the prompt, shown for reading; @file reads a file")
     parser.add_argument("--response", help="the response; @file reads a file")
     parser.add_argument("--reference", action="append", default=[], help="a reference, repeatable; @file reads a file")
@@ -46,17 +41,19 @@ def main(argv: Sequence[str]) -> int:
     """Explain one response. Errors: `UserError` where a text is missing."""
     arguments = build_parser().parse_args(argv)
     prompt, response, references = _row_of_file(arguments) if arguments.file else _row_of_flags(arguments)
-    from bleuberi.rewards.explanation import explain
+    from bleuberi.rewards.explanations import explain_reward
 
-    found = explain(response, references)
+    found = explain_reward(arguments.reward, prompt, response, references)
     if arguments.json:
         from dataclasses import asdict
 
-        say_json(asdict(found))
+        say_json(asdict(found.parts))
         return 0
     from rich.console import Console
 
-    _show(Console(file=sys.stdout, highlight=False), prompt, found)
+    from bleuberi.cli.explain_screen import show
+
+    show(Console(file=sys.stdout, highlight=False), prompt, found)
     return 0
 
 
@@ -98,71 +95,3 @@ def _row_of_file(arguments: argparse.Namespace) -> tuple[str, str, list[str]]:
             "A row needs response (or output), and references: a list of texts.",
         )
     return str(row.get("prompt", "")), response, references
-
-
-def _show(console: Console, prompt: str, found: Explanation) -> None:
-    """Print an explanation."""
-    from bleuberi.rewards import Bleu
-
-    if prompt:
-        console.print("prompt  ", style="bold", end="")
-        console.print(plain(prompt.strip()[:300]), markup=False)
-    score = "no score: no reference has tokens" if found.score is None else f"{found.score:.4f}"
-    console.print(f"BLEU    {score}", style="bold")
-    console.print(f"        {Bleu().signature()}\n", style="dim", markup=False)
-    console.print(_highlighted(found))
-    console.print("longest match: ", style="dim", end="")
-    for depth, style in enumerate(STYLES):
-        console.print(f"{depth or 'none'} ", style=style, end="")
-    console.print("\n")
-    if found.score is None:
-        return
-    console.print(_orders_table(found))
-    console.print(_references_table(found))
-    console.print(
-        f"brevity   {len(found.tokens)} tokens, shortest reference {found.reference_tokens}: "
-        f"penalty {found.brevity_penalty:.3f}"
-    )
-    given = 1.0 - found.score_without_smoothing / found.score if found.score else 0.0
-    console.print(
-        f"smoothing {found.score_without_smoothing:.4f} without it; it gave {max(0.0, given):.0%} of the score"
-    )
-    fewer = 0.0 if found.score_with_fewer is None else found.score_with_fewer
-    console.print(
-        f"length    without its last 50 tokens {fewer:.4f} ({fewer - found.score:+.4f}); "
-        f"with 50 more that match nothing {found.score_with_more:.4f} ({found.score_with_more - found.score:+.4f})"
-    )
-
-
-def _highlighted(found: Explanation) -> Text:
-    """The response's tokens, coloured by the longest matched n-gram over each."""
-    from rich.text import Text
-
-    text = Text()
-    for token, depth in zip(found.tokens, found.depth, strict=True):
-        text.append(plain(token) + " ", style=STYLES[depth])
-    return text
-
-
-def _orders_table(found: Explanation) -> Table:
-    from rich.table import Table
-
-    table = Table("n-grams", "of the response", "matched", "precision", "of it by smoothing", box=None)
-    for order in found.orders:
-        table.add_row(
-            str(order.order), str(order.candidates), str(order.matched), f"{order.precision:.3f}",
-            f"{order.share_of_smoothing:.0%}",
-        )  # fmt: skip
-    return table
-
-
-def _references_table(found: Explanation) -> Table:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table("reference", "tokens", "matches of 1/2/3/4 tokens", "matched only here", "begins", box=None)
-    for number, reference in enumerate(found.references, start=1):
-        matched = "/".join(map(str, reference.matched_by_order))
-        begin = Text(one_line(reference.text, 40))
-        table.add_row(str(number), str(reference.tokens), matched, str(reference.only_here), begin)
-    return table

@@ -30,6 +30,8 @@ _REFUSALS: Final = frozenset(
     }
 )  # fmt: skip
 
+REWARD_NAMES: Final = "bleu, rouge, meteor, chrf, bertscore, emb:MODEL, ... (docs/rewards.md), or package.module:Class"
+
 Command = Callable[[Sequence[str]], int]
 
 

@@ -72,7 +72,7 @@ def _help_wanted(argv: Sequence[str], method: str) -> bool:
     # Answered here: TRL's own parser takes ten seconds to load, and prints some 250 flags.
     if "-h" not in argv and "--help" not in argv:
         return False
-    rewards = "\n  --reward_funcs NAME...  bleu, rouge, bleu_rouge_f1, or package.module:Class"
+    rewards = "\n  --reward_funcs NAME...  bleu, rouge, meteor, chrf (rouge:auto, answer:bleu), or package.module:Class"
     prompts = "\n  --max_prompt_tokens N   rows with longer prompts are dropped and counted (512)"
     watched = "\n  --low_signal_gate true  groups whose rewards hardly differ get no advantage (docs/monitor.md)"
     watched += "\n  --stop_on_warning true  a gamed reward ends the run, with a checkpoint"

@@ -5,6 +5,7 @@ Nothing in it is needed to read a committed experiment; everything in it can be 
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -75,7 +76,7 @@ def held_if_free(folder: Path) -> Iterator[bool]:
         try:
             stack.enter_context(folder_lock(folder))
         except UserError:
-            if not folder.is_dir():  # not held, but impossible
+            if not os.access(folder, os.W_OK):  # it is not held: it cannot be
                 raise
             yield False
             return

@@ -16,7 +16,7 @@ from bleuberi.columns import MESSAGES, REFERENCES
 from bleuberi.data.grpo_rows import prompt_messages, read_grpo_rows
 from bleuberi.data.sft_rows import read_sft_rows, to_prompt_and_completion
 from bleuberi.doctor.batch import check_devices, check_grpo_batch, check_sft_batch
-from bleuberi.doctor.findings import Report
+from bleuberi.doctor.findings import Report, Verdict
 from bleuberi.doctor.fit import check_fit, check_time
 from bleuberi.doctor.installed import check_offline, check_optional, check_versions, extras_of
 from bleuberi.doctor.launch import Launch, read_launch, read_zero
@@ -29,6 +29,7 @@ from bleuberi.doctor.time_estimate import estimate_step
 from bleuberi.doctor.tokens import TRIED, Pair, check_round_trip, check_template, show_loss_mask
 from bleuberi.errors import UserError
 from bleuberi.rewards import load_reward
+from bleuberi.rewards.blindness import CURE, MOST_ROWS, blindness
 from bleuberi.training.folder.resume import check_save_steps
 from bleuberi.training.model_loading import load_policy_tokenizer
 from bleuberi.training.settings.read import Method, RunSettings
@@ -100,6 +101,14 @@ def _check_rewards(report: Report, settings: RunSettings) -> None:
         report.add("rewards", "ok", "; ".join(reward.signature() for reward in handed))
 
 
+def _check_scripts(report: Report, settings: RunSettings, references: Sequence[Sequence[str]]) -> None:
+    for name in settings.run.reward_funcs:
+        found = blindness(load_reward(name), references)
+        if found is not None:
+            verdict: Verdict = "problem" if found.rows > MOST_ROWS * found.of else "warning"
+            report.add("rewards", verdict, found.sentence, CURE)
+
+
 def _check_texts(report: Report, settings: RunSettings, processes: int) -> tuple[int | None, Text | None]:
     """Tokenizer and data set; the longest prompt (GRPO) or pair (SFT) that is trained, where there is one."""
     try:
@@ -121,6 +130,7 @@ def _check_texts(report: Report, settings: RunSettings, processes: int) -> tuple
 
 def _check_grpo_rows(report: Report, settings: RunSettings, tokenizer: Any, processes: int) -> int | None:  # noqa: ANN401
     rows = read_grpo_rows(Path(settings.run.dataset_path))
+    _check_scripts(report, settings, [row[REFERENCES] for row in rows])
     pairs: list[Pair] = [(prompt_messages(row), row[REFERENCES][0]) for row in rows[:TRIED] if row[REFERENCES]]
     if pairs:
         check_round_trip(report, tokenizer, pairs)

@@ -19,6 +19,7 @@ from bleuberi.evaluation.models import Group
 from bleuberi.evaluation.responses import ModelAnswers
 from bleuberi.evaluation.verdict import ROLE_BASE, TrainedGroup, verdict
 from bleuberi.evaluation.warnings import answer_warnings, training_warnings
+from bleuberi.rewards.blindness import blind_warnings
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,8 @@ def content_of(parts: Parts, settings: Mapping[str, Any], judge: dict[str, Any] 
     warnings = answer_warnings(answers, {model["name"]: model["tokenizer"] for model in models}, cut)
     folders = {entry.name: entry.model for entry in parts.config.models}
     warnings += training_warnings(groups, parts.facts, folders, answers.examples)
+    scored = [measure.reward for measure in parts.chosen if measure.role == "score"]
+    warnings += blind_warnings(scored, [row.references for row in answers.examples])
     if parts.config.judge is not None:
         warnings += judge_warnings(judge["pairs"]) if judge else ["The judge has not finished: run the command again."]
     tally = answers.tally

@@ -1,24 +1,49 @@
 """Rewards: numbers that say how good a response is, given references. Needs no torch.
 
 `from bleuberi.rewards import Bleu, RougeL, load_reward`
+
+- base.py: the contract, and the base class of the rewards here.
+- bleu.py, rouge.py, meteor.py, chrf.py, combined.py: the text rewards. scoring.py hands their texts to the compiled
+  extension (_native.cpp, native/) or to bleu_python.py, rouge_python.py, meteor_python.py, chrf_python.py; both give
+  equal bits. references.py keeps compiled references; arrow.py scores from Arrow.
+- tokens.py, scripts.py, porter.py: tokens, words of every script, stems. blindness.py: data that a reward cannot read.
+- explanations.py: why a response got its score.
+- encoder.py, bertscore.py, embedding.py, reward_model.py, served_model.py, bleu_rm.py: rewards that run a model.
+- tags.py, cached.py, on_cluster.py, adapters.py: rewards on tagged answers, with a cache, on Ray, in other trainers.
+
+To add a reward: subclass `TextReward` with `name`, `signature()` and `score_batch()`, name it in `REWARDS`, and add it
+to tests/contracts/test_reward_laws.py and docs/rewards.md.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
+from inspect import signature
 
 from bleuberi.errors import UserError
 from bleuberi.rewards.base import Reward
 from bleuberi.rewards.bleu import Bleu
+from bleuberi.rewards.chrf import Chrf, ChrfPlusPlus
 from bleuberi.rewards.combined import BleuRougeF1
+from bleuberi.rewards.meteor import Meteor
 from bleuberi.rewards.references import References
-from bleuberi.rewards.rouge import RougeL
+from bleuberi.rewards.rouge import Rouge1, Rouge2, RougeL, RougeLsum
 
-__all__ = ["REWARDS", "Bleu", "BleuRougeF1", "References", "Reward", "RougeL", "load_reward"]
+__all__ = [
+    "REWARDS", "Bleu", "BleuRougeF1", "Chrf", "ChrfPlusPlus", "Meteor", "References", "Reward", "Rouge1", "Rouge2",
+    "RougeL", "RougeLsum", "load_reward",
+]  # fmt: skip
 
 REWARDS = {
     "bleu": "bleuberi.rewards.bleu:Bleu",
     "rouge": "bleuberi.rewards.rouge:RougeL",
+    "rouge1": "bleuberi.rewards.rouge:Rouge1",
+    "rouge2": "bleuberi.rewards.rouge:Rouge2",
+    "rougeLsum": "bleuberi.rewards.rouge:RougeLsum",
+    "chrf": "bleuberi.rewards.chrf:Chrf",
+    "chrf++": "bleuberi.rewards.chrf:ChrfPlusPlus",
+    "meteor": "bleuberi.rewards.meteor:Meteor",
     "bleu_rouge_f1": "bleuberi.rewards.combined:BleuRougeF1",
     "bertscore": "bleuberi.rewards.bertscore:BertScore",
     "emb": "bleuberi.rewards.embedding:Embedding",
@@ -31,6 +56,13 @@ REWARDS = {
     "bleu_short_f1": "bleuberi.rewards.bleu:BleuShortF1",
 }
 """Names -> classes that are called without arguments. A dotted path `package.module:Class` works in a name's place."""
+
+OPTIONS: dict[str, dict[str, object]] = {
+    "auto": {"tokens": "auto"},
+    "mean": {"references": "mean"},
+    "stem": {"stem": True},
+}
+"""What may follow a name behind colons, e.g. `rouge2:stem:mean`, and the keyword that it gives the class."""
 
 WITH_MODEL = ("bertscore", "emb", "rm", "bleu_rm")
 """Names that take a model behind a colon: a folder, a name on the hub or, for the last two, a URL."""
@@ -51,14 +83,16 @@ def load_reward(name: str) -> Reward:
                 f"Write {kind}:MODEL. If it comes from a shell variable, check that the variable is set.",
             )
         return _with_model(kind, argument)
-    module_name, _, attribute = REWARDS.get(name, name).partition(":")
+    options = argument.split(":") if kind in REWARDS and argument else []
+    module_name, _, attribute = REWARDS.get(kind, name).partition(":")
     if not attribute:
         raise UserError(
             f"No metric or reward is called {name!r}.",
             f"There are: {', '.join(REWARDS)}; or give your own as package.module:Class.",
         )
     try:
-        made = getattr(import_module(module_name), attribute)()
+        of_class = getattr(import_module(module_name), attribute)
+        made = of_class(**_keywords(name, of_class, options))
     except (ImportError, AttributeError) as error:
         raise UserError(
             f"The reward {name!r} could not be loaded: {error}",
@@ -68,6 +102,23 @@ def load_reward(name: str) -> Reward:
         raise UserError(f"{name!r} is not a reward.", "A reward is callable and has name and signature().")
     reward: Reward = made
     return reward
+
+
+def _keywords(name: str, of_class: Callable[..., object], options: list[str]) -> dict[str, object]:
+    """The class's keywords for the options behind a reward's name."""
+    if not options:
+        return {}
+    taken = signature(of_class).parameters
+    allowed = {option: given for option, given in OPTIONS.items() if given.keys() <= taken.keys()}
+    found: dict[str, object] = {}
+    for option in options:
+        if option not in allowed or allowed[option].keys() & found.keys():
+            raise UserError(
+                f"The reward {name!r} has an unknown or repeated option: {option!r}.",
+                f"Options of {name.partition(':')[0]}: {', '.join(allowed) or 'none'}.",
+            )
+        found |= allowed[option]
+    return found
 
 
 def _with_model(kind: str, model: str) -> Reward:

@@ -1,7 +1,8 @@
-"""Scores straight from Arrow. Knows record batches and their buffers; knows no metric.
+"""Scores straight from Arrow.
 
-The compiled back end reads the UTF-8 where Arrow holds it; no text becomes a Python object. Batches are scored one
-after the other, so memory does not grow with the number of rows. Needs `pyarrow` (in the extra `report`).
+BLEU, ROUGE and chrF read the UTF-8 where Arrow stores it, without Python's strings, if the extension was built; other
+rewards and `auto` tokens get strings. Batches are scored one after the other, so memory does not grow with the number
+of rows. Needs `pyarrow` (in the extra `report`).
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from typing import TYPE_CHECKING
 
 from bleuberi.errors import MissingExtraError, UserError
 from bleuberi.rewards import backend
+from bleuberi.rewards.base import TextReward
 from bleuberi.rewards.bleu import Bleu
-from bleuberi.rewards.references import BLEU, ROUGE
+from bleuberi.rewards.chrf import Chrf
+from bleuberi.rewards.references import BLEU, CHRF, ROUGE, ROUGE_OPTIONS
 from bleuberi.rewards.rouge import RougeL
 
 if TYPE_CHECKING:
@@ -23,7 +26,7 @@ Scores = list[float | None]
 
 
 def score_arrow(
-    reward: Bleu | RougeL,
+    reward: TextReward,
     batches: Iterable[pa.RecordBatch],
     *,
     response: str = "response",
@@ -48,16 +51,26 @@ def score_arrow(
             raise UserError(f"The column {references} holds {lists.type}.", "It must hold lists of strings.")
         given = batch.column(response)
         native = backend.native()
+        direct = _direct(reward)
         gaps = given.null_count or lists.null_count or lists.flatten().null_count
-        if native is None or gaps or getattr(reward, "token_f1_when_short", False):
+        if native is None or gaps or direct is None:
             yield _score_objects(reward, given.to_pylist(), lists.to_pylist())
             continue
-        metric, flags = (ROUGE, 0) if isinstance(reward, RougeL) else (BLEU, reward.flags)
+        metric, flags = direct
         lists = lists.cast(pa.large_list(pa.large_string()))
         yield native.score_arrow(
             metric, *_text_buffers(given.cast(pa.large_string())), _offsets(lists), *_text_buffers(lists.flatten()),
             threads or backend.available_threads(), flags,
         )  # fmt: skip
+
+
+def _direct(reward: TextReward) -> tuple[int, int] | None:
+    """The metric and the flags of a reward that reads the texts unchanged; None for the others."""
+    if isinstance(reward, Bleu) and reward.tokens == "13a" and not reward.token_f1_when_short:
+        return BLEU, reward.flags
+    if isinstance(reward, RougeL):
+        return None if reward.tokens == "auto" else (ROUGE_OPTIONS, reward.flags) if reward.flags else (ROUGE, 0)
+    return (CHRF, reward.flags) if isinstance(reward, Chrf) else None
 
 
 def read_arrow(path: Path, *, columns: list[str] | None = None, rows: int = 1024) -> Iterator[pa.RecordBatch]:
@@ -76,7 +89,7 @@ def read_arrow(path: Path, *, columns: list[str] | None = None, rows: int = 1024
                 yield batch.slice(start, rows).select(columns or batch.schema.names)
 
 
-def _score_objects(reward: Bleu | RougeL, given: list[str | None], lists: list[list[str | None] | None]) -> Scores:
+def _score_objects(reward: TextReward, given: list[str | None], lists: list[list[str | None] | None]) -> Scores:
     """The same by way of Python's strings, for batches with gaps and where the extension was not built."""
     kept = [[text for text in row or [] if text is not None] for row in lists]
     return reward(responses=given, references=kept)

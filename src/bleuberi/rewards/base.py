@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 
 Completion = str | Sequence[Message]
 Scores = list[float | None]  # None = cannot be scored
+DEFAULT_SETTINGS = ("", "13a", "ascii", "best")
 
 
 class Reward(Protocol):
@@ -54,8 +55,16 @@ class TextReward:
         """TRL logs a reward function under its `__name__`."""
         return self.name
 
+    def variant(self, *settings: str) -> str:
+        """The name with those settings that are not the default ones, e.g. `meteor_mean`."""
+        return "_".join([type(self).name, *(setting for setting in settings if setting not in DEFAULT_SETTINGS)])
+
     def signature(self) -> str:
         raise UserError(f"The reward {type(self).__name__} has no signature.", "Define signature() in its class.")
+
+    def blind_to(self, text: str) -> bool:
+        """Whether this reward cannot tell such a text from others, because its tokens are made for other scripts."""
+        return False
 
     def score_batch(
         self,

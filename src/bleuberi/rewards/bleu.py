@@ -16,6 +16,7 @@ from bleuberi.rewards.bleu_parts import BleuParts, bleu_parts
 from bleuberi.rewards.bleu_python import CLOSEST_LENGTH, PLAIN_UNIGRAMS
 from bleuberi.rewards.references import BLEU
 from bleuberi.rewards.scoring import score
+from bleuberi.rewards.scripts import check_tokens, needs_all_scripts, spaced
 from bleuberi.rewards.tokens import tokenize_13a
 
 SHORT_TOKENS = 5
@@ -29,8 +30,16 @@ class Bleu(TextReward):
     name = "bleu"
 
     def __init__(
-        self, *, smooth_unigrams: bool = True, closest_length: bool = False, token_f1_when_short: bool = False
+        self,
+        *,
+        smooth_unigrams: bool = True,
+        closest_length: bool = False,
+        token_f1_when_short: bool = False,
+        tokens: str = "13a",
     ) -> None:
+        check_tokens(tokens, "13a")
+        self.tokens = tokens
+        self.name = self.variant(tokens)
         self.flags = (0 if smooth_unigrams else PLAIN_UNIGRAMS) | (CLOSEST_LENGTH if closest_length else 0)
         self.token_f1_when_short = token_f1_when_short
 
@@ -38,9 +47,11 @@ class Bleu(TextReward):
         smoothing = "add1-from-2" if self.flags & PLAIN_UNIGRAMS else "add1-all"
         length = "closest" if self.flags & CLOSEST_LENGTH else "shortest"
         short = f"|under-{SHORT_TOKENS}:token-f1" if self.token_f1_when_short else ""
-        return f"bleu|tok:13a|order:4|smooth:{smoothing}|ref:{length}{short}|v:1"
+        return f"bleu|tok:{self.tokens}|order:4|smooth:{smoothing}|ref:{length}{short}|v:1"
 
     def score_batch(self, responses: Sequence[str], references: Sequence[Sequence[str]]) -> list[float | None]:
+        if self.tokens == "auto":
+            responses, references = self._spaced(responses, references)
         scores = score(BLEU, responses, references, self.flags)
         if self.token_f1_when_short:
             for row, texts in enumerate(references):
@@ -50,6 +61,8 @@ class Bleu(TextReward):
 
     def parts(self, responses: Sequence[str], references: Sequence[Sequence[str]]) -> list[BleuParts | None]:
         """What each score consists of; None where it is no BLEU, or there is none."""
+        if self.tokens == "auto":
+            responses, references = self._spaced(responses, references)
         parts = bleu_parts(responses, references, self.flags)
         if self.token_f1_when_short:
             for row, texts in enumerate(references):
@@ -57,14 +70,23 @@ class Bleu(TextReward):
                     parts[row] = None
         return parts
 
+    def blind_to(self, text: str) -> bool:
+        return self.tokens == "13a" and needs_all_scripts(text, latin=False)
+
+    @staticmethod
+    def _spaced(
+        responses: Sequence[str], references: Sequence[Sequence[str]]
+    ) -> tuple[list[str], list[tuple[str, ...]]]:
+        return list(map(spaced, responses)), [tuple(map(spaced, texts)) for texts in references]
+
 
 class BleuPlainUnigrams(Bleu):
     """BLEU whose unigrams are not smoothed: a response that shares no word scores 0.0."""
 
     name = "bleu_plain_unigrams"
 
-    def __init__(self) -> None:
-        super().__init__(smooth_unigrams=False)
+    def __init__(self, *, tokens: str = "13a") -> None:
+        super().__init__(smooth_unigrams=False, tokens=tokens)
 
 
 class BleuClosest(Bleu):
@@ -72,8 +94,8 @@ class BleuClosest(Bleu):
 
     name = "bleu_closest"
 
-    def __init__(self) -> None:
-        super().__init__(closest_length=True)
+    def __init__(self, *, tokens: str = "13a") -> None:
+        super().__init__(closest_length=True, tokens=tokens)
 
 
 class BleuShortF1(Bleu):
@@ -81,8 +103,8 @@ class BleuShortF1(Bleu):
 
     name = "bleu_short_f1"
 
-    def __init__(self) -> None:
-        super().__init__(token_f1_when_short=True)
+    def __init__(self, *, tokens: str = "13a") -> None:
+        super().__init__(token_f1_when_short=True, tokens=tokens)
 
 
 def token_f1(response: str, reference: str) -> float:

@@ -35,6 +35,9 @@ class BleuRm(TextReward):
         first, second = (part.signature() for part in self.parts)
         return f"bleu_rm|mean:of-standardised|over:pool|of:[{first}]+[{second}]|v:1"
 
+    def blind_to(self, text: str) -> bool:
+        return self.parts[0].blind_to(text)
+
     def __call__(
         self,
         prompts: Sequence[Completion] | None = None,

@@ -38,6 +38,9 @@ class CachedReward(TextReward):
     def signature(self) -> str:
         return self.reward.signature()
 
+    def blind_to(self, text: str) -> bool:
+        return self.reward.blind_to(text)
+
     def score_rows(
         self, prompts: Sequence[str], responses: Sequence[str], references: Sequence[Sequence[str]]
     ) -> Scores:

@@ -14,9 +14,10 @@ class BleuRougeF1(TextReward):
 
     name = "bleu_rouge_f1"
 
-    def __init__(self) -> None:
-        self._bleu = Bleu()
-        self._rouge = RougeL()
+    def __init__(self, *, tokens: str = "") -> None:
+        self._bleu = Bleu(tokens=tokens or "13a")
+        self._rouge = RougeL(tokens=tokens or "ascii")
+        self.name = self.variant(tokens)
 
     def signature(self) -> str:
         return f"bleu_rouge_f1|mean:harmonic|of:[{self._bleu.signature()}]+[{self._rouge.signature()}]|v:1"
@@ -30,6 +31,9 @@ class BleuRougeF1(TextReward):
                 strict=True,
             )
         ]
+
+    def blind_to(self, text: str) -> bool:
+        return self._bleu.blind_to(text) or self._rouge.blind_to(text)
 
 
 def harmonic_mean(first: float | None, second: float | None) -> float | None:

@@ -56,6 +56,9 @@ class ClusterReward(TextReward):
     def signature(self) -> str:
         return self._reward.signature()
 
+    def blind_to(self, text: str) -> bool:
+        return self._reward.blind_to(text)
+
     def score_rows(
         self, prompts: Sequence[str], responses: Sequence[str], references: Sequence[Sequence[str]]
     ) -> Scores:

@@ -13,7 +13,7 @@ from typing import Protocol, overload
 
 from bleuberi.rewards import backend, bleu_python, rouge_python
 
-BLEU, ROUGE = 0, 1  # the metrics' numbers in _native.cpp
+BLEU, ROUGE, METEOR, ROUGE_OPTIONS, CHRF = range(5)  # the metrics' numbers in _native.cpp
 
 
 class Compiled(Protocol):

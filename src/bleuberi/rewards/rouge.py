@@ -1,26 +1,69 @@
-"""ROUGE-L as a reward, as `rouge_score` computes it. Knows its name and signature; others count.
+"""ROUGE as a reward, as `rouge_score` computes it.
 
-F1 of the longest common subsequence of lower-case alphanumeric tokens, no stemming, best over the references.
-Source: Lin 2004; the numbers of `rouge_score`'s `rougeL` (`evaluate`'s `rouge`). Nothing in common scores 0.0, also
-with texts of no tokens; without references there is no score (None).
+F1 over the tokens in lower case: of the longest common subsequence (ROUGE-L), of unigrams (ROUGE-1), of bigrams
+(ROUGE-2), or of the union of the longest common subsequences line by line (ROUGE-Lsum). Best or mean over the
+references. Source: Lin 2004; the numbers of `rouge_score` (`evaluate`'s `rouge`), with Porter stems on request.
+
+`tokens="ascii"` reads a to z and 0 to 9 only, as `rouge_score` does: a Russian or Chinese text has no token at all.
+`tokens="auto"` reads the words of every script (scripts.py). Nothing in common scores 0.0. A reference without tokens
+is left out, and if none is left there is no score (None), except for plain `rouge`: it scores 0.0 then, as the method's
+reference path does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bleuberi.rewards.base import TextReward
-from bleuberi.rewards.references import ROUGE
+from bleuberi.rewards.base import Scores, TextReward
+from bleuberi.rewards.references import ROUGE, ROUGE_OPTIONS
+from bleuberi.rewards.rouge_python import ALL_SCRIPTS, BIGRAMS, KIND, STEMS, SUBSEQUENCE, SUMMARY, UNIGRAMS
 from bleuberi.rewards.scoring import score
+from bleuberi.rewards.scripts import check_tokens, needs_all_scripts, words
+from bleuberi.rewards.several import reference_flags
 
 
 class RougeL(TextReward):
     """ROUGE-L F1 as a reward."""
 
     name = "rouge"
+    kind, type = SUBSEQUENCE, "rougeL"
+
+    def __init__(self, *, tokens: str = "ascii", stem: bool = False, references: str = "best") -> None:
+        check_tokens(tokens, "ascii")
+        self.tokens, self.references = tokens, references
+        options = (STEMS if stem else 0) | (ALL_SCRIPTS if tokens == "auto" else 0) | reference_flags(references)
+        self.flags = options | self.kind * KIND
+        self.name = self.variant("stem" if stem else "", references, tokens)
 
     def signature(self) -> str:
-        return "rouge|type:rougeL-f1|stem:no|ref:best|v:1"
+        stem = "porter" if self.flags & STEMS else "no"
+        tokens = "" if self.tokens == "ascii" else f"|tok:{self.tokens}"
+        return f"rouge|type:{self.type}-f1{tokens}|stem:{stem}|ref:{self.references}|v:1"
 
-    def score_batch(self, responses: Sequence[str], references: Sequence[Sequence[str]]) -> list[float | None]:
-        return score(ROUGE, responses, references)
+    def score_batch(self, responses: Sequence[str], references: Sequence[Sequence[str]]) -> Scores:
+        metric = ROUGE_OPTIONS if self.flags else ROUGE
+        return score(metric, responses, references, self.flags, words if self.tokens == "auto" else None)
+
+    def blind_to(self, text: str) -> bool:
+        return self.tokens == "ascii" and needs_all_scripts(text, latin=True)
+
+
+class Rouge1(RougeL):
+    """ROUGE-1 F1: single words, however often both texts have them."""
+
+    name = "rouge1"
+    kind, type = UNIGRAMS, "rouge1"
+
+
+class Rouge2(RougeL):
+    """ROUGE-2 F1: pairs of neighbouring words."""
+
+    name = "rouge2"
+    kind, type = BIGRAMS, "rouge2"
+
+
+class RougeLsum(RougeL):
+    """ROUGE-Lsum F1: ROUGE-L line by line, as summaries are scored."""
+
+    name = "rougeLsum"
+    kind, type = SUMMARY, "rougeLsum"

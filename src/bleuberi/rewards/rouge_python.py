@@ -1,13 +1,28 @@
-"""ROUGE-L in pure Python, its common subsequences by `rapidfuzz`. Knows nothing of rewards or caches."""
+"""ROUGE in pure Python; the longest common subsequences of ROUGE-L by `rapidfuzz`.
+
+The arithmetic is that of `native/rouge.h`, operation by operation, so that both back ends give equal bits.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from rapidfuzz.distance import LCSseq
 
+from bleuberi.rewards.porter import stem
+from bleuberi.rewards.several import of_references
 from bleuberi.rewards.tokens import tokenize_rouge
+
+STEMS, ALL_SCRIPTS, KIND = 1, 2, 4  # flags, the kind times KIND; the numbers are those of native/rouge.h
+SUBSEQUENCE, UNIGRAMS, BIGRAMS, SUMMARY = range(4)
+LONGEST_LINE = 4096  # tokens; a longer line counts as several for ROUGE-Lsum, as memory grows with its square
+
+_WORD = re.compile("[0-9a-z\u0080-\U0010ffff]+")
+
+Tokens = Sequence[bytes] | Sequence[str]
 
 
 class CompiledReferences(NamedTuple):
@@ -31,15 +46,97 @@ def rouge_compiled(response: str, references: CompiledReferences, _: int = 0) ->
     if not references.tokens:
         return None
     tokens = tokenize_rouge(response)
-    best = 0.0
-    for reference in references.tokens:
-        common = LCSseq.similarity(reference, tokens) if tokens and reference else 0
-        if common:
-            precision, recall = common / len(tokens), common / len(reference)
-            best = max(best, 2 * precision * recall / (precision + recall))
-    return best
+    return max(rouge_f1(_common(reference, tokens), len(tokens), len(reference)) for reference in references.tokens)
 
 
 def rouge_once(response: str, references: Iterable[str], _: int = 0) -> float | None:
     """ROUGE-L F1 of one response alone."""
     return rouge_compiled(response, compile_references(references))
+
+
+def rouge_options_once(response: str, references: Iterable[str], flags: int) -> float | None:
+    """ROUGE of the kind that the flags ask for; references without tokens are left out, None if none is left."""
+    own = cut_lines(response, flags)
+    cut = [lines for text in references if any(lines := cut_lines(text, flags))]
+    return of_references([_score(own, lines, flags // KIND % 4) for lines in cut], flags)
+
+
+def cut_lines(text: str, flags: int) -> list[list[str]]:
+    """The tokens of each line. With `ALL_SCRIPTS` the text is what `scripts.words` makes of it."""
+    lines = []
+    for line in text.split("\n"):
+        words = _WORD.findall(line) if flags & ALL_SCRIPTS else [token.decode() for token in tokenize_rouge(line)]
+        lines.append([stem(word) if len(word) > 3 else word for word in words] if flags & STEMS else words)
+    return lines
+
+
+def rouge_f1(shared: int, own: int, other: int) -> float:
+    """Harmonic mean of precision and recall from counts; 0.0 for nothing in common."""
+    if not shared:
+        return 0.0
+    precision, recall = shared / own, shared / other
+    return 2 * precision * recall / (precision + recall)
+
+
+def _score(own: list[list[str]], other: list[list[str]], kind: int) -> float:
+    mine, theirs = [token for line in own for token in line], [token for line in other for token in line]
+    if kind == SUBSEQUENCE:
+        return rouge_f1(_common(theirs, mine), len(mine), len(theirs))
+    if kind == SUMMARY:
+        return rouge_f1(_summary(own, other), len(mine), len(theirs))
+    order = 2 if kind == BIGRAMS else 1
+    counts = [Counter(zip(*(tokens[n:] for n in range(order)), strict=False)) for tokens in (mine, theirs)]
+    return rouge_f1((counts[0] & counts[1]).total(), len(mine) - order + 1, len(theirs) - order + 1)
+
+
+def _common(reference: Tokens, response: Tokens) -> int:
+    return LCSseq.similarity(reference, response) if reference and response else 0
+
+
+def _summary(own: list[list[str]], other: list[list[str]]) -> int:
+    """Tokens of the reference's lines that a longest common subsequence with a line of the response has, each as often
+    as the response has it."""
+    mine = [part for line in own for part in _parts(line)]
+    left = Counter(token for line in own for token in line)
+    hits = 0
+    for line in (part for whole in other for part in _parts(whole)):
+        for place in sorted(set().union(*(_subsequence(line, part) for part in mine))):
+            if left[line[place]]:
+                left[line[place]] -= 1
+                hits += 1
+    return hits
+
+
+def _parts(line: list[str]) -> Iterator[list[str]]:
+    for start in range(0, len(line), LONGEST_LINE):
+        yield line[start : start + LONGEST_LINE]
+
+
+def _subsequence(reference: Sequence[str], response: Sequence[str]) -> set[int]:
+    """The places in the reference of the longest common subsequence that `rouge_score` finds.
+
+    Bit by bit as Hyyro 2004: behind each token of the response, a bit is 0 where the reference's token makes the
+    subsequence longer. Read from the end, equal tokens belong to it.
+    """
+    masks: dict[str, int] = {}
+    for place, token in enumerate(reference):
+        masks[token] = masks.get(token, 0) | 1 << place
+    whole = row = (1 << len(reference)) - 1
+    rows = []
+    for token in response:
+        match = row & masks.get(token, 0)
+        row = ((row + match) | (row & ~match)) & whole
+        rows.append(row)
+    found: set[int] = set()
+    if row == whole:
+        return found
+    i, j = len(reference), len(response)
+    while i and j:
+        if reference[i - 1] == response[j - 1]:
+            found.add(i - 1)
+            i, j = i - 1, j - 1
+        elif rows[j - 1] >> (i - 1) & 1:
+            i -= 1
+        else:
+            j -= 1
+    return found

@@ -1,12 +1,12 @@
-"""Score a batch on the back end in use. Knows who computes; knows nothing of what the numbers mean."""
+"""Score a batch on the back end in use."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import cast
 
-from bleuberi.rewards import backend, bleu_python, rouge_python
-from bleuberi.rewards.references import BLEU, Prepared, group_compiled
+from bleuberi.rewards import backend, bleu_python, chrf_python, meteor_python, rouge_python
+from bleuberi.rewards.references import BLEU, CHRF, METEOR, ROUGE, ROUGE_OPTIONS, Prepared, group_compiled
 
 ROWS_A_CALL = 1024  # the compiled back end answers Ctrl-C between calls
 
@@ -16,17 +16,23 @@ def score(
     responses: Sequence[str],  # N
     references: Sequence[Sequence[str]],  # N, each 0..K
     flags: int = 0,
+    change: Callable[[str], str] | None = None,  # made of each text first, e.g. lower case
 ) -> list[float | None]:  # N
-    """BLEU or ROUGE-L of every row; the compiled back end takes all the cores there are."""
-    rows = group_compiled(metric, references)
+    """The metric of every row; the compiled back end takes all the cores there are."""
     native = backend.native()
-    if native is None:
-        return [_score_python(metric, text, row, flags) for text, row in zip(responses, rows, strict=True)]
     threads = backend.available_threads()
     scores: list[float | None] = []
-    for start in range(0, len(rows), ROWS_A_CALL):
+    for start in range(0, len(responses), ROWS_A_CALL):
         part = slice(start, start + ROWS_A_CALL)
-        scores += native.score(metric, responses[part], rows[part], threads, flags)
+        texts, rows = responses[part], references[part]
+        if change is not None:
+            changed = {text: change(text) for text in {*texts, *(text for row in rows for text in row)}}
+            texts, rows = [changed[text] for text in texts], [[changed[text] for text in row] for row in rows]
+        prepared = group_compiled(metric, rows) if metric in {BLEU, ROUGE} else [tuple(row) for row in rows]
+        if native is None:
+            scores += [_score_python(metric, text, row, flags) for text, row in zip(texts, prepared, strict=True)]
+        else:
+            scores += native.score(metric, texts, prepared, threads, flags)
     return scores
 
 
@@ -35,5 +41,13 @@ def _score_python(metric: int, response: str, row: Prepared, flags: int) -> floa
         return bleu_python.bleu_compiled(response, row, flags)
     if isinstance(row, rouge_python.CompiledReferences):
         return rouge_python.rouge_compiled(response, row)
-    once = bleu_python.bleu_once if metric == BLEU else rouge_python.rouge_once
-    return once(response, cast("tuple[str, ...]", row), flags)
+    return _ONCE[metric](response, cast("tuple[str, ...]", row), flags)
+
+
+_ONCE: dict[int, Callable[[str, Sequence[str], int], float | None]] = {
+    BLEU: bleu_python.bleu_once,
+    ROUGE: rouge_python.rouge_once,
+    METEOR: meteor_python.meteor_once,
+    ROUGE_OPTIONS: rouge_python.rouge_options_once,
+    CHRF: chrf_python.chrf_once,
+}

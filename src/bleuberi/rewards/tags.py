@@ -1,4 +1,4 @@
-"""Reasoning and answer tags. Knows where they stand in a response; judges nothing between them."""
+"""Reasoning and answer tags: the form that they must have, and the answer that is scored alone."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from bleuberi.errors import UserError
 from bleuberi.rewards.base import Reward, Scores, TextReward
 
 _FORM = re.compile(r"\s*<think>(?P<thought>.*?)</think>\s*<answer>(?P<answer>.*?)</answer>\s*", re.DOTALL)
-_ANSWER = re.compile(r"<answer>(.*?)</answer>", re.DOTALL)
 _TAGS = ("<think>", "</think>", "<answer>", "</answer>")
 
 
@@ -28,7 +27,7 @@ class TagFormat(TextReward):
 
 
 class OnAnswer(TextReward):
-    """Another reward, on what stands between the answer tags. A response without them counts as blank.
+    """Another reward, on the answer alone: see `tagged_answer`.
 
     Errors: `UserError` for a reward over the whole pool: its parts have to be wrapped one by one.
     """
@@ -45,12 +44,15 @@ class OnAnswer(TextReward):
         self.needs_prompts = getattr(reward, "needs_prompts", False)
 
     def signature(self) -> str:
-        return f"{self.reward.signature()}|on:answer-tags"
+        return f"{self.reward.signature()}|on:first-answer-tag-or-behind-think-or-all"
+
+    def blind_to(self, text: str) -> bool:
+        return isinstance(self.reward, TextReward) and self.reward.blind_to(text)
 
     def score_rows(
         self, prompts: Sequence[str], responses: Sequence[str], references: Sequence[Sequence[str]]
     ) -> Scores:
-        answers = [extract_answer(text) or "" for text in responses]
+        answers = [tagged_answer(text) for text in responses]
         return self.reward(prompts=prompts or [""] * len(answers), responses=answers, references=references)
 
 
@@ -59,7 +61,10 @@ def is_well_formed(text: str) -> bool:
     return _FORM.fullmatch(text) is not None and all(text.count(tag) == 1 for tag in _TAGS)
 
 
-def extract_answer(text: str) -> str | None:
-    """What stands between the last `<answer>` tags, stripped; None without them."""
-    found = _ANSWER.findall(text)
-    return found[-1].strip() if found else None
+def tagged_answer(text: str) -> str:
+    """The text of the first `<answer>`, to its end tag or to the end of the response; without that tag the text behind
+    the last `</think>`; without either the whole response. Without white space around it."""
+    _, tag, rest = text.partition("<answer>")
+    if tag:
+        return rest.partition("</answer>")[0].strip()
+    return text.rpartition("</think>")[2].strip()

@@ -18,6 +18,7 @@ from bleuberi.errors import UserError
 from bleuberi.generation import local_revision
 from bleuberi.records import Example, Tally
 from bleuberi.rewards import load_reward
+from bleuberi.rewards.blindness import refuse_blind
 from bleuberi.rewards.on_cluster import load_reward_on
 from bleuberi.selection.config import GrpoDataConfig
 from bleuberi.selection.dataset_folder import find_made, refuse_other, save_dataset
@@ -65,6 +66,10 @@ def create_grpo_data(config: GrpoDataConfig, draw: Callable[[Path, GrpoData], No
 
     examples, joined = join_references(pool, config.ref_models, config.min_references)
     log.info("Pool %s: %s", pool.name, joined.sentence())
+    if config.metric is not None:
+        warning = refuse_blind(load_reward(config.metric), [row.references for row in examples])
+        if warning:
+            log.warning(warning)
     if config.metric is not None and not config.scores_needed:
         log.warning("Nothing to score without --model or --outputs: the data set is saved without scores")
     label = _label(config, pool)

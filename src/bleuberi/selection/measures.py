@@ -12,7 +12,7 @@ AT_FLOOR: Final = 0.02
 """A score is at the floor up to this much above it. For a reference of thirty words that is an answer of the same
 length with about five single words in common and not one pair; or any answer that the brevity penalty takes so low."""
 
-_FLOOR_OF_ZERO: Final = ("rouge", "bleu_rouge_f1")
+_FLOOR_OF_ZERO: Final = ("rouge", "bleu_rouge_f1", "meteor", "chrf")  # beginnings of names; nothing is smoothed
 _MAX_ORDER: Final = 4
 
 
@@ -39,7 +39,7 @@ def floor_distance(metric: str, score: float, reference_tokens: int) -> float | 
     """How far a score lies above the metric's floor, if that is known."""
     if metric == "bleu":
         return score - bleu_floor(reference_tokens)
-    return score if metric in _FLOOR_OF_ZERO else None
+    return score if metric.startswith(_FLOOR_OF_ZERO) else None
 
 
 def bleu_floor(tokens: int) -> float:

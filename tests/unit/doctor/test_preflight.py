@@ -165,6 +165,19 @@ def test_a_data_set_without_references(doctor, save):
     assert "it lacks prompt, references" in finding(told, "data set")["text"]
 
 
+def test_a_reward_that_cannot_read_the_references(doctor, save):
+    russian = ("Мост.",)
+    data = save([*grpo_rows(12, russian), *grpo_rows(4)])
+    told = doctor("grpo_cpu", data, "--reward_funcs", "rouge", expected=2)
+    (found,) = [one for one in told["findings"] if "cannot read" in one["text"]]
+    assert found["text"] == "The reward rouge cannot read 12 of 16 rows (75%), mostly Cyrillic."
+    assert "rouge:auto" in found["cure"]
+    doctor("grpo_cpu", data, "--reward_funcs", "rouge:auto", "chrf", "meteor", expected=0)
+    few = save([*grpo_rows(2, russian), *grpo_rows(14)], "few")
+    told = doctor("grpo_cpu", few, "--reward_funcs", "rouge", expected=0)
+    assert [one["verdict"] for one in told["findings"] if "cannot read" in one["text"]] == ["warning"]
+
+
 def test_references_longer_than_a_completion(doctor, save):
     told = doctor("grpo_cpu", save(grpo_rows()), "--max_completion_length", "3", expected=2)
     assert finding(told, "references")["verdict"] == "problem"

@@ -3,7 +3,7 @@
 import pytest
 
 from bleuberi.errors import UserError
-from bleuberi.rewards import Bleu, RougeL
+from bleuberi.rewards import Bleu, ChrfPlusPlus, Meteor, Rouge2, RougeL, RougeLsum
 from bleuberi.rewards.arrow import read_arrow, score_arrow
 from bleuberi.rewards.bleu import BleuShortF1
 
@@ -21,6 +21,8 @@ ROWS = [
     ("a gap in the list", [None, "a gap in a list"]),
     ("last", ["last", "very last"]),
 ]
+REWARDS = [Bleu(), RougeL(), BleuShortF1(), Rouge2(stem=True), RougeLsum(references="mean"), ChrfPlusPlus(), Meteor()]
+REWARDS += [Bleu(tokens="auto"), RougeL(tokens="auto")]
 
 
 def expected(reward, rows):
@@ -30,7 +32,7 @@ def expected(reward, rows):
 
 @pytest.mark.parametrize("text", [pa.string(), pa.large_string()])
 @pytest.mark.parametrize("make_list", [pa.list_, pa.large_list])
-@pytest.mark.parametrize("reward", [Bleu(), RougeL(), BleuShortF1()], ids=lambda reward: reward.name)
+@pytest.mark.parametrize("reward", REWARDS, ids=lambda reward: reward.name)
 def test_every_layout_slice_and_gap(text, make_list, reward, back_end):
     schema = pa.schema([("response", text), ("references", make_list(text))])
     batch = pa.record_batch([[r[0] for r in ROWS], [r[1] for r in ROWS]], schema=schema)
@@ -60,3 +62,13 @@ def test_a_wrong_column_is_named():
         list(score_arrow(Bleu(), [batch]))
     with pytest.raises(UserError, match="holds string"):
         list(score_arrow(Bleu(), [batch], references="response"))
+
+
+@pytest.mark.parametrize("reward", [REWARDS[n] for n in (0, 1, 3, 4, 5)], ids=lambda reward: reward.name)
+def test_bytes_that_are_not_utf8_are_scored_within_their_buffer(reward, native):
+    for harmed in (b"\xf0", b"a \xe2", b"caf\xc3", b"\xff\xfe\xf0\x9f", b"\x80\x80 runnings"):
+        texts = pa.Array.from_buffers(pa.string(), 1, [None, pa.array([0, len(harmed)], pa.int32()).buffers()[1],
+                                                       pa.py_buffer(harmed)])  # fmt: skip
+        lists = pa.ListArray.from_arrays(pa.array([0, 1], pa.int32()), texts)
+        (scores,) = score_arrow(reward, [pa.record_batch([texts, lists], ["response", "references"])])
+        assert scores[0] is None or 0.0 <= scores[0] <= 1.0

@@ -13,6 +13,7 @@ import pytest
 from breaking_texts import TEXTS
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_pairs import made_pairs, real_pairs
 from rouge_score.rouge_scorer import RougeScorer
 from sacrebleu.tokenizers.tokenizer_13a import Tokenizer13a
 
@@ -64,6 +65,16 @@ def test_fuzz_bleu_equals_the_definition(response, references):
     for back_end in ["python"] + ["native"] * (backend._native is not None):
         (given_score,) = scores(back_end, Bleu(), [response], [references])
         assert given_score == (None if expected is None else pytest.approx(expected, abs=1e-12))
+
+
+def test_two_thousand_pairs_equal_bleuscore(back_end):
+    bleuscore = pytest.importorskip("bleuscore", reason="bleuscore is not installed")
+    pairs = [(text, [other]) for text, other in made_pairs() if other.strip()] + real_pairs()
+    assert len(pairs) > 1990
+    found = Bleu()(responses=[row[0] for row in pairs], references=[row[1] for row in pairs])
+    for value, (response, references) in zip(found, pairs, strict=True):
+        expected = bleuscore.compute(references=[references], predictions=[response], smooth=True)["bleu"]
+        assert value == pytest.approx(expected, abs=1e-12), response
 
 
 @given(TEXTS, st.lists(TEXTS, min_size=1, max_size=3))

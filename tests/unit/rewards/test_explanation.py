@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bleuberi.cli.explain import main
 from bleuberi.errors import UserError
-from bleuberi.rewards import Bleu
+from bleuberi.rewards import Bleu, load_reward
 from bleuberi.rewards.explanation import explain
 
 
@@ -95,3 +95,54 @@ def test_mistakes_are_told(tmp_path):
     ]:
         with pytest.raises(UserError, match=what):
             main(flags)
+
+
+TWO_TEXTS = ["--response", "The cats sat on mats", "--reference", "a cat sat on the mat", "--reference", "dogs ran"]
+
+
+@pytest.mark.parametrize("name", ["meteor", "meteor:mean", "meteor:auto", "chrf", "chrf++", "chrf:mean", "rouge:stem",
+                                  "bleu:auto", "bleu_closest", "answer:meteor", "bleu_rouge_f1"])  # fmt: skip
+def test_every_reward_is_explained_with_its_own_number(name, capsys):
+    reward = load_reward(name)
+    response, references = "The cats sat on mats 日本", ["a cat sat on the mat 日本語", "dogs ran", ""]
+    (expected,) = reward(responses=[f"<answer>{response}" if "answer" in name else response], references=[references])
+    flags = ["--reward", name, "--response", response]
+    for text in references:
+        flags += ["--reference", text]
+    assert main([*flags, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["score"] == pytest.approx(expected, abs=1e-12)
+    assert main(flags) == 0
+    screen = "".join(capsys.readouterr().out.split())
+    assert f"{expected:.4f}" in screen
+    assert reward.signature() in screen
+
+
+def test_the_alignment_of_meteor(capsys):
+    assert main(["--reward", "meteor", *TWO_TEXTS, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    first = found["references"][0]
+    # The cats sat on mats; a cat sat on the mat: sat on | the | cats | mats
+    assert first["matches"] == [[0, 4, True], [1, 1, False], [2, 2, True], [3, 3, True], [4, 5, False]]
+    assert (first["chunks"], first["precision"], first["recall"]) == (3, 1.0, pytest.approx(5 / 6))
+    assert first["penalty"] == pytest.approx(0.5 * (3 / 5) ** 3)
+    assert main(["--reward", "meteor", *TWO_TEXTS]) == 0
+    screen = capsys.readouterr().out
+    for part in ["cats sat on", "cat sat on", "by its stem", "chunks", "0.108"]:
+        assert part in screen
+
+
+def test_the_parts_of_chrf(capsys):
+    assert main(["--reward", "chrf++", "--response", "ab ab", "--reference", "ab abc", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    rows = [
+        [row["unit"], row["order"], row["own"], row["other"], row["matched"]]
+        for row in found["references"][0]["orders"]
+    ]
+    assert rows == [
+        ["characters", 1, 4, 5, 4], ["characters", 2, 3, 4, 3], ["characters", 3, 2, 3, 2], ["characters", 4, 1, 2, 1],
+        ["characters", 5, 0, 1, 0], ["characters", 6, 0, 0, 0], ["words", 1, 2, 2, 1], ["words", 2, 1, 1, 0],
+    ]  # fmt: skip
+    assert main(["--reward", "chrf++", "--response", "ab ab", "--reference", "ab abc"]) == 0
+    assert "mean precision" in capsys.readouterr().out
+    assert main(["--reward", "chrf", "--response", "a", "--reference", " "]) == 0
+    assert "no score" in capsys.readouterr().out

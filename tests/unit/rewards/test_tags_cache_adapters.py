@@ -20,7 +20,7 @@ from bleuberi.rewards.adapters import (
 from bleuberi.rewards.base import TextReward
 from bleuberi.rewards.bleu_rm import BleuRm
 from bleuberi.rewards.cached import CachedReward
-from bleuberi.rewards.tags import extract_answer
+from bleuberi.rewards.tags import tagged_answer
 
 GOOD = "<think>\nFirst,\n\nsecond.\n</think>\n\n<answer>\nParis\n</answer>\n"
 
@@ -40,15 +40,36 @@ def test_ill_formed(text):
     assert load_reward("format")(prompts=["p"], completions=[text]) == [0.0]
 
 
-def test_answers_are_extracted_and_scored():
-    assert extract_answer(GOOD) == "Paris"
-    assert extract_answer("<answer>a</answer> no, <answer>b\nc</answer>") == "b\nc"
-    assert extract_answer("Paris") is None
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        (GOOD, "Paris"),
+        ("<answer>a</answer> no, <answer>b\nc</answer>", "a"),  # the first
+        ("So: <answer>Par\nis", "Par\nis"),  # not closed
+        ("<answer></answer> Paris", ""),  # empty
+        ("<think>Lyon?</think>\n\nParis", "Paris"),
+        ("<think>Lyon?</think> <think>no</think> Paris", "Paris"),  # behind the last thought
+        ("Lyon?</think>Paris", "Paris"),  # a template wrote the first tag into the prompt
+        ("<think>Lyon?</think>", ""),
+        ("<think>Paris", "<think>Paris"),  # the thought was cut off
+        ("Paris </answer>", "Paris </answer>"),
+        (" Paris ", "Paris"),
+    ],
+)
+def test_the_answer_of_a_response(text, answer):
+    assert tagged_answer(text) == answer
+
+
+def test_the_answer_is_scored_alone():
     reward = load_reward("answer:rouge")
-    assert reward(responses=[GOOD, "Paris"], references=[["Paris"], ["Paris"]]) == [1.0, 0.0]
-    assert reward.signature() == RougeL().signature() + "|on:answer-tags"
+    texts = [GOOD, "Paris", "<answer>Par", "<answer> </answer> Paris", "<think>Lyon</think> Paris"]
+    assert reward(responses=texts, references=[["Paris"]] * 5) == [1.0, 1.0, 0.0, 0.0, 1.0]
+    assert reward.signature() == RougeL().signature() + "|on:first-answer-tag-or-behind-think-or-all"
     assert reward.name == "rouge_on_answer"
     assert pickle.loads(pickle.dumps(reward))(completions=[GOOD], references=[["Paris"]]) == [1.0]
+    assert load_reward("answer:rouge:auto")(responses=["<think>нет</think>да"], references=[["да"]]) == [1.0]
+    assert reward.blind_to("Париж")
+    assert not load_reward("answer:chrf").blind_to("Париж")
 
 
 def test_a_mean_over_the_pool_does_not_go_behind_tags():
