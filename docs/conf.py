@@ -1,4 +1,4 @@
-"""Sphinx's settings for the documentation site (`make site`): the pages of docs/, and the public API from its docstrings."""
+"""Settings of Sphinx for the documentation site (`make site`): the pages of docs/, and the public API."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ sys.path.insert(0, str(ROOT / "src"))
 from bleuberi import __version__  # noqa: E402 - found by the line above, so that the site needs no installed package
 
 project = "bleuberi"
-copyright = "the bleuberi maintainers"  # noqa: A001 - Sphinx's word
+copyright = "the bleuberi maintainers"
 release = version = __version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc"]

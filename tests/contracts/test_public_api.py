@@ -65,7 +65,7 @@ def test_an_old_name_still_works_and_the_caller_is_warned_with_the_new_one(renam
         from renamed_in_a_test import Blue
     assert Blue is Bleu
     assert {warning.filename for warning in warned} <= {__file__, "<frozen importlib._bootstrap>"}
-    with pytest.warns(DeprecationWarning) as warned:
+    with pytest.warns(DeprecationWarning, match="Blue is now") as warned:
         assert renamed.Blue is Bleu
     assert warned[0].filename == __file__
 
