@@ -28,11 +28,13 @@ examples:
   bleuberi agreement --preferences pairs.jsonl --rewards bleu rouge --output_dir runs/agreement
   bleuberi agreement --preferences pairs.jsonl --pool pool.jsonl.gz --score_columns rm --combine bleu+rm \\
       --output_dir runs/agreement
+  bleuberi agreement --arena BLEUBERI/arena_analysis --output_dir runs/figure_1
   bleuberi agreement --outputs outputs.jsonl --pool pool.jsonl.gz --labels systems.csv --label_column win_rate \\
       --output_dir runs/systems
 
 preferences: one row a pair with prompt, response_a, response_b, winner (model_a, model_b, tie, or the model's name), or
-prompt, chosen, rejected; where known also votes (a list of winners), source, model_a, model_b, ref_output_<model>."""
+prompt, chosen, rejected; where known also votes (a list of winners), source, model_a, model_b, ref_output_<model>.
+Chatbot Arena's conversation_a and conversation_b are read too: their first exchange counts."""
 
 
 def parser() -> Parser:
@@ -41,6 +43,9 @@ def parser() -> Parser:
     what = flags.add_mutually_exclusive_group(required=True)
     what.add_argument(
         "--preferences", metavar="FILE", help="pairs: .jsonl, .jsonl.gz, .parquet, or a hub id owner/name"
+    )
+    what.add_argument(
+        "--arena", metavar="FOLDER", help="the paper's Figure 1: the folder arena_analysis of its repository"
     )
     what.add_argument("--outputs", metavar="FILE", help="answers: rows with model, output, and prompt_id or prompt")
     flags.add_argument(
@@ -118,7 +123,7 @@ def main(argv: Sequence[str]) -> int:
     from bleuberi.agreement.table import print_agreement
 
     sureness = Sureness(given.resamples, given.seed, given.confidence)
-    run = _run_pairs if given.preferences else _run_systems
+    run = _run_systems if given.outputs else _run_pairs
     result = run(given, command, sureness, lambda line: progress.print(plain(line), highlight=False, markup=False))
     if not given.json:
         print_agreement(result, console)
@@ -139,13 +144,13 @@ def _run_pairs(
 ) -> dict[str, Any]:
     from bleuberi.agreement.run_pairs import PairsConfig, run_pairs
 
-    if not given.rewards and not given.score_columns:
+    if not given.rewards and not given.score_columns and not given.arena:
         raise UserError("There is nothing to compare.", "Give --rewards, --score_columns, or both.")
     config = PairsConfig(
-        preferences=given.preferences, output_dir=given.output_dir, rewards=tuple(given.rewards),
+        preferences=given.preferences or given.arena, output_dir=given.output_dir, rewards=tuple(given.rewards),
         score_columns=tuple(given.score_columns), combine=tuple(given.combine), ref_models=tuple(given.ref_models),
         max_references=given.max_references, pool=given.pool, sources=tuple(given.sources), split=given.split,
-        curve_orders=given.curve_orders, sureness=sureness,
+        curve_orders=given.curve_orders, sureness=sureness, arena=bool(given.arena),
     )  # fmt: skip
     return run_pairs(config, command, log)
 
