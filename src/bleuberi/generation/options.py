@@ -33,6 +33,7 @@ ENGINE_TABLE: Final = {
     "ray": EngineEntry("one of the others in each worker of a Ray cluster (--ray_engine)", "ray", "ray"),
 }
 ENGINES: Final = tuple(ENGINE_TABLE)
+"""The names of the engines. `auto` takes vLLM if it can run here, else transformers."""
 
 
 @dataclass(frozen=True, slots=True)
