@@ -13,6 +13,7 @@ from bleuberi.artifacts import file_hash
 from bleuberi.columns import model_short_name, pool_label, reference_label
 from bleuberi.data.grpo_rows import to_row
 from bleuberi.data.pool import Pool, read_pool
+from bleuberi.data.reasoning import REASONING_PROMPT, with_reasoning
 from bleuberi.data.references import join_references, order_references, shuffle_references
 from bleuberi.errors import UserError
 from bleuberi.generation import local_revision
@@ -53,6 +54,7 @@ def create_grpo_data(config: GrpoDataConfig, draw: Callable[[Path, GrpoData], No
 
     `draw` adds figures to the folder that it is given, before that becomes the data set's folder.
     """
+    config = replace(config, metric=config.answer_metric)
     config.check()
     pool = read_pool(config.hf_dataset_path, config.ref_models)
     request = _request(config, pool)
@@ -66,6 +68,8 @@ def create_grpo_data(config: GrpoDataConfig, draw: Callable[[Path, GrpoData], No
 
     examples, joined = join_references(pool, config.ref_models, config.min_references)
     log.info("Pool %s: %s", pool.name, joined.sentence())
+    if config.reasoning:
+        examples = [replace(row, messages=with_reasoning(row.messages)) for row in examples]
     if config.metric is not None:
         warning = refuse_blind(load_reward(config.metric), [row.references for row in examples])
         if warning:
@@ -80,7 +84,7 @@ def create_grpo_data(config: GrpoDataConfig, draw: Callable[[Path, GrpoData], No
     tally = Tally(len(pool.rows), len(picked.chosen), dict(reasons))
     _tell(config, tally)
     metric = config.metric_name if picked.signature else None
-    name = config.output_dataset_name or f"{label}_{config.selection_mode}_{len(picked.chosen)}{_placebo_mark(config)}"
+    name = config.output_dataset_name or f"{label}_{config.selection_mode}_{len(picked.chosen)}{_marks(config)}"
     scores = picked.mean_scores
     made = GrpoData(
         folder=parent / name,
@@ -218,8 +222,10 @@ def _placebo(config: GrpoDataConfig, chosen: Sequence[Example]) -> Sequence[Exam
     return chosen if config.shuffle_references is None else shuffle_references(chosen, config.shuffle_references)
 
 
-def _placebo_mark(config: GrpoDataConfig) -> str:
-    return "" if config.shuffle_references is None else f"_shuffled{config.shuffle_references}"
+def _marks(config: GrpoDataConfig) -> str:
+    """The end of a generated name: `_reasoning`, `_shuffledSEED`, both, or nothing."""
+    shuffled = "" if config.shuffle_references is None else f"_shuffled{config.shuffle_references}"
+    return ("_reasoning" if config.reasoning else "") + shuffled
 
 
 def _label(config: GrpoDataConfig, pool: Pool) -> str:
@@ -259,6 +265,8 @@ def _request(config: GrpoDataConfig, pool: Pool) -> dict[str, Any]:
                 request["model"] = model_short_name(plain.model)
     if plain.shuffle_references is not None:
         request["shuffle_references"] = plain.shuffle_references
+    if plain.reasoning:
+        request["reasoning"] = REASONING_PROMPT
     if plain.selection_mode == "signal":
         request["inference_max_new_tokens"] = plain.inference_max_new_tokens  # bounds the references too
         request["signal"] = plain.signal_settings.settings()
