@@ -331,7 +331,8 @@ def test_reasoning_asks_for_tags_and_scores_the_answer(grpo):
     scores = {row["id"]: row["bleu_on_answer_score"] for row in rows(folder)}
     assert scores == {row["id"]: row["bleu_score"] for row in rows(plain)}
     system = {row["messages"][0]["content"] for row in rows(folder)}
-    assert len(system) == 1 and all(tag in system.copy().pop() for tag in ("<think>", "</think>", "<answer>"))
+    assert len(system) == 1
+    assert all(tag in system.copy().pop() for tag in ("<think>", "</think>", "<answer>"))
     assert rows(folder)[0]["messages"][0]["role"] == "system"
     with pytest.raises(UserError, match="already exists|made otherwise"):
         grpo("--output_dataset_name", folder.name)
@@ -343,12 +344,14 @@ def test_sft_pairs_leave_the_reasoning_turn_out(grpo):
     assert folder.name.endswith("_random_3_reasoning")
     assert front_door(["sft", "--input_data_path", str(folder), "--output_dir", str(grpo.data)]) == 0
     pairs = rows(grpo.data / "data_sft" / f"{folder.name}_SFT")
-    assert pairs and all([turn["role"] for turn in row["messages"]] == ["user", "assistant"] for row in pairs)
+    assert pairs
+    assert all([turn["role"] for turn in row["messages"]] == ["user", "assistant"] for row in pairs)
 
 
 def test_reasoning_keeps_the_pools_own_system_turn():
     turns = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}]
     asked = with_reasoning(turns)
-    assert asked[0]["content"].startswith("Be brief.\n\n") and asked[1:] == turns[1:]
+    assert asked[0]["content"].startswith("Be brief.\n\n")
+    assert asked[1:] == turns[1:]
     assert with_reasoning(asked) == asked
     assert without_reasoning(asked) == turns
