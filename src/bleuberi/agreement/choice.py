@@ -29,7 +29,8 @@ def against(
     best: str, names: Sequence[str], comparisons: Sequence[Entry], confidence: float
 ) -> tuple[list[str], list[str]]:
     """The names that `best` is better than after correction for all comparisons, and those it is not told from."""
-    beaten, level = [], []
+    beaten: list[str] = []
+    level: list[str] = []
     for name in names:
         if name == best:
             continue
@@ -57,10 +58,16 @@ def length_sentences(rewards: Sequence[Entry]) -> list[str]:
         if one["kind"] == "baseline" or share is None:
             continue
         if share >= FOLLOWS_LENGTH:
-            found.append(f"{one['name']} is length: it prefers the longer response in {share:.1%} of the pairs.")
+            found.append(f"{one['name']} is length: it prefers the longer response in {_percent(share)} of the pairs.")
         elif share <= 1.0 - FOLLOWS_LENGTH:
-            found.append(f"{one['name']} is brevity: it prefers the shorter response in {1 - share:.1%} of the pairs.")
+            found.append(
+                f"{one['name']} is brevity: it prefers the shorter response in {_percent(1 - share)} of the pairs."
+            )
     return found
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
 
 
 def best_of_sentence(best_of: Entry, reward: str, baseline: str, label: str) -> str:

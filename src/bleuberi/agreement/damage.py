@@ -75,7 +75,7 @@ def wrong_numbers(text: str, generator: random.Random) -> str | None:
     """The text with other digits in each number, as many as before; None if it has no number."""
 
     def other(match: re.Match[str]) -> str:
-        first, *rest = match[0]
+        first, rest = match[0][0], match[0][1:]
         changed = generator.choice([digit for digit in "123456789" if digit != first])
         return changed + "".join(str((int(digit) + generator.randint(1, 9)) % 10) for digit in rest)
 

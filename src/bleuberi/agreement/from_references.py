@@ -1,7 +1,7 @@
-"""What references alone tell of a reward: does it see planted damage, what else does it pay for, can it tell samples apart?
+"""Rewards by references alone: do they see planted damage, what else do they pay for, do they tell samples apart?
 
-Every outcome is a share in which 50 % is a coin: 1 if the reward does what it should in a pair of texts, 0 if it does the
-opposite, 0.5 if both texts score the same.
+Every outcome is a share in which 50 % is a coin: 1 if the reward does what it should in a pair of texts, 0 if it does
+the opposite, 0.5 if both texts score the same.
 """
 
 from __future__ import annotations
@@ -73,11 +73,9 @@ def make_trials(examples: Sequence[Example], samples: dict[str, list[str]] | Non
             candidates, against, twice, halved = given, [order] * len(given), given, order
         halves = (halved[::2], halved[1::2]) if len(halved) > 1 and len(twice) > 1 else None
         changed = damaged(order[0], row.prompt, stranger, generator)
-        trials.append(
-            Trial(
-                row, order[0], rest, changed, candidates, against, halves, twice if halves else [], samples is not None
-            )
-        )
+        sampled = samples is not None
+        both = twice if halves else []
+        trials.append(Trial(row, order[0], rest, changed, candidates, against, halves, both, sampled))
     return trials
 
 
@@ -204,6 +202,10 @@ class _Pairs:
     def __init__(self, trials: Sequence[Trial]) -> None:
         self._rows = [_pair_rows(len(trial.candidates)) for trial in trials]
         self.count = sum(len(first) for first, _ in self._rows)
+        self._words = np.array([float(len(trial.intact.split())) for trial in trials])
+        self._damaged_words = {
+            kind: np.array([float(len(trial.damaged.get(kind, "").split())) for trial in trials]) for kind in KINDS
+        }
         self._more: dict[str, list[FloatArray]] = {"longer": [], "copied": []}
         for trial, (first, second) in zip(trials, self._rows, strict=True):
             copied_share = CopiedShare(trial.example.prompt)
@@ -224,10 +226,12 @@ class _Pairs:
         return np.array([np.nan if share is None else share for share in shares])
 
     def follows_length(self, one: TrialScores) -> float | None:
-        """The same share over all pairs of all prompts."""
-        if not self.count:
-            return None
-        return share_following(np.concatenate(self._margins(one)), np.concatenate(self._more["longer"]))
+        """The same share over all pairs of all prompts, and over all good texts with their damaged ones."""
+        margins, lengths = self._margins(one), list(self._more["longer"])
+        for kind, damaged_words in self._damaged_words.items():
+            margins.append(_sign(one.damaged[kind], one.intact))
+            lengths.append(damaged_words - self._words)
+        return share_following(np.concatenate(margins), np.concatenate(lengths))
 
 
 def _headroom(
@@ -241,7 +245,7 @@ def _headroom(
     if not rows:
         return {}
     clusters = prompt_clusters([trials[row].example.prompt for row in rows])
-    found = {}
+    found: dict[str, dict[str, object]] = {}
     for one in scored:
         halves = [one.halves[row] for row in rows]
         samples = [one.candidates[row] for row in rows]

@@ -26,9 +26,10 @@ def references_verdict(result: Entry) -> str:
         return f"{prompts} prompts are fewer than {FEW_PROMPTS}: no reward is chosen. {LIMIT}"
     best = max(own, key=lambda one: one["sees"]["value"])
     beaten, level = against(best["name"], [one["name"] for one in own], result["comparisons"], confidence)
+    relation = relation_words(beaten, level)
     said = (
         f"On {prompts:,} prompts {best['name']} sees most of the planted damage: its score falls in "
-        f"{percent(best['sees'])} of the cases, mean over {len(result['damage_kinds'])} kinds{relation_words(beaten, level)}."
+        f"{percent(best['sees'])} of the cases, mean over {len(result['damage_kinds'])} kinds{relation}."
     )
     if has_interval(best["sees"]) and best["sees"]["low"] <= 0.5:
         said = f"On {prompts:,} prompts no reward is shown to see the planted damage."

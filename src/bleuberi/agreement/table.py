@@ -13,6 +13,7 @@ from bleuberi.agreement.which_tables import tables_of
 from bleuberi.plain_text import plain
 from bleuberi.statistics import shown
 
+MOST_VERSUS = 15  # rows that a terminal shows
 WIDE = 130  # columns of a terminal that shows every column of the tables
 
 
@@ -29,7 +30,7 @@ def print_agreement(result: Mapping[str, Any], console: Console) -> None:
         if result["orders"]:
             console.print(orders_table(result))
     for name, title, (header, rows) in tables_of(result):
-        if name != "versus" or console.width >= WIDE:
+        if name != "versus" or len(rows) <= MOST_VERSUS:  # all of them are in agreement.md
             console.print(plain_table(title, header, rows))
     for warning in result["warnings"]:
         console.print(Text(plain(f"note: {warning}"), style="yellow"))

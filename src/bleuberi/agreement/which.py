@@ -1,7 +1,7 @@
 """Agreement that length cannot buy, and agreement by how far apart two scores are.
 
-Length-balanced agreement is the mean of two shares: where people (or a judge) prefer the longer response, and where they
-prefer the shorter. A score that reads length alone has 50 %, however often longer responses win.
+Length-balanced agreement is the mean of two shares: where people (or a judge) prefer the longer response, and where
+they prefer the shorter. A score that reads length alone has 50 %, however often longer responses win.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from typing import Any
 from bleuberi.statistics import shown
 
 Entry = Mapping[str, Any]
+OWN = ("reward", "column")  # kinds of scores that can be trained on
 Rows = tuple[list[str], list[list[str]]]
 
 
@@ -46,7 +47,7 @@ def choice_rows(result: Entry) -> Rows:
             _number(one.get("prefers_longer"), ".0%"), *(_share(part["agreement"]) for part in one["margin_quarters"]),
         ]
         for one in result["rewards"]
-        if one.get(plain) and one["margin_quarters"] and one.get(balanced)
+        if one.get(plain) and one.get("margin_quarters") and one.get(balanced)
     ]  # fmt: skip
     header = ["score", "length-balanced, %", "plain, %", "prefers longer", "smallest margins", "2nd", "3rd", "largest"]
     return header, rows
@@ -59,7 +60,7 @@ def versus_rows(result: Entry) -> Rows:
     rows = [
         [one["other"], one["base"], _points(one["difference"]), f"{one['p_value']:.2g}"]
         for one in chosen
-        if kinds.get(one["base"]) != "baseline"
+        if kinds.get(one["base"]) in OWN and kinds.get(one["other"]) in OWN
     ]
     return ["score", "minus", "points", "p, corrected"], rows
 

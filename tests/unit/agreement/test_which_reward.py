@@ -103,7 +103,8 @@ def test_references_alone_name_each_rewards_fault(chosen):
     by_name = {one["name"]: one for one in result["rewards"]}
     assert result["verdict"].startswith("On 40 prompts bleu sees most of the planted damage")
     said = " ".join(result["warnings"])
-    assert "only_length is length: it prefers the longer response in 100.0% of the pairs." in said
+    assert "only_length is length: it prefers the longer response in 100.0 % of the pairs." in said
+    assert "bleu is " not in said
     assert "blind does not see: negation." in said
     assert "reverse pays for: " in said
     assert by_name["reverse"]["sees"]["high"] < 0.3
@@ -196,7 +197,7 @@ def test_length_balanced_agreement_gives_length_a_half_and_names_it(tmp_path):
     subsets = by_name["bleu"]["subsets"]
     mean = (subsets["people_prefer_longer"]["value"] + subsets["people_prefer_shorter"]["value"]) / 2
     assert by_name["bleu"]["balanced"]["value"] == pytest.approx(mean)
-    assert "only_length is length: it prefers the longer response in 100.0% of the pairs." in result["choice"]
+    assert "only_length is length: it prefers the longer response in 100.0 % of the pairs." in result["choice"]
     assert result["choice"].startswith("bleu has the highest length-balanced agreement")
     assert "better than only_length, reverse" in result["choice"]
     assert len(by_name["bleu"]["margin_quarters"]) == 4

@@ -334,7 +334,7 @@ def test_reasoning_asks_for_tags_and_scores_the_answer(grpo):
     assert len(system) == 1
     assert all(tag in system.copy().pop() for tag in ("<think>", "</think>", "<answer>"))
     assert rows(folder)[0]["messages"][0]["role"] == "system"
-    with pytest.raises(UserError, match="already exists|made otherwise"):
+    with pytest.raises(UserError, match=r"already exists|made otherwise"):
         grpo("--output_dataset_name", folder.name)
 
 
