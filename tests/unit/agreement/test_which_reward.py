@@ -112,7 +112,7 @@ def test_references_alone_name_each_rewards_fault(chosen):
     assert by_name["bleu"]["damage"]["negation"]["falls"]["low"] > 0.8
     assert by_name["only_length"]["damage"]["numbers"]["unchanged"] == 1.0
     assert by_name["only_length"]["damage"]["repeated"]["falls"]["value"] == 0.0
-    assert by_name["bleu"]["damage"]["other"]["falls"]["value"] > 0.95
+    assert by_name["bleu"]["damage"]["other"]["falls"]["value"] > 0.9
     reverse = next(one for one in result["comparisons"] if (one["base"], one["other"]) == ("bleu", "reverse"))
     assert reverse["difference"]["high"] < -0.5
     assert reverse["p_value"] < 0.05
