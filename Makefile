@@ -30,7 +30,7 @@ fuzz: $(VENV)/.dev
 	$(BIN)/python -m tests.fuzz.run --minutes $(FUZZ_MINUTES)
 
 # Kills at random moments, and faults of disks, clocks and versions; some two minutes on two quiet cores.
-FAULT_FLAGS ?= --data_kills 80 --train_kills 10
+FAULT_FLAGS ?= --data_kills 80 --train_kills 20
 test-faults: $(VENV)/.dev
 	$(BIN)/python -m tests.faults.run $(FAULT_FLAGS)
 
@@ -50,9 +50,10 @@ check: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# docs/cli.md, from the commands' own help.
+# docs/cli.md, from the commands' own help, and the result in README.md, from its experiment.
 docs: $(VENV)/.dev
 	$(BIN)/python docs/make_cli_reference.py
+	$(BIN)/python docs/make_result.py
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format .
@@ -89,7 +90,7 @@ $(VENV)/.dev: $(VENV)/.train
 # A short real run of each GPU path; where there is no GPU it says so.
 .PHONY: test-gpu check-extras
 test-gpu: $(VENV)/.dev
-	$(BIN)/python -m pytest tests/gpu -rs -s
+	$(BIN)/python -m tests.gpu
 
 # Whether each GPU extra can be installed beside the tested versions; nothing is installed. Needs a package index.
 # vLLM pins a torch of its own, so it is resolved without ours, as make test-vllm installs it.

@@ -82,7 +82,7 @@ TRAIN = [
     (
         [*CPU_GRPO, "grpo_data", "--reward_weights", "1", "2"],
         "There are 2 reward_weights for 1 rewards.",
-        "Give 1 a reward.",
+        "Give one per reward.",
     ),
     ([*CPU_GRPO, "grpo_data"], "The data set has 2 usable prompts, fewer than the 4", "per_device_train_batch_size"),
     ([*CPU_GRPO, "grpo_data", "--max_prompt_tokens", "2"], "No row is left: kept 0 of 2", "--max_prompt_tokens"),

@@ -1,6 +1,6 @@
 """Does a reward prefer the responses that people, or labels of models, prefer?
 
-`pairs`, `tables`, `references` and `answers` read the data; `scores`, `mixes` and `ties` score it; `analysis`,
+`pairs`, `tables`, `references` and `answers` read the data, `arena` the paper's own; `scores`, `mixes` and `ties` score it; `analysis`,
 `votes` and `systems` compute agreement; `verdict` and `systems_verdict` put it into words; `run_pairs` and
 `run_systems` are two flows; `view`, `table`, `figures` and `system_figures` show a result. Which reward to train on:
 `which` (length-balanced), `judged` and `best_of` (judged answers), `damage`, `from_references` and `run_references`

@@ -44,6 +44,9 @@ def read_preferences(
 ) -> tuple[list[PreferencePair], Tally]:
     """Pairs from rows with `response_a, response_b, winner` or `chosen, rejected`; rows without a winner are dropped.
 
+    In place of the responses a row may have Chatbot Arena's `conversation_a` and `conversation_b`: their first exchange
+    counts.
+
     `sources` keeps the rows of these sources alone. Errors: `UserError` for missing columns and unknown winners.
     """
     dropped: Counter[str] = Counter()
@@ -84,13 +87,17 @@ def winner_named(value: object, row: Row, number: int) -> Winner:
 def _pair(row: Row, number: int, score_columns: Sequence[str]) -> PreferencePair | str:
     """The pair of a row, or why there is none."""
     chosen_form = "chosen" in row and "rejected" in row
+    talks = not chosen_form and "conversation_a" in row and "response_a" not in row
     first, second = ("chosen", "rejected") if chosen_form else ("response_a", "response_b")
+    if talks:
+        first, second = "conversation_a", "conversation_b"
     missing = [name for name in (first, second) if name not in row]
     if missing or not (chosen_form or "winner" in row):
         raise UserError(
             f"Row {number} lacks the columns {', '.join([*missing, *([] if 'winner' in row else ['winner'])])}; "
             f"it has: {', '.join(row)[:300]}.",
-            "Give prompt, response_a, response_b, winner, or prompt, chosen, rejected.",
+            "Give prompt, response_a, response_b, winner (or conversation_a and conversation_b), or prompt, chosen, "
+            "rejected.",
         )
     if not chosen_form and row["winner"] is None:
         return "without a winner"
@@ -104,8 +111,8 @@ def _pair(row: Row, number: int, score_columns: Sequence[str]) -> PreferencePair
         id=str(row.get(columns.ID, number)),
         source=str(row.get(columns.SOURCE) or "all"),
         prompt=prompt,
-        response_a=message_text(row[first], "assistant"),
-        response_b=message_text(row[second], "assistant"),
+        response_a=message_text(row[first], "assistant", first_turn=talks),
+        response_b=message_text(row[second], "assistant", first_turn=talks),
         winner="a" if chosen_form else winner_named(row["winner"], row, number),
         votes=_votes(row.get("votes"), row, number),
         models=(_name(row.get("model_a")), _name(row.get("model_b"))),

@@ -25,6 +25,8 @@ def print_agreement(result: Mapping[str, Any], console: Console) -> None:
             console.print(curve_table(result))
         if result.get("annotators_sentence"):
             console.print(Text(plain(result["annotators_sentence"])))
+        if "figure_1" in result:
+            console.print(figure_1_table(result))
     elif result["kind"] == "systems":
         console.print(systems_table(result, wide=console.width >= WIDE))
         if result["orders"]:
@@ -98,6 +100,31 @@ def curve_table(result: Mapping[str, Any]) -> Table:
         gain = row[counts[-1]]["more_than_with_one"]
         table.add_row(_words(name), *cells, f"{100 * gain['value']:+.1f} {bounds(gain, signed=True)}" if gain else "")
     return table
+
+
+def figure_1_table(result: Mapping[str, Any]) -> Table:
+    """The paper's Figure 1: the same winner as people, by number of references; in brackets the published number."""
+    entries = result["figure_1"]
+    counts = sorted({one["references"] for one in entries if one["references"]})
+    table = Table(
+        title="Figure 1 of the paper: the same winner as people, % of all pairs",
+        caption="people's ties count as a winner of their own; (published number)",
+    )
+    table.add_column("score", no_wrap=True)
+    for count in counts:
+        table.add_column(f"{count} ref", justify="right")
+    table.add_column("without", justify="right")
+    for name in dict.fromkeys(one["score"] for one in entries):
+        cells = {one["references"]: one for one in entries if one["score"] == name}
+        table.add_row(_words(name), *(_beside_paper(cells.get(count)) for count in (*counts, None)))
+    return table
+
+
+def _beside_paper(entry: Mapping[str, Any] | None) -> str:
+    if entry is None:
+        return ""
+    published = "" if entry["paper"] is None else f" ({entry['paper']:.1f})"
+    return f"{rate(entry['same_winner'])} {bounds(entry['same_winner'])}{published}"
 
 
 def systems_table(result: Mapping[str, Any], *, wide: bool = True) -> Table:

@@ -30,13 +30,15 @@ examples:
   bleuberi agreement --preferences pairs.jsonl --rewards bleu rouge --output_dir runs/agreement
   bleuberi agreement --preferences pairs.jsonl --pool pool.jsonl.gz --score_columns rm --combine bleu+rm \\
       --output_dir runs/agreement
+  bleuberi agreement --arena BLEUBERI/arena_analysis --output_dir runs/figure_1
   bleuberi agreement --outputs outputs.jsonl --pool pool.jsonl.gz --labels systems.csv --label_column win_rate \\
       --output_dir runs/systems
   bleuberi agreement --pool pool.jsonl --rewards all --output_dir runs/references
   bleuberi agreement --pool pool.jsonl --outputs samples.jsonl --rewards all --output_dir runs/samples
 
 preferences: one row a pair with prompt, response_a, response_b, winner (model_a, model_b, tie, or the model's name), or
-prompt, chosen, rejected; where known also votes (a list of winners), source, model_a, model_b, ref_output_<model>."""
+prompt, chosen, rejected; where known also votes (a list of winners), source, model_a, model_b, ref_output_<model>.
+Chatbot Arena's conversation_a and conversation_b are read too: their first exchange counts."""
 
 
 def parser() -> Parser:
@@ -45,6 +47,9 @@ def parser() -> Parser:
     what = flags.add_mutually_exclusive_group()
     what.add_argument(
         "--preferences", metavar="FILE", help="pairs: .jsonl, .jsonl.gz, .parquet, or a hub id owner/name"
+    )
+    what.add_argument(
+        "--arena", metavar="FOLDER", help="the paper's Figure 1: the folder arena_analysis of its repository"
     )
     what.add_argument(
         "--outputs",
@@ -155,7 +160,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _kind_of_run(given: argparse.Namespace) -> Callable[..., dict[str, Any]]:
     """Pairs, labels, or references alone. Errors: `UserError` if there is nothing to compare rewards with."""
-    if given.preferences:
+    if given.preferences or given.arena:
         return _run_pairs
     if given.outputs and (given.label_column or not given.pool):
         return _run_systems
@@ -185,13 +190,13 @@ def _run_pairs(
 ) -> dict[str, Any]:
     from bleuberi.agreement.run_pairs import PairsConfig, run_pairs
 
-    if not given.rewards and not given.score_columns:
+    if not given.rewards and not given.score_columns and not given.arena:
         raise UserError("There is nothing to compare.", "Give --rewards, --score_columns, or both.")
     config = PairsConfig(
-        preferences=given.preferences, output_dir=given.output_dir, rewards=tuple(given.rewards),
+        preferences=given.preferences or given.arena, output_dir=given.output_dir, rewards=tuple(given.rewards),
         score_columns=tuple(given.score_columns), combine=tuple(given.combine), ref_models=tuple(given.ref_models),
         max_references=given.max_references, pool=given.pool, sources=tuple(given.sources), split=given.split,
-        curve_orders=given.curve_orders, sureness=sureness,
+        curve_orders=given.curve_orders, sureness=sureness, arena=bool(given.arena),
     )  # fmt: skip
     return run_pairs(config, command, log)
 

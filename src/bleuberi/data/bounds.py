@@ -19,8 +19,16 @@ MAX_WHOLE_BYTES: Final = 2 << 30  # of what has to be held as a whole: a JSON ar
 MAX_RATIO: Final = 200  # text packs to a tenth; only made-up content packs to a 200th
 RATIO_COUNTS_FROM: Final = 256 << 20
 
+_POINTER: Final = b"version https://git-lfs.github.com/spec/"
 _BLOCK: Final = 1 << 20
 GZIP_DAMAGE = (gzip.BadGzipFile, EOFError, zlib.error)
+
+
+def refuse_pointer(path: Path) -> None:
+    """Refuse what Git leaves in a file's place if its content was not fetched. Errors: `UserError`."""
+    with path.open("rb") as stream:
+        if stream.read(len(_POINTER)) == _POINTER:
+            raise UserError(f"{path} is a Git LFS pointer, not the file itself.", "Fetch the files with: git lfs pull")
 
 
 def open_bounded(path: Path) -> IO[bytes]:

@@ -39,6 +39,7 @@ def read_rows(source: str, split: str = "train", subset: str | None = None) -> I
     if path.is_dir():
         return _rows_of_dataset_folder(path, split)
     if path.is_file():
+        bounds.refuse_pointer(path)
         kind = path.name.removesuffix(".gz")
         if kind.endswith(".parquet"):
             return _rows_of_parquet(path)
@@ -64,6 +65,7 @@ def read_rows_or_csv(path: Path) -> Iterator[RawRow]:
     if not path.name.removesuffix(".gz").endswith(".csv"):
         yield from read_rows(str(path))
         return
+    bounds.refuse_pointer(path)
     csv.field_size_limit(bounds.MAX_ROW_BYTES)  # answers are longer than csv's default of 128 KiB allows
     try:
         with bounds.open_bounded(path) as stream:
@@ -160,6 +162,9 @@ def _refuse_absurd_parts(path: Path, metadata: Any) -> None:  # noqa: ANN401 - p
 
 
 def _rows_of_dataset_folder(path: Path, split: str) -> Iterator[RawRow]:
+    for part in (*path.glob("*.*"), *path.glob("*/*.*")):
+        if part.is_file():
+            bounds.refuse_pointer(part)
     datasets = _datasets("Reading a data set folder")
     try:
         loaded = datasets.load_from_disk(str(path))

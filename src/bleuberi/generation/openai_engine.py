@@ -64,6 +64,7 @@ class OpenAIEngine:
         self._go_on = go_on
         self._unanswered = 0
         self._key_name = options.api_key_env
+        self._template_kwargs = dict(options.chat_template_kwargs)
         self._key = _api_key(options)
         local = urlsplit(self.url).hostname in ("localhost", "127.0.0.1", "::1")
         self._client = httpx.Client(
@@ -148,6 +149,8 @@ class OpenAIEngine:
 
         body = request_body(self.model, request.conversation.messages, sampling, request.seed, self._limit_name)
         body = {name: value for name, value in body.items() if name not in self._unknown}
+        if self._template_kwargs:  # vLLM's, SGLang's and llama.cpp's name; a server without it has to refuse
+            body["chat_template_kwargs"] = self._template_kwargs
         try:
             response = self._client.post(f"{self.url}/chat/completions", json=body)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:

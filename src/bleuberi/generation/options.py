@@ -45,6 +45,8 @@ class EngineOptions:
     api_key_env: str = "OPENAI_API_KEY"
     answers: Path | None = None
     trust_remote_code: bool = False  # run Python that comes with the model
+    base_template: str = "plain"  # of a base model without a template: a name of chat_format.BASE_TEMPLATES
+    chat_template_kwargs: Mapping[str, Any] = field(default_factory=dict)  # e.g. {"enable_thinking": False}
     engine_args: Mapping[str, Any] = field(default_factory=dict)  # of vllm.LLM or TransformersEngine
     ray_engine: str = "auto"  # what each worker runs
     cluster: ClusterOptions = field(default_factory=ClusterOptions)
@@ -82,6 +84,8 @@ def resolve_engine(engine: str, options: EngineOptions) -> str:
         raise UserError(f"--base_url does nothing with --engine {engine}.", "Use --engine openai, or leave it out.")
     if (options.answers is not None) != (engine == "canned"):
         raise UserError("--engine canned and --answers FILE go together.", "Give both, or neither.")
+    if options.chat_template_kwargs and engine == "canned":
+        raise UserError("--chat_template_kwargs does nothing with --engine canned.", "Leave it out.")
     if engine == "openai":
         _check_url(options.url)
     if options.concurrency < 1:

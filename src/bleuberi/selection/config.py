@@ -35,6 +35,7 @@ class GrpoDataConfig:
     engine: str = "auto"
     engine_options: EngineOptions = field(default_factory=EngineOptions)
     outputs: Path | None = None
+    generate_missing: bool = False  # beside a response file of the original program
     overwrite: bool = False
     signal: SignalSettings | None = None  # of `signal` alone; its defaults where None
     shuffle_references: int | None = None  # a seed: the chosen rows get each other's references
@@ -53,7 +54,9 @@ class GrpoDataConfig:
 
     @property
     def scores_needed(self) -> bool:
-        return self.metric is not None and (self.model is not None or self.outputs is not None)
+        """Whether responses are scored; `random` scores those that are given, and asks no model for any."""
+        answered = self.outputs is not None or (self.model is not None and self.selection_mode != "random")
+        return self.metric is not None and answered
 
     @property
     def metric_name(self) -> str | None:

@@ -122,6 +122,12 @@ def analysed(labels, per_answer=None, prompts=40, noise=0.2):
     return {**result, "length_baseline": "longer_words", "label": "elo", "sureness": {"confidence": 0.95}}
 
 
+def test_no_interval_is_over_prompts_alone():
+    """Resampled means have the noise of prompts twice, so resampled correlations are too low."""
+    for one in analysed([1, 2, 3, 4])["rewards"]:
+        assert set(one["spearman"]) == set(one["kendall"]) == {"systems", "both"}
+
+
 def test_six_models_with_one_swap_follow_the_label():
     said = systems_verdict(analysed([1, 2, 3, 4, 6, 5], noise=0.01), "bleu")
     assert "Spearman 0.94 [" in said

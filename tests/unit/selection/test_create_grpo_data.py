@@ -216,10 +216,10 @@ def test_rows_scores_and_order_of_every_metric(grpo, metric, mode):
     scores = {}
     for number in range(12):
         (scores[f"r{number}"],) = reward(responses=[OUTPUTS[f"r{number}"]], references=[[f"It is {number}."]])
-    ascending = sorted(scores, key=scores.get)
-    start = {"hard": 0, "medium": 3, "easy": 7}[mode]
+    ordered = sorted(scores, key=scores.get, reverse=mode == "easy")
+    start = 3 if mode == "medium" else 0
     made = rows(folder)
-    assert {row["id"] for row in made} == set(ascending[start : start + 5])
+    assert {row["id"] for row in made} == set(ordered[start : start + 5])
     assert {row["id"]: row[f"{metric}_score"] for row in made} == {row["id"]: scores[row["id"]] for row in made}
     values = [row[f"{metric}_score"] for row in made]
     assert values == sorted(values, reverse=True)

@@ -56,6 +56,18 @@ def find_checkpoints(folder: Path) -> list[Path]:
     return sorted((path for path in folder.glob(f"{_PREFIX}*") if step_of(path) >= 0 and path.is_dir()), key=step_of)
 
 
+def checkpoint_at(folder: Path, step: int) -> Path | None:
+    """The checkpoint of that step, complete or not; None if there is none."""
+    path = folder / f"{_PREFIX}{step}"
+    return path if path.is_dir() else None
+
+
+def nearest_checkpoint(folder: Path, step: int) -> Path | None:
+    """The complete checkpoint nearest to a step, the earlier one of two; None if there is none."""
+    whole = [path for path in find_checkpoints(folder) if read_mark(path) is not None]
+    return min(whole, key=lambda path: abs(step_of(path) - step), default=None)
+
+
 def set_aside_incomplete(folder: Path, but: Path | None = None) -> list[Path]:
     """Rename what a kill cut short to `incomplete-checkpoint-N`, where no trainer looks; `but` stays. New places."""
     moved = []
