@@ -91,6 +91,13 @@ def parser() -> Parser:
         "--curve_orders", type=_count, default=5, metavar="N",
         help="orders of references sampled for the curve over 1..K references; 0 leaves it out (5)",
     )  # fmt: skip
+    _add_later_groups(flags)
+    flags.add_argument("--no_figures", action="store_true", help="write agreement.json and agreement.md only")
+    flags.add_argument("--json", action="store_true", help="print agreement.json's content as one JSON document")
+    return flags
+
+
+def _add_later_groups(flags: Parser) -> None:
     systems = flags.add_argument_group("with --outputs")
     systems.add_argument(
         "--labels", metavar="FILE", help=".csv or .jsonl with model and the label (default: --outputs)"
@@ -119,9 +126,6 @@ def parser() -> Parser:
     )
     sureness.add_argument("--confidence", type=_share, default=0.95, metavar="P", help="of the intervals (0.95)")
     sureness.add_argument("--seed", type=_count, default=0, help="of resamples, orders and folds (0)")
-    flags.add_argument("--no_figures", action="store_true", help="write agreement.json only")
-    flags.add_argument("--json", action="store_true", help="print agreement.json's content as one JSON document")
-    return flags
 
 
 def main(argv: Sequence[str]) -> int:
