@@ -66,6 +66,11 @@ def grpo_parser(prog: str) -> Parser:
         metavar="SEED",
         help="a placebo: the chosen rows get each other's references, no row its own",
     )
+    add(
+        "--reasoning",
+        action="store_true",
+        help="add a system turn that asks for <think> and <answer>; the answer is scored (answer:METRIC)",
+    )
     add("--overwrite", action="store_true", help="replace a data set of that name that was made otherwise")
     add("--json", action="store_true", help="print folder, rows and manifest as one JSON document")
     add_engine_flags(parser)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bleuberi.data.grpo_rows import to_row
 from bleuberi.data.pool import read_pool
+from bleuberi.data.reasoning import with_reasoning
 from bleuberi.data.references import join_references, shuffle_references
 from bleuberi.errors import UserError
 from bleuberi.records import Example, Tally
@@ -50,6 +51,7 @@ def create_grpo_data(config: GrpoDataConfig, draw: Callable[[Path, GrpoData], No
 
     `draw` adds figures to the folder that it is given, before that becomes the data set's folder.
     """
+    config = replace(config, metric=config.answer_metric)
     config.check()
     parent = config.output_dir / "data_grpo"
     if (there := made_by_original(config, parent, config.num_examples)) is not None:
@@ -65,6 +67,8 @@ def create_grpo_data(config: GrpoDataConfig, draw: Callable[[Path, GrpoData], No
 
     examples, joined = join_references(pool, config.ref_models, config.min_references)
     log.info("Pool %s: %s", pool.name, joined.sentence())
+    if config.reasoning:
+        examples = [replace(row, messages=with_reasoning(row.messages)) for row in examples]
     if config.metric is not None:
         warning = refuse_blind(load_reward(config.metric), [row.references for row in examples])
         if warning:
@@ -82,7 +86,7 @@ def create_grpo_data(config: GrpoDataConfig, draw: Callable[[Path, GrpoData], No
     metric = config.metric_name if picked.signature else None
     if (there := made_by_original(config, parent, len(picked.chosen))) is not None:
         return _reused(there)
-    name = config.output_dataset_name or f"{label}_{config.selection_mode}_{len(picked.chosen)}{_placebo_mark(config)}"
+    name = config.output_dataset_name or f"{label}_{config.selection_mode}_{len(picked.chosen)}{_marks(config)}"
     scores = picked.mean_scores
     made = GrpoData(
         folder=parent / name,
@@ -222,5 +226,7 @@ def _placebo(config: GrpoDataConfig, chosen: Sequence[Example]) -> Sequence[Exam
     return chosen if config.shuffle_references is None else shuffle_references(chosen, config.shuffle_references)
 
 
-def _placebo_mark(config: GrpoDataConfig) -> str:
-    return "" if config.shuffle_references is None else f"_shuffled{config.shuffle_references}"
+def _marks(config: GrpoDataConfig) -> str:
+    """The end of a generated name: `_reasoning`, `_shuffledSEED`, both, or nothing."""
+    shuffled = "" if config.shuffle_references is None else f"_shuffled{config.shuffle_references}"
+    return ("_reasoning" if config.reasoning else "") + shuffled
