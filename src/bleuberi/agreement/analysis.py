@@ -138,7 +138,7 @@ def analyse(
     columns = Columns()
     sources = source_labels(pairs, decisive)
     subsets = length_subsets(pairs, people)
-    prompts = prompt_clusters([pair.prompt for pair in pairs])
+    prompts = prompt_clusters([pair.asked for pair in pairs])
     annotators = annotator_agreement(pairs)
     annotated = np.isfinite(annotators.with_others)
     for one in scored:
@@ -247,14 +247,14 @@ def counts(
         "pairs_scored": int(complete.sum()),
         "decisive_pairs": int(decisive.sum()),
         "prompts": len(
-            set(prompt_clusters([pair.prompt for pair, inside in zip(pairs, decisive, strict=True) if inside]))
+            set(prompt_clusters([pair.asked for pair, inside in zip(pairs, decisive, strict=True) if inside]))
         ),
         "ties_of_people": int((people == 0).sum()),
         "a_wins": int((people > 0).sum()),
         "b_wins": int((people < 0).sum()),
         "identical_responses": sum(pair.response_a == pair.response_b for pair in pairs),
         "empty_responses": sum(not text.strip() for pair in pairs for text in (pair.response_a, pair.response_b)),
-        "pairs_with_two_votes": sum(len(pair.votes) >= 2 for pair in pairs),
+        "pairs_with_two_votes": sum(pair.votes.total >= 2 for pair in pairs),
     }
 
 

@@ -155,7 +155,7 @@ def _score_all(
     if repeated:
         raise UserError(f"Two scores are called {', '.join(repeated)}.", "Give every reward and column its own name.")
     people = people_signs(pairs)
-    prompts = prompt_clusters([pair.prompt for pair in pairs])
+    prompts = prompt_clusters([pair.asked for pair in pairs])
     many = len({name for name, sign in zip(prompts, people, strict=True) if sign}) >= FEWEST_PROMPTS_FOR_LOGISTIC
     mixes = []
     for mix in config.combine or _usual_mixes(scored[0].name, config.score_columns):

@@ -20,7 +20,7 @@ from bleuberi.agreement.run_pairs import SCHEMA, fingerprint, write_result
 from bleuberi.agreement.scores import FloatArray, named_rewards
 from bleuberi.agreement.systems import SystemScores, check_order, compare, correlations, draw
 from bleuberi.agreement.systems_verdict import systems_verdict, systems_warnings
-from bleuberi.agreement.tables import read_labels, read_rows
+from bleuberi.agreement.tables import read_rows
 from bleuberi.errors import UserError
 from bleuberi.redaction import redact_words
 from bleuberi.rewards import Reward
@@ -96,7 +96,7 @@ def run_systems(config: SystemsConfig, command: Sequence[str], log: Log) -> dict
     gold = {str(row["x_gold_model"]) for row in (pool_rows or rows) if row.get("x_gold_model")}
     excluded = serving_as_references(answers, sorted(gold))
     excluded |= dict.fromkeys(config.exclude_systems, "left out by --exclude_systems")
-    labels = labels_of(read_labels(config.labels), config.label_column) if config.labels else _mean_labels(answers)
+    labels = labels_of(read_rows(config.labels), config.label_column) if config.labels else _mean_labels(answers)
     present = list(dict.fromkeys(answer.model for answer in answers))
     unlabelled = [name for name in present if name not in labels and name not in excluded]
     ranked = [name for name in present if name in labels and name not in excluded]

@@ -75,7 +75,7 @@ def parser() -> Parser:
         metavar="FILE",
         help="take references from this pool, joined by prompt; alone: choose by its references",
     )
-    flags.add_argument("--split", default="train", help="split of hub data sets (train)")
+    flags.add_argument("--split", default="train", help="of data sets that have splits (train)")
     pairs = flags.add_argument_group("with --preferences")
     pairs.add_argument("--sources", nargs="+", default=[], metavar="NAME", help="rows of these sources only")
     pairs.add_argument(

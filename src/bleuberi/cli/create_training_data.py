@@ -25,8 +25,9 @@ def grpo_parser(prog: str) -> Parser:
         "--hf_dataset_path",
         default=_POOL,
         metavar="POOL",
-        help="hub id, save_to_disk folder, .jsonl/.json/.parquet (.gz)",
+        help="hub id, folder, .jsonl/.json/.csv/.parquet file",
     )
+    add("--split", default="train", help="of data sets that have splits (train)")
     known = ", ".join(SHORT_REFERENCE_NAMES)
     add(
         "--ref_models",

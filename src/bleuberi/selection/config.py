@@ -37,6 +37,7 @@ class GrpoDataConfig:
     outputs: Path | None = None
     generate_missing: bool = False  # beside a response file of the original program
     overwrite: bool = False
+    split: str = "train"  # of a pool that has splits
     signal: SignalSettings | None = None  # of `signal` alone; its defaults where None
     shuffle_references: int | None = None  # a seed: the chosen rows get each other's references
     reasoning: bool = False  # a system turn asks for a thought and an answer in tags; the answer is scored

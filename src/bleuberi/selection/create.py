@@ -13,6 +13,7 @@ from bleuberi.data.pool import read_pool
 from bleuberi.data.reasoning import with_reasoning
 from bleuberi.data.references import join_references, shuffle_references
 from bleuberi.errors import UserError
+from bleuberi.generation.turns import folded
 from bleuberi.records import Example, Tally
 from bleuberi.rewards import load_reward
 from bleuberi.rewards.blindness import refuse_blind
@@ -56,7 +57,7 @@ def create_grpo_data(config: GrpoDataConfig, draw: Callable[[Path, GrpoData], No
     parent = config.output_dir / "data_grpo"
     if (there := made_by_original(config, parent, config.num_examples)) is not None:
         return _reused(there)
-    pool = read_pool(config.hf_dataset_path, config.ref_models)
+    pool = read_pool(config.hf_dataset_path, config.ref_models, config.split)
     request = request_of(config, pool)
     there = None if config.overwrite else find_made(parent, request, config.output_dataset_name)
     if there is not None:
@@ -66,6 +67,8 @@ def create_grpo_data(config: GrpoDataConfig, draw: Callable[[Path, GrpoData], No
         refuse_other(parent / config.output_dataset_name, request)
 
     examples, joined = join_references(pool, config.ref_models, config.min_references)
+    if config.engine_options.fold_system:
+        examples = [replace(row, messages=folded(row.messages)) for row in examples]
     log.info("Pool %s: %s", pool.name, joined.sentence())
     if config.reasoning:
         examples = [replace(row, messages=with_reasoning(row.messages)) for row in examples]

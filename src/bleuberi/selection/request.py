@@ -50,6 +50,8 @@ def request_of(config: GrpoDataConfig, pool: Pool) -> dict[str, Any]:
         "model_revision": None,
         "output_dataset_name": plain.output_dataset_name,
     }
+    if plain.engine_options.fold_system:
+        request["fold_system"] = True
     if plain.scores_needed and plain.metric:
         imported = scored_by_original(plain)
         request["metric"] = imported_signature(imported) if imported else load_reward(plain.metric).signature()
