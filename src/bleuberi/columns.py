@@ -1,4 +1,4 @@
-"""The names of columns, reference models and files. Knows words; knows no data.
+"""The names of columns, reference models and files.
 
 The pool's columns are those of the Hugging Face data set `yapeichang/BLEUBERI-Tulu3-50k`.
 """

@@ -1,4 +1,4 @@
-"""Kills at random moments. Knows the commands that are killed, and what must be left when they are finished."""
+"""Kills at random moments."""
 
 import shutil
 import signal

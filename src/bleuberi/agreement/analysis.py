@@ -1,4 +1,4 @@
-"""Does a reward prefer what people prefer? Knows pairs, scores and how sure to be; reads no files, calls no rewards.
+"""Does a reward prefer what people prefer?
 
 All numbers of one analysis come from the same resamples of prompts, so any two may be compared pairwise.
 """

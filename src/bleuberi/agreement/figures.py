@@ -1,4 +1,4 @@
-"""Draw what `agreement.json` says, as PNG and SVG. Knows that file; computes nothing."""
+"""Draw what `agreement.json` says, as PNG and SVG."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people preferred: pairs of responses to one prompt. Knows column names and winners' names; scores nothing."""
+"""What people preferred: pairs of responses to one prompt."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read pairs, score them, analyse, write `agreement.json`. Knows files and the order of the steps; computes nothing."""
+"""Read pairs, score them, analyse, write `agreement.json`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read answers, score them, rank their models, write `agreement.json`. Knows files and the order of the steps."""
+"""Read answers, score them, rank their models, write `agreement.json`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`bleuberi agreement`: flags in, one call, where the result lies. Knows flags; measures nothing itself."""
+"""`bleuberi agreement`: flags in, one call, where the result lies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The flags of every command that answers prompts: which engine, and how it runs. Knows words; loads no engine."""
+"""The flags of every command that answers prompts: which engine, and how it runs."""
 
 from __future__ import annotations
 

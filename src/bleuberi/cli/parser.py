@@ -1,4 +1,4 @@
-"""How the commands read their flags and speak. Knows argparse and logging; knows no command."""
+"""How the commands read their flags and speak."""
 
 from __future__ import annotations
 

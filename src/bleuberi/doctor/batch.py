@@ -1,4 +1,4 @@
-"""Whether batch, groups and data fit together on so many processes. Knows arithmetic; knows no model."""
+"""Whether batch, groups and data fit together on so many processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether everything the run needs is on this machine: packages, model, trackers. Knows versions; loads nothing."""
+"""Whether everything the run needs is on this machine: packages, model, trackers."""
 
 from __future__ import annotations
 

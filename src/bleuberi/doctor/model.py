@@ -1,7 +1,4 @@
-"""A model's sizes, from its config alone: built on the meta device, where tensors have shapes and no memory.
-
-Knows parameters, key-value cache and what autograd keeps for the backward pass; loads no weights.
-"""
+"""A model's sizes, from its config alone: built on the meta device, where tensors have shapes and no memory."""
 
 from __future__ import annotations
 

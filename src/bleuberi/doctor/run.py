@@ -1,4 +1,4 @@
-"""Everything that can be known of a run before it starts, in one report. Knows the order of the checks; trains nothing.
+"""Everything that can be known of a run before it starts, in one report.
 
 No weights are read and no GPU is needed. What a run would end with is a problem; what it would live with, a warning.
 """

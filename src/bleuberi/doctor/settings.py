@@ -1,4 +1,4 @@
-"""Read a run's settings as a machine would that has the GPUs they are meant for. Knows TRL's fields; checks no value.
+"""Read a run's settings as a machine would that has the GPUs they are meant for.
 
 The config classes ask the machine for a bf16 GPU and for the number of processes; for a preflight both are assumed.
 """

@@ -1,4 +1,4 @@
-"""Whether the real tokenizer says what the run means: template, end tokens, the loss mask. Knows no trainer."""
+"""Whether the real tokenizer says what the run means: template, end tokens, the loss mask."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which engine, and what it needs beside the model. Knows the engines' names and extras; loads none of them."""
+"""Which engine, and what it needs beside the model."""
 
 from __future__ import annotations
 

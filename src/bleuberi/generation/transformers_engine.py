@@ -1,4 +1,4 @@
-"""Answer with transformers, where vLLM cannot run. Knows torch and batches; knows no caches or pools."""
+"""Answer with transformers, where vLLM cannot run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answer with vLLM, in this process. Knows vLLM's names for our settings; knows no caches or pools."""
+"""Answer with vLLM, in this process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Let models answer a harness's questions and write the files that it judges. Knows turns and engines; judges nothing.
+"""Let models answer a harness's questions and write the files that it judges.
 
 A later turn is asked behind the model's own earlier answers, so turns go one after the other, all questions at once.
 """

@@ -1,4 +1,4 @@
-"""The question and answer files of other harnesses. Knows their fields, as facts; asks no model and judges nothing.
+"""The question and answer files of other harnesses.
 
 `checked` says against what a format was compared: the package's own reader and code, or nothing but descriptions.
 """

@@ -1,4 +1,4 @@
-"""What other harnesses' judges said, read back with intervals. Knows their result files; judges nothing.
+"""What other harnesses' judges said, read back with intervals.
 
 Questions are resampled, not verdicts: two games on one question are one observation.
 """

@@ -1,4 +1,4 @@
-"""What a reward is. Knows texts and numbers; knows no files, models or trainers.
+"""What a reward is.
 
 One call scores a batch and serves two callers: our own keyword contract (`prompts`, `responses`, `references`)
 and TRL's reward functions (`prompts`, `completions`, every column of the data set, further keywords), so a reward

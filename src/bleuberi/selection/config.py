@@ -1,4 +1,4 @@
-"""Everything that decides a GRPO data set, checked before anything is read. Knows the flags' rules; makes nothing."""
+"""Everything that decides a GRPO data set, checked before anything is read."""
 
 from __future__ import annotations
 

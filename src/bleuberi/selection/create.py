@@ -1,4 +1,4 @@
-"""From a pool to a GRPO data set: references, outputs, scores, selection. Knows the order; each step has its room."""
+"""From a pool to a GRPO data set: references, outputs, scores, selection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Data set folders: found again, refused, saved. Knows manifests and `save_to_disk`; knows nothing of rows."""
+"""Data set folders: found again, refused, saved."""
 
 from __future__ import annotations
 

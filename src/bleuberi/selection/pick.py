@@ -1,4 +1,4 @@
-"""Choose training examples by score. Knows ids and numbers; knows nothing of text, models or disk."""
+"""Choose training examples by score."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Get a response for every example: from a file, from a cache, from a model. Knows where outputs come from."""
+"""Get a response for every example: from a file, from a cache, from a model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Score the responses of a pool. Knows rewards, and the files their scores are kept in; knows no engines."""
+"""Score the responses of a pool."""
 
 from __future__ import annotations
 

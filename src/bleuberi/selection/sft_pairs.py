@@ -1,4 +1,4 @@
-"""From a GRPO data set to prompt-response pairs. Knows both folders; knows nothing of training."""
+"""From a GRPO data set to prompt-response pairs."""
 
 from __future__ import annotations
 

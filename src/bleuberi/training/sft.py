@@ -1,4 +1,4 @@
-"""SFT on prompt-response pairs. Knows TRL's SFTTrainer, and puts its parts together; subclasses nothing."""
+"""SFT on prompt-response pairs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Curves of a training run. Knows TRL's metric names and the monitor's; draws what was logged and nothing else."""
+"""Curves of a training run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checkpoints that are whole, and those that a kill cut short. Knows folders and marks; knows no algorithm.
+"""Checkpoints that are whole, and those that a kill cut short.
 
 A trainer writes straight into `checkpoint-N`, and with several processes the one that writes `trainer_state.json` does
 not wait for the others' parts. So a mark with every file's size is written last, when all processes are through and all

@@ -1,4 +1,4 @@
-"""The model card of a finished run, as text. Knows settings and metrics; knows no disk, no hub and no trainer.
+"""The model card of a finished run, as text.
 
 Paths of the machine that trained are cut down to their last name. The licence is left to whoever publishes the model.
 """

@@ -1,4 +1,4 @@
-"""Going on exactly where a killed run stood. Knows how TRL's trainers count steps; knows nothing of rewards or models.
+"""Going on exactly where a killed run stood.
 
 A checkpoint has weights, optimizer and random states, but not the completions that are still to be trained on, nor how
 often the data was shuffled. So checkpoints have to lie between two generations, and the shuffles are made up for.

@@ -1,4 +1,4 @@
-"""What a training run leaves on disk: metrics as they come, checkpoints, the finished model. Knows no algorithm."""
+"""What a training run leaves on disk: metrics as they come, checkpoints, the finished model."""
 
 from __future__ import annotations
 

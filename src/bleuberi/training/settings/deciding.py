@@ -1,4 +1,4 @@
-"""Which of TRL's fields decide what a run computes, and which do not. Knows names; loads nothing.
+"""Which of TRL's fields decide what a run computes, and which do not.
 
 A preset states every deciding field, since trainers' defaults change. A test sorts each field of the installed classes
 into one of these sets, so a new one is looked at before the next release is allowed in.

@@ -1,4 +1,4 @@
-"""Settings of a training run, read and checked. Knows TRL's config classes; trains nothing.
+"""Settings of a training run, read and checked.
 
 TRL's own `GRPOConfig`, `SFTConfig` and `ModelConfig` are used as they are; `RunConfig` has what they lack. Every
 mistake is found here, before a model is loaded, and most before torch is.

@@ -1,4 +1,4 @@
-"""Which values the fields of a training run may have. Knows names and numbers; loads neither torch nor TRL.
+"""Which values the fields of a training run may have.
 
 TRL's config classes accept any text for most of their choices (`loss_type: bnpoo`), and fail long after the model was
 loaded. The choices here are those that the installed trainer's source compares with; a test keeps them equal.
