@@ -1,4 +1,4 @@
-"""What noise weighs in the trainer, and how far the rewards of real groups spread. Knows both; sets no threshold.
+"""What noise weighs in the trainer, and how far the rewards of real groups spread.
 
 python -m benchmarks.reward_gate MODEL            advantages that TRL's GRPOTrainer writes down, by setting
 python -m benchmarks.reward_gate MODEL POOL 24    BLEU of 8 sampled answers each to so many prompts of a pool

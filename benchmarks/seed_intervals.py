@@ -1,6 +1,6 @@
 """How often a verdict on trained models is wrong, and how often it finds a true effect: simulated size and power.
 
-`python benchmarks/seed_intervals.py` prints Markdown tables (about 3 minutes on one core); `--quick` a tenth of it.
+`python benchmarks/seed_intervals.py` prints Markdown tables (about 8 minutes on one core); `--quick` a tenth of it.
 Scores are made as base + prompt effect + run effect + what one run does on one prompt, with means of 0. Prompt effects
 have a standard deviation of 1. `ratio` is the variance of a run's mean over that of the mean over prompts.
 """
@@ -132,6 +132,11 @@ def _singly(spread: Spread, told: NDArray[np.bool_], most: int) -> Iterator[Spre
         yield Spread(at(spread.prompts), at(spread.shared), Shape(*map(at, spread.shape)), at(spread.doubt), runs)
 
 
+def named_by(runs: tuple[int, int, bool]) -> int:
+    """How many evaluations name the effect whose median is tested: with two runs what they name varies by far more."""
+    return 1_000 if 2 in runs[:2] else 300
+
+
 def _name(runs: tuple[int, int, bool]) -> str:
     return f"{runs[0]} : {runs[1]}" if runs[2] else f"fixed : {runs[1]}"
 
@@ -155,7 +160,7 @@ def main() -> None:
     for shape, runs, prompts, ratio in product(SHAPES, RUNS, PROMPTS, RATIOS):
         trials = max(2_000, 200_000 // prompts) // (10 if quick else 1)
         design = Design(runs, prompts, ratio, shape)
-        found[design] = simulate(design, trials, generator, 20 if quick else 160)
+        found[design] = simulate(design, trials, generator, named_by(runs) // (10 if quick else 1))
     ratios = " | ".join(f"ratio {ratio:g}" for ratio, _ in RATIOS)
     for shape in SHAPES:
         print(f"\n{shape}: wrong verdicts without a difference, % (power at the effect that is named, %)\n")
@@ -179,6 +184,9 @@ def main() -> None:
         shares = [simulate(design, 400 if quick else 5_000, generator, 0).wrong for design in designs]
         print(f"| {_name(runs)} | " + " | ".join(f"{100 * share:.1f}" for share in shares) + " |")
     print(f"\n{len(wrong)} settings: {wrong.mean():.1f} % wrong on average, most {wrong.max():.1f} % ({most})")
+    told = {design: one.power for design, one in found.items() if not np.isnan(one.effect)}
+    least = min(told, key=lambda design: told[design])
+    print(f"Power: {100 * np.mean(list(told.values())):.0f} % on average, least {100 * told[least]:.0f} % ({least})")
 
 
 if __name__ == "__main__":

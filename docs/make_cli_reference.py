@@ -1,4 +1,4 @@
-"""Writes docs/cli.md from the commands' own help: `make docs`. Knows how help is asked for; knows no flag."""
+"""Writes docs/cli.md from the commands' own help: `make docs`."""
 
 from __future__ import annotations
 

@@ -17,27 +17,17 @@ METRIC="${METRIC:-bleu}"                  # by which the hard examples are found
 MAX_NEW_TOKENS="${MAX_NEW_TOKENS:-512}"   # of the outputs that are scored for selection
 DATA_DIR="${DATA_DIR:-$ROOT/data}"
 CKPT_DIR="${CKPT_DIR:-$ROOT/checkpoints}"
-RUN_NAME="${RUN_NAME:-grpo_$(basename "$MODEL")_${SELECTION_MODE}_${NUM_EXAMPLES}}"
-DATASET_NAME="${DATASET_NAME:-${RUN_NAME}_data}"
+RUN_NAME="${RUN_NAME:-$(default_run_name "${REWARD_FUNCS// /-}")}"
+DATASET_NAME="${DATASET_NAME:-$(default_dataset_name)}"
 CONFIG="${CONFIG:-$DEFAULT_GRPO_CONFIG}"
 
-# 1. Data: the same command again uses what is there.
-# REF_MODELS and REWARD_FUNCS are lists of words, so they stand unquoted.
-"$PYTHON" "$ROOT/training/create_training_data.py" grpo \
-    --hf_dataset_path "$POOL" \
-    --ref_models $REF_MODELS \
-    --selection_mode "$SELECTION_MODE" \
-    --num_examples "$NUM_EXAMPLES" \
-    --metric "$METRIC" \
-    --model "$MODEL" \
-    --inference_max_new_tokens "$MAX_NEW_TOKENS" \
-    --output_dir "$DATA_DIR" \
-    --output_dataset_name "$DATASET_NAME"
+# 1. Data: the same command again uses what is there, and so does sft.sh.
+make_grpo_data "$DATA_DIR/data_grpo/$DATASET_NAME"
 
 # 2. DeepSpeed: by default ZeRO-3, optimizer and parameters offloaded to the CPU; LAUNCH chooses (training/README.md).
 write_deepspeed_config "$CKPT_DIR/$RUN_NAME"
 
-# 3. Training. It leaves a plain Hugging Face model folder in CKPT_DIR/RUN_NAME.
+# 3. Training. It leaves a plain Hugging Face model folder in CKPT_DIR/RUN_NAME. REWARD_FUNCS is a list of words.
 launch train grpo \
     --config "$CONFIG" \
     --dataset_path "$DATA_DIR/data_grpo/$DATASET_NAME" \

@@ -1,4 +1,4 @@
-# What grpo.sh and sft.sh share; sourced by them with ROOT set. Which Python, how many GPUs, how to launch.
+# What grpo.sh and sft.sh share; sourced by them with ROOT set. Which Python, how many GPUs, names, how to launch.
 
 PYTHON="${PYTHON:-$([[ -x "$ROOT/.venv/bin/python" ]] && echo "$ROOT/.venv/bin/python" || echo python)}"
 NUM_GPUS="${NUM_GPUS:-$("$PYTHON" -c 'import torch; print(torch.cuda.device_count())')}"
@@ -65,4 +65,72 @@ launch() {
     [[ -n "$DEEPSPEED_CONFIG" ]] && deepspeed=(--deepspeed "$DEEPSPEED_CONFIG")
     "$PYTHON" -m accelerate.commands.launch --config_file "$machines" "${words[@]}" \
         --module bleuberi.cli.main "$@" "${deepspeed[@]}"
+}
+
+# The paper's short name of a reference model.
+short_reference() {
+    case "${1,,}" in
+        *o4-mini*) echo o4mini ;;
+        *deepseek*) echo deepseek ;;
+        *claude*) echo claude ;;
+        *gemini*) echo gemini ;;
+        *llama*) echo llama ;;
+        *) echo "${1,,}" ;;
+    esac
+}
+
+# E.g. 2ref-gold-claude. REF_MODELS is a list of words, so it stands unquoted.
+references_label() {
+    local words=($REF_MODELS) label name
+    label="${#words[@]}ref"
+    for name in "${words[@]}"; do label+="-$(short_reference "$name")"; done
+    echo "$label"
+}
+
+# The paper's name of a data set, e.g. BLEUBERI-Tulu3-50k_bleu_Qwen2.5-7B_1ref-gold_hard_5000. Both scripts have it, so
+# sft.sh trains on the data set that grpo.sh made.
+default_dataset_name() {
+    local pool model="${MODEL%/}" label
+    pool="$(basename "$POOL" .gz)"
+    pool="${pool%.jsonl}" pool="${pool%.json}" pool="${pool%.parquet}"
+    label="$(basename "$model")"
+    [[ "$label" == checkpoint-* && "$model" == */* ]] && label="$(basename "$(dirname "$model")")_$label"
+    label="${pool}_${METRIC}_${label}_$(references_label)_${SELECTION_MODE}_${NUM_EXAMPLES}"
+    echo "${label//[^A-Za-z0-9._@+-]/_}"
+}
+
+# The paper's name of a run, e.g. qwen7b_BLEU_1ref-gold_5k; $1: what the model learns from.
+default_run_name() {
+    local model count="$NUM_EXAMPLES" name
+    model="$(basename "${MODEL%/}")"
+    if [[ "${model,,}" =~ ^([a-z]+)[a-z0-9.-]*-([0-9.]+b)(-.*)?$ ]]; then
+        model="${BASH_REMATCH[1]}${BASH_REMATCH[2]}${BASH_REMATCH[3]}"
+    fi
+    ((count % 1000 == 0)) && count="$((count / 1000))k"
+    name="${model}_${1^^}_$(references_label)_$count"
+    [[ "$SELECTION_MODE" == hard ]] || name+="_$SELECTION_MODE"
+    echo "${name//[^A-Za-z0-9._@+-]/-}"
+}
+
+# How the config prompts a base model without a template: the data are made with the same prompts.
+base_template() {
+    local found
+    found="$(cat "$CONFIG" "$ROOT/training/configs/$CONFIG.yaml" 2>/dev/null | sed -n 's/^base_template: *\([a-z]*\).*/\1/p' || true)"
+    echo "${found:-plain}"
+}
+
+# Makes the GRPO data set $1, a folder in a folder data_grpo; one that is there is used.
+make_grpo_data() {
+    # REF_MODELS is a list of words, so it stands unquoted.
+    "$PYTHON" "$ROOT/training/create_training_data.py" grpo \
+        --hf_dataset_path "$POOL" \
+        --ref_models $REF_MODELS \
+        --selection_mode "$SELECTION_MODE" \
+        --num_examples "$NUM_EXAMPLES" \
+        --metric "$METRIC" \
+        --model "$MODEL" \
+        --inference_max_new_tokens "$MAX_NEW_TOKENS" \
+        --base_template "$(base_template)" \
+        --output_dir "$(dirname "$(dirname "$1")")" \
+        --output_dataset_name "$(basename "$1")"
 }

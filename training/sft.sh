@@ -16,27 +16,18 @@ METRIC="${METRIC:-bleu}"
 MAX_NEW_TOKENS="${MAX_NEW_TOKENS:-512}"
 DATA_DIR="${DATA_DIR:-$ROOT/data}"
 CKPT_DIR="${CKPT_DIR:-$ROOT/checkpoints}"
-RUN_NAME="${RUN_NAME:-sft_$(basename "$MODEL")_${SELECTION_MODE}_${NUM_EXAMPLES}}"
-GRPO_DATA="${GRPO_DATA:-$DATA_DIR/data_grpo/${RUN_NAME}_data}"
+RUN_NAME="${RUN_NAME:-$(default_run_name SFT)}"
+GRPO_DATA="${GRPO_DATA:-$DATA_DIR/data_grpo/${DATASET_NAME:-$(default_dataset_name)}}"
 CONFIG="${CONFIG:-$DEFAULT_SFT_CONFIG}"
 
-# 1. Data: the pairs come from a GRPO data set, which is made first where it is missing.
-if [[ ! -f "$GRPO_DATA/dataset_dict.json" ]]; then
+# 1. Data: the pairs come from a GRPO data set, by default that of grpo.sh, which is made first if it is missing.
+if [[ ! -f "$GRPO_DATA/dataset_dict.json" && ! -f "$GRPO_DATA/state.json" ]]; then
     if [[ "$(basename "$(dirname "$GRPO_DATA")")" != data_grpo ]]; then
         echo "Error: there is no data set $GRPO_DATA, and none can be made there: it is not in a folder data_grpo." >&2
         echo "Give GRPO_DATA=.../data_grpo/NAME, or leave it out." >&2
         exit 2
     fi
-    "$PYTHON" "$ROOT/training/create_training_data.py" grpo \
-        --hf_dataset_path "$POOL" \
-        --ref_models $REF_MODELS \
-        --selection_mode "$SELECTION_MODE" \
-        --num_examples "$NUM_EXAMPLES" \
-        --metric "$METRIC" \
-        --model "$MODEL" \
-        --inference_max_new_tokens "$MAX_NEW_TOKENS" \
-        --output_dir "$(dirname "$(dirname "$GRPO_DATA")")" \
-        --output_dataset_name "$(basename "$GRPO_DATA")"
+    make_grpo_data "$GRPO_DATA"
 fi
 "$PYTHON" "$ROOT/training/create_training_data.py" sft --input_data_path "$GRPO_DATA" --output_dir "$DATA_DIR"
 

@@ -1,3 +1,3 @@
-"""Align a language model with a reference-based reward. Knows its version; imports nothing heavy."""
+"""Align a language model with a reference-based reward."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""What lies on disk and how it is named: hashes, manifests, JSON, shards. Knows nothing of what they hold.
+"""What lies on disk and how it is named: hashes, manifests, JSON, shards.
 
 `manifest.json` is written last, so a folder without one is unfinished. Shards carry their own checksum: one that was
 cut short is set aside and made again. `atomic_files.py` is how anything is written whole.

@@ -1,4 +1,4 @@
-"""The names of columns, reference models and files. Knows words; knows no data.
+"""The names of columns, reference models and files.
 
 The pool's columns are those of the Hugging Face data set `yapeichang/BLEUBERI-Tulu3-50k`.
 """
@@ -6,6 +6,7 @@ The pool's columns are those of the Hugging Face data set `yapeichang/BLEUBERI-T
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Sequence
 from typing import Final
@@ -22,6 +23,7 @@ GOLD: Final = "gold"
 TEXT_COLUMNS: Final = ("output", "response", "model_output", "generated_text", "text", "completion", "answer")
 """Of responses made elsewhere; of several in one row the first counts."""
 MAX_NAME_BYTES: Final = 100
+_CHECKPOINT: Final = re.compile(r"checkpoint-\d+")
 _MARKED: Final = re.compile(r"-[0-9a-f]{8}$")
 MAX_FILE_NAME_BYTES: Final = 255  # of every file system in use
 MAX_LABEL_BYTES: Final = 200  # a generated name; endings are added to it, and file systems take 255
@@ -35,6 +37,11 @@ SHORT_REFERENCE_NAMES: Final = {
     "Llama-3.1-8B-Instruct": "llama",
 }
 """Reference models of the published pool -> their short names in file names."""
+
+_ORIGINAL_PARTS: Final = {
+    "o4-mini": "o4mini", "deepseek": "deepseek", "claude": "claude", "gemini": "gemini", "llama": "llama",
+}  # fmt: skip
+"""Parts of names -> short names in the files of the method's original program; the first that fits counts."""
 
 RESERVED_BY_TRL: Final = frozenset(
     {
@@ -58,6 +65,21 @@ def reference_column(ref_model: str) -> str:
 def short_reference_name(ref_model: str) -> str:
     """A reference model's part in generated names; unknown models keep their own name in lower case."""
     return SHORT_REFERENCE_NAMES.get(ref_model, safe_name(ref_model).lower())
+
+
+def names_same_references(label: str, ref_models: Sequence[str]) -> bool:
+    """Whether `label`, e.g. `2ref-claude-gold`, names exactly these references: in any order, and also by the short
+    names of the method's original program, which go by parts (any name with `llama` is `llama`)."""
+    models = list(dict.fromkeys(ref_models))
+    spellings = ([short(model) for model in models] for short in (short_reference_name, _original_short_name))
+    return any(
+        sorted(label.split("-")) == sorted(f"{len(models)}ref-{'-'.join(names)}".split("-")) for names in spellings
+    )
+
+
+def _original_short_name(ref_model: str) -> str:
+    name = ref_model.lower()
+    return next((short for part, short in _ORIGINAL_PARTS.items() if part in name), name)
 
 
 def reference_label(ref_models: Sequence[str], min_references: int | None = None) -> str:
@@ -85,9 +107,16 @@ def safe_name(text: str) -> str:
 def model_short_name(model: str) -> str:
     """A model's part in file names: the last component of a hub id or a path, e.g. `Qwen2.5-7B`.
 
-    Models of two owners may share it; whatever is looked up by it is checked by its content.
+    A checkpoint has its run's name too (`run1_checkpoint-250`), and so has every path that contains `ckpts`, as in the
+    method's original program. Models of two owners may share a name; whatever is looked up by it is checked by its
+    content.
     """
-    return safe_name(model.rstrip("/").rsplit("/", 1)[-1])
+    parts = model.rstrip("/").split("/")
+    if _CHECKPOINT.fullmatch(parts[-1]):
+        parts = os.path.abspath(model).split("/")  # the run's folder may not be among the words that were typed
+    elif "ckpts" not in model:
+        parts = parts[-1:]
+    return safe_name("_".join(parts[-2:]))
 
 
 def pool_label(parts: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""Expected trouble, said in two lines. Knows how a user's mistake reads; knows nothing of its causes.
+"""Expected trouble, said in two lines.
 
 A `UserError` reaches the shell as two lines and exit code 2 (`cli.main`). Anything else is a bug and keeps
 its traceback.

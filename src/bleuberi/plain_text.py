@@ -1,4 +1,4 @@
-"""Text of models and data as plain text, for terminals and pages. Knows characters; knows no output device.
+"""Text of models and data as plain text, for terminals and pages.
 
 Prompts and outputs are untrusted: an escape code repaints a terminal, and a bidirectional override shows a line in an
 order in which it was not written. Such characters are shown by their number instead.

@@ -1,4 +1,4 @@
-"""The words that stages pass to each other. Knows shapes; knows no files, models or metrics."""
+"""The words that stages pass to each other."""
 
 from __future__ import annotations
 

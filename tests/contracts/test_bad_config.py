@@ -45,15 +45,30 @@ GRPO = [  # words behind a good GRPO command, the first line, the second line
     (["FILE", "no_such: 1"], "has a field 'no_such' that neither TRL nor this tool knows.", "Remove it."),
     (["FILE", "num_iterations: [2]"], "num_iterations is [2], not int.", "Mend the file"),
     (["FILE", "reward_weights: [one]"], "reward_weights has 'one', not float.", "Mend the file"),
-    (["--eval_strategy", "steps"], "eval_strategy is steps: there is no evaluation data", "bleuberi evaluate"),
-    (["--load_in_4bit", "true"], "load_in_4bit is True: the model is not loaded quantised here.", "dtype: bfloat16"),
+    (["--eval_strategy", "steps"], "eval_strategy is steps: there is no evaluation data", "--dev_prompts 64"),
+    (["--load_in_8bit", "true"], "load_in_8bit is True: the model is not loaded in 8 bits here.", "load_in_4bit: true"),
+    (["--load_in_4bit", "true", "--use_peft", "false"], "weights of 4 bits cannot be trained", "use_peft: true"),
+    (["--load_in_4bit", "true"], "load_in_4bit True needs the package bitsandbytes", "pip install bitsandbytes"),
     (["--remove_unused_columns", "true"], "remove_unused_columns is True: the reward needs", "Leave it out."),
     (["--model_init_kwargs", '{"a": 1}'], "model_init_kwargs is {", "dtype, attn_implementation"),
     (["--use_vllm", "true"], "use_vllm: true needs the package vllm, which", 'pip install "bleuberi['),
     (["--sync_ref_model", "true", "--use_peft", "false"], "sync_ref_model is on and beta is 0", "Write beta: 0.04."),
     (["--sync_ref_model", "true", "--beta", "0.1"], "sync_ref_model needs a reference model", "use_peft: false"),
+    (["--sync_ref_model", "true", "--beta", "0.1", "--use_peft", "false", "--fsdp", "full_shard"],
+     "checkpoints of split models do not have", "sync_ref_model: false"),
+    (["--fit_completions", "2"], "fit_completions is 2.0.", "Give a share"),
+    (["--use_kernels", "true"], "use_kernels is True and needs a GPU", "Leave use_kernels out."),
     (["--bf16", "true", "--use_cpu", "false"], "bf16 is on, and no GPU here can do it.", "the preset grpo_cpu"),
     (["--fp16", "true", "--bf16", "true"], "At most one of fp16 and bf16", "Mend"),
+    (["--optim", "adamw_8bit"], "optim adamw_8bit needs the package bitsandbytes", "pip install bitsandbytes"),
+    (["--optim", "schedule_free_adamw"], "needs the package schedulefree", "pip install schedulefree"),
+    (["--attn_implementation", "flash_attention_2"], "flash_attention_2 and needs a GPU; use_cpu is on.", "Leave"),
+    (["--use_liger_kernel", "true"], "use_liger_kernel is True and needs a GPU", "Leave use_liger_kernel out."),
+    (["--lora_target_modules", "q_proj", "lm_head"], "lora_target_modules has lm_head", "all-linear leaves it out"),
+    (["--lora_target_modules", ".*_head"], "lora_target_modules has lm_head", "all-linear leaves it out"),
+    (["--cast_lm_head_to_fp32", "true"], "cast_lm_head_to_fp32 does not go with LoRA", "use_peft: false"),
+    (["--max_completion_length", "600"], "and the model has 512 positions.", "--max_completion_length"),
+    (["--model_name_or_path", "quantised"], "quantised is stored quantised (bitsandbytes)", "--load_in_4bit true"),
     (["--deepspeed", "nowhere.json"], "", ""),
     (["--dataset_path", "nothing"], "There is no data set folder nothing.", "create_training_data.py grpo"),
     (["--dataset_path", "sft_data"], "sft_data is no GRPO data set: it lacks prompt, references.", "grpo"),
@@ -69,6 +84,10 @@ SFT = [
     (["FILE", "assistant_only_loss: true"], "assistant_only_loss is True: ", "Leave it out"),
     (["FILE", "max_seq_length: 512"], "has max_seq_length, which", "Write max_length: 512."),
     (["--max_length", "0"], "max_length is 0.", "at least 1"),
+    (["--padding_free", "true"], "padding_free does not enforce max_length 512.", "packing: true"),
+    (["--activation_offloading", "true"], "activation_offloading is True and needs a GPU", "Leave"),
+    (["--chat_template_kwargs", "enable_thinking"], "is 'enable_thinking', not a JSON object", "Write e.g."),
+    (["--model_name_or_path", "quantised"], "quantised is stored quantised (bitsandbytes)", "--load_in_4bit true"),
     (["--dataset_path", "nothing"], "There is no data set folder nothing.", "create_training_data.py sft"),
     (["--dataset_path", "grpo_data"], "grpo_data is no SFT data set.", "create_training_data.py sft"),
     (["--config", "grpo_cpu"], "which GRPO has and SFT has not.", "--config sft_paper"),
@@ -99,6 +118,9 @@ def place(tiny_model, tmp_path_factory):
     adapter = {"peft_type": "LORA", "base_model_name_or_path": "org/other"}
     (folder / "other_adapter/checkpoint-10/adapter_config.json").write_text(json.dumps(adapter))
     shutil.copytree(tiny_model, folder / "home/tiny")
+    shutil.copytree(tiny_model, folder / "quantised")
+    stored = {"quant_method": "bitsandbytes", "load_in_4bit": True, "bnb_4bit_quant_type": "nf4"}
+    (folder / "quantised/config.json").write_text(json.dumps({**config, "quantization_config": stored}))
     return folder
 
 

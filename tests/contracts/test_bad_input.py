@@ -82,7 +82,7 @@ TRAIN = [
     (
         [*CPU_GRPO, "grpo_data", "--reward_weights", "1", "2"],
         "There are 2 reward_weights for 1 rewards.",
-        "Give 1 a reward.",
+        "Give one per reward.",
     ),
     ([*CPU_GRPO, "grpo_data"], "The data set has 2 usable prompts, fewer than the 4", "per_device_train_batch_size"),
     ([*CPU_GRPO, "grpo_data", "--max_prompt_tokens", "2"], "No row is left: kept 0 of 2", "--max_prompt_tokens"),
@@ -103,7 +103,7 @@ TRAIN = [
 ]
 EVALUATION = [
     ([], "the following arguments are required: --models, --prompts", "--help"),
-    ([*EVALUATE, "TINY"], "--models got", "Write NAME=MODEL"),
+    ([*EVALUATE, "TINY"], "--models got", "Write NAME=FILE or NAME=MODEL"),
     ([*EVALUATE, "a=TINY", "a=TINY"], "Two models have the same name.", "base=... trained=..."),
     ([*EVALUATE, "a=TINY", "--metrics", "blue"], "No metric or reward is called 'blue'.", "There are: bleu"),
     ([*EVALUATE, "a=TINY", "--prompts", "none.jsonl"], "There is no file or folder none.jsonl.", "Check the path"),

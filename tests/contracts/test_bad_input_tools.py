@@ -120,7 +120,7 @@ ROWS = [  # words, the first line, the second line
     (["explain", "--file", "pool.jsonl"], "lacks a response or references", "A row needs"),
     (["explain", "--respones", "x"], "unrecognized arguments: --respones", "Did you mean --response?"),
     (["agreement"], "the following arguments are required: --output_dir", "--help"),
-    (["agreement", "--output_dir", "OUT"], "one of the arguments --preferences --outputs is required", "--help"),
+    (["agreement", "--output_dir", "OUT"], "There is nothing to compare rewards with.", "Give --preferences"),
     ([*PAIRS, "none.jsonl"], "There is no file or folder none.jsonl.", "Check the path"),
     ([*PAIRS, "empty.jsonl"], "empty.jsonl has no rows.", "Give a file"),
     ([*PAIRS, "pool.jsonl"], "lacks the columns", "response_a"),

@@ -165,3 +165,10 @@ def test_the_shell_of_test_docs_keeps_variables_and_sees_failures(tmp_path):
         assert shell.run("sleep 30", timeout_seconds=0.2).code is None
     finally:
         shell.close()
+
+
+def test_every_page_is_in_the_contents_of_the_site():
+    contents = (ROOT / "docs/index.md").read_text(encoding="utf-8").split()
+    inside = {path.relative_to(ROOT / "docs").with_suffix("").as_posix() for path in (ROOT / "docs").rglob("*.md")}
+    listed = {page for page in inside if page in contents or f"{page.rpartition('/')[0]}/*" in contents}
+    assert inside - listed == {"index", "README"}, "name the page in docs/index.md"

@@ -1,4 +1,4 @@
-"""What the pages show: each shell command and each Python block. Knows Markdown; knows nothing of running them.
+"""What the pages show: each shell command and each Python block.
 
 A command is a line of a block marked `bash` or `sh`, its continuation lines joined, or a whole command between
 backticks in the text.

@@ -1,4 +1,4 @@
-"""The reader's place: a clone as Git has it, with its environment. Knows folders; knows no commands."""
+"""The reader's place: a clone as Git has it, with its environment."""
 
 import importlib.util
 import os

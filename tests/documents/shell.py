@@ -1,4 +1,4 @@
-"""One bash for a whole page, so that what one command sets the next one finds. Knows processes; knows no pages."""
+"""One bash for a whole page, so that what one command sets the next one finds."""
 
 import os
 import select

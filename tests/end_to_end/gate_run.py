@@ -1,4 +1,4 @@
-"""A GRPO run whose rewards are known, in one process or under torchrun. Knows TRL and the gate; asserts nothing.
+"""A GRPO run whose rewards are known, in one process or under torchrun.
 
 A prompt's only reference says how far its rewards spread; their noise comes from the completion's letters.
 """

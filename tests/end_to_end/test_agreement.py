@@ -211,7 +211,7 @@ def documented_commands():
 @needs_data
 def test_documented_commands_name_flags_and_files_that_exist():
     commands = documented_commands()
-    assert len(commands) == 14
+    assert len(commands) == 15
     for flags in commands:
         given = parser().parse_args(flags)
         for name in (given.preferences, given.outputs, given.pool, given.labels):

@@ -1,11 +1,13 @@
-"""The demo with a tiny model: the whole chain into a folder, and nothing of it twice."""
+"""The demo with a tiny model: the whole chain into a folder, nothing of it twice, a summary that fits its numbers."""
 
+import copy
 import json
 import os
 
 import pytest
 
 from bleuberi.cli import demo
+from bleuberi.demo.summary import summary
 from bleuberi.errors import UserError
 
 pytest.importorskip("trl")
@@ -23,37 +25,33 @@ def made(tiny_model, tmp_path_factory):
     os.environ.update(before)
 
 
+@pytest.fixture(scope="module")
+def run(made):
+    return made[0] / "steps-1-seed-1"
+
+
 def state(folder):
     return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file() and path.name != ".lock"}
 
 
-def test_everything_is_there(made):
-    run = made[0] / "steps-1"
-    summary = (run / "summary.md").read_text()
-    for name in ("grpo_curves.png", "sft_curve.png", "evaluation/differences.png"):
-        assert (run / name).read_bytes().startswith(b"\x89PNG")
-        assert f"({name})" in summary
+def test_all_models_and_controls_are_evaluated(run):
     evaluation = json.loads((run / "evaluation/evaluation.json").read_text())
     assert [model["name"] for model in evaluation["models"]] == ["base", "grpo", "sft"]
-    assert 0 < evaluation["prompts"] <= 48
-    for model in evaluation["models"][1:]:
-        found = model["difference"]["bleu"]
-        assert found["low"] <= found["value"] <= found["high"]
-        assert f"{found['value']:+.3f} [{found['low']:+.3f}, {found['high']:+.3f}]" in summary
-    assert "they prove little about the method" in summary
-    assert evaluation["signatures"]["bleu"] in summary
+    assert evaluation["prompts"] == demo.TEST_ROWS
+    computed = {(control["name"], control["other"]) for control in evaluation["controls"] if control["computed"]}
+    assert computed >= {(name, other) for name in ("echo", "cut", "brief") for other in ("grpo", "sft")}
 
 
-def test_the_answers_are_those_of_held_out_prompts(made):
-    folder = made[0]
-    held_out = {json.loads(line)["id"] for line in (folder / "pool/held_out.jsonl").open()}
-    train = {json.loads(line)["id"] for line in (folder / "pool/train.jsonl").open()}
-    answered = {json.loads(line)["id"] for line in (folder / "steps-1/evaluation/answers.jsonl").open()}
+def test_the_responses_are_those_of_held_out_prompts(made, run):
+    held_out, train = (
+        {json.loads(line)["id"] for line in (made[0] / f"pool/{split}.jsonl").open()} for split in ("test", "train")
+    )
+    answered = {json.loads(line)["id"] for line in (run / "evaluation/answers.jsonl").open()}
     assert answered <= held_out
     assert not held_out & train
 
 
-def test_a_second_run_trains_nothing_and_answers_nothing(made, monkeypatch, capsys):
+def test_a_second_run_trains_nothing_and_prints_the_same(made, run, monkeypatch, capsys):
     import transformers
 
     folder, words = made
@@ -66,19 +64,53 @@ def test_a_second_run_trains_nothing_and_answers_nothing(made, monkeypatch, caps
     assert demo.main(words) == 0
     after = state(folder)
     assert before.keys() == after.keys()
-    changed = {path.name for path in before if before[path] != after[path]}
-    written = {"summary.md", "comparison.md", "evaluation.json", "answers.jsonl", "report.html", "numbers.json"}
-    assert changed <= written | {name for name in changed if name.endswith((".png", ".svg"))}
+    weights = [path for path in before if path.suffix == ".safetensors" or path.name == "metrics.jsonl"]
+    assert weights
+    assert all(before[path] == after[path] for path in weights)
     printed = capsys.readouterr().out
-    assert f"Everything is in {folder / 'steps-1'}" in printed
-    assert (folder / "steps-1/report/report.html").resolve().as_uri() in printed
+    assert "\n".join(summary(run / "evaluation")) in printed
+    assert printed.count("[7/7]") == 1
+    assert (run / "report/report.html").resolve().as_uri() in printed
 
 
-def test_the_page_has_the_whole_chain(made):
-    told = json.loads((made[0] / "steps-1/report/numbers.json").read_text())
+def test_the_page_has_the_whole_chain(run):
+    told = json.loads((run / "report/numbers.json").read_text())
     kinds = [section["kind"] for section in told["sections"]]
     assert kinds == ["selection", "training run", "training run", "side by side", "evaluation"]
-    assert [section["notices"] for section in told["sections"] if section["kind"] == "training run"] == [[], []]
+
+
+def test_the_summary_says_what_the_intervals_say(run, tmp_path):
+    """Of every gain above zero, then of one that is not, then of facts that are not."""
+    saved = json.loads((run / "evaluation/evaluation.json").read_text())
+    (tmp_path / "answers.jsonl").write_text((run / "evaluation/answers.jsonl").read_text())
+    for row in (*saved["comparisons"], *saved["controls"]):
+        if row.get("computed", True):
+            row["difference"]["bleu"].update(value=0.1, low=0.05, high=0.15)
+            row["difference"]["facts"].update(value=0.2, low=0.1, high=0.3)
+
+    def printed(changed):
+        (tmp_path / "evaluation.json").write_text(json.dumps(changed))
+        return " ".join(" ".join(summary(tmp_path)).split())
+
+    assert "grpo: the gain in BLEU is above zero over all" in printed(saved)
+    assert "mentions 20 points more of the facts" in printed(saved)
+    no_facts = copy.deepcopy(saved)
+    for row in no_facts["comparisons"]:
+        row["difference"]["facts"].update(value=0.02, low=-0.1, high=0.14)
+    assert "grpo: the gain in BLEU is above zero over all" in printed(no_facts)
+    assert "not shown to mention more of the facts" in printed(no_facts)
+    echo = next(row for row in saved["controls"] if row["name"] == "echo" and row["other"] == "grpo")
+    echo["difference"]["bleu"].update(value=0.01, low=-0.02, high=0.04)
+    assert "grpo: not shown. The gain in BLEU over the end of the prompt, repeated may be zero or less" in printed(
+        saved
+    )
+    assert "sft: the gain in BLEU is above zero over all" in printed(saved)
+
+
+def test_the_output_of_a_failing_stage_is_named(tmp_path, capsys):
+    with pytest.raises(UserError):
+        demo.main(["--model", str(tmp_path / "no_such_model"), "--output_dir", str(tmp_path / "out")])
+    assert f"its output is in {tmp_path / 'out/logs'}" in capsys.readouterr().out
 
 
 def test_zero_steps_are_refused():

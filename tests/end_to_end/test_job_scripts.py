@@ -70,12 +70,13 @@ def test_sft_makes_its_data_and_grpo_uses_them(place):
     check_model(folder / "models/sft")
     manifest = json.loads((folder / "models/sft/manifest.json").read_text())
     assert manifest["rows_used"] == 12, "6 examples with two references each"
-    assert (folder / "data/data_sft/sft_data_SFT/dataset_dict.json").is_file()
+    name = "pool_bleu_tiny_2ref-gold-second_easy_6"
+    assert (folder / f"data/data_sft/{name}_SFT/dataset_dict.json").is_file()
 
-    data = folder / "data/data_grpo/sft_data"
+    data = folder / f"data/data_grpo/{name}"
     made = data.stat().st_mtime_ns
     words = ["--max_steps", "1", "--max_completion_length", "8", "--max_prompt_tokens", "400"]
-    said = run("grpo.sh", environment, *words, **{**shared, "DATASET_NAME": "sft_data", "RUN_NAME": "grpo"})
+    said = run("grpo.sh", environment, *words, **{**shared, "RUN_NAME": "grpo"})
     assert "No GPU found: training on the CPU, without DeepSpeed (its config is written all the same)" in said
     check_model(folder / "models/grpo")
     assert data.stat().st_mtime_ns == made, "the data of the same command are used as they are"
@@ -89,6 +90,34 @@ def test_a_data_place_that_the_data_command_cannot_fill_is_told_first(place):
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 2
     assert "data_grpo" in done.stderr
+
+
+def name_of(kind, **settings):
+    """The default name that the scripts give to a `dataset`, or to the `run` of what it learns from."""
+    words = {"MODEL": "Qwen/Qwen2.5-7B", "POOL": "yapeichang/BLEUBERI-Tulu3-50k", "NUM_EXAMPLES": "5000",
+             "SELECTION_MODE": "hard", "REF_MODELS": "gold", "METRIC": "bleu", "ROOT": str(ROOT), "PYTHON": "false",
+             "NUM_GPUS": "0", **settings}  # fmt: skip
+    command = f'set -euo pipefail; source "$ROOT/training/job_settings.sh"; default_{kind}'
+    done = subprocess.run(
+        ["bash", "-c", command], env={**os.environ, **words}, capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+def test_default_names_are_the_papers():
+    assert name_of("dataset_name") == "BLEUBERI-Tulu3-50k_bleu_Qwen2.5-7B_1ref-gold_hard_5000"
+    five = "gold claude-3-7-sonnet@20250219 deepseek-chat-v3 gemini-2.5-pro-exp-03-25 o4-mini-2025-04-16"
+    assert name_of("dataset_name", REF_MODELS=five, METRIC="rm") == (
+        "BLEUBERI-Tulu3-50k_rm_Qwen2.5-7B_5ref-gold-claude-deepseek-gemini-o4mini_hard_5000"
+    )
+    other = {"MODEL": "ckpts/run1/checkpoint-250/", "POOL": "/a/b/pool.jsonl.gz", "METRIC": "emb:a/b"}
+    assert name_of("dataset_name", **other) == "pool_emb_a_b_run1_checkpoint-250_1ref-gold_hard_5000"
+    assert name_of("run_name bleu") == "qwen7b_BLEU_1ref-gold_5k"
+    assert name_of("run_name SFT") == "qwen7b_SFT_1ref-gold_5k"
+    assert name_of(
+        "run_name bleu-rm", MODEL="meta-llama/Llama-3.1-8B", SELECTION_MODE="random", NUM_EXAMPLES="1500"
+    ) == ("llama8b_BLEU-RM_1ref-gold_1500_random")
+    assert name_of("run_name bleu", MODEL="Qwen/Qwen2.5-7B-Instruct") != name_of("run_name bleu")
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)

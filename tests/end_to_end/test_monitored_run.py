@@ -7,6 +7,7 @@ import pytest
 from bleuberi.errors import UserError
 from bleuberi.training.grpo import train_grpo
 from bleuberi.training.settings.read import read_settings
+from tests.end_to_end.gate_run import Noise
 
 datasets = pytest.importorskip("datasets")
 pytest.importorskip("trl")
@@ -89,6 +90,38 @@ def test_a_warning_stops_the_run_on_request_and_the_same_command_goes_on(start, 
     assert curve(folder)[:4] == curve(undisturbed)[:4]
     assert len(curve(folder)) == 5, "the stopped run's closing entry was left"
     assert (folder / "completions.jsonl").read_bytes() == (undisturbed / "completions.jsonl").read_bytes()
+
+
+class Falling(Noise):
+    """Noise's differences around a mean that falls by 0.1 per step."""
+
+    def __init__(self):
+        super().__init__("falling", 0.01)
+        self.calls = 0
+
+    def __call__(self, *, prompts, responses, references):
+        self.calls += 1
+        scores = super().__call__(prompts=prompts, responses=responses, references=references)
+        return [1 - self.calls / 10 + score for score in scores]
+
+
+def test_a_reward_that_falls_names_its_best_step_and_checkpoint(start, tmp_path):
+    falling = "tests.end_to_end.test_monitored_run:Falling"
+    settings = {"max_steps": 12, "save_steps": 4, "monitor_window": 2, "sample_every": 0, "reward_funcs": falling}
+    with pytest.raises(UserError) as caught:
+        start("run", stop_on_warning="true", **settings)
+    step = max(entry["step"] for entry in lines(tmp_path / "run/metrics.jsonl"))
+    assert step <= 8
+    assert caught.value.what.startswith(f"Stopped after step {step}, with a checkpoint: the reward has fallen: its")
+    assert caught.value.what.endswith("around step 2; the nearest checkpoint is checkpoint-4.")
+    logged = [text for entry in lines(tmp_path / "run/metrics.jsonl") for text in entry.get("warnings", [])]
+    assert [text.rpartition(" was ")[2] for text in logged] == ["0.86 around step 2"], "and name no checkpoint"
+
+
+def test_a_learning_rate_of_zero_is_warned_of(start, tmp_path):
+    folder = start("run", learning_rate=0, monitor_window=2, sample_every=0)
+    logged = {entry["step"]: entry["warnings"] for entry in lines(folder / "metrics.jsonl") if "warnings" in entry}
+    assert logged == {4: ["nothing is learned: learning_rate is 0"]}
 
 
 def test_samples_are_drawn_as_the_training_draws(tiny_model):

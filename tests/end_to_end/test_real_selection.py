@@ -63,10 +63,10 @@ def expected_ids(table, mode):
     if mode == "random":
         drawn = pool["id"].iloc[np.random.RandomState(42).choice(len(pool), COUNT, replace=False)]
         return [row for row in drawn if row in set(joined["id"])]
-    ascending = joined.sort_values("score", kind="stable")
-    start = {"hard": 0, "medium": (len(joined) - COUNT) // 2, "easy": len(joined) - COUNT}[mode]
+    ordered = joined.sort_values("score", ascending=mode != "easy", kind="stable")
+    start = (len(joined) - COUNT) // 2 if mode == "medium" else 0
     return list(
-        ascending.iloc[start : start + COUNT].sort_index().sort_values("score", ascending=False, kind="stable")["id"]
+        ordered.iloc[start : start + COUNT].sort_index().sort_values("score", ascending=False, kind="stable")["id"]
     )
 
 

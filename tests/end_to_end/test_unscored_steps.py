@@ -97,13 +97,3 @@ def test_a_run_resumes_behind_a_step_without_a_score(data, tiny_model):
     order("none", 1)
     assert bleuberi(*words(data, tiny_model, *more)) == 0
     assert [entry["reward"] is None for entry in steps(data)] == [True, True, True, False]
-
-
-def test_the_curves_of_a_run_leave_out_what_was_not_scored(tmp_path):
-    from bleuberi.training.figure import draw_grpo_curves, read_metrics
-
-    lines = [{"step": 1, "reward": None, "reward_std": None}, {"step": 2, "reward": 0.5, "reward_std": None}]
-    lines.append({"step": 3, "reward": 0.25, "reward_std": 0.125})
-    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    draw_grpo_curves(read_metrics(tmp_path), tmp_path / "curves.png")
-    assert (tmp_path / "curves.png").stat().st_size > 1000

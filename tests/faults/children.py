@@ -1,4 +1,4 @@
-"""Commands in forked children, killed for real. Knows processes and folders; knows no command.
+"""Commands in forked children, killed for real.
 
 The parent has imported the heavy libraries once and done no work with them, so that a child costs what its command
 costs, and a hundred kills take minutes.

@@ -1,4 +1,4 @@
-"""Kills at random moments. Knows the commands that are killed, and what must be left when they are finished."""
+"""Kills at random moments."""
 
 import shutil
 import signal
@@ -31,9 +31,12 @@ def train_commands(place):
     flags += ["--max_steps", "4", "--save_steps", "1", "--logging_steps", "1", "--disable_tqdm", "true"]
     pairs = str(place / "data_sft/made_SFT")
     grpo = ["train", "grpo", "--config", "grpo_cpu", "--dataset_path", str(place / "data_grpo/made"), *flags]
+    grpo += ["--max_completion_length", "8", "--max_prompt_tokens", "400"]
+    jit = ["--enable_jit_checkpoint", "true"]
     return {
         "train sft": ["train", "sft", "--config", "sft_cpu", "--dataset_path", pairs, *flags],
-        "train grpo": [*grpo, "--max_completion_length", "8", "--max_prompt_tokens", "400"],
+        "train grpo": grpo,
+        "train grpo, JIT checkpoints": [*grpo, *jit, "--dev_prompts", "4", "--dev_every", "2"],
     }  # fmt: skip
 
 

@@ -492,7 +492,7 @@ JOB = (
 )
 JOBS = [
     Case("grpo.sh", f"grpo.sh {JOB} --max_steps 1 --lora_r 2 {RUN}"),
-    Case("sft.sh", f"sft.sh {JOB} RUN_NAME=sft_job GRPO_DATA=data/data_grpo/job_data --max_steps 1 --lora_r 2"),
+    Case("sft.sh", f"sft.sh {JOB} RUN_NAME=sft_job --max_steps 1 --lora_r 2"),
     Case("sft.sh, no data set", f"sft.sh {JOB} GRPO_DATA=elsewhere/job_data"),
     Case("grpo.sh, unknown launch", "grpo.sh NUM_GPUS=0 LAUNCH=zero9"),
 ]

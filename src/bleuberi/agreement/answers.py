@@ -1,4 +1,4 @@
-"""Answers of several models to shared prompts, with references and labels. Knows rows and names; scores nothing."""
+"""Answers of several models to shared prompts, with references and labels."""
 
 from __future__ import annotations
 

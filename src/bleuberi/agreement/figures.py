@@ -1,4 +1,4 @@
-"""Draw what `agreement.json` says, as PNG and SVG. Knows that file; computes nothing."""
+"""Draw what `agreement.json` says, as PNG and SVG."""
 
 from __future__ import annotations
 
@@ -20,11 +20,15 @@ def draw_agreement(result_file: Path) -> list[Path]:
     """All figures of an `agreement.json`, beside it."""
     result = json.loads(result_file.read_text(encoding="utf-8"))
     directory = result_file.parent
+    if result["kind"] == "references":
+        return []
     if result["kind"] != "pairs":
         return draw_systems(result, directory)
     written = _draw_rewards(result, directory) + _draw_lead(result, directory)
     if result["curves"]:
         written += _draw_curves(result, directory)
+    if "figure_1" in result:
+        written += _draw_figure_1(result, directory)
     if len(result["rewards"][0]["sources"]) > 1:
         written += _draw_sources(result, directory)
     return written
@@ -123,6 +127,26 @@ def _draw_curves(result: Entry, directory: Path) -> list[Path]:
         + f"; band: interval of {names[0]} over prompts",
     )
     return save(figure, directory, "references")
+
+
+def _draw_figure_1(result: Entry, directory: Path) -> list[Path]:
+    """The paper's figure: one row for each score, its highest number of references, and BLEU with each number."""
+    entries = [one for one in result["figure_1"] if one["references"] is None or one["score"] == "bleu"]
+    last = {one["score"]: one for one in result["figure_1"]}
+    entries += [one for name, one in last.items() if one not in entries]
+    kinds = {one["name"]: one["kind"] for one in result["rewards"]}
+    figure, (axes,) = new_figure(7.6, 1.5 + 0.34 * len(entries))
+    labels = [one["score"] + (f", {one['references']} ref" if one["references"] else "") for one in entries]
+    for row, one in enumerate(reversed(entries)):
+        _interval(axes, one["same_winner"], row, KIND_COLORS[kinds[one["score"]]])
+        if one["paper"] is not None:
+            axes.plot([one["paper"]], [row], marker="x", color=INK)
+    axes.set_yticks(range(len(entries)), list(reversed(labels)))
+    axes.set_ylim(-0.7, len(entries) - 0.2)
+    axes.set_xlabel("the same winner as people, % of all pairs", fontsize=9, color=INK)
+    pairs = max(one["same_winner"]["n"] for one in entries)
+    titled(axes, "Figure 1 of the paper, from its released files", f"{pairs:,} pairs; x: the published number")
+    return save(figure, directory, "figure_1")
 
 
 def _draw_sources(result: Entry, directory: Path) -> list[Path]:

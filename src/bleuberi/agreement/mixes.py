@@ -1,4 +1,4 @@
-"""Mix several scores into one: a z-scored mean, and a cross-validated logistic mix. Knows scores; knows no texts."""
+"""Mix several scores into one: a z-scored mean, and a cross-validated logistic mix."""
 
 from __future__ import annotations
 

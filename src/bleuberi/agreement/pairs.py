@@ -1,4 +1,4 @@
-"""What people preferred: pairs of responses to one prompt. Knows column names and winners' names; scores nothing."""
+"""What people preferred: pairs of responses to one prompt."""
 
 from __future__ import annotations
 
@@ -78,6 +78,9 @@ def read_preferences(
 ) -> tuple[list[PreferencePair], Tally]:
     """Pairs from rows with `response_a, response_b, winner` or `chosen, rejected`; rows without a winner are dropped.
 
+    In place of the responses a row may have Chatbot Arena's `conversation_a` and `conversation_b`: their first exchange
+    counts.
+
     `sources` keeps the rows of these sources alone. Errors: `UserError` for missing columns and unknown winners.
     """
     dropped: Counter[str] = Counter()
@@ -141,7 +144,8 @@ def _pair(row: Row, number: int, score_columns: Sequence[str]) -> PreferencePair
         raise UserError(
             f"Row {number} lacks the columns {', '.join([*missing, *([] if names_winner else ['winner'])])}; "
             f"it has: {', '.join(row)[:300]}.",
-            "Give prompt, response_a, response_b, winner, or prompt, chosen, rejected.",
+            "Give prompt, response_a, response_b, winner (or conversation_a and conversation_b), or prompt, chosen, "
+            "rejected.",
         )
     winner = "a" if form.first == "chosen" else _winner(row, number)
     if winner is None:

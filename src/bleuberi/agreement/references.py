@@ -1,4 +1,4 @@
-"""Choose the references that pairs are scored against. Knows models' names and texts; scores nothing.
+"""Choose the references that pairs are scored against.
 
 A reference that is one of the pair's own responses, or comes from one of its models, would reward itself: left out.
 """

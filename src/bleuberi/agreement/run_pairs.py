@@ -1,13 +1,15 @@
-"""Read pairs, score them, analyse, write `agreement.json`. Knows files and the order of the steps; computes nothing."""
+"""Read pairs, score them, analyse, write `agreement.json`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import bleuberi
 from bleuberi.agreement.analysis import Sureness, analyse
+from bleuberi.agreement.arena import figure_1, read_arena, with_dropped
+from bleuberi.agreement.choice import choice_sentence, length_sentences
 from bleuberi.agreement.mixes import logistic_mix, parts_of_mix, z_mean
 from bleuberi.agreement.pairs import PreferencePair, read_preferences
 from bleuberi.agreement.references import choose_references, pool_references
@@ -19,10 +21,11 @@ from bleuberi.agreement.scores import (
     reference_curve,
     score_pairs,
 )
-from bleuberi.agreement.tables import read_rows
+from bleuberi.agreement.tables import Row, read_rows
 from bleuberi.agreement.verdict import annotators_sentence, verdicts, warnings_of
 from bleuberi.agreement.votes import people_signs
-from bleuberi.artifacts import file_hash, write_json
+from bleuberi.agreement.which_tables import markdown
+from bleuberi.artifacts import file_hash, local_path, write_json, write_text
 from bleuberi.errors import UserError
 from bleuberi.records import Tally
 from bleuberi.redaction import redact_words
@@ -33,6 +36,7 @@ from bleuberi.statistics import prompt_clusters
 
 SCHEMA = "bleuberi.agreement/1"
 RESULT_FILE = "agreement.json"
+MARKDOWN_FILE = "agreement.md"
 FEWEST_PROMPTS_FOR_LOGISTIC = 10
 
 Log = Callable[[str], None]
@@ -42,7 +46,7 @@ Log = Callable[[str], None]
 class PairsConfig:
     """What `bleuberi agreement --preferences` was asked."""
 
-    preferences: str
+    preferences: str  # with `arena`: the folder of the paper's files
     output_dir: Path
     rewards: tuple[str, ...] = ("bleu", "rouge", "bleu_rouge_f1")
     score_columns: tuple[str, ...] = ()
@@ -54,13 +58,14 @@ class PairsConfig:
     split: str = "train"
     curve_orders: int = 5
     sureness: Sureness = field(default_factory=Sureness)
+    arena: bool = False
 
 
 def run_pairs(config: PairsConfig, command: Sequence[str], log: Log) -> dict[str, object]:
     """Agreement with people on pairs; writes `agreement.json` and returns what it says."""
-    pairs, read = read_preferences(
-        read_rows(config.preferences, split=config.split), sources=config.sources, score_columns=config.score_columns
-    )
+    config, rows, missing = _rows(config)
+    pairs, read = read_preferences(rows, sources=config.sources, score_columns=config.score_columns)
+    read = with_dropped(read, missing)
     log(f"{config.preferences}: {read.sentence()} rows with a preference")
     pairs, references, chosen = _references(config, pairs)
     log(f"references: {chosen.sentence()} pairs")
@@ -69,6 +74,7 @@ def run_pairs(config: PairsConfig, command: Sequence[str], log: Log) -> dict[str
     curves = _curves(config, rewards, pairs, references, log)
     log(f"resampling prompts {config.sureness.resamples:,} times")
     result = analyse(pairs, scored, curves, config.sureness)
+    figure = figure_1(pairs, references, rewards, scored, config.sureness, log) if config.arena else None
     dropped = {**read.dropped, **chosen.dropped}
     headline = [one.name for one in scored if one.kind in ("reward", "column", "mix")]
     sentences = verdicts({**result, "sureness": asdict(config.sureness)}, headline, LENGTH_BASELINE)
@@ -91,13 +97,35 @@ def run_pairs(config: PairsConfig, command: Sequence[str], log: Log) -> dict[str
         "sureness": asdict(config.sureness),
         "length_baseline": LENGTH_BASELINE,
         **result,
+        **({"figure_1": figure} if figure is not None else {}),
         "warnings": [*blind_warnings(rewards.values(), references), *warnings_of(result, dropped)],
         "annotators_sentence": annotators_sentence(result, headline[0]),
         "verdicts": sentences,
+        "choice": " ".join(
+            [
+                choice_sentence(
+                    result["rewards"], result["balanced_comparisons"], "balanced", config.sureness.confidence
+                ),
+                *length_sentences(result["rewards"]),
+            ]
+        ).strip(),
         "verdict": sentences[headline[0]],
     }
     write_result(document, config.output_dir)
     return document
+
+
+def _rows(config: PairsConfig) -> tuple[PairsConfig, list[Row], Mapping[str, int]]:
+    """The rows, why some are left out before they are read, and the config with what the paper's files tell."""
+    if not config.arena:
+        return config, read_rows(config.preferences, split=config.split), {}
+    arena = read_arena(local_path(config.preferences))
+    told = replace(
+        config,
+        score_columns=config.score_columns or arena.score_columns,
+        ref_models=config.ref_models or arena.ref_models,
+    )
+    return told, arena.rows, arena.dropped
 
 
 def _references(
@@ -168,9 +196,10 @@ def _curves(
 
 
 def write_result(document: Mapping[str, object], output_dir: Path) -> Path:
-    """Write `agreement.json` whole or not at all."""
+    """Write `agreement.json`, and its tables on which reward to train on as `agreement.md`."""
     path = output_dir / RESULT_FILE
     write_json(path, document)
+    write_text(output_dir / MARKDOWN_FILE, markdown(document))
     return path
 
 

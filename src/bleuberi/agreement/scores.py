@@ -1,4 +1,4 @@
-"""Score pairs, with all references and with subsets of them. Knows rewards' contract; knows nothing of people."""
+"""Score pairs, with all references and with subsets of them."""
 
 from __future__ import annotations
 

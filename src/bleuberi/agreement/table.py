@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bleuberi.agreement.which_tables import tables_of
 from bleuberi.plain_text import plain
 from bleuberi.statistics import shown
 
+MOST_VERSUS = 15  # rows that a terminal shows
 WIDE = 130  # columns of a terminal that shows every column of the tables
 
 
@@ -23,13 +25,30 @@ def print_agreement(result: Mapping[str, Any], console: Console) -> None:
             console.print(curve_table(result))
         if result.get("annotators_sentence"):
             console.print(Text(plain(result["annotators_sentence"])))
-    else:
+        if "figure_1" in result:
+            console.print(figure_1_table(result))
+    elif result["kind"] == "systems":
         console.print(systems_table(result, wide=console.width >= WIDE))
         if result["orders"]:
             console.print(orders_table(result))
+    for name, title, (header, rows) in tables_of(result):
+        if name != "versus" or len(rows) <= MOST_VERSUS:  # all of them are in agreement.md
+            console.print(plain_table(title, header, rows))
     for warning in result["warnings"]:
         console.print(Text(plain(f"note: {warning}"), style="yellow"))
+    if result.get("choice"):
+        console.print(Text(plain(result["choice"])))
     console.print(Text(plain(result["verdict"]), style="bold"))
+
+
+def plain_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """A table of words and numbers; its first column is words."""
+    table = Table(title=_words(title))
+    for place, name in enumerate(header):
+        table.add_column(_words(name), justify="right" if place else "left", no_wrap=not place)
+    for row in rows:
+        table.add_row(*map(_words, row))
+    return table
 
 
 def pairs_table(result: Mapping[str, Any], *, wide: bool = True) -> Table:
@@ -81,6 +100,31 @@ def curve_table(result: Mapping[str, Any]) -> Table:
         gain = row[counts[-1]]["more_than_with_one"]
         table.add_row(_words(name), *cells, f"{100 * gain['value']:+.1f} {bounds(gain, signed=True)}" if gain else "")
     return table
+
+
+def figure_1_table(result: Mapping[str, Any]) -> Table:
+    """The paper's Figure 1: the same winner as people, by number of references; in brackets the published number."""
+    entries = result["figure_1"]
+    counts = sorted({one["references"] for one in entries if one["references"]})
+    table = Table(
+        title="Figure 1 of the paper: the same winner as people, % of all pairs",
+        caption="people's ties count as a winner of their own; (published number)",
+    )
+    table.add_column("score", no_wrap=True)
+    for count in counts:
+        table.add_column(f"{count} ref", justify="right")
+    table.add_column("without", justify="right")
+    for name in dict.fromkeys(one["score"] for one in entries):
+        cells = {one["references"]: one for one in entries if one["score"] == name}
+        table.add_row(_words(name), *(_beside_paper(cells.get(count)) for count in (*counts, None)))
+    return table
+
+
+def _beside_paper(entry: Mapping[str, Any] | None) -> str:
+    if entry is None:
+        return ""
+    published = "" if entry["paper"] is None else f" ({entry['paper']:.1f})"
+    return f"{rate(entry['same_winner'])} {bounds(entry['same_winner'])}{published}"
 
 
 def systems_table(result: Mapping[str, Any], *, wide: bool = True) -> Table:

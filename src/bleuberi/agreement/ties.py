@@ -1,4 +1,4 @@
-"""Agreement where people may tie: three answers instead of two. Knows margins and preferences; knows no texts.
+"""Agreement where people may tie: three answers instead of two.
 
 A metric with continuous scores never ties by itself, so it is given a threshold: margins within it count as a tie. The
 threshold that serves best on other prompts is used (tie calibration, Deutsch, Foster and Freitag 2023), so that no pair

@@ -1,4 +1,4 @@
-"""How well annotators agree with each other: the ceiling. Knows votes; knows no metrics.
+"""How well annotators agree with each other: the ceiling.
 
 An annotator is treated as a metric is: his vote against what the others prefer, a tie of his counts half, and pairs on
 which the others tie are left out. The others of three are two, so this target is noisier than a metric's.

@@ -1,4 +1,4 @@
-"""The flags of a pool's rows and the table of them. Knows names, rows and counts; knows no metric and no file."""
+"""The flags of a pool's rows and the table of them."""
 
 from __future__ import annotations
 

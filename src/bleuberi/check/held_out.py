@@ -1,4 +1,4 @@
-"""Split rows so that near-duplicates stay together. Knows group numbers; knows nothing of texts or files."""
+"""Split rows so that near-duplicates stay together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Find prompts of a test set in a pool. Knows runs of words; knows nothing of rows or files.
+"""Find prompts of a test set in a pool.
 
 A test prompt is in the pool where a pool prompt covers more than half of its words with runs of eight words: the rule
 by which Tulu 3's data was decontaminated (Lambert et al. 2024, section 3.2). Shorter test prompts have to be there

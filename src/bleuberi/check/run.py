@@ -1,4 +1,4 @@
-"""Check a pool before anything is spent on it; clean it; hold rows out. Knows the order, and the folder's files."""
+"""Check a pool before anything is spent on it; clean it; hold rows out."""
 
 from __future__ import annotations
 

@@ -46,6 +46,12 @@ def scores(argv: Sequence[str]) -> int:
     parser = Parser("bleuberi benchmark scores", "Read a harness's result files, with intervals over its questions.")
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="what the harness wrote")
     parser.add_argument("--harness", required=True, metavar="NAME", help=NAMES)
+    parser.add_argument(
+        "--questions",
+        type=Path,
+        metavar="FILE",
+        help="wildbench: its questions, whose tags its task-macro score weighs",
+    )
     parser.add_argument("--output_dir", type=Path, help="gets benchmark.json")
     arguments = parser.parse_args(argv)
     from bleuberi.artifacts import write_json
@@ -53,7 +59,7 @@ def scores(argv: Sequence[str]) -> int:
     from bleuberi.harnesses.results import read_harness_results
     from bleuberi.harnesses.table import benchmark_rows
 
-    content = read_harness_results(arguments.harness, arguments.files)
+    content = read_harness_results(arguments.harness, arguments.files, arguments.questions)
     print_table(*benchmark_rows(content))
     for warning in content["warnings"]:
         say(f"Mind: {warning}")

@@ -1,4 +1,4 @@
-"""`bleuberi cache ls|explain|prune`: flags -> one call -> lines. Knows how caches are shown; reads none itself."""
+"""`bleuberi cache ls|explain|prune`: flags -> one call -> lines."""
 
 from __future__ import annotations
 

@@ -57,10 +57,20 @@ def grpo_parser(prog: str) -> Parser:
         help="outputs made elsewhere: JSONL, Parquet or CSV with id and response",
     )
     add(
+        "--generate_missing",
+        action="store_true",
+        help="generate the responses that a {model}_inference_results.csv lacks; without it those rows are dropped",
+    )
+    add(
         "--shuffle_references",
         type=int,
         metavar="SEED",
         help="a placebo: the chosen rows get each other's references, no row its own",
+    )
+    add(
+        "--reasoning",
+        action="store_true",
+        help="add a system turn that asks for <think> and <answer>; the answer is scored (answer:METRIC)",
     )
     add("--overwrite", action="store_true", help="replace a data set of that name that was made otherwise")
     add("--json", action="store_true", help="print folder, rows and manifest as one JSON document")
@@ -119,11 +129,11 @@ def grpo(argv: Sequence[str], prog: str = "bleuberi data grpo") -> int:
 
     def draw(folder: Path, made: GrpoData) -> None:
         draw_selection(folder)
-        if made.scores_path is not None and made.metric and made.signature:
-            for path in (
-                folder / f"{made.metric}_distribution.png",
-                made.scores_path.with_name(made.scores_path.stem + "_distribution.png"),
-            ):
+        if made.metric and made.signature:
+            paths = [folder / f"{made.metric}_distribution.png"]
+            if made.scores_path is not None:
+                paths.append(made.scores_path.with_name(made.scores_path.stem + "_distribution.png"))
+            for path in paths:
                 scores = list(made.pool_scores.values()), made.picked_scores
                 draw_score_histogram(path, made.metric, made.signature, *scores)
 

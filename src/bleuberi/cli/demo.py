@@ -1,167 +1,200 @@
-"""`bleuberi demo`: the whole method on one machine, by calling the other commands in turn and saying what they do."""
+"""`bleuberi demo`: the whole method on this machine, by calling the other commands in turn."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
+import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from bleuberi.cli.parser import Parser
+from bleuberi.errors import UserError
 from bleuberi.plain_text import say
 
-PROMPTS_PER_STEP: Final = 4  # 16 completions in groups of 4, as in the preset grpo_cpu
-MAX_NEW_TOKENS: Final = 48
-REFERENCES: Final = ("gold", "second")
+TRAIN_ROWS: Final = 96  # answered once by the model before the examples are picked
+TEST_ROWS: Final = 96
+TEST_SPLIT: Final = "test"  # settings were chosen on "dev"
+PROMPTS_PER_STEP: Final = 4  # with 4 completions each
+SFT_PAIRS_PER_STEP: Final = 8
+MAX_NEW_TOKENS: Final = 32  # 98 % of the references are shorter
+STAGES: Final = 7
+
+# Chosen on the dev prompts of experiments/learn_facts (docs/lab_log.md).
+GRPO: Final = (
+    "--config", "grpo_cpu_long", "--attn_implementation", "eager", "--max_completion_length", str(MAX_NEW_TOKENS),
+    "--per_device_train_batch_size", "4", "--gradient_accumulation_steps", "4", "--learning_rate", "5e-4",
+    "--max_grad_norm", "0.5",
+)  # fmt: skip
+SFT: Final = (
+    "--config", "sft_cpu", "--attn_implementation", "eager", "--dtype", "bfloat16", "--learning_rate", "2e-3",
+)  # fmt: skip
+HALF: Final = ("--engine_args", "dtype=bfloat16")
 
 
 def make_parser() -> Parser:
     """The flags."""
-    parser = Parser("bleuberi demo", "The whole method on this machine: data, GRPO, SFT, evaluation, figures.")
-    parser.add_argument("--steps", type=int, default=6, help="GRPO steps; each takes about half a minute on two cores")
-    parser.add_argument("--output_dir", type=Path, default=Path("runs/demo"), help="where everything goes")
-    parser.add_argument("--model", help="hub id or model folder; by default SmolLM2-135M-Instruct from a PyPI package")
+    parser = Parser("bleuberi demo", "The whole method on this machine: data, GRPO, SFT, evaluation, report.")
+    add = parser.add_argument
+    add("--steps", type=int, default=16, help="GRPO steps; each takes about 10 seconds on two cores")
+    add("--seed", type=int, default=1, help="of the trainings")
+    add("--output_dir", type=Path, default=Path("runs/demo"), help="where everything goes")
+    add("--model", help="hub id or model folder; by default SmolLM2-135M-Instruct from a PyPI package")
     return parser
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
-    """Where the demo's parts lie. Answers and scores are shared by runs of different lengths."""
+@dataclass(slots=True)
+class Demo:
+    """One run of the demo: its folders, and how far it is."""
 
     root: Path
     steps: int
+    seed: int
+    began: float = field(default_factory=time.monotonic)
+    done: int = 0
 
     @property
     def run(self) -> Path:
-        return self.root / f"steps-{self.steps}"
+        """What depends on the number of steps and the seed; pools, responses and scores are shared."""
+        return self.root / f"steps-{self.steps}-seed-{self.seed}"
 
     @property
     def data(self) -> Path:
         return self.root / "data"
 
     @property
-    def dataset_name(self) -> str:
-        return f"demo_{self.steps * PROMPTS_PER_STEP}"
-
-    @property
     def grpo_data(self) -> Path:
-        return self.data / "data_grpo" / self.dataset_name
+        return self.data / "data_grpo" / "facts"
 
     @property
     def sft_data(self) -> Path:
-        return self.data / "data_sft" / f"{self.dataset_name}_SFT"
+        return self.data / "data_sft" / "facts_SFT"
+
+    def pool(self, split: str) -> Path:
+        return self.root / "pool" / f"{split}.jsonl"
+
+    def stage(self, name: str, what: str, command: Callable[[Sequence[str]], int], words: Sequence[str]) -> None:
+        """Run a command with its output in a log file; one line on the terminal. Errors: those of the command."""
+        self.done += 1
+        log = self.root / "logs" / f"{self.done}-{name.replace(' ', '-')}.log"
+        say(f"[{self.done}/{STAGES}] {what} ...", end=" ", flush=True)
+        began = time.monotonic()
+        log.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with _output_in(log):
+                say(f"$ bleuberi {name} {shlex.join(words)}", flush=True)
+                command(words)
+        except BaseException:
+            say(f"stopped; its output is in {log}", flush=True)
+            raise
+        say(f"{time.monotonic() - began:.0f} s", flush=True)
 
 
 def main(argv: Sequence[str]) -> int:
     """Run the demo; what is done already is skipped."""
     arguments = make_parser().parse_args(argv)
     if arguments.steps < 1:
-        make_parser().error("--steps is below 1")
+        raise UserError("--steps is below 1.", "Give a number of at least 1; bleuberi demo --help describes it.")
     # Torch's waiting threads would spin beside the trainer's own work; its tokenizers warn of forks.
     os.environ.setdefault("GOMP_SPINCOUNT", "0")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    import datasets
-    import transformers
-
-    # Reading weights and mapping 60 rows take a second each; generation and training keep their bars.
-    transformers.utils.logging.disable_progress_bar()
-    datasets.disable_progress_bars()
-    began = time.monotonic()
-    places = Places(arguments.output_dir, arguments.steps)
-    _say(0, "The model", "A real 135M-parameter chat model is made ready as a normal model folder (once).")
+    demo = Demo(arguments.output_dir, arguments.steps, arguments.seed)
+    say("The method on a task that a 135M model can learn: put facts into one sentence. The reward is BLEU against "
+        "generated references; which facts a response mentions is checked exactly and is never a reward.\n"
+        f"About five minutes on two free cores; logs are in {demo.root / 'logs'}.", flush=True)  # fmt: skip
     model = arguments.model or _demo_model()
-    _make_data(places, model)
-    _train(places, model)
-    _evaluate(places, model)
-    _finish(places, time.monotonic() - began)
+    _make_data(demo, model)
+    _train(demo, model)
+    _evaluate(demo, model)
+    _finish(demo)
     return 0
 
 
 def _demo_model() -> str:
     from bleuberi.demo.model import demo_model_folder
 
-    folder = demo_model_folder()
-    say(f"The model is {folder}")
-    return str(folder)
+    return str(demo_model_folder())
 
 
-def _make_data(places: Places, model: str) -> None:
-    from bleuberi.cli import create_training_data
-    from bleuberi.demo.split import split_demo_pool
+def _make_data(demo: Demo, model: str) -> None:
+    from bleuberi.cli import create_training_data, data_generate
 
-    train, _ = split_demo_pool(places.root / "pool")
-    _say(1, "Data for GRPO", "The model answers every instruction; BLEU compares each answer with two references; "
-         "the examples with the lowest scores, the hard ones, are kept.")  # fmt: skip
-    words = ["--hf_dataset_path", str(train), "--ref_models", *REFERENCES, "--selection_mode", "hard"]
-    words += ["--num_examples", str(places.steps * PROMPTS_PER_STEP), "--metric", "bleu", "--model", model]
-    words += ["--inference_max_new_tokens", str(MAX_NEW_TOKENS), "--output_dir", str(places.data)]
-    _run("data grpo", create_training_data.grpo, [*words, "--output_dataset_name", places.dataset_name])
-    _say(2, "Data for SFT", "The same examples as prompt-response pairs: one pair for each reference.")
-    words = ["--input_data_path", str(places.grpo_data), "--output_dir", str(places.data)]
-    _run("data sft", create_training_data.sft, words)
+    def pools(words: Sequence[str]) -> int:
+        for split, rows in (("train", TRAIN_ROWS), (TEST_SPLIT, TEST_ROWS)):
+            more = ["--split", split, "--rows", str(rows), "--output", str(demo.pool(split))]
+            data_generate.main([*words, *more])
+        return 0
+
+    demo.stage("data generate", f"Pools: {TRAIN_ROWS} prompts to train on, {TEST_ROWS} others to test on", pools, ())
+    words = ["--hf_dataset_path", str(demo.pool("train")), "--ref_models", "all", "--selection_mode", "hard"]
+    words += ["--num_examples", str(min(TRAIN_ROWS, demo.steps * PROMPTS_PER_STEP)), "--metric", "bleu"]
+    words += ["--model", model, "--inference_max_new_tokens", str(MAX_NEW_TOKENS), "--output_dir", str(demo.data)]
+    words += ["--output_dataset_name", "facts", "--overwrite", *HALF]
+    demo.stage("data grpo", "Data for GRPO: the model responds, BLEU scores, the hardest prompts are kept",
+               create_training_data.grpo, words)  # fmt: skip
+    words = ["--input_data_path", str(demo.grpo_data), "--output_dir", str(demo.data), "--overwrite"]
+    demo.stage("data sft", "Data for SFT: the same prompts, one pair per reference", create_training_data.sft, words)
 
 
-def _train(places: Places, model: str) -> None:
+def _train(demo: Demo, model: str) -> None:
     from bleuberi.cli import train
 
-    _say(3, "GRPO", "For each prompt the model writes four answers; those with more BLEU than their siblings become "
-         "likelier, the others less likely. No reward model, no labels: only the references.")  # fmt: skip
-    words = ["--config", "grpo_cpu", "--dataset_path", str(places.grpo_data), "--model_name_or_path", model]
-    words += ["--output_dir", str(places.run / "grpo"), "--max_steps", str(places.steps)]
-    _run("train grpo", train.grpo, words)
-    _say(4, "SFT", "For comparison: the model is trained to write the references themselves, on the same examples.")
-    words = ["--config", "sft_cpu", "--dataset_path", str(places.sft_data), "--model_name_or_path", model]
-    _run("train sft", train.sft, [*words, "--output_dir", str(places.run / "sft")])
+    words = [*GRPO, "--dataset_path", str(demo.grpo_data), "--model_name_or_path", model, "--seed", str(demo.seed)]
+    words += ["--output_dir", str(demo.run / "grpo"), "--max_steps", str(demo.steps)]
+    demo.stage("train grpo", f"GRPO, {demo.steps} steps: of four responses per prompt, those with more BLEU become "
+               "likelier", train.grpo, words)  # fmt: skip
+    words = [*SFT, "--dataset_path", str(demo.sft_data), "--model_name_or_path", model, "--seed", str(demo.seed)]
+    words += ["--output_dir", str(demo.run / "sft"), "--max_steps", str(demo.steps * 3 // 2)]
+    demo.stage("train sft", "SFT, for comparison: the model learns to write the references", train.sft, words)
 
 
-def _evaluate(places: Places, model: str) -> None:
+def _evaluate(demo: Demo, model: str) -> None:
     from bleuberi.cli import evaluate
 
-    _say(5, "Evaluation", "All three models answer 48 prompts that none was trained on; differences are taken prompt "
-         "by prompt, with a 95 % interval.")  # fmt: skip
-    words = ["--models", f"base={model}", f"grpo={places.run / 'grpo'}", f"sft={places.run / 'sft'}"]
-    words += ["--prompts", str(places.root / "pool/held_out.jsonl"), "--ref_models", *REFERENCES]
-    words += [
-        "--max_new_tokens",
-        str(MAX_NEW_TOKENS),
-        "--cache_dir",
-        str(places.data / "inference_outputs"),
-    ]
-    _run("evaluate", evaluate.main, [*words, "--output_dir", str(places.run / "evaluation")])
+    words = ["--models", f"base={model}", f"grpo={demo.run / 'grpo'}", f"sft={demo.run / 'sft'}"]
+    words += ["--prompts", str(demo.pool(TEST_SPLIT)), "--ref_models", "all", "--max_new_tokens", str(MAX_NEW_TOKENS)]
+    words += ["--cache_dir", str(demo.data / "inference_outputs"), "--output_dir", str(demo.run / "evaluation")]
+    demo.stage("evaluate", f"Evaluation on {TEST_ROWS} prompts, with a control for each cheap explanation",
+               evaluate.main, [*words, *HALF])  # fmt: skip
 
 
-def _finish(places: Places, seconds: float) -> None:
-    from bleuberi.demo.summary import write_run_summary
-    from bleuberi.report.save import write_report
+def _finish(demo: Demo) -> None:
+    from bleuberi.cli import report
+    from bleuberi.demo.summary import summary
 
-    summary = write_run_summary(
-        places.run / "summary.md",
-        grpo=places.run / "grpo",
-        sft=places.run / "sft",
-        evaluation=places.run / "evaluation",
-        dataset=places.grpo_data,
-    )
-    _say(6, "What came out", "")
-    say(summary.text)
-    say(f"\nTook {seconds / 60:.1f} minutes. Everything is in {places.run}:")
-    for path in summary.files:
-        say(f"  {path}")
-    title = f"The demo, {places.steps} {'step' if places.steps == 1 else 'steps'}"
-    report = write_report([places.grpo_data, places.run], places.run / "report", title)
-    say(f"\nAll of it on one page, with every example: {report.page}")
-    say(f"Open it in a browser (it needs no network): {report.page.resolve().as_uri()}")
-    say(f"\nTrain longer:  make demo STEPS={max(40, places.steps * 2)}     Your own data:  see README.md")
+    page = demo.run / "report"
+    words = [str(demo.grpo_data), str(demo.run), "--output_dir", str(page), "--title", "The demo"]
+    demo.stage("report", "Report", report.main, words)
+    say()
+    for line in summary(demo.run / "evaluation"):
+        say(line)
+    say(f"\nTook {(time.monotonic() - demo.began) / 60:.1f} minutes. Everything on one page, with every response:")
+    say(f"  {(page / 'report.html').resolve().as_uri()}")
+    say("Five seeds per arm and every control: docs/lab_log.md, make learn. Your own data: README.md")
 
 
-def _say(number: int, heading: str, text: str) -> None:
-    say(f"\n=== {number}. {heading}", flush=True)
-    if text:
-        say(text, flush=True)
+@contextlib.contextmanager
+def _output_in(log: Path) -> Iterator[None]:
+    """Within, standard output and standard error go to a file, those of libraries and child processes too."""
+    kept = os.dup(1), os.dup(2)
+    with log.open("w", encoding="utf-8") as stream:
+        _flush()
+        try:
+            os.dup2(stream.fileno(), 1)
+            os.dup2(stream.fileno(), 2)
+            with contextlib.redirect_stdout(stream), contextlib.redirect_stderr(stream):
+                yield
+        finally:
+            _flush()
+            for number, copy in zip((1, 2), kept, strict=True):
+                os.dup2(copy, number)
+                os.close(copy)
 
 
-def _run(name: str, command: Callable[[Sequence[str]], int], words: Sequence[str]) -> None:
-    say(f"$ bleuberi {name} {shlex.join(words)}", flush=True)
-    command(words)
+def _flush() -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()

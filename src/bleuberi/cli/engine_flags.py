@@ -1,4 +1,4 @@
-"""The flags of every command that answers prompts: which engine, and how it runs. Knows words; loads no engine."""
+"""The flags of every command that answers prompts: which engine, and how it runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bleuberi.errors import UserError
 
 _NAMES = (
     "base_url", "concurrency", "timeout_seconds", "api_key_env", "answers", "engine_args", "ray_engine",
-    "trust_remote_code", "fold_system",
+    "trust_remote_code", "base_template", "chat_template_kwargs", "fold_system",
 )  # fmt: skip
 
 
@@ -30,8 +30,21 @@ def add_engine_flags(parser: Parser) -> None:
     add("--timeout_seconds", type=float, default=600.0, help="openai: the longest wait for one answer")
     add("--api_key_env", default="OPENAI_API_KEY", metavar="NAME", help="openai: the variable that holds the key")
     add("--answers", type=Path, metavar="FILE", help="canned: JSON lines with id (or prompt) and response")
+    add(
+        "--chat_template_kwargs",
+        type=_json_object,
+        default={},
+        metavar="JSON",
+        help="arguments of the chat template, e.g. '{\"enable_thinking\": false}', as in training",
+    )
     add("--trust_remote_code", action="store_true", help="run the Python that a model brings; read it first")
     add("--fold_system", action="store_true", help="for models without a system turn: put its text before the user's")
+    add(
+        "--base_template",
+        choices=("plain", "paper"),
+        default="plain",
+        help="prompts of a base model without a template: the turns alone, or as the paper's code wrote them",
+    )
     add(
         "--engine_args",
         nargs="+",
@@ -54,6 +67,19 @@ def take_engine_options(arguments: dict[str, Any]) -> None:
     chosen = {name: arguments.pop(name) for name in _NAMES}
     chosen["engine_args"] = dict(_option(word) for word in chosen["engine_args"])
     arguments["engine_options"] = EngineOptions(**chosen, cluster=cluster)
+
+
+def _json_object(word: str) -> dict[str, Any]:
+    try:
+        value = json.loads(word)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise UserError(
+            f"--chat_template_kwargs got {word!r:.60}, which is not a JSON object.",
+            """Write e.g. --chat_template_kwargs '{"enable_thinking": false}'.""",
+        )
+    return value
 
 
 def _option(word: str) -> tuple[str, Any]:

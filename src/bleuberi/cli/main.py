@@ -1,4 +1,4 @@
-"""`bleuberi COMMAND ...`: finds the command and runs it. Knows the table of commands; loads one at a time."""
+"""`bleuberi COMMAND ...`: finds the command and runs it."""
 
 from __future__ import annotations
 

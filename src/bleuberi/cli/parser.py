@@ -1,4 +1,4 @@
-"""How the commands read their flags and speak. Knows argparse and logging; knows no command."""
+"""How the commands read their flags and speak."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Final, NoReturn
 
 from bleuberi.artifacts import read_manifest
 from bleuberi.atomic_files import clear_temporaries
-from bleuberi.cli.stopping import AsStop, Stopped, exit_code, stoppable, stopped_line
+from bleuberi.cli.stopping import AsStop, exit_code, stoppable, stopped_line
 from bleuberi.cli.streams import outlive_readers, refuse_lost_results, results_alone, say_document, write_in_any_locale
 from bleuberi.errors import UserError
 from bleuberi.plain_text import plain, say
@@ -65,7 +65,7 @@ def run(command: Command, argv: Sequence[str]) -> int:
     try:
         with stoppable() as signals:
             return _run(command, argv, signals)
-    except Stopped as stop:  # while signals were being taken, or given back
+    except KeyboardInterrupt as stop:  # while signals were being taken, or given back
         return _stopped(stop, argv)
 
 

@@ -1,4 +1,4 @@
-"""Ctrl-C, and what a scheduler sends instead of it. Knows signals and what they leave; knows no command.
+"""Ctrl-C, and what a scheduler sends instead of it.
 
 Both end a command the same way: what is half-written is cleared, one line says what is saved and how to go on, and the
 exit code is 128 and the signal's number.

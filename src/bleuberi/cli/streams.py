@@ -1,4 +1,4 @@
-"""Standard output and standard error that outlive their readers. Knows descriptors; knows no command.
+"""Standard output and standard error that outlive their readers.
 
 `bleuberi data grpo … | head -1` must not lose hours of answers because `head` has gone: what nobody reads any more goes
 nowhere, and the work goes on. The exit code speaks of the work, so it stays 0 then, as with ripgrep; code 141 would

@@ -21,7 +21,8 @@ Train {what}. A killed run goes on from its last checkpoint when the same comman
   --dataset_path FOLDER   the {kind} data set
   --model_name_or_path M  hub id or model folder
   --output_dir FOLDER     checkpoints, metrics.jsonl and the finished model
-  --json                  print folder, manifest and last metrics as one JSON document{extra}
+  --json                  print folder, manifest and last metrics as one JSON document
+  --base_template paper   prompts of a base model without a template as in the paper's code (plain){extra}
 
 Every field of TRL's {config} and ModelConfig is a flag too, e.g. --max_steps 10 --learning_rate 1e-6
 --use_peft true --report_to tensorboard. Flags win over the file.
@@ -75,6 +76,9 @@ def _help_wanted(argv: Sequence[str], method: str) -> bool:
     rewards = "\n  --reward_funcs NAME...  bleu, rouge, meteor, chrf (rouge:auto, answer:bleu), or package.module:Class"
     prompts = "\n  --max_prompt_tokens N   rows with longer prompts are dropped and counted (512)"
     watched = "\n  --low_signal_gate true  groups whose rewards hardly differ get no advantage (docs/monitor.md)"
+    prompts += (
+        "\n  --reasoning true        ask for <think> and <answer>; rewards score the answer (needs the reward format)"
+    )
     watched += "\n  --stop_on_warning true  a gamed reward ends the run, with a checkpoint"
     is_grpo = method == "grpo"
     say(

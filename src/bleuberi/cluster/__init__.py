@@ -1,4 +1,9 @@
-"""Work on several machines at once, over Ray. Knows workers and their processes; knows no engines or rewards."""
+"""Work on several machines at once, over Ray; which work, the caller says.
+
+`session` connects to a cluster, `workers` plans and starts worker processes, `mapping` sends units of work to them and
+collects results in order, again if a worker dies; `options` are the flags. To run something else on a cluster, pass its
+function to `map_units`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Notice that a machine of the cluster is lost, and go on without it. Knows Ray's machines; knows nothing of the work.
+"""Notice that a machine of the cluster is lost, and go on without it.
 
 Ray gives a lost machine's worker no other place while the others are full, and waits for one for ever: whoever waits
 for results has to look at the machines meanwhile.

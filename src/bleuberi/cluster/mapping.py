@@ -1,4 +1,4 @@
-"""Map units of work over the workers of a cluster with Ray Data. Knows units, workers and deaths; not what is done.
+"""Map units of work over the workers of a cluster with Ray Data.
 
 A unit is what is kept or lost together. Each finished unit comes back at once, in any order; a worker that dies is
 started anew, a machine that is lost is done without, and only what they had in work is done again.

@@ -1,4 +1,4 @@
-"""Which cluster, and how many workers of which size. Knows the flags' rules; starts nothing and imports no Ray."""
+"""Which cluster, and how many workers of which size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Begin and end a Ray session, quietly. Knows Ray's switches; knows nothing of the work done in it."""
+"""Begin and end a Ray session, quietly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many workers, and how large each is. Knows the machines of a cluster; knows nothing of the work."""
+"""How many workers, and how large each is."""
 
 from __future__ import annotations
 

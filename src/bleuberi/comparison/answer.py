@@ -1,7 +1,8 @@
 """Greedy responses of one model to every prompt of a pool, in a process of its own: `python -m ... SPEC.json`.
 
-The runner writes the spec: `model`, `pool`, `max_new_tokens`, `instruction`, `dtype`, and the folder `into`, which gets
-`responses.jsonl` and, last, `answered.json`. A killed process resumes: responses are cached as they are written.
+The runner writes the spec: `model`, `pool`, `max_new_tokens`, `instruction`, `dtype`, perhaps `chat_template_kwargs`,
+and the folder `into`, which gets `responses.jsonl` and, last, `answered.json`. A killed process resumes: responses are
+cached as they are written.
 """
 
 from __future__ import annotations
@@ -34,14 +35,15 @@ def answer(spec: Mapping[str, Any]) -> None:
     rows = read_pool(spec["pool"], ()).rows
     asked = [Conversation(row.id, _with_instruction(row.messages, spec["instruction"])) for row in rows]
     sampling = Sampling(max_new_tokens=spec["max_new_tokens"], temperature=0.0, top_p=1.0)
-    options = EngineOptions(engine_args={"dtype": spec["dtype"]})
+    kwargs = spec.get("chat_template_kwargs", {})
+    options = EngineOptions(engine_args={"dtype": spec["dtype"]}, chat_template_kwargs=kwargs)
     outputs = cached_engine(spec["model"], "transformers", into / _CACHE, options).answer(asked, sampling)
     responses = [
         {"id": row.id, "response": out.text, "finish_reason": out.finish_reason, "tokens": out.tokens}
         for row in rows
         for out in (outputs[row.id],)
     ]
-    tokenizer = load_tokenizer(spec["model"])
+    tokenizer = load_tokenizer(spec["model"], template_kwargs=kwargs)
     read = sum(len(prompt_ids(tokenizer, conversation.messages)) for conversation in asked)
     write_text(into / RESPONSES, "".join(readable_json(row) + "\n" for row in responses))
     write_json(

@@ -40,6 +40,7 @@ RUNNERS_OWN: Final = frozenset(
         "reward_funcs",
         "resume_from_checkpoint",
         "push_to_hub",
+        "chat_template_kwargs",
     }
 )
 _DATA_OWN: Final = frozenset(
@@ -52,6 +53,7 @@ _DATA_OWN: Final = frozenset(
         "overwrite",
         "json",
         "shuffle_references",
+        "chat_template_kwargs",
     }
 )
 
@@ -133,7 +135,11 @@ def _read_arm(name: str, fields: Fields, shared: Mapping[str, dict[str, Any]], e
     config = settings.pop("config", CONFIGS[kind])
     if taken := sorted(RUNNERS_OWN & settings.keys()):
         field = "settings" if "settings" in fields else ""
-        fields.refuse(field, f"sets {taken[0]}, which the runner sets", "Use `seeds`, `start` or `reward` of the arm.")
+        fields.refuse(
+            field,
+            f"sets {taken[0]}, which the runner sets",
+            "Use `seeds`, `start` or `reward` of the arm, or `chat_template_kwargs` of the protocol.",
+        )
     return Arm(
         name,
         kind,

@@ -18,6 +18,7 @@ from bleuberi.comparison.store import Store, held
 from bleuberi.data.tables import read_rows
 from bleuberi.errors import UserError
 from bleuberi.generation.model_identity import identify_model, is_model_folder, load_tokenizer
+from bleuberi.strict_json import strict_json
 from bleuberi.yaml_files import read_yaml
 
 DEMO: Final = "demo"
@@ -36,6 +37,12 @@ class BaseModel:
 
     name: str
     identity: Mapping[str, str]
+    template_kwargs: Mapping[str, Any]
+
+    @property
+    def template_words(self) -> list[str]:
+        """The flag with the arguments of the chat template, of every command that asks a prompt."""
+        return ["--chat_template_kwargs", strict_json(dict(self.template_kwargs))] if self.template_kwargs else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +62,17 @@ def identify_base(protocol: Protocol, demo_folder: Path | None) -> BaseModel:
     name = str(demo_folder.absolute()) if demo_folder is not None else protocol.model
     if demo_folder is None and (name.startswith((".", "~")) or (protocol.path.parent / name).is_dir()):
         name = str((protocol.path.parent / Path(name).expanduser()).resolve())
-    found = identify_model(name)
+    kwargs = protocol.chat_template_kwargs
+    found = identify_model(name, template_kwargs=kwargs)
     if not is_model_folder(name):
-        return BaseModel(name, {"name": name, "revision": found.revision, "chat_template": found.chat_template_sha256})
+        identity = {"name": name, "revision": found.revision, "chat_template": found.chat_template_sha256}
+        return BaseModel(name, identity, kwargs)
     weights = sorted(file_hash(path) for path in local_path(name).glob("*.safetensors"))
     vocabulary = json_hash(load_tokenizer(name).get_vocab())
     return BaseModel(
         name,
         {"weights": content_hash(*weights), "vocabulary": vocabulary, "chat_template": found.chat_template_sha256},
+        kwargs,
     )
 
 
@@ -200,7 +210,7 @@ def make_data_set(
         words += ["--shuffle_references", str(examples.shuffle)]
     if examples.mode != "random":
         words += ["--model", base.name, "--inference_max_new_tokens", str(settings["max_new_tokens"])]
-        words += flag_words(examples.flags)
+        words += [*base.template_words, *flag_words(examples.flags)]
     prompts, pairs = work / "data_grpo" / _DATA_SET, work / "data_sft" / f"{_DATA_SET}_SFT"
     with held(work):
         if read_manifest(prompts) is None:

@@ -15,8 +15,8 @@ from bleuberi.comparison.pool_parts import PoolPart, read_pool_parts
 FILE: Final = "protocol.yaml"
 FIELDS: Final = (
     "name", "question", "note", "model", "pool", "prompts", "ref_models", "min_references", "examples",
-    "max_new_tokens", "answer_dtype", "threads", "settings", "arms", "primary", "smallest_visible", "stopping", "texts",
-    "evaluate",
+    "max_new_tokens", "answer_dtype", "chat_template_kwargs", "threads", "settings", "arms", "primary",
+    "smallest_visible", "stopping", "texts", "evaluate",
 )  # fmt: skip
 _EVALUATE_OWN: Final = frozenset(
     {"models", "prompts", "output_dir", "ref_models", "min_references", "max_new_tokens", "overwrite", "json",
@@ -48,6 +48,7 @@ class Protocol:
     examples: Examples  # of arms that say nothing else; its references are also those of the evaluation
     max_new_tokens: int
     answer_dtype: str  # of the weights when a model answers
+    chat_template_kwargs: Mapping[str, Any]  # of every prompt: for data, in training, and when a model answers
     threads: int
     arms: Mapping[str, Arm]
     primary: Primary
@@ -112,6 +113,7 @@ def read_protocol(path: Path) -> Protocol:
         examples=examples,
         max_new_tokens=fields.whole("max_new_tokens", 1),
         answer_dtype=fields.text("answer_dtype", "float32", choices=("float32", "bfloat16")),
+        chat_template_kwargs=fields.settings("chat_template_kwargs"),
         threads=fields.whole("threads", 1, 1, most=1024),
         arms=arms,
         primary=_primary(fields.child("primary"), arms),

@@ -86,6 +86,7 @@ def make_run(run: Run, workshop: Workshop) -> Made:
             "dtype": workshop.protocol.answer_dtype,
             "into": str(into),
         }
+        spec |= {"chat_template_kwargs": dict(kwargs)} if (kwargs := workshop.protocol.chat_template_kwargs) else {}
         write_json(into / SPEC, spec)
         words = [*_ANSWER, str(into / SPEC)]
         run_process(words, name=f"{run.name}: responses", folder=into, threads=workshop.protocol.threads)
@@ -122,7 +123,7 @@ def _train(run: Run, workshop: Workshop, entry: ModelEntry) -> None:
     write_text(config_file, _yaml({**config, "logging_steps": 1, "report_to": "none"}))
     words = ["train", arm.kind, "--config", str(config_file), "--dataset_path", str(data.folder)]
     words += ["--model_name_or_path", model, "--output_dir", str(entry.weights), "--seed", str(run.seed)]
-    words += ["--reward_funcs", arm.reward] if arm.kind == "grpo" else []
+    words += [*(["--reward_funcs", arm.reward] if arm.kind == "grpo" else []), *workshop.base.template_words]
     name = f"{run.name}: training"
     run_process([*COMMAND, *words], name=name, folder=entry.folder, threads=protocol.threads)
     manifest = read_manifest(entry.weights) or {}
@@ -192,7 +193,7 @@ def data_cost(data: DataSet, workshop: Workshop) -> Cost:
     seconds = sum((Cost(seconds=seconds_used(folder)) for folder in data.processes), Cost())
     if not samples:
         return seconds
-    tokenizer = load_tokenizer(workshop.base.name)
+    tokenizer = load_tokenizer(workshop.base.name, template_kwargs=workshop.base.template_kwargs)
     rows = read_pool(str(workshop.pools["train"].path), ()).rows
     asked = {prompt_key(Conversation(row.id, row.messages)): row.messages for row in rows}
     read = sum(len(prompt_ids(tokenizer, asked[key])) for key, _ in samples)

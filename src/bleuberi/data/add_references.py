@@ -1,4 +1,4 @@
-"""Add a model's answers to a pool as references. Knows pools, engines and the file between; knows no scores.
+"""Add a model's answers to a pool as references.
 
 The rows stream through: a pool of any size takes the same memory.
 """

@@ -29,8 +29,8 @@ def refuse_disguised(path: Path) -> None:
         head = stream.read(_LOOKED_AT)
     if head.startswith(_LFS):
         raise UserError(
-            f"{path} is a pointer of Git LFS, not the file itself.",
-            "Fetch the file: git lfs pull, or download it from its page.",
+            f"{path} is a Git LFS pointer, not the file itself.",
+            "Fetch the files with: git lfs pull",
         )
     if head.removeprefix(b"\xef\xbb\xbf").lstrip().lower().startswith(_PAGES):
         raise UserError(

@@ -1,4 +1,4 @@
-"""What a row of a GRPO data set looks like, on disk and before a trainer. Knows columns; knows no trainer."""
+"""What a row of a GRPO data set looks like, on disk and before a trainer."""
 
 from __future__ import annotations
 

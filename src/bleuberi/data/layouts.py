@@ -1,4 +1,4 @@
-"""The shapes that instruction files have in the wild, and how a row of one is read. Knows columns; opens no file.
+"""The shapes that instruction files have in the wild, and how a row of one is read.
 
 Alpaca (`instruction`, `input`, `output`), Dolly (`context`, `response`), ShareGPT (`conversations` of `from`/`value`),
 chat files (`messages` of `role`/`content`), TRL's `prompt`/`completion` and `chosen`, several answers with the names

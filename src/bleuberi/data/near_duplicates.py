@@ -1,4 +1,4 @@
-"""Find prompts that are almost the same. Knows sets of shingles and their MinHash; knows nothing of files or scores.
+"""Find prompts that are almost the same.
 
 MinHash (Broder 1997) in bands finds candidates without comparing all pairs; each candidate is then compared exactly,
 so no pair below the threshold is ever joined. What is joined forms groups: a is near b and b near c puts all three

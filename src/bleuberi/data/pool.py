@@ -1,4 +1,4 @@
-"""Read a pool of instructions. Knows its columns and checks every row; knows nothing of scores or models."""
+"""Read a pool of instructions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A pool that a command wrote, and the manifest beside it. Knows the two files; knows no command."""
+"""A pool that a command wrote, and the manifest beside it."""
 
 from __future__ import annotations
 

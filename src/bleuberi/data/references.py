@@ -1,4 +1,4 @@
-"""Join the references that were chosen. Knows pool rows; knows nothing of files, scores or models."""
+"""Join the references that were chosen."""
 
 from __future__ import annotations
 

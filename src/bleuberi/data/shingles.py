@@ -1,4 +1,4 @@
-"""Texts as words and runs of words. Knows how texts are cut and hashed; knows nothing of rows or files."""
+"""Texts as words and runs of words."""
 
 from __future__ import annotations
 

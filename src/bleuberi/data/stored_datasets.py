@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bleuberi.data import bounds
+from bleuberi.data.disguised import refuse_disguised
 from bleuberi.data.raw_row import RawRow
 from bleuberi.errors import MissingExtraError, UserError
 
@@ -20,6 +21,9 @@ MARKS: Final = ("dataset_info.json", "state.json", "dataset_dict.json")
 
 def saved_rows(path: Path, split: str) -> Iterator[RawRow]:
     """The rows of a folder that `save_to_disk` wrote. Errors: `UserError`."""
+    for part in (*path.glob("*.*"), *path.glob("*/*.*")):
+        if part.is_file():
+            refuse_disguised(part)
     datasets = _datasets("Reading a data set folder")
     try:
         loaded = datasets.load_from_disk(str(path))

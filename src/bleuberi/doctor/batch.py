@@ -1,4 +1,4 @@
-"""Whether batch, groups and data fit together on so many processes. Knows arithmetic; knows no model."""
+"""Whether batch, groups and data fit together on so many processes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from bleuberi.doctor.findings import Report, counted, gigabytes
 from bleuberi.doctor.machine import Machine
-from bleuberi.training.folder.resume import grpo_steps_in_epoch
+from bleuberi.training.folder.resume import grpo_steps_in_epoch, saves_before_the_end
 
 
 def check_devices(report: Report, machine: Machine, bf16: bool) -> None:
@@ -62,6 +62,32 @@ def check_sft_batch(report: Report, args: Any, processes: int, rows: int) -> Non
     report.add("batch", "ok", f"{text}{processes} processes = {pairs} pairs a step")
     needed = args.per_device_train_batch_size * processes if args.dataloader_drop_last else 1
     _check_rows(report, rows, needed, "pairs of a batch", _steps(args, math.ceil(rows / pairs)))
+
+
+def check_checkpoints(report: Report, args: Any) -> None:  # noqa: ANN401 - trl.GRPOConfig or SFTConfig
+    """Whether a killed run would lose everything."""
+    steps = report.numbers.get("steps", 0)
+    saved = saves_before_the_end(args, steps)
+    if saved:
+        report.add("checkpoints", "ok", f"{counted(saved, 'checkpoint')} before the last of {counted(steps, 'step')}")
+        return
+    jit = " (but for one at SIGTERM: enable_jit_checkpoint)" if args.enable_jit_checkpoint else ""
+    text = f"no checkpoint before the end of the {counted(steps, 'step')}{jit}: a killed run starts again"
+    report.add("checkpoints", "warning", text, "Set --save_strategy steps --save_steps 0.1: every tenth of the run.")
+
+
+def check_gradient(report: Report, args: Any) -> None:  # noqa: ANN401 - trl.GRPOConfig or SFTConfig
+    """Settings that leave a run without any gradient, as far as they can be told beforehand."""
+    if args.learning_rate == 0:
+        report.add("learning", "warning", "the learning rate is 0: nothing is learned", "Raise --learning_rate.")
+    never = report.numbers.get("rows_never_rewarded_for_stopping", 0.0)
+    if getattr(args, "mask_truncated_completions", False) and never >= 0.5:
+        text = (
+            f"completions that are cut off are masked, and {never:.0%} of the rows have no reference that ends within "
+        )
+        text += f"max_completion_length {args.max_completion_length}: steps in which all are cut have no gradient"
+        cure = "Raise --max_completion_length, or set --mask_truncated_completions false."
+        report.add("learning", "warning", text, cure)
 
 
 def _steps(args: Any, per_epoch: int) -> int:  # noqa: ANN401

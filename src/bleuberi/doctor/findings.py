@@ -1,4 +1,4 @@
-"""What the preflight found, as lines with a verdict. Knows text and JSON; knows no check."""
+"""What the preflight found, as lines with a verdict."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Will it fit, and how long is a step: estimates into findings. Knows what is tight; computes nothing itself."""
+"""Will it fit, and how long is a step: estimates into findings."""
 
 from __future__ import annotations
 

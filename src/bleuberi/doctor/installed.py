@@ -1,4 +1,4 @@
-"""Whether everything the run needs is on this machine: packages, model, trackers. Knows versions; loads nothing."""
+"""Whether everything the run needs is on this machine: packages, model, trackers."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from bleuberi.doctor.findings import Report, counted
+from bleuberi.training.settings.installed import missing_packages, values_of
 from bleuberi.training.settings.read import RunSettings
 
 _CONSTRAINTS: Final = Path(__file__).parents[3] / "constraints.txt"  # there in a checkout only
@@ -82,18 +83,9 @@ def extras_of(settings: RunSettings, deepspeed: bool) -> set[str]:
 
 def check_optional(report: Report, settings: RunSettings) -> None:
     """Packages that a field asks for, beside the extras; trackers that need the network."""
-    model, args = settings.model, settings.args
-    wanted = {}
-    if model.load_in_4bit or model.load_in_8bit:
-        wanted["bitsandbytes"] = "load_in_4bit" if model.load_in_4bit else "load_in_8bit"
-    if str(model.attn_implementation or "").startswith("flash_attention_2"):
-        wanted["flash_attn"] = "attn_implementation"
-    if "8bit" in str(getattr(args.optim, "value", args.optim)):
-        wanted["bitsandbytes"] = "optim"
-    for package, why in wanted.items():
-        if find_spec(package) is None:
-            report.add(why, "problem", f"needs the package {package}, which is not installed", f"pip install {package}")
-    for tracker in args.report_to:
+    for name, error in missing_packages(values_of((settings.run, settings.args, settings.model))):
+        report.add_error(name, error)
+    for tracker in settings.args.report_to:
         if find_spec(tracker) is None:
             text = f"report_to names {tracker}, which is not installed"
             report.add("trackers", "problem", text, f"pip install {tracker}, or --report_to none.")

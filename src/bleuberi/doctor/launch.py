@@ -1,4 +1,4 @@
-"""Read DeepSpeed and accelerate files as those libraries do, for a preflight. Knows their classes; starts nothing."""
+"""Read DeepSpeed and accelerate files as those libraries do, for a preflight."""
 
 from __future__ import annotations
 

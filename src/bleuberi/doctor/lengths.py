@@ -1,4 +1,4 @@
-"""Lengths in tokens over the whole data set: prompts, references, pairs. Knows limits; knows no memory or trainer."""
+"""Lengths in tokens over the whole data set: prompts, references, pairs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The machine a run is meant for: GPUs here or named, host memory, speeds. Knows data sheets; knows no training."""
+"""The machine a run is meant for: GPUs here or named, host memory, speeds."""
 
 from __future__ import annotations
 

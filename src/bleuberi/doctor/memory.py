@@ -1,4 +1,4 @@
-"""What a run will hold in memory, part by part: an estimate. Knows arithmetic and DeepSpeed's estimators.
+"""What a run will hold in memory, part by part: an estimate.
 
 Weights, gradients and optimizer come from DeepSpeed's own estimators where DeepSpeed is used. The parts that come on
 top (generation, activations, the output layer) are ours. A peak is the static part and the largest phase.

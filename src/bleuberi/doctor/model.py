@@ -1,7 +1,4 @@
-"""A model's sizes, from its config alone: built on the meta device, where tensors have shapes and no memory.
-
-Knows parameters, key-value cache and what autograd keeps for the backward pass; loads no weights.
-"""
+"""A model's sizes, from its config alone: built on the meta device, where tensors have shapes and no memory."""
 
 from __future__ import annotations
 
@@ -28,7 +25,6 @@ class ModelSizes:
     vocabulary: int
     dtype_bytes: int
     cache_values_per_token: int  # keys and values of every layer
-    positions: int | None  # the longest text the model is made for
 
 
 class MetaModel:
@@ -95,7 +91,6 @@ class MetaModel:
             vocabulary=config.vocab_size,
             dtype_bytes=dtype_bytes,
             cache_values_per_token=2 * config.num_hidden_layers * heads * head_size,
-            positions=getattr(config, "max_position_embeddings", None),
         )
 
     def _loaded_dtype_bytes(self) -> int:

@@ -1,4 +1,4 @@
-"""Everything that can be known of a run before it starts, in one report. Knows the order of the checks; trains nothing.
+"""Everything that can be known of a run before it starts, in one report.
 
 No weights are read and no GPU is needed. What a run would end with is a problem; what it would live with, a warning.
 """
@@ -15,8 +15,8 @@ from rich.text import Text
 from bleuberi.columns import MESSAGES, REFERENCES
 from bleuberi.data.grpo_rows import prompt_messages, read_grpo_rows
 from bleuberi.data.sft_rows import read_sft_rows, to_prompt_and_completion
-from bleuberi.doctor.batch import check_devices, check_grpo_batch, check_sft_batch
-from bleuberi.doctor.findings import Report, Verdict
+from bleuberi.doctor.batch import check_checkpoints, check_devices, check_gradient, check_grpo_batch, check_sft_batch
+from bleuberi.doctor.findings import Report, Verdict, counted
 from bleuberi.doctor.fit import check_fit, check_time
 from bleuberi.doctor.installed import check_offline, check_optional, check_versions, extras_of
 from bleuberi.doctor.launch import Launch, read_launch, read_zero
@@ -28,14 +28,21 @@ from bleuberi.doctor.settings import read_as_if, told_method
 from bleuberi.doctor.time_estimate import estimate_step
 from bleuberi.doctor.tokens import TRIED, Pair, check_round_trip, check_template, show_loss_mask
 from bleuberi.errors import UserError
-from bleuberi.rewards import load_reward
+from bleuberi.rewards import Reward, load_reward
 from bleuberi.rewards.blindness import CURE, MOST_ROWS, blindness
 from bleuberi.training.folder.resume import check_save_steps
-from bleuberi.training.model_loading import load_policy_tokenizer
+from bleuberi.training.grpo import to_trainer_row
+from bleuberi.training.reasoning import asked_to_reason
+from bleuberi.training.settings.dataset import other_prompts
+from bleuberi.training.settings.lengths import fit_completions
+from bleuberi.training.settings.paper_batch import grown_batch
 from bleuberi.training.settings.read import Method, RunSettings
+from bleuberi.training.settings.ready import base_config, beyond_positions, quantised_base
 from bleuberi.training.settings.words import located
-from bleuberi.training.sft_tokens import to_sft_tokens
-from bleuberi.training.watch.reward import trainable_rewards
+from bleuberi.training.sft_tokens import SftEncoder
+from bleuberi.training.watch.dev import untrained_score
+from bleuberi.training.watch.dev_rows import split_dev
+from bleuberi.training.watch.reward import check_reward_columns, trainable_rewards
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +72,20 @@ def preflight(argv: Sequence[str], asked: Asked) -> tuple[Report, Text | None]:
         report.add_error("settings", error)
         return report, None
     report.add("settings", "ok", f"a {settings.method.upper()} run; TRL reads them for {processes} process(es)")
+    if settings.drift:
+        report.add(
+            "TRL", "warning", settings.drift, "Read docs/trl_versions.md, or install the versions of the preset."
+        )
+    if grown := grown_batch(argv, settings.args, processes):
+        report.add("batch", "warning", *grown)
     check_devices(report, machine, settings.args.bf16)
     named = Path(located("deepspeed", str(asked.deepspeed))) if asked.deepspeed else None
     zero_file = named or launch.deepspeed or _deepspeed_of(settings)
     check_versions(report, extras_of(settings, zero_file is not None))
     check_optional(report, settings)
     check_offline(report, settings)
-    _check_rewards(report, settings)
-    longest, shown = _check_texts(report, settings, processes)
+    rewards = _check_rewards(report, settings)
+    longest, shown = _check_texts(report, settings, processes, rewards)
     try:
         _check_size(report, settings, machine, nodes, zero_file, longest, fsdp=launch.fsdp)
     except UserError as error:
@@ -84,36 +97,39 @@ def _deepspeed_of(settings: RunSettings) -> Path | None:
     return Path(settings.args.deepspeed) if isinstance(settings.args.deepspeed, str) else None
 
 
-def _check_rewards(report: Report, settings: RunSettings) -> None:
+def _check_rewards(report: Report, settings: RunSettings) -> list[Reward]:
+    """The rewards that the run names; none if they cannot be loaded, or for SFT."""
     if settings.method == "sft":
-        return
+        return []
     try:
         rewards = [load_reward(name) for name in settings.run.reward_funcs]
         handed = trainable_rewards(rewards, settings.args.multi_objective_aggregation)
     except UserError as error:
         report.add_error("rewards", error)
-        return
+        return []
     weights = settings.args.reward_weights
     if weights is not None and len(weights) != len(handed):
         text = f"{len(weights)} reward_weights for {len(handed)} rewards"
         report.add("rewards", "problem", text, "Give 1 a reward.")
     else:
         report.add("rewards", "ok", "; ".join(reward.signature() for reward in handed))
+    return rewards
 
 
-def _check_scripts(report: Report, settings: RunSettings, references: Sequence[Sequence[str]]) -> None:
-    for name in settings.run.reward_funcs:
-        found = blindness(load_reward(name), references)
+def _check_scripts(report: Report, rewards: Sequence[Reward], references: Sequence[Sequence[str]]) -> None:
+    for reward in rewards:
+        found = blindness(reward, references)
         if found is not None:
             verdict: Verdict = "problem" if found.rows > MOST_ROWS * found.of else "warning"
             report.add("rewards", verdict, found.sentence, CURE)
 
 
-def _check_texts(report: Report, settings: RunSettings, processes: int) -> tuple[int | None, Text | None]:
+def _check_texts(
+    report: Report, settings: RunSettings, processes: int, rewards: Sequence[Reward]
+) -> tuple[int | None, Text | None]:
     """Tokenizer and data set; the longest prompt (GRPO) or pair (SFT) that is trained, where there is one."""
     try:
-        base = settings.model
-        tokenizer = load_policy_tokenizer(base.model_name_or_path, settings.args.trust_remote_code, base.model_revision)
+        tokenizer = settings.load_tokenizer()
     except UserError as error:
         report.add_error("tokenizer", error)
         return None, None
@@ -121,26 +137,47 @@ def _check_texts(report: Report, settings: RunSettings, processes: int) -> tuple
         return None, None
     try:
         if settings.method == "grpo":
-            return _check_grpo_rows(report, settings, tokenizer, processes), None
+            return _check_grpo_rows(report, settings, tokenizer, processes, rewards), None
         return _check_sft_rows(report, settings, tokenizer, processes)
     except UserError as error:
         report.add_error("data set", error)
         return None, None
 
 
-def _check_grpo_rows(report: Report, settings: RunSettings, tokenizer: Any, processes: int) -> int | None:  # noqa: ANN401
+def _check_grpo_rows(
+    report: Report,
+    settings: RunSettings,
+    tokenizer: Any,  # noqa: ANN401
+    processes: int,
+    rewards: Sequence[Reward],
+) -> int | None:
     rows = read_grpo_rows(Path(settings.run.dataset_path))
-    _check_scripts(report, settings, [row[REFERENCES] for row in rows])
+    if settings.run.reasoning:
+        rows = [asked_to_reason(row) for row in rows]
+    rows, dev = split_dev(rows, settings.run)
+    if dev:
+        untrained_score(settings.run, rewards)
+        report.add("dev", "ok", f"{counted(len(dev), 'prompt')} are held out and evaluated during the run")
+    _check_scripts(report, rewards, [row[REFERENCES] for row in [*rows, *dev]])
     pairs: list[Pair] = [(prompt_messages(row), row[REFERENCES][0]) for row in rows[:TRIED] if row[REFERENCES]]
     if pairs:
         check_round_trip(report, tokenizer, pairs)
+    if differing := other_prompts(settings):
+        report.add("prompts", "warning", differing, "Use the same --chat_template_kwargs for data and training.")
     kept = check_prompts(report, tokenizer, rows, settings.run.max_prompt_tokens)
+    fit_completions(settings, tokenizer, rows)
     check_references(report, tokenizer, rows, settings.args.max_completion_length)
     check_grpo_batch(report, settings.args, processes, len(kept))
+    check_gradient(report, settings.args)
     try:
         check_save_steps(settings.args, len(kept))
+        check_checkpoints(report, settings.args)
     except UserError as error:
         report.add_error("checkpoints", error)
+    try:
+        check_reward_columns(rewards, to_trainer_row(rows[0]).keys())
+    except UserError as error:
+        report.add_error("rewards", error)
     return max(kept, default=None)
 
 
@@ -154,9 +191,14 @@ def _check_sft_rows(
     turns = [to_prompt_and_completion(row[MESSAGES]) for row in rows]
     pairs: list[Pair] = [(turn["prompt"], turn["completion"][0]["content"]) for turn in turns]
     check_round_trip(report, tokenizer, pairs)
-    tokens = [to_sft_tokens(tokenizer, turn["prompt"], turn["completion"]) for turn in turns]
+    encode = SftEncoder(tokenizer)
+    if encode.note:
+        report.add("template", "warning", encode.note, "Look at the loss mask below; chat_template_kwargs may help.")
+    tokens = [encode(turn["prompt"], turn["completion"]) for turn in turns]
     lengths = check_pairs(report, tokens, settings.args.max_length)
     check_sft_batch(report, settings.args, processes, len(rows))
+    check_gradient(report, settings.args)
+    check_checkpoints(report, settings.args)
     return max(lengths), show_loss_mask(tokenizer, *pairs[0])
 
 
@@ -174,6 +216,9 @@ def _check_size(
     mixed = "bfloat16" if args.bf16 else "float16" if args.fp16 else None
     stored = settings.model.dtype
     computed = mixed or (stored if stored not in ("auto", None) else "float32")
+    if (error := quantised_base(settings, base_config(settings))) is not None:
+        report.add_error("model", error)
+        return
     meta = MetaModel(settings.model, computed, args.trust_remote_code)
     zero = Zero()
     if zero_file is not None:
@@ -195,9 +240,8 @@ def _check_size(
         completion=args.max_completion_length if grpo else 0,
     )
     sizes = meta.sizes()
-    if sizes.positions is not None and batches.length > sizes.positions:
-        text = f"texts of up to {batches.length} tokens, but the model is made for {sizes.positions}"
-        report.add("positions", "problem", text, "Lower --max_completion_length, --max_prompt_tokens or --max_length.")
+    if (error := beyond_positions(meta.model.config, batches.length)) is not None:
+        report.add_error("positions", error)
     memory = estimate_memory(settings, meta, batches, zero, machine.processes, nodes, machine.device_memory, fsdp=fsdp)
     check_fit(report, memory, sizes, machine)
     check_time(report, estimate_step(settings, sizes, batches, zero, machine), report.numbers.get("steps"))

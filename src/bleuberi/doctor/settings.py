@@ -1,4 +1,4 @@
-"""Read a run's settings as a machine would that has the GPUs they are meant for. Knows TRL's fields; checks no value.
+"""Read a run's settings as a machine would that has the GPUs they are meant for.
 
 The config classes ask the machine for a bf16 GPU and for the number of processes; for a preflight both are assumed.
 """
@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
 
 from bleuberi.errors import MissingExtraError, UserError
-from bleuberi.training.settings.read import Method, RunConfig, RunSettings, read_settings
+from bleuberi.training.settings.read import Method, RunConfig, RunSettings, SftRunConfig, read_settings
 from bleuberi.training.settings.words import config_file, read_config_file, split_words
 
 
@@ -24,8 +24,8 @@ def told_method(argv: Sequence[str]) -> Method:
         raise MissingExtraError("trl", "train", "The preflight") from error
 
     grpo = {item.name for kind in (GRPOConfig, RunConfig) for item in dataclasses.fields(kind)}
-    sft = {item.name for kind in (SFTConfig, RunConfig) for item in dataclasses.fields(kind)}
-    only_run = {item.name for item in dataclasses.fields(RunConfig)} - {"dataset_path"}
+    sft = {item.name for kind in (SFTConfig, SftRunConfig) for item in dataclasses.fields(kind)}
+    only_run = {item.name for item in dataclasses.fields(RunConfig)} - {"dataset_path", "base_template"}
     used = {word.partition("=")[0].removeprefix("--").replace("-", "_") for word in argv if word.startswith("--")}
     path = config_file(split_words(argv))
     used |= read_config_file(path).keys() if path else set()

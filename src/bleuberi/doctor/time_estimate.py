@@ -1,4 +1,4 @@
-"""A rough time per step: an estimate within a factor of about two. Knows arithmetic; measures nothing."""
+"""A rough time per step: an estimate within a factor of about two."""
 
 from __future__ import annotations
 

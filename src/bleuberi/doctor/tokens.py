@@ -1,4 +1,4 @@
-"""Whether the real tokenizer says what the run means: template, end tokens, the loss mask. Knows no trainer."""
+"""Whether the real tokenizer says what the run means: template, end tokens, the loss mask."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from rich.text import Text
 
 from bleuberi.doctor.findings import Report, counted
 from bleuberi.errors import UserError
-from bleuberi.generation.chat_format import FAMILIES, stop_token_ids
+from bleuberi.generation.chat_format import BASE_TEMPLATES, stop_token_ids
 from bleuberi.plain_text import plain
 from bleuberi.records import Message
-from bleuberi.training.sft_tokens import SftTokens, to_sft_tokens
+from bleuberi.training.sft_tokens import SftEncoder, SftTokens
 
 Pair = tuple[list[Message], str]
 """What is asked, and an answer."""
@@ -22,7 +22,8 @@ _SHOWN_TOKENS: Final = 160
 
 def check_template(report: Report, tokenizer: Any) -> bool:  # noqa: ANN401 - a policy's tokenizer
     """Where the template comes from, and which tokens end an answer; whether there is an end token to train with."""
-    family = next((family for family in FAMILIES if family.template == tokenizer.chat_template), None)
+    known = [family for families in BASE_TEMPLATES.values() for family in families]
+    family = next((family for family in known if family.template == tokenizer.chat_template), None)
     vocabulary = tokenizer.get_vocab()
     if family is None:
         report.add("template", "ok", "the tokenizer's own")
@@ -68,12 +69,9 @@ def check_template(report: Report, tokenizer: Any) -> bool:  # noqa: ANN401 - a 
 def check_round_trip(report: Report, tokenizer: Any, pairs: Sequence[Pair]) -> None:  # noqa: ANN401
     """Render pairs, turn them to tokens and back: nothing may be lost, doubled, or cut at another place."""
     changed = doubled = other_end = 0
+    encode = SftEncoder(tokenizer)
     for asked, answer in pairs[:TRIED]:
-        try:
-            tokens = to_sft_tokens(tokenizer, asked, [Message(role="assistant", content=answer)])
-        except UserError as error:
-            report.add_error("round trip", error)
-            return
+        tokens = encode(asked, [Message(role="assistant", content=answer)])
         in_loss = [token for token, kept in zip(tokens.input_ids, tokens.completion_mask, strict=True) if kept]
         text = tokenizer.decode(in_loss, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         changed += text.strip() != answer.strip()
@@ -95,7 +93,7 @@ def check_round_trip(report: Report, tokenizer: Any, pairs: Sequence[Pair]) -> N
 
 def show_loss_mask(tokenizer: Any, asked: Sequence[Message], answer: str) -> Text:  # noqa: ANN401
     """One pair as the trainer reads it: what is in the loss in green, and between ⟦ ⟧ for who sees no colours."""
-    tokens = to_sft_tokens(tokenizer, asked, [Message(role="assistant", content=answer)])
+    tokens = SftEncoder(tokenizer)(asked, [Message(role="assistant", content=answer)])
     return mask_text(tokenizer, tokens)
 
 

@@ -1,8 +1,28 @@
 """Are the trained models better than the base on held-out prompts, and by what?
 
-`run` is the flow of `bleuberi evaluate`, `config` its settings, `models` and `model_facts` the models, `responses` and
-`response_files` their responses; `measures` scores, `comparison` compares, `gains` tells where a gain sits, `controls`
-and `base_controls` what cheap explanations would score, `judge*` asks a judge; `warnings`, `verdict` and
-`control_sentences` put the result into words; `record` writes `evaluation.json`; `view*` and `table` show it. To add a
-control, make its texts in `controls`, name it in CONTROLS, and give it its words in `control_sentences`.
+run                the flow of `bleuberi evaluate`: responses, scores, controls, judge, record
+config             its settings, and whether a folder holds an evaluation with others
+models             the models by name, groups of seeds, the primary comparison
+model_facts        how a model folder was trained
+responses          every model's responses to the same prompts; repeated runs count once
+response_files     responses made elsewhere
+measures           scores, BLEU's factors, facts mentioned, words, copied share; families of scores
+comparison         means and differences over prompts and runs
+controls           the texts of echo, cut and placebo, and the record of every control
+base_controls      brief and long, for which the base writes again or a file stands in
+gains              how many prompts make a gain, which ones, and how much is copied
+judge              asks a language model in both orders
+judge_prompt       what it is asked
+judge_results      win rates
+warnings           caveats on files, limits, tokenizers and trainings
+verdict            questions, and answers that claim no more than the numbers allow
+control_sentences  what controls and gains say of an answer
+record             writes `evaluation.json` and `answers.jsonl`
+table              tables, sentences and the figure that the command prints and saves
+view               the page's section, with view_compared, view_controls, view_examples and view_judge
+
+To add a measure, add a `Measure` in `measures` (its role decides where it is shown) and its family to `_FAMILIES`.
+To add a control, make its texts in `controls` (or `base_controls`), add its name to CONTROLS, build it in
+`run._controls`, and give it its words in `control_sentences`; a made pair in `tests/end_to_end/test_evidence_traps.py`
+shows that it catches what it is for.
 """

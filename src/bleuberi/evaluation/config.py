@@ -98,8 +98,10 @@ def refuse_other_evaluation(config: EvaluationConfig, settings: Mapping[str, Any
     before = content.get("config")
     before = before if isinstance(before, dict) else {}
     asked = json.loads(strict_json(settings))
-    # A file's place may change, files of an older version lack some settings, and adding a judge loses nothing.
+    # A file may be elsewhere, older versions lack some settings, and a judge or a further score is an addition.
     added = {name for name in ("judge", "controls") if not before.get(name)}
+    if set(before.get("metrics", ())) <= set(asked["metrics"]):
+        added.add("metrics")
     names = [name for name in before.keys() & asked.keys() - added - {"prompts"} if before[name] != asked[name]]
     if names:
         said = "; ".join(f"{name}: {before[name]!s:.60} there, {asked[name]!s:.60} asked" for name in sorted(names))

@@ -2,7 +2,8 @@
 
 A control is a mapping: `name` (cut, echo, brief, long or placebo), `other` (the group), `computed`, `reason` if it was
 not computed, `difference` (by metric, the group minus the control) and, for `cut`, `shortened` (the share of the base's
-responses that lost words).
+responses that lost words). A gain is what `gains` tells of a group: the share of its ten largest prompts, its mean
+without extremes, its halves by the overlap of the references, and how much more it copies than they do.
 """
 
 from __future__ import annotations
@@ -13,8 +14,13 @@ from typing import Any, Final
 from bleuberi.statistics.shown import EstimateJson, difference
 
 Control = Mapping[str, Any]
+Gain = Mapping[str, Any]
 
 MOSTLY: Final = 0.5  # a cut control that shortens fewer of the responses is no control of length
+MUCH_COPIED: Final = (
+    0.1  # a copied share that is clearly above the references' by more is copying, whatever an echo has
+)
+HALF: Final = 0.5  # of a gain, the part that has to be left without its extreme prompts
 _MORE: Final = {
     "cut": ("More than length", "Perhaps length alone"),
     "echo": ("More than copying", "Perhaps copying alone"),
@@ -40,6 +46,7 @@ def control_sentences(
     difference_to_base: Mapping[str, EstimateJson],  # by metric, lengths and BLEU's factors included
     *,
     better: bool,
+    gain: Gain | None = None,
 ) -> list[str]:
     """One sentence per control of the group. `better`: the group was found to be better than the base."""
     own = [control for control in controls if control["other"] == group]
@@ -53,7 +60,32 @@ def control_sentences(
         elif name == "cut" and not really_shortened(control, difference_to_base):
             said.append(_length_by_factors(base, control, difference_to_base))
         else:
-            said.append(_against(base, name, control["difference"][metric], better=better))
+            copying = (gain or {}).get("copying") if name == "echo" else None
+            scored = _echo_metric(metric, control) if name == "echo" else metric
+            sentence = _against(base, name, control["difference"][scored], copying, better=better)
+            said.append(sentence if scored == metric else f"{sentence[:-1]}, in {scored}: an echo repeats every fact.")
+    return said
+
+
+def gain_sentences(gain: Gain, difference_to_base: EstimateJson, *, better: bool) -> list[str]:
+    """Whether a few prompts carry a gain, and whether only those do whose references repeat them."""
+    share, rest, mean = gain["top10_share"], gain["without_extremes"], difference_to_base["value"]
+    if share is None or mean <= 0.0:
+        return []
+    said = []
+    if rest is not None and rest < HALF * mean:
+        said.append(
+            f"A few prompts carry the gain: its ten largest make {share:.0%} of it; without them and the ten smallest "
+            f"it is {rest:+.3f} per prompt."
+        )
+    elif better:
+        said.append(f"Its ten largest prompts make {share:.0%} of the gain.")
+    above, below = ((gain["by_overlap"] or {}).get(half) for half in ("above", "below"))
+    if better and above and below and above["value"] > 0.0 and below["value"] < HALF * above["value"]:
+        said.append(
+            f"The gain is larger if references repeat the prompt: {difference(above)}, "
+            f"{difference(below)} on the other prompts."
+        )
     return said
 
 
@@ -64,12 +96,34 @@ def really_shortened(control: Control, difference_to_base: Mapping[str, Estimate
     return float(control.get("shortened") or 0.0) >= MOSTLY and fewer
 
 
-def _against(base: str, name: str, gain: EstimateJson, *, better: bool) -> str:
+def _against(base: str, name: str, gain: EstimateJson, copying: Mapping[str, Any] | None, *, better: bool) -> str:
+    """`copying`: for an echo, as `gains` has it."""
     more, perhaps = _MORE.get(name, (f"More than {name}", f"Perhaps {name} alone"))
     beaten = not gain.get("no_verdict") and gain["low"] is not None and gain["low"] > 0
+    also = ""
+    if copying is not None:
+        much = copies_much(copying)
+        if much:
+            more = "Perhaps copying of other words"
+        else:
+            perhaps = "An echo would do as well"
+        if much or better:
+            also = f", {'but' if much and beaten else 'and'} {copying['own']:.0%} of its 4-grams are from the prompt "
+            also += f"(of the references' {copying['references']:.0%})"
     begin = "" if not better else f"{more if beaten else perhaps}: "
     against = _AGAINST.get(name, name).format(base=base)
-    return f"{begin}{'against' if begin else 'Against'} {against} it gains {difference(gain)}."
+    return f"{begin}{'against' if begin else 'Against'} {against} it gains {difference(gain)}{also}."
+
+
+def _echo_metric(metric: str, control: Control) -> str:
+    """An echo mentions every fact that it repeats, so a gain in facts is compared with it in BLEU."""
+    return "bleu" if metric == "facts" and "bleu" in control["difference"] else metric
+
+
+def copies_much(copying: Mapping[str, Any]) -> bool:
+    """Whether the copied share is clearly, and by `MUCH_COPIED`, above the references' own."""
+    found = copying["difference"]
+    return bool(found["value"] > MUCH_COPIED and found["low"] is not None and found["low"] > 0.0)
 
 
 def _length_by_factors(base: str, control: Control, difference_to_base: Mapping[str, EstimateJson]) -> str:

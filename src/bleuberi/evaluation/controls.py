@@ -104,7 +104,12 @@ def echo_control(base: str, examples: Sequence[Example], others: Mapping[str, Se
 
 
 def placebo_controls(placebos: Sequence[str]) -> list[Control]:
-    """One control per group that was trained on shuffled references; its texts are those of the group."""
+    """One control per group that was trained on shuffled references; its texts are those of the group.
+
+    Without such a group, one that was not computed.
+    """
+    if not placebos:
+        return [Control(PLACEBO, "", "", "no group trained on shuffled references is named with --placebo")]
     return [Control(PLACEBO, f"the group {name}, trained on shuffled references", name) for name in placebos]
 
 

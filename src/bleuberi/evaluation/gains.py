@@ -1,4 +1,4 @@
-"""Where a gain sits: in how many prompts, and in which, by the overlap of their references with them."""
+"""Where a gain sits: in how many prompts, in which by the overlap of their references, and beside how much copying."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from statistics import fmean, median
 from typing import Any, Final
 
 from bleuberi.evaluation.comparison import ScoreComparison, Scores, estimate_json
+from bleuberi.evaluation.measures import COPIED
 from bleuberi.evaluation.models import Group
 from bleuberi.records import Example
 from bleuberi.rewards.text_shape import text_shapes
 from bleuberi.statistics import prompt_clusters, runs_of
 
 LARGEST: Final = 10  # prompts
+_REFERENCES: Final = ":references"  # a column; no model can have this name
 Halves = tuple[float, dict[str, ScoreComparison | None]]
 
 
@@ -49,7 +51,8 @@ class Gains:
         base = self._groups[0]
         gains = self._by_prompt(metric, group)
         total = sum(gains)
-        largest = sum(sorted(gains, reverse=True)[:LARGEST])
+        ordered = sorted(gains, reverse=True)
+        largest, others = sum(ordered[:LARGEST]), ordered[LARGEST:-LARGEST]
         by_overlap = None
         if halves is not None:
             by_overlap = {"median": halves[0]} | {
@@ -58,8 +61,28 @@ class Gains:
             }
         return {
             "metric": metric, "base": base.name, "other": group.name, "total": total, "prompts": len(gains),
-            "top10_share": largest / total if total > 0.0 else None, "by_overlap": by_overlap,
+            "top10_share": largest / total if total > 0.0 else None,
+            # Without as many of the smallest, noise alone would make it lower.
+            "without_extremes": fmean(others) if others else None,
+            "by_overlap": by_overlap, "copying": self._copying(group),
         }  # fmt: skip
+
+    def _copying(self, group: Group) -> dict[str, Any] | None:
+        """The group's copied share, the references' own, and their difference by prompt; None without references."""
+        known = [place for place, value in enumerate(self._copied) if value is not None]
+        if not known or any(COPIED not in self._scores[name] for name in group.members):
+            return None
+        columns: dict[str, dict[str, list[float | None]]] = {
+            name: {COPIED: [self._scores[name][COPIED][place] for place in known]} for name in group.members
+        }
+        columns[_REFERENCES] = {COPIED: [self._copied[place] for place in known]}
+        pairs = [(name, _REFERENCES) for name in group.members]
+        compared = self._compare(columns, [COPIED], [self._prompts[place] for place in known], pairs, groups=[group])
+        return {
+            "own": compared.mean(group)[COPIED].value,
+            "references": compared.mean(Group(_REFERENCES, (_REFERENCES,)))[COPIED].value,
+            "difference": estimate_json(compared.gain(pairs)[COPIED]),
+        }
 
     def _by_prompt(self, metric: str, other: Group) -> list[float]:
         """The group's mean score minus the base's; prompts that one model has no score on are left out."""

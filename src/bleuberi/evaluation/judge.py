@@ -1,4 +1,4 @@
-"""A language model compares answers, two at a time and in both orders. Knows the judge and its cache; counts nothing.
+"""A language model compares answers, two at a time and in both orders.
 
 Each question is cached by its bytes, with the judge's name, address and sampling: the same comparison is never paid for
 twice, a killed run goes on, and a changed prompt or setting is asked anew.

@@ -1,4 +1,4 @@
-"""What a judge is asked and how its reply is read. Knows texts; knows no network and no statistics.
+"""What a judge is asked and how its reply is read.
 
 One user turn carries everything, since some models take no system turn. Only the last line of a reply counts, and only
 where it is a verdict and nothing else: what a judge says on the way there is thinking, not a verdict.

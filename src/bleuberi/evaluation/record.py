@@ -39,6 +39,7 @@ class Parts:
     compared: ScoreComparison
     gains: Gains
     primary: Primary | None
+    repeated: list[str]  # sentences on runs that repeat another
 
 
 def content_of(parts: Parts, settings: Mapping[str, Any], judge: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -64,7 +65,7 @@ def content_of(parts: Parts, settings: Mapping[str, Any], judge: dict[str, Any] 
         for place, group in enumerate(groups)
     ]
     cut = {model["name"]: model["cut_share"] for model in models}
-    warnings = answer_warnings(answers, {model["name"]: model["tokenizer"] for model in models}, cut)
+    warnings = answer_warnings(answers, {model["name"]: model["tokenizer"] for model in models}, cut, parts.repeated)
     folders = {entry.name: entry.model for entry in parts.config.models}
     warnings += training_warnings(groups, parts.facts, folders, answers.examples)
     untrained = _untrained(parts.chosen, grouped)
@@ -74,6 +75,7 @@ def content_of(parts: Parts, settings: Mapping[str, Any], judge: dict[str, Any] 
     warnings += blind_warnings(rewards, [row.references for row in answers.examples])
     if parts.config.judge is not None:
         warnings += judge_warnings(judge["pairs"]) if judge else ["The judge has not finished: run the command again."]
+    gains = parts.gains.records(scored[0]) if scored else []
     tally = answers.tally
     return make_manifest(
         "evaluation",
@@ -93,10 +95,10 @@ def content_of(parts: Parts, settings: Mapping[str, Any], judge: dict[str, Any] 
         comparisons=found,
         controls=controls,
         copied={"metric": COPIED, "references": parts.gains.references_copied()},
-        gain=parts.gains.records(scored[0]) if scored else [],
+        gain=gains,
         untrained=untrained,
         judge=judge,
-        verdict=_verdict_record(asked, scored, trained, grouped, found, controls, judge),
+        verdict=_verdict_record(asked, scored, trained, grouped, found, controls, judge, gains),
         warnings=warnings,
     )  # fmt: skip
 
@@ -154,6 +156,7 @@ def _verdict_record(
     found: Sequence[Mapping[str, Any]],
     controls: Sequence[Mapping[str, Any]],
     judge: Mapping[str, Any] | None,
+    gains: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any] | None:
     differences = {(row["base"], row["other"]): dict(row["difference"]) for row in found}
     differences |= {
@@ -163,7 +166,7 @@ def _verdict_record(
     judged = {
         (pair["base"], pair["other"]): pair["win_rate"] for pair in (judge or {}).get("pairs", []) if pair["win_rate"]
     }
-    made = verdict(asked, scored, differences, controls, judged)
+    made = verdict(asked, scored, differences, controls, judged, gains)
     if made is None:
         return None
     base = trained[0].name

@@ -12,7 +12,7 @@ from bleuberi.data.references import join_references
 from bleuberi.errors import UserError
 from bleuberi.evaluation.base_controls import Rewritten, write_again
 from bleuberi.evaluation.config import EvaluationConfig
-from bleuberi.evaluation.models import EvaluatedModel
+from bleuberi.evaluation.models import EvaluatedModel, Group
 from bleuberi.evaluation.response_files import ResponseFile
 from bleuberi.generation import cached_engine
 from bleuberi.generation.base import Output
@@ -128,6 +128,22 @@ def _answered_by_all(
     counts = {"too long for a model": len(too_long)}
     counts |= {_WITHOUT: len(unusable)} if unusable else {}
     return answered, counts | ({_LACKING: len(lacking)} if lacking else {})
+
+
+def distinct_runs(groups: Sequence[Group], answers: ModelAnswers) -> tuple[list[Group], list[str]]:
+    """The groups without members that repeat the responses of an earlier one, and a warning for each of those.
+
+    A copied file is not another run; runs that truly end in the same responses tell no more than one of them.
+    """
+    kept, said = [], []
+    for group in groups:
+        first: dict[tuple[str, ...], str] = {}
+        for name in group.members:
+            earlier = first.setdefault(tuple(answers.texts(name)), name)
+            if earlier != name:
+                said.append(f"{earlier} and {name} have the same responses, so they count as one run.")
+        kept.append(Group(group.name, tuple(first.values())))
+    return kept, said
 
 
 def refuse_same_seeds(models: Sequence[EvaluatedModel], identities: Mapping[str, ModelIdentity]) -> None:

@@ -26,7 +26,7 @@ from bleuberi.evaluation.config import (
     EvaluationConfig,
     refuse_other_evaluation,
 )
-from bleuberi.evaluation.controls import CUT, ECHO, Control, cut_control, echo_control, placebo_controls
+from bleuberi.evaluation.controls import CONTROLS, CUT, ECHO, Control, cut_control, echo_control, placebo_controls
 from bleuberi.evaluation.gains import Gains
 from bleuberi.evaluation.judge import Judge, Judgment
 from bleuberi.evaluation.judge_results import member_pairs, pairs_to_judge, summarise
@@ -35,7 +35,7 @@ from bleuberi.evaluation.model_facts import TrainingFacts, training_facts
 from bleuberi.evaluation.models import Group, Primary, check_groups, groups_of, primary_of
 from bleuberi.evaluation.record import Parts, answer_row, content_of, judge_record
 from bleuberi.evaluation.response_files import ResponseFile, read_response_files
-from bleuberi.evaluation.responses import ModelAnswers, answer_prompts, read_prompts
+from bleuberi.evaluation.responses import ModelAnswers, answer_prompts, distinct_runs, read_prompts
 from bleuberi.evaluation.verdict import TrainedGroup, questions
 from bleuberi.records import Example
 from bleuberi.strict_json import strict_json
@@ -76,8 +76,9 @@ def evaluate(config: EvaluationConfig) -> Evaluation:
     settings = config.settings(pool.content_sha256, _revisions(files, control_files))
     judged_before = refuse_other_evaluation(config, settings)
     answers = answer_prompts(config, examples, tally, files, control_files)
+    groups, repeated = distinct_runs(groups, answers)
     controls = _controls(config, groups, answers)
-    parts = _scored(config, groups, chosen, answers, controls, facts, primary)
+    parts = _scored(config, groups, chosen, answers, controls, facts, primary, repeated)
     content = content_of(parts, settings)
     if not judged_before:
         _save(parts, content, [])
@@ -138,7 +139,8 @@ def _controls(config: EvaluationConfig, groups: Sequence[Group], answers: ModelA
         found[ECHO] = echo_control(base, answers.examples, others)
     if CUT in config.controls:
         found[CUT] = cut_control(base, answers.texts(base), others)
-    return [*(found[name] for name in config.controls), *placebo_controls(config.placebo)]
+    placebos = placebo_controls(config.placebo) if config.placebo or config.controls.keys() >= set(CONTROLS) else []
+    return [*(found[name] for name in config.controls), *placebos]
 
 
 def _scored(
@@ -149,6 +151,7 @@ def _scored(
     controls: list[Control],
     facts: Mapping[str, TrainingFacts | None],
     primary: Primary | None,
+    repeated: list[str],
 ) -> Parts:
     """Every text scored, and every difference taken."""
     texts: dict[str, Sequence[str]] = {name: answers.texts(name) for name in answers.outputs}
@@ -166,7 +169,7 @@ def _scored(
     prompts = [row.prompt for row in answers.examples]
     compared = compare(scores, [one.name for one in chosen], prompts, pairs)
     gains = Gains(groups, {name: scores[name] for name in answers.outputs}, answers.examples, compare)
-    return Parts(config, groups, chosen, answers, controls, scores, facts, compared, gains, primary)
+    return Parts(config, groups, chosen, answers, controls, scores, facts, compared, gains, primary, repeated)
 
 
 def _comparing(

@@ -147,6 +147,18 @@ def share(estimate: dict[str, Any]) -> str:
     return shown.percent(estimate, 0)
 
 
+def introduction(evaluation: dict[str, Any]) -> list[str]:
+    """Which comparison has the level of 5 % to itself, and which scores no training paid for; empty without them."""
+    said = []
+    primary = evaluation.get("primary")
+    if primary:
+        how = "declared" if primary["declared"] else "by default; declare another with --primary before you look"
+        said.append(f"Primary comparison: {primary['other']} against {primary['base']} in {primary['metric']} ({how}).")
+    if evaluation.get("untrained"):
+        said.append(f"Scores that no training paid for: {', '.join(evaluation['untrained'])}.")
+    return said
+
+
 def verdicts(evaluation: dict[str, Any]) -> list[str]:
     """The verdict's questions and answers, and a plain sentence on the main metric for a group that they leave out."""
     metric = scores(evaluation)[0]
@@ -223,7 +235,7 @@ def print_comparison(evaluation: dict[str, Any]) -> None:
         if rows:
             print_table(header, rows, text_columns)
             print()
-    for sentence in verdicts(evaluation):
+    for sentence in [*introduction(evaluation), *verdicts(evaluation)]:
         say(sentence)
     for warning in evaluation["warnings"]:
         say(f"Mind: {warning}")
@@ -258,7 +270,12 @@ def write_comparison(evaluation: dict[str, Any], folder: Path) -> None:
     makers = (table_rows, control_rows, gain_rows, part_rows, judge_rows, verdict_rows)
     tables = [make(evaluation) for make in makers]
     lines = [markdown_table(header, rows) for header, rows in tables if rows]
-    lines += [*verdicts(evaluation), *(f"Mind: {warning}" for warning in evaluation["warnings"]), ""]
+    lines += [
+        *introduction(evaluation),
+        *verdicts(evaluation),
+        *(f"Mind: {warning}" for warning in evaluation["warnings"]),
+        "",
+    ]
     lines += [f"{metric}: `{signature}`" for metric, signature in evaluation["signatures"].items()]
     if evaluation["config"]["sampling_signature"]:
         lines += [f"answers: `{evaluation['config']['sampling_signature']}`"]

@@ -11,7 +11,7 @@ from itertools import combinations, product
 from typing import Any, Final, NamedTuple
 
 from bleuberi.errors import UserError
-from bleuberi.evaluation.control_sentences import Control, control_sentences
+from bleuberi.evaluation.control_sentences import Control, Gain, control_sentences, gain_sentences
 from bleuberi.evaluation.model_facts import TrainingFacts, same_model
 from bleuberi.rewards import Bleu
 from bleuberi.statistics import holm
@@ -128,15 +128,21 @@ def verdict(
     differences: Differences,
     controls: Sequence[Control] = (),
     judged: Mapping[Pair, EstimateJson] | None = None,  # win rates
+    gains: Sequence[Gain] = (),  # of each group over the base
 ) -> dict[str, Any] | None:
     """The questions and their answers, as plain data; None if nothing is asked."""
     if not asked or not metrics:
         return None
     metric = metrics[0]
     corrected = _corrected(asked, metric, differences)
+    by_group = {gain["other"]: gain for gain in gains}
     made = [
-        _answer(one, metrics, differences[one.pair], corrected, controls, (judged or {}).get(one.pair)) for one in asked
-    ]
+        _answer(
+            one, metrics, differences[one.pair], corrected, controls, (judged or {}).get(one.pair),
+            by_group.get(one.other.name),
+        )
+        for one in asked
+    ]  # fmt: skip
     groups = {group.name: group for one in asked for group in (one.base, one.other) if group.facts is not None}
     unequal = [
         sentence
@@ -161,6 +167,7 @@ def _answer(
     corrected: Mapping[Pair, float],
     controls: Sequence[Control],
     win: EstimateJson | None,
+    gain: Gain | None,
 ) -> dict[str, Any]:
     metric = metrics[0]
     estimate = by_metric[metric]
@@ -169,7 +176,9 @@ def _answer(
     said = [_finding(one, metric, estimate, found, p_corrected, len(corrected))]
     said += _second_opinions(one.other, metrics, found, by_metric)
     if one.kind == BETTER:
-        said += control_sentences(one.base.name, one.other.name, metric, controls, by_metric, better=found == YES)
+        better = found == YES
+        said += control_sentences(one.base.name, one.other.name, metric, controls, by_metric, better=better, gain=gain)
+        said += gain_sentences(gain, estimate, better=better) if gain is not None else []
     if win is not None:
         said.append(f"The judge prefers {one.other.name} in {percent(win, 0)} of its consistent verdicts.")
     differs, unknown = ([], []) if one.kind == BETTER else unequal_trainings(one.base, one.other)
@@ -204,7 +213,7 @@ def _finding(
         )
         return f"No verdict: {why}. {metric}: {numbers}."
     if estimate.get("runs"):
-        numbers += " with {} and {} runs".format(*estimate["runs"])
+        numbers += f" with {_sides(one, estimate['runs'])}"
     p = estimate.get("p_value")
     if p is not None:
         numbers += f", {p_words(p)}"
@@ -213,6 +222,15 @@ def _finding(
     visible = estimate.get("smallest_visible")
     seen = "" if visible is None else f" Smallest visible difference: {number(visible)} (80 % power)."
     return f"{_head(one, metric, found)}: {numbers}.{seen}"
+
+
+def _sides(one: Asked, runs: Sequence[int]) -> str:
+    """The runs of both sides. Where there is an answer, a side with one has no training run behind it."""
+    sides = [
+        f"{group.name} as one fixed model" if count == 1 else f"{count} runs of {group.name}"
+        for group, count in zip((one.other, one.base), reversed(list(runs)), strict=True)
+    ]
+    return " and ".join(sides)
 
 
 def _head(one: Asked, metric: str, found: str) -> str:
@@ -239,7 +257,10 @@ def _second_opinions(
         agrees = ""
         if {found, own} <= {YES, NO, OPEN}:
             agrees = " agrees" if own == found else " does not tell them apart" if own == OPEN else " says otherwise"
-        said.append(f"{name}{agrees}: {difference(by_metric[name])}.")
+        if {found, own} == {YES, NO}:
+            said.append(f"But it is {'worse' if own == NO else 'better'} in {name}: {difference(by_metric[name])}.")
+        else:
+            said.append(f"{name}{agrees}: {difference(by_metric[name])}.")
     return said
 
 

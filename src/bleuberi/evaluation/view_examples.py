@@ -1,4 +1,4 @@
-"""An evaluation's examples, the largest differences first. Knows the answers' file; knows no intervals."""
+"""An evaluation's examples, the largest differences first."""
 
 from __future__ import annotations
 

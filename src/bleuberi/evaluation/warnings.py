@@ -25,7 +25,10 @@ NO_UNTRAINED: Final = (
 
 
 def answer_warnings(
-    answers: ModelAnswers, tokenizers: Mapping[str, str | None], cut_share: Mapping[str, float | None]
+    answers: ModelAnswers,
+    tokenizers: Mapping[str, str | None],
+    cut_share: Mapping[str, float | None],
+    repeated: Sequence[str] = (),  # sentences on runs that repeat another of their group
 ) -> list[str]:
     """On files, tokenizers, cut responses, equal models and few prompts."""
     said = [sentence for file in answers.files.values() if (sentence := file.sentence()) is not None]
@@ -45,9 +48,10 @@ def answer_warnings(
     models: dict[str, str] = {}
     for name, identity in answers.identities.items():
         first = models.setdefault(identity.key(), name)
-        if first != name:
+        if first != name and not any(f"{first} and {name} " in sentence for sentence in repeated):
             same = "have the same responses" if name in answers.files else "are the same model"
             said.append(f"{first} and {name} {same}.")
+    said += repeated
     if len(answers.examples) < FEW_PROMPTS:
         said.append(f"Only {len(answers.examples)} prompts: a difference has to be large to be seen.")
     return said

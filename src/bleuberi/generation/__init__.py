@@ -1,11 +1,20 @@
-"""Engines: conversations in, texts out, with the same meaning of every sampling setting. Imports nothing heavy."""
+"""Engines: conversations in, texts out, with the same meaning of every sampling setting. Imports nothing heavy.
+
+`base` is the contract and `options` what a user chooses; `transformers_engine`, `vllm_engine`, `openai_engine` (a
+server behind OpenAI's interface), `ray_engine` and `canned` (responses from a file) are the engines; `cached` keeps
+responses on disk; `model_identity` says which model a response is of, `chat_format` renders prompts.
+To add an engine, write a class with `generate` as in `base.Engine`, add its name to `options.ENGINES` and a branch to
+`load_engine` below; tests/contracts/ holds the laws that every engine keeps.
+"""
 
 from __future__ import annotations
 
 import logging
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from bleuberi.artifacts import json_hash
 from bleuberi.errors import UserError
 from bleuberi.generation.base import AnyEngine, Engine, StreamingEngine
 from bleuberi.generation.cached import CachedEngine
@@ -67,12 +76,16 @@ def local_revision(model: str, engine: str, options: EngineOptions = _PLAIN) -> 
 def engine_identity(model: str, engine: str, options: EngineOptions) -> ModelIdentity:
     """Which answers they are, as cache keys say it. Errors: `UserError` where there is no such model or file."""
     if engine == "openai":
-        return ModelIdentity(model, f"endpoint:{options.url}", "")  # the template is the server's
+        # The template is the server's; only its arguments are ours.
+        kwargs = options.chat_template_kwargs
+        return ModelIdentity(model, f"endpoint:{options.url}", json_hash(dict(kwargs)) if kwargs else "")
     if engine == "canned":
         from bleuberi.generation.canned import answers_revision
 
         return ModelIdentity(model, answers_revision(_answers_file(options)), "")
-    identity = identify_model(model, options.trust_remote_code)
+    identity = identify_model(
+        model, options.trust_remote_code, options.base_template, template_kwargs=options.chat_template_kwargs
+    )
     return replace(identity, revision=identity.revision + _precision(options))
 
 
@@ -84,10 +97,15 @@ def _precision(options: EngineOptions) -> str:
 
 def load_engine(model: str, engine: str, options: EngineOptions) -> Engine | StreamingEngine:
     """The engine of that name, with its model. Errors: `UserError` for what cannot be loaded."""
+    loading: Any = {
+        "trust_remote_code": options.trust_remote_code,
+        "base_template": options.base_template,
+        "chat_template_kwargs": options.chat_template_kwargs,
+    }
     if engine == "vllm":
         from bleuberi.generation.vllm_engine import VllmEngine
 
-        return VllmEngine(model, trust_remote_code=options.trust_remote_code, **options.engine_args)
+        return VllmEngine(model, **loading, **options.engine_args)
     if engine == "openai":
         from bleuberi.generation.openai_engine import OpenAIEngine
 
@@ -99,7 +117,7 @@ def load_engine(model: str, engine: str, options: EngineOptions) -> Engine | Str
     from bleuberi.generation.transformers_engine import TransformersEngine
 
     try:
-        return TransformersEngine(model, trust_remote_code=options.trust_remote_code, **options.engine_args)
+        return TransformersEngine(model, **loading, **options.engine_args)
     except TypeError as error:
         raise UserError(
             f"--engine_args: {error}", "The transformers engine takes batch_rows=32 and dtype=bfloat16."

@@ -1,4 +1,4 @@
-"""The files of one output cache: shards, and the journal of rows that came one by one. Knows no engines or prompts.
+"""The files of one output cache: shards, and the journal of rows that came one by one.
 
 Rows are written once and never changed. A shard is written whole, with its checksum. Where answers come one after the
 other, each goes to the journal at once, with a checksum of its own; a full journal is sealed as a shard. What a killed

@@ -1,4 +1,4 @@
-"""What an engine is: conversations in, texts out. Knows sampling settings; knows no engine."""
+"""What an engine is: conversations in, texts out."""
 
 from __future__ import annotations
 

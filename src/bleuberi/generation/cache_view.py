@@ -1,4 +1,4 @@
-"""What lies in a cache of outputs, why a row is not there, and what can go. Knows cache folders; loads no model."""
+"""What lies in a cache of outputs, why a row is not there, and what can go."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An engine that never answers the same question twice. Knows cache keys and what is missing; knows no model.
+"""An engine that never answers the same question twice.
 
 Where an engine answers shards, a shard holds the answers of a fixed run of rows. It is written whole, so a killed run
 loses at most the shard in work; its seed comes from its rows, so that doing it again gives the same texts where the

@@ -1,4 +1,4 @@
-"""Answers that were given before: from a dict or a file. Knows ids and prompts; knows no model.
+"""Answers that were given before: from a dict or a file.
 
 For tests, for dry runs of a pipeline, and for answers from a service that has no interface here.
 """

@@ -1,4 +1,4 @@
-"""From generated token ids to an answer, the same in each engine that sees ids. Knows tokenizers; knows no engine."""
+"""From generated token ids to an answer, the same in each engine that sees ids."""
 
 from __future__ import annotations
 

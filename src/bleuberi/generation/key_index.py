@@ -1,4 +1,4 @@
-"""Where the answer to a question lies, on disk, so that memory stays flat. Knows keys and numbers; no files or answers.
+"""Where the answer to a question lies, on disk, so that memory stays flat.
 
 A dictionary of half a million answers would fill a gigabyte, and arrays of their keys grow with each row. This is a
 private SQLite file in the directory for temporary files: 40 bytes a row, gone with the process, even a killed one.

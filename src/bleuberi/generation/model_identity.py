@@ -1,14 +1,15 @@
-"""Which model it is, said so that two different ones are never taken for each other. Loads no weights."""
+"""Which model it is, so that two different ones are never taken for each other. Loads no weights."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from bleuberi.artifacts import content_hash, file_hash, json_hash, local_path
 from bleuberi.errors import MissingExtraError, UserError
-from bleuberi.generation.chat_format import with_chat_template
+from bleuberi.generation.chat_format import refuse_unfit_template, with_chat_template, with_template_kwargs
 
 _WEIGHTS = ("*.safetensors", "*.gguf")
 _PICKLED = ("*.bin", "*.pt", "*.pth")
@@ -59,9 +60,14 @@ def folder_revision(folder: Path) -> str:
     return "files:" + content_hash(*(part for path in files for part in (path.name, file_hash(path))))
 
 
-def identify_model(model: str, trust_remote_code: bool = False) -> ModelIdentity:
+def identify_model(
+    model: str,
+    trust_remote_code: bool = False,
+    base_template: str = "plain",
+    template_kwargs: Mapping[str, Any] | None = None,
+) -> ModelIdentity:
     """Read configuration and tokenizer, no weights. Errors: `UserError` for a model that cannot be had."""
-    tokenizer = load_tokenizer(model, trust_remote_code)
+    tokenizer = load_tokenizer(model, trust_remote_code, base_template=base_template, template_kwargs=template_kwargs)
     template = content_hash(str(tokenizer.chat_template))
     if is_model_folder(model):
         return ModelIdentity(model, folder_revision(local_path(model)), template)
@@ -77,9 +83,11 @@ def load_tokenizer(
     model: str,
     trust_remote_code: bool = False,
     revision: str | None = None,  # of a model on the hub; None: its main branch
+    base_template: str = "plain",  # of a base model without a template: a name of BASE_TEMPLATES
+    template_kwargs: Mapping[str, Any] | None = None,  # as `with_template_kwargs` takes them
 ) -> Any:  # noqa: ANN401 - any transformers tokenizer
-    """The model's tokenizer with a chat template, padding on the left. Errors: `UserError` where there is none, or
-    where it brings code that is not trusted."""
+    """The model's tokenizer with a chat template, padding on the left. Errors: `UserError` if there is none, if it
+    brings code that is not trusted, or if its template does not fit."""
     is_model_folder(model)
     try:
         from transformers import AutoTokenizer
@@ -91,7 +99,9 @@ def load_tokenizer(
         )
     except (OSError, ValueError, KeyError) as error:
         raise model_unavailable(model, error) from error
-    return with_chat_template(tokenizer)
+    tokenizer = with_chat_template(tokenizer, base_template)
+    refuse_unfit_template(tokenizer)
+    return with_template_kwargs(tokenizer, template_kwargs or {})
 
 
 def model_unavailable(model: str, error: Exception) -> UserError:

@@ -1,4 +1,4 @@
-"""Nucleus sampling without sorting the vocabulary. Knows logits; knows no models or texts.
+"""Nucleus sampling without sorting the vocabulary.
 
 transformers sorts all 50,000 to 150,000 logits of every row at every token; on a CPU that takes more than half as long
 as a small model's own step. The likeliest thousand tokens nearly always hold the nucleus; where they do not, all are

@@ -71,6 +71,7 @@ class OpenAIEngine:
         self._go_on = go_on
         self._unanswered = self._refused_in_a_row = 0
         self._key_name = options.api_key_env
+        self._template_kwargs = dict(options.chat_template_kwargs)
         self._key = _api_key(options)
         self._unknown: set[str] = set()  # settings that the server does not take
         self._limit_name = "max_tokens"
@@ -184,6 +185,8 @@ class OpenAIEngine:
     async def _ask(self, client: WebClient, request: Request, sampling: Sampling) -> _Given | Refusal | _Failure:
         body = request_body(self.model, request.conversation.messages, sampling, request.seed, self._limit_name)
         body = {name: value for name, value in body.items() if name not in self._unknown}
+        if self._template_kwargs:  # vLLM's, SGLang's and llama.cpp's name; a server without it has to refuse
+            body["chat_template_kwargs"] = self._template_kwargs
         try:
             reply = await client.post(body)
         except NoReplyError as error:

@@ -1,4 +1,4 @@
-"""OpenAI's chat interface: what is asked and what the replies mean. Knows JSON; knows no network."""
+"""OpenAI's chat interface: what is asked and what the replies mean."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which engine, and what it needs beside the model. Knows the engines' names and extras; loads none of them."""
+"""Which engine, and what it needs beside the model."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ ENGINE_TABLE: Final = {
     "ray": EngineEntry("one of the others in each worker of a Ray cluster (--ray_engine)", "ray", "ray"),
 }
 ENGINES: Final = tuple(ENGINE_TABLE)
+"""The names of the engines. `auto` takes vLLM if it can run here, else transformers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,8 @@ class EngineOptions:
     api_key_env: str = "OPENAI_API_KEY"
     answers: Path | None = None
     trust_remote_code: bool = False  # run Python that comes with the model
+    base_template: str = "plain"  # of a base model without a template: a name of chat_format.BASE_TEMPLATES
+    chat_template_kwargs: Mapping[str, Any] = field(default_factory=dict)  # e.g. {"enable_thinking": False}
     fold_system: bool = False  # put the text of system turns into the user's turns
     engine_args: Mapping[str, Any] = field(default_factory=dict)  # of vllm.LLM or TransformersEngine
     ray_engine: str = "auto"  # what each worker runs
@@ -84,6 +87,8 @@ def resolve_engine(engine: str, options: EngineOptions) -> str:
         raise UserError(f"--base_url does nothing with --engine {engine}.", "Use --engine openai, or leave it out.")
     if (options.answers is not None) != (engine == "canned"):
         raise UserError("--engine canned and --answers FILE go together.", "Give both, or neither.")
+    if options.chat_template_kwargs and engine == "canned":
+        raise UserError("--chat_template_kwargs does nothing with --engine canned.", "Leave it out.")
     if engine == "openai":
         _check_url(options.url)
         check_timeout(options.timeout_seconds, "--timeout_seconds")

@@ -1,4 +1,4 @@
-"""Show how far generation is: rows, tokens a second, time left. Knows the terminal; knows no engine."""
+"""Show how far generation is: rows, tokens a second, time left."""
 
 from __future__ import annotations
 

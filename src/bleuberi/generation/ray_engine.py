@@ -1,4 +1,4 @@
-"""Answer with the workers of a Ray cluster, each of which runs another engine. Knows units of rows; knows no caches.
+"""Answer with the workers of a Ray cluster, each of which runs another engine.
 
 One process, the one that asks, writes the cache: workers hand answers back and touch no files of ours.
 """

@@ -1,4 +1,4 @@
-"""What a Ray worker does: load an engine, answer units of rows. Knows engines; knows nothing of Ray."""
+"""What a Ray worker does: load an engine, answer units of rows."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Answer with transformers, where vLLM cannot run. Knows torch and batches; knows no caches or pools."""
+"""Answer with transformers, where vLLM cannot run."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from bleuberi.errors import MissingExtraError, UserError
@@ -30,6 +30,8 @@ class TransformersEngine:
         dtype: str | None = None,
         *,
         trust_remote_code: bool = False,
+        base_template: str = "plain",
+        chat_template_kwargs: Mapping[str, Any] | None = None,
     ) -> None:
         """Load the model in `dtype` (float32, bfloat16 or float16), else bfloat16 on a GPU and float32 on a CPU.
 
@@ -44,7 +46,9 @@ class TransformersEngine:
             raise MissingExtraError("transformers", "train", "Answering with a language model") from error
         self.batch_rows = batch_rows
         self.shard_rows = BATCHES_A_SHARD * batch_rows
-        self._tokenizer = load_tokenizer(model, trust_remote_code)
+        self._tokenizer = load_tokenizer(
+            model, trust_remote_code, base_template=base_template, template_kwargs=chat_template_kwargs
+        )
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         self.batch_tokens = batch_tokens or (32_768 if self._device == "cuda" else 4_096)
         chosen = dtype or ("bfloat16" if self._device == "cuda" else "float32")

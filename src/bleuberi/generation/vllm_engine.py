@@ -1,8 +1,8 @@
-"""Answer with vLLM, in this process. Knows vLLM's names for our settings; knows no caches or pools."""
+"""Answer with vLLM, in this process."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from itertools import islice
@@ -58,7 +58,15 @@ def sampling_kwargs(sampling: Sampling, stop_ids: Sequence[int], seed: int) -> d
 class VllmEngine:
     """Feeds vLLM row by row: its continuous batching never runs dry between shards, and each answer is kept at once."""
 
-    def __init__(self, model: str, *, trust_remote_code: bool = False, **options: Any) -> None:  # noqa: ANN401 - vLLM's own
+    def __init__(
+        self,
+        model: str,
+        *,
+        trust_remote_code: bool = False,
+        base_template: str = "plain",
+        chat_template_kwargs: Mapping[str, Any] | None = None,
+        **options: Any,  # noqa: ANN401 - vLLM's own
+    ) -> None:
         """Load the model, from safetensors unless `load_format` says otherwise.
 
         Errors: `UserError` where vLLM is not installed, or refuses the model or an option.
@@ -68,7 +76,9 @@ class VllmEngine:
             from vllm import LLM
         except ImportError as error:
             raise MissingExtraError("vllm", "vllm", "The vLLM engine") from error
-        self._tokenizer = load_tokenizer(model, trust_remote_code)
+        self._tokenizer = load_tokenizer(
+            model, trust_remote_code, base_template=base_template, template_kwargs=chat_template_kwargs
+        )
         self._stop_ids = stop_token_ids(self._tokenizer, _model_eos(model, trust_remote_code))
         try:
             # "vllm": take no sampling defaults from the model's files.

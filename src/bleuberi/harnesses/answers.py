@@ -1,4 +1,4 @@
-"""Let models answer a harness's questions and write the files that it judges. Knows turns and engines; judges nothing.
+"""Let models answer a harness's questions and write the files that it judges.
 
 A later turn is asked behind the model's own earlier answers, so turns go one after the other, all questions at once.
 """
@@ -19,6 +19,7 @@ from bleuberi.generation import EngineOptions, cached_engine
 from bleuberi.generation.base import Output, Sampling
 from bleuberi.generation.cached import CachedEngine
 from bleuberi.harnesses.formats import Harness, Question, find_harness
+from bleuberi.harnesses.style import CountTokens, token_counter
 from bleuberi.records import Conversation, Message
 
 log = logging.getLogger(__name__)
@@ -55,6 +56,13 @@ def write_harness_answers(config: HarnessConfig) -> list[Path]:
     engines = {
         entry.name: cached_engine(entry.model, config.engine, cache, config.engine_options) for entry in config.models
     }
+    count, tokens_of = token_counter(harness.encodings)
+    if harness.encodings and tokens_of != f"tiktoken's {harness.encodings[0]}":
+        log.warning(
+            "%s counts an answer's tokens with tiktoken's %s, which is not cached here: token_len counts %s, and its "
+            "table with style or length control compares other tokens with those of other models",
+            harness.title, harness.encodings[0], tokens_of,
+        )  # fmt: skip
     files: list[Path] = []
     empty: dict[str, int] = {}
     for name in names:
@@ -63,12 +71,13 @@ def write_harness_answers(config: HarnessConfig) -> list[Path]:
         if empty[name]:
             log.warning("%s left %d turns without an answer (too long, refused, unusable or empty)", name, empty[name])
         files.append(config.output_dir / harness.answer_file.format(model=safe_name(name)))
-        _write(harness, name, questions, answers, files[-1])
+        _write(harness, name, questions, answers, files[-1], count)
     settings = {
         "harness": config.harness, "questions": config.questions, "max_new_tokens": limit, "greedy": config.greedy,
         "models": {entry.name: entry.model for entry in config.models},
     }  # fmt: skip
-    facts = {"format": harness.checked, "questions_asked": len(questions), "empty_turns": empty,
+    counted = {"token_len_counts": tokens_of} if harness.encodings else {}
+    facts = {"format": harness.checked, **counted, "questions_asked": len(questions), "empty_turns": empty,
              "files_sha256": {str(path.relative_to(config.output_dir)): file_hash(path) for path in files}}  # fmt: skip
     write_json(config.output_dir / MANIFEST, make_manifest("harness_answers", settings, **facts))
     return files
@@ -98,9 +107,14 @@ def _answer(
 
 
 def _write(
-    harness: Harness, model: str, questions: Sequence[Question], answers: dict[str, list[Output]], path: Path
+    harness: Harness,
+    model: str,
+    questions: Sequence[Question],
+    answers: dict[str, list[Output]],
+    path: Path,
+    count: CountTokens,
 ) -> None:
-    rows = [harness.write(model, question, answers[question.id]) for question in questions]
+    rows = [harness.write(model, question, answers[question.id], count) for question in questions]
     if path.suffix == ".jsonl":
         write_text(path, "".join(readable_json(row) + "\n" for row in rows))
     else:

@@ -1,4 +1,4 @@
-"""The question and answer files of other harnesses. Knows their fields, as facts; asks no model and judges nothing.
+"""The question and answer files of other harnesses.
 
 `checked` says against what a format was compared: the package's own reader and code, or nothing but descriptions.
 """
@@ -13,9 +13,10 @@ from bleuberi.artifacts import content_hash
 from bleuberi.data.raw_row import RawRow
 from bleuberi.errors import UserError
 from bleuberi.generation.base import Output
+from bleuberi.harnesses.style import CountTokens, style_of
 from bleuberi.records import Message
 
-UNVERIFIED: Final = "unverified: written from descriptions of the format, compared with no real file"
+UNVERIFIED: Final = "unverified: written from the harness's source, compared with no real file"
 
 
 class Question(NamedTuple):
@@ -36,7 +37,8 @@ class Harness(NamedTuple):
     max_new_tokens: int
     answer_file: str  # below the output folder, with {model}
     read: Callable[[RawRow], Question]
-    write: Callable[[str, Question, Sequence[Output]], dict[str, Any]]  # model, question, an answer a turn
+    write: Callable[[str, Question, Sequence[Output], CountTokens], dict[str, Any]]  # an output for each turn
+    encodings: tuple[str, ...] = ()  # tiktoken's, by which it counts an answer's tokens, the best first
 
 
 MT_BENCH_TEMPERATURES: Final = {
@@ -78,12 +80,14 @@ def _read_wildbench(raw: RawRow) -> Question:
     return Question(_id(raw, raw.values.get("session_id")), turns, [], 0.0, raw.values)
 
 
-def _write_mt_bench(model: str, question: Question, answers: Sequence[Output]) -> dict[str, Any]:
+def _write_mt_bench(model: str, question: Question, answers: Sequence[Output], _: CountTokens) -> dict[str, Any]:
     return _choices(model, question, [output.text for output in answers])
 
 
-def _write_arena_v1(model: str, question: Question, answers: Sequence[Output]) -> dict[str, Any]:
-    return _choices(model, question, [{"content": output.text, "token_len": output.tokens} for output in answers])
+def _write_arena_v1(model: str, question: Question, answers: Sequence[Output], count: CountTokens) -> dict[str, Any]:
+    turns = [{"content": output.text, "token_len": count(output)} for output in answers]
+    style = {"conv_metadata": style_of(answers[0].text, count(answers[0]))} if len(answers) == 1 else {}
+    return {**_choices(model, question, turns), **style}
 
 
 def _choices(model: str, question: Question, turns: Sequence[object]) -> dict[str, Any]:
@@ -96,7 +100,7 @@ def _choices(model: str, question: Question, turns: Sequence[object]) -> dict[st
     }
 
 
-def _write_arena_v2(model: str, question: Question, answers: Sequence[Output]) -> dict[str, Any]:
+def _write_arena_v2(model: str, question: Question, answers: Sequence[Output], count: CountTokens) -> dict[str, Any]:
     (answer,) = answers
     return {
         "uid": question.row["uid"],
@@ -104,11 +108,11 @@ def _write_arena_v2(model: str, question: Question, answers: Sequence[Output]) -
         "model": model,
         "messages": [*question.opening, {"role": "assistant", "content": {"answer": answer.text}}],
         "tstamp": time.time(),
-        "metadata": {"token_len": answer.tokens},
+        "metadata": style_of(answer.text, count(answer)),
     }
 
 
-def _write_alpaca(model: str, question: Question, answers: Sequence[Output]) -> dict[str, Any]:
+def _write_alpaca(model: str, question: Question, answers: Sequence[Output], _: CountTokens) -> dict[str, Any]:
     (answer,) = answers
     row = question.row
     return {
@@ -116,7 +120,7 @@ def _write_alpaca(model: str, question: Question, answers: Sequence[Output]) -> 
     }  # fmt: skip
 
 
-def _write_wildbench(model: str, question: Question, answers: Sequence[Output]) -> dict[str, Any]:
+def _write_wildbench(model: str, question: Question, answers: Sequence[Output], _: CountTokens) -> dict[str, Any]:
     (answer,) = answers
     return {
         "session_id": question.row["session_id"],
@@ -134,11 +138,11 @@ HARNESSES: Final[Mapping[str, Harness]] = {
     ),
     "arena_hard_v1": Harness(
         "Arena-Hard v1", UNVERIFIED, 4096, "arena-hard-v0.1/model_answer/{model}.jsonl", _read_arena_v1,
-        _write_arena_v1,
+        _write_arena_v1, ("cl100k_base",),
     ),
     "arena_hard_v2": Harness(
         "Arena-Hard v2", UNVERIFIED, 4096, "arena-hard-v2.0/model_answer/{model}.jsonl", _read_arena_v2,
-        _write_arena_v2,
+        _write_arena_v2, ("o200k_base", "cl100k_base"),
     ),
     "wildbench": Harness(
         "WildBench", UNVERIFIED, 4096, "wild_bench_v2/{model}.json", _read_wildbench, _write_wildbench

@@ -1,4 +1,4 @@
-"""What other harnesses' judges said, read back with intervals. Knows their result files; judges nothing.
+"""What other harnesses' judges said, read back with intervals.
 
 Questions are resampled, not verdicts: two games on one question are one observation.
 """
@@ -17,11 +17,14 @@ from bleuberi.data.tables import read_rows
 from bleuberi.errors import UserError
 from bleuberi.evaluation.comparison import estimate_json
 from bleuberi.harnesses.formats import UNVERIFIED, find_harness
+from bleuberi.harnesses.wildbench import read_tasks, task_scores, wildbench_grades
 from bleuberi.statistics import mean_estimate
 
 Points = dict[tuple[str, str], list[tuple[str, float]]]  # (model, measure) -> question and number
-ARENA_LABELS: Final = {"A>>B": (1.0, 3), "A>B": (1.0, 1), "A=B": (0.5, 1), "B=A": (0.5, 1), "B>A": (0.0, 1),
-                       "B>>A": (0.0, 3), "A<B": (0.0, 1), "A<<B": (0.0, 3)}  # fmt: skip
+ARENA_LABELS: Final = {
+    "A>>B": (1.0, 3), "A>B": (1.0, 1), "B<A": (1.0, 1), "B<<A": (1.0, 3), "A=B": (0.5, 1), "B=A": (0.5, 1),
+    "B>A": (0.0, 1), "B>>A": (0.0, 3), "A<B": (0.0, 1), "A<<B": (0.0, 3),
+}  # fmt: skip
 """A verdict's worth to A, and how often it counts: a clear one counts threefold."""
 
 
@@ -34,9 +37,14 @@ class Reader(NamedTuple):
     caution: str = ""
 
 
-def read_harness_results(harness: str, files: Sequence[Path]) -> dict[str, Any]:
-    """The content of `benchmark.json`. Errors: `UserError` for a file that is none of the harness's."""
+def read_harness_results(harness: str, files: Sequence[Path], questions: Path | None = None) -> dict[str, Any]:
+    """The content of `benchmark.json`; `questions` of WildBench tell the tasks of its task-macro score.
+
+    Errors: `UserError` for a file that is none of the harness's.
+    """
     find_harness(harness)
+    if questions is not None and harness != "wildbench":
+        raise UserError(f"--questions does nothing with --harness {harness}.", "Leave it out: it is for wildbench.")
     for path in files:
         if not path.is_file():
             raise UserError(f"There is no file {path}.", "Give the result files that the harness wrote.")
@@ -50,7 +58,10 @@ def read_harness_results(harness: str, files: Sequence[Path]) -> dict[str, Any]:
             reader.checked,
         )
         warnings = [f"{silent} judgments had no usable verdict and are left out."] if silent else []
-        warnings += [reader.caution] if reader.caution else []
+        warnings += [reader.caution] if reader.caution and questions is None else []
+    if questions is not None:
+        rows = (raw for path in files for raw in read_rows(str(path)))
+        scores += task_scores(wildbench_grades(rows)[0], read_tasks(questions))
     if not scores:
         raise UserError("No score was found in the files.", "Give the result files that the harness wrote.")
     if checked == UNVERIFIED:
@@ -117,20 +128,9 @@ def _arena(rows: Iterable[RawRow]) -> tuple[Points, int]:
 def _wildbench(rows: Iterable[RawRow]) -> tuple[Points, int]:
     """Grades from 1 to 10, moved so that 5 is 0."""
     points: Points = defaultdict(list)
-    silent = 0
-    for raw in rows:
-        row = raw.values
-        model = str(row.get("generator") or row.get("model_test") or row.get("model") or "")
-        if not model or "session_id" not in row:
-            raise _unlike(raw, "session_id and the model's name")
-        try:
-            grade = float(str(row.get("score")))
-        except ValueError:
-            grade = math.nan
-        if not 1 <= grade <= 10:
-            silent += 1
-            continue
-        points[model, "WB-Score"].append((str(row["session_id"]), (grade - 5.0) * 2.0))
+    found, silent = wildbench_grades(rows)
+    for grade in found:
+        points[grade.model, "WB-Score"].append((grade.session, grade.score))
     return points, silent
 
 
@@ -163,7 +163,12 @@ READERS: Final[Mapping[str, Reader]] = {
     "arena_hard_v2": Reader(
         UNVERIFIED, "%", _arena, "No style control: the harness's own table may adjust for length."
     ),
-    "wildbench": Reader(UNVERIFIED, "WB-Score", _wildbench, "A plain mean; WildBench's leaderboard weighs tasks."),
+    "wildbench": Reader(
+        UNVERIFIED,
+        "WB-Score",
+        _wildbench,
+        "A plain mean: for the task-macro score of WildBench's leaderboard add --questions FILE.",
+    ),
 }
 
 

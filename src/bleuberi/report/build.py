@@ -1,4 +1,4 @@
-"""From folders to the sections of a page. Knows which builder shows what; what cannot be read is said, not hidden."""
+"""From folders to the sections of a page."""
 
 from __future__ import annotations
 

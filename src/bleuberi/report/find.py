@@ -1,4 +1,4 @@
-"""Which folders hold something to show. Knows the files that each command leaves; reads none of them."""
+"""Which folders hold something to show."""
 
 from __future__ import annotations
 

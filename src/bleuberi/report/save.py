@@ -1,4 +1,4 @@
-"""Write a report's files. Knows where they go and how charts become pictures; knows nothing of what they show."""
+"""Write a report's files."""
 
 from __future__ import annotations
 

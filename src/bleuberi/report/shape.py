@@ -1,4 +1,4 @@
-"""Whether a section holds what its types promise. Knows shapes; knows no files, no HTML.
+"""Whether a section holds what its types promise.
 
 Sections are made from files that anything may have written: a list where a name belongs would end in the template.
 """

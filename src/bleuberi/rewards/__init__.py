@@ -10,16 +10,20 @@
 - explanations.py: why a response got its score.
 - encoder.py, bertscore.py, embedding.py, reward_model.py, served_model.py, bleu_rm.py: rewards that run a model.
 - tags.py, cached.py, on_cluster.py, adapters.py: rewards on tagged answers, with a cache, on Ray, in other trainers.
+- function.py: reward functions written for TRL.
 
 To add a reward: subclass `TextReward` with `name`, `signature()` and `score_batch()`, name it in `REWARDS`, and add it
-to tests/contracts/test_reward_laws.py and docs/rewards.md.
+to tests/contracts/test_reward_laws.py and docs/rewards.md. If an unrelated answer gets 0.0, add the name to
+`selection/measures.py`, so that selections count rows at the floor.
 """
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
 from importlib import import_module
 from inspect import signature
+from typing import Any
 
 from bleuberi.errors import UserError
 from bleuberi.rewards.base import Reward
@@ -55,7 +59,11 @@ REWARDS = {
     "bleu_closest": "bleuberi.rewards.bleu:BleuClosest",
     "bleu_short_f1": "bleuberi.rewards.bleu:BleuShortF1",
 }
-"""Names -> classes that are called without arguments. A dotted path `package.module:Class` works in a name's place."""
+"""Names -> classes that are called without arguments.
+
+Instead of a name, `package.module:Class` works, and `package.module:function` with a reward function as TRL takes it;
+`package.module:make(size=3)` calls `make` and takes what it returns.
+"""
 
 OPTIONS: dict[str, dict[str, object]] = {
     "auto": {"tokens": "auto"},
@@ -69,7 +77,7 @@ WITH_MODEL = ("bertscore", "emb", "rm", "bleu_rm")
 
 
 def load_reward(name: str) -> Reward:
-    """The reward of that name, or of a dotted path. `emb:folder` gives it a model, `answer:bleu` scores what stands
+    """The reward of that name, or of a dotted path. `emb:folder` gives it a model, `answer:bleu` scores the text
     between answer tags. Errors: `UserError` listing the names there are."""
     kind, _, argument = name.partition(":")
     if kind == "answer" and argument:
@@ -85,23 +93,51 @@ def load_reward(name: str) -> Reward:
         return _with_model(kind, argument)
     options = argument.split(":") if kind in REWARDS and argument else []
     module_name, _, attribute = REWARDS.get(kind, name).partition(":")
-    if not attribute:
-        raise UserError(
-            f"No metric or reward is called {name!r}.",
-            f"There are: {', '.join(REWARDS)}; or give your own as package.module:Class.",
-        )
+    if attribute:
+        return _imported(name, module_name, attribute, options)
+    raise UserError(
+        f"No metric or reward is called {name!r}.",
+        f"There are: {', '.join(REWARDS)}; or give your own as package.module:Class or package.module:function.",
+    )
+
+
+def _imported(name: str, module_name: str, attribute: str, options: list[str]) -> Reward:
+    """The object behind a dotted path: a reward, a class of rewards, or a reward function."""
+    attribute, parenthesis, rest = attribute.partition("(")
     try:
-        of_class = getattr(import_module(module_name), attribute)
-        made = of_class(**_keywords(name, of_class, options))
+        found = getattr(import_module(module_name), attribute)
     except (ImportError, AttributeError) as error:
         raise UserError(
             f"The reward {name!r} could not be loaded: {error}",
             "Check the dotted path package.module:Class, and that its package is installed.",
         ) from error
-    if not callable(made) or not hasattr(made, "signature"):
-        raise UserError(f"{name!r} is not a reward.", "A reward is callable and has name and signature().")
-    reward: Reward = made
-    return reward
+    if parenthesis:
+        found = found(**_arguments(name, "f(" + rest))
+    elif isinstance(found, type):
+        found = found(**_keywords(name, found, options))
+    if callable(found) and hasattr(found, "signature"):
+        reward: Reward = found
+        return reward
+    if not callable(found):
+        raise UserError(
+            f"{name!r} is not a reward.", "Name a class with name and signature(), or a function that TRL would take."
+        )
+    from bleuberi.rewards.function import FunctionReward
+
+    return FunctionReward(found, name)
+
+
+def _arguments(name: str, call: str) -> dict[str, Any]:
+    """The keywords of `f(size=3, ...)`, whose values are literals. Errors: `UserError`."""
+    try:
+        parsed = ast.parse(call, mode="eval").body
+        if not isinstance(parsed, ast.Call) or parsed.args:
+            raise ValueError
+        return {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in parsed.keywords}
+    except (SyntaxError, ValueError) as error:
+        raise UserError(
+            f"The arguments of the reward {name!r} cannot be read.", "Write package.module:make(size=3, name='a')."
+        ) from error
 
 
 def _keywords(name: str, of_class: Callable[..., object], options: list[str]) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Rewards in the shapes of other trainers: verl, OpenRLHF, verifiers. Knows their calls; imports none of them.
+"""Rewards in the shapes of other trainers: verl, OpenRLHF, verifiers.
 
 TRL needs no adapter. All are small classes with a `__name__`, so they can be pickled to workers.
 """

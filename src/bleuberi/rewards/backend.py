@@ -1,4 +1,4 @@
-"""Which code computes BLEU and ROUGE-L: the compiled extension or pure Python. Knows no metric.
+"""Which code computes BLEU and ROUGE-L: the compiled extension or pure Python.
 
 Both give equal bits. The environment variable BLEUBERI_BACKEND (`native`, `python`) forces one of them; without it
 the extension is used wherever it was built.

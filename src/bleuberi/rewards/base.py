@@ -1,4 +1,4 @@
-"""What a reward is. Knows texts and numbers; knows no files, models or trainers.
+"""What a reward is.
 
 One call scores a batch and serves two callers: our own keyword contract (`prompts`, `responses`, `references`)
 and TRL's reward functions (`prompts`, `completions`, every column of the data set, further keywords), so a reward
@@ -35,6 +35,7 @@ class Reward(Protocol):
         responses: Sequence[str],  # N
         references: Sequence[Sequence[str]],  # N, each 1..K, ragged
     ) -> list[float | None]:  # N; None = cannot be scored
+        """Score N responses, each against its own 1 to K references; None for a response that cannot be scored."""
         ...
 
     def signature(self) -> str:

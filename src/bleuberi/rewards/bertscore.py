@@ -1,4 +1,4 @@
-"""BERTScore as a reward. Knows greedy matching of token vectors; knows nothing of how they are made.
+"""BERTScore as a reward.
 
 F1 without idf weights and without rescaling, best over the references: the numbers of the `bert-score` package
 (Zhang et al. 2020), which is not needed. Special tokens may be matched, but their own match does not count.

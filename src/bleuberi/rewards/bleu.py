@@ -1,4 +1,4 @@
-"""BLEU as a reward, exactly as the method's reference path computes it. Knows its settings; others count.
+"""BLEU as a reward, exactly as the method's reference path computes it.
 
 p_n = (m_n + 1) / (c_n + 1) for n = 1..4, m_n clipped by the maximum count over the references; geometric mean;
 brevity penalty against the SHORTEST reference; 13a tokens, case-sensitive. Source: Papineni et al. 2002 with add-one

@@ -1,4 +1,4 @@
-"""What BLEU scores consist of, for whole batches. Knows n-gram counts; knows no trainer and no threshold.
+"""What BLEU scores consist of, for whole batches.
 
 `explanation.py` takes one score apart for a reader; this gives the few numbers that a run watches, and the score that a
 response of the same length would get for nothing.

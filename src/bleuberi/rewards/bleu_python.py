@@ -1,4 +1,4 @@
-"""BLEU in pure Python. Knows n-grams; knows nothing of rewards, caches or the compiled back end.
+"""BLEU in pure Python.
 
 The arithmetic is that of `_native.cpp`, operation by operation, so that both back ends give equal bits.
 """

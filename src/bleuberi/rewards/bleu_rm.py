@@ -1,4 +1,4 @@
-"""BLEU and a reward model together, each standardised first. Knows means and deviations; knows no model.
+"""BLEU and a reward model together, each standardised first.
 
 Scores of different scales cannot be averaged as they are: BLEU lies in 0..1, a reward model's output anywhere.
 """

@@ -1,4 +1,4 @@
-"""Keep scores on disk, keyed by content. Knows signatures and texts; knows nothing of how scores are made.
+"""Keep scores on disk, keyed by content.
 
 The key is the reward's signature with the row's texts: a changed setting or a changed model can never read old
 scores. Worth it for rewards that run a model; BLEU and ROUGE-L are faster than the look-up. Every batch is one

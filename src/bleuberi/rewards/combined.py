@@ -1,4 +1,4 @@
-"""Rewards made of other rewards. Knows how numbers mix; knows nothing of how they came about."""
+"""Rewards made of other rewards."""
 
 from __future__ import annotations
 

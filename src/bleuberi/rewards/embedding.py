@@ -1,4 +1,4 @@
-"""Cosine of sentence embeddings as a reward. Knows pooling and cosines; knows nothing of how vectors are made."""
+"""Cosine of sentence embeddings as a reward."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text encoders (BERT and its kin) and the vectors they give. Knows models and batches; knows no score.
+"""Text encoders (BERT and its kin) and the vectors they give.
 
 Weights are loaded once a process and never travel with a pickled reward. Vectors of references are kept, the least
 recently used going first.

@@ -1,4 +1,4 @@
-"""Why a response got its BLEU. Knows n-grams, positions and references; knows nothing of terminals.
+"""Why a response got its BLEU.
 
 Everything is recomputed from the texts by the pure Python core, for one response: clarity before speed.
 """

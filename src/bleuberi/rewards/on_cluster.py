@@ -1,4 +1,4 @@
-"""Score rows with the workers of a Ray cluster. Knows parts of a pool and who scores them; knows no numbers.
+"""Score rows with the workers of a Ray cluster.
 
 The values are those of one process: each row is scored by the same code, in the same parts.
 """

@@ -1,4 +1,4 @@
-"""Rewards that compare a response with one reference at a time and keep the best. Knows how blanks are treated.
+"""Rewards that compare a response with one reference at a time and keep the best.
 
 A blank response scores 0.0; blank references are left out; where none is left there is no score (None).
 """

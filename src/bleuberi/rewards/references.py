@@ -1,4 +1,4 @@
-"""References that are cut and counted once. Knows both back ends; knows no scores.
+"""References that are cut and counted once.
 
 `References(texts)` serves where one prompt has many responses. Rewards find groups of equal references on their own
 and keep what they compiled in `SHARED`, the least recently used going first when its memory is full.

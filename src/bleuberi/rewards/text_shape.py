@@ -1,8 +1,9 @@
-"""Signs of a degenerate text: it repeats itself, or it repeats its prompt. Knows tokens; judges no content."""
+"""Signs of degenerate texts: they repeat themselves, their prompt, or each other. Numbers from tokens alone."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import fmean
 from typing import Final
 
 from bleuberi.rewards.bleu_python import Ngram, ngrams
@@ -20,6 +21,12 @@ def repeated_share(tokens: list[str]) -> float:
     """The share of a text's 4-grams that stood before in it; 0 for a text without 4-grams."""
     found = list(ngrams(tokens, ORDER))
     return 1.0 - len(set(found)) / len(found) if found else 0.0
+
+
+def distinct_share(texts: Sequence[list[str]]) -> float | None:
+    """The distinct 4-grams of several texts over all of their 4-grams; None if no text has four tokens."""
+    found = [ngram for tokens in texts for ngram in ngrams(tokens, ORDER)]
+    return len(set(found)) / len(found) if found else None
 
 
 class CopiedShare:
@@ -50,3 +57,15 @@ def text_shapes(prompts: Sequence[str], responses: Sequence[str]) -> list[tuple[
         tokens = shape_tokens(response)
         shapes.append((repeated_share(tokens), copied(tokens)))
     return shapes
+
+
+def references_copied(prompts: Sequence[str], references: Sequence[Sequence[str]]) -> list[float | None]:  # N, N -> N
+    """The mean copied share of each row's references; None for a row without any. Equal neighbours are counted once."""
+    shares: list[float | None] = []
+    for index, (prompt, texts) in enumerate(zip(prompts, references, strict=True)):
+        if index and prompt == prompts[index - 1] and list(texts) == list(references[index - 1]):
+            shares.append(shares[-1])
+        else:
+            copied = CopiedShare(prompt)
+            shares.append(fmean(copied(shape_tokens(text)) for text in texts) if texts else None)
+    return shares

@@ -1,4 +1,4 @@
-"""Cut text into the tokens that the metrics count. Knows the two tokenisations; knows no scores.
+"""Cut text into the tokens that the metrics count.
 
 `_native.cpp` states the same two for the compiled back end; the tests hold them together on every code point.
 """

@@ -1,8 +1,10 @@
 """Pool to GRPO or SFT data set: responses, scores, picked examples.
 
-`create` is the flow of `data grpo` and `config` its settings; `responses`, `samples` and `outputs` get responses;
-`scores` scores them; `pick` holds the method's modes and `signal` (with `pick_signal`) the sampled one; `record`,
-`measures` and `examples` write `selection.json`; `sft_pairs` is `data sft`; `dataset_folder` saves; `view`,
-`view_examples`, `figure` and `histogram` show a selection. To add a selection mode, add a function to `pick` and its
-name to the choices in `bleuberi.cli.create_training_data`.
+`create` is the flow of `data grpo`, `config` its settings and `request` the names of its files; `responses` and
+`samples` get responses, `original_files` those of the method's original program; `scores` scores them; `pick` holds the
+method's modes and `signal` (with `pick_signal`) the sampled one; `record`, `measures` and `examples` write
+`selection.json`; `sft_pairs` is `data sft`; `dataset_folder` saves; `view`, `view_examples`, `figure` and `histogram`
+show a selection. To add a selection mode: add its name to `pick.SelectionMode` and to the choices in
+`bleuberi.cli.create_training_data`, its rule to `pick` and a branch to `create._pick`; if it needs no scores, let
+`config.check` accept that; add its row to docs/selection.md; `make docs`.
 """

@@ -1,4 +1,4 @@
-"""Everything that decides a GRPO data set, checked before anything is read. Knows the flags' rules; makes nothing."""
+"""Everything that decides a GRPO data set, checked before anything is read."""
 
 from __future__ import annotations
 
@@ -35,10 +35,19 @@ class GrpoDataConfig:
     engine: str = "auto"
     engine_options: EngineOptions = field(default_factory=EngineOptions)
     outputs: Path | None = None
+    generate_missing: bool = False  # beside a response file of the original program
     overwrite: bool = False
     split: str = "train"  # of a pool that has splits
     signal: SignalSettings | None = None  # of `signal` alone; its defaults where None
     shuffle_references: int | None = None  # a seed: the chosen rows get each other's references
+    reasoning: bool = False  # a system turn asks for a thought and an answer in tags; the answer is scored
+
+    @property
+    def answer_metric(self) -> str | None:
+        """The metric that scores: with `reasoning` the answer alone, unless the metric reads tags by itself."""
+        if not self.reasoning or self.metric is None or self.metric.partition(":")[0] in ("answer", "format"):
+            return self.metric
+        return f"answer:{self.metric}"
 
     @property
     def signal_settings(self) -> SignalSettings:
@@ -46,7 +55,9 @@ class GrpoDataConfig:
 
     @property
     def scores_needed(self) -> bool:
-        return self.metric is not None and (self.model is not None or self.outputs is not None)
+        """Whether responses are scored; `random` scores those that are given, and asks no model for any."""
+        answered = self.outputs is not None or (self.model is not None and self.selection_mode != "random")
+        return self.metric is not None and answered
 
     @property
     def metric_name(self) -> str | None:

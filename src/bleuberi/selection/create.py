@@ -1,4 +1,4 @@
-"""From a pool to a GRPO data set: references, outputs, scores, selection. Knows the order; each step has its room."""
+"""From a pool to a GRPO data set: references, outputs, scores, selection."""
 
 from __future__ import annotations
 
@@ -7,25 +7,23 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from bleuberi.artifacts import file_hash
-from bleuberi.columns import model_short_name, pool_label, reference_label
 from bleuberi.data.grpo_rows import to_row
-from bleuberi.data.pool import Pool, read_pool
-from bleuberi.data.references import join_references, order_references, shuffle_references
+from bleuberi.data.pool import read_pool
+from bleuberi.data.reasoning import with_reasoning
+from bleuberi.data.references import join_references, shuffle_references
 from bleuberi.errors import UserError
-from bleuberi.generation import local_revision
 from bleuberi.generation.turns import folded
 from bleuberi.records import Example, Tally
 from bleuberi.rewards import load_reward
 from bleuberi.rewards.blindness import refuse_blind
 from bleuberi.rewards.on_cluster import load_reward_on
 from bleuberi.selection.config import GrpoDataConfig
-from bleuberi.selection.dataset_folder import find_made, refuse_other, save_dataset
+from bleuberi.selection.dataset_folder import MadeDataset, find_made, refuse_other, save_dataset
 from bleuberi.selection.examples import SELECTION_EXAMPLES, selection_examples
 from bleuberi.selection.pick import select, select_random
 from bleuberi.selection.record import SELECTION_RECORD, Picked, ScoredSample, selection_record
+from bleuberi.selection.request import label_of, made_by_original, request_of, scored_by_original
 from bleuberi.selection.responses import Answers, answers_from_file, answers_from_model
 from bleuberi.selection.samples import Samples, samples_from_file, samples_from_model
 from bleuberi.selection.scores import Scores, imported_scores, score_pool
@@ -54,14 +52,17 @@ def create_grpo_data(config: GrpoDataConfig, draw: Callable[[Path, GrpoData], No
 
     `draw` adds figures to the folder that it is given, before that becomes the data set's folder.
     """
+    config = replace(config, metric=config.answer_metric)
     config.check()
-    pool = read_pool(config.hf_dataset_path, config.ref_models, config.split)
-    request = _request(config, pool)
     parent = config.output_dir / "data_grpo"
+    if (there := made_by_original(config, parent, config.num_examples)) is not None:
+        return _reused(there)
+    pool = read_pool(config.hf_dataset_path, config.ref_models, config.split)
+    request = request_of(config, pool)
     there = None if config.overwrite else find_made(parent, request, config.output_dataset_name)
     if there is not None:
         log.info("The data set %s was made by the same command and is used as it is", there.folder)
-        return GrpoData(there.folder, there.rows, True, 0, {}, [], None, None, there.reward_signature)
+        return _reused(there)
     if config.output_dataset_name is not None and not config.overwrite:
         refuse_other(parent / config.output_dataset_name, request)
 
@@ -69,13 +70,16 @@ def create_grpo_data(config: GrpoDataConfig, draw: Callable[[Path, GrpoData], No
     if config.engine_options.fold_system:
         examples = [replace(row, messages=folded(row.messages)) for row in examples]
     log.info("Pool %s: %s", pool.name, joined.sentence())
+    if config.reasoning:
+        examples = [replace(row, messages=with_reasoning(row.messages)) for row in examples]
     if config.metric is not None:
         warning = refuse_blind(load_reward(config.metric), [row.references for row in examples])
         if warning:
             log.warning(warning)
     if config.metric is not None and not config.scores_needed:
-        log.warning("Nothing to score without --model or --outputs: the data set is saved without scores")
-    label = _label(config, pool)
+        why = "random takes rows without scores" if config.model else "nothing to score without --model or --outputs"
+        log.info("The data set is saved without scores: %s", why)
+    label = label_of(config)
     scores_path = config.output_dir / "scored_outputs" / f"{label}.json" if config.scores_needed else None
     picked = _pick(config, examples, scores_path)
     reasons = Counter(joined.dropped)
@@ -83,7 +87,9 @@ def create_grpo_data(config: GrpoDataConfig, draw: Callable[[Path, GrpoData], No
     tally = Tally(len(pool.rows), len(picked.chosen), dict(reasons))
     _tell(config, tally)
     metric = config.metric_name if picked.signature else None
-    name = config.output_dataset_name or f"{label}_{config.selection_mode}_{len(picked.chosen)}{_placebo_mark(config)}"
+    if (there := made_by_original(config, parent, len(picked.chosen))) is not None:
+        return _reused(there)
+    name = config.output_dataset_name or f"{label}_{config.selection_mode}_{len(picked.chosen)}{_marks(config)}"
     scores = picked.mean_scores
     made = GrpoData(
         folder=parent / name,
@@ -115,6 +121,10 @@ def create_grpo_data(config: GrpoDataConfig, draw: Callable[[Path, GrpoData], No
     return made
 
 
+def _reused(there: MadeDataset) -> GrpoData:
+    return GrpoData(there.folder, there.rows, True, 0, {}, [], None, None, there.reward_signature)
+
+
 def _pick(config: GrpoDataConfig, examples: Sequence[Example], scores_path: Path | None) -> Picked:
     if config.selection_mode == "signal":
         if config.metric is None or scores_path is None:
@@ -122,10 +132,9 @@ def _pick(config: GrpoDataConfig, examples: Sequence[Example], scores_path: Path
         return pick_by_signal(examples, _signal_request(config, config.metric, scores_path))
     if config.selection_mode == "random":
         drawn = _draw(examples, config)  # before scoring: only what was drawn is answered and scored
-        # Beside the whole pool's scores, which stay for the modes that need them.
-        own_path = scores_path.with_name(f"{scores_path.stem}_random_{len(drawn)}.json") if scores_path else None
-        answers, scores = _score(drawn, config, scores_path, own_path)
-        scores_path = own_path
+        if scores_path is not None:  # beside the whole pool's scores, which stay for the modes that need them
+            scores_path = scores_path.with_name(f"{scores_path.stem}_random_{len(drawn)}.json")
+        answers, scores = _score(drawn, config, scores_path)
         chosen = drawn if scores is None else [row for row in drawn if row.id in scores.by_id]
         unselected = len(examples) - len(drawn)
     else:
@@ -145,8 +154,8 @@ def _pick(config: GrpoDataConfig, examples: Sequence[Example], scores_path: Path
         samples_by_id={row: [ScoredSample(score, answers.text_by_id.get(row))] for row, score in scores.by_id.items()},
         columns_by_id={row.id: {metric: scores.by_id[row.id]} for row in chosen},
         signature=scores.signature,
-        scores_path=scores_path,
-        provenance=answers.provenance,
+        scores_path=None if scores.imported_from else scores_path,
+        provenance={"scores_imported_from": scores.imported_from.name} if scores.imported_from else answers.provenance,
         generated_now=answers.generated_now,
     )
 
@@ -189,26 +198,25 @@ def _tell(config: GrpoDataConfig, tally: Tally) -> None:
     log.info("Selection %s: %s", config.selection_mode, tally.sentence())
 
 
-def _score(
-    examples: Sequence[Example], config: GrpoDataConfig, path: Path | None, keep_at: Path | None = None
-) -> tuple[Answers, Scores | None]:
-    """Answers and scores; scores that lie at `path` are imported, new ones kept at `keep_at`, else at `path`."""
+def _score(examples: Sequence[Example], config: GrpoDataConfig, path: Path | None) -> tuple[Answers, Scores | None]:
+    """Answers and scores; scores of the original program are imported, new ones kept at `path`."""
     if path is None or config.metric is None or config.metric_name is None:
         return Answers({}), None
     if config.outputs is not None:
         answers = answers_from_file(examples, config.outputs, config.model)
     else:
-        imported = imported_scores(examples, config.metric_name, path)
+        imported = scored_by_original(config)
         if imported is not None:
-            return Answers({}, provenance={"scores_imported_from": path.name}), imported
+            return Answers({}), imported_scores(examples, config.metric_name, imported)
         if config.model is None:
             raise ValueError("outputs were asked for without a model")
         cache = config.output_dir / "inference_outputs"
         answers = answers_from_model(
-            examples, config.model, config.sampling, config.engine, cache, config.engine_options
-        )
+            examples, config.model, config.sampling, config.engine, cache, config.engine_options,
+            generate_missing=config.generate_missing,
+        )  # fmt: skip
     reward = load_reward_on(config.metric, config.scoring_cluster)
-    return answers, score_pool(examples, answers.text_by_id, reward, keep_at or path)
+    return answers, score_pool(examples, answers.text_by_id, reward, path)
 
 
 def _draw(examples: Sequence[Example], config: GrpoDataConfig) -> list[Example]:
@@ -221,50 +229,7 @@ def _placebo(config: GrpoDataConfig, chosen: Sequence[Example]) -> Sequence[Exam
     return chosen if config.shuffle_references is None else shuffle_references(chosen, config.shuffle_references)
 
 
-def _placebo_mark(config: GrpoDataConfig) -> str:
-    return "" if config.shuffle_references is None else f"_shuffled{config.shuffle_references}"
-
-
-def _label(config: GrpoDataConfig, pool: Pool) -> str:
-    """`{pool}_{metric}_{model}_{n}ref-{names}`, or `{pool}_{n}ref-{names}` where nothing is scored."""
-    model = config.model or (config.outputs.name.split(".")[0] if config.outputs else "")
-    scored = [config.metric_name, model_short_name(model)] if config.scores_needed and config.metric_name else []
-    return pool_label([pool.name, *scored, reference_label(order_references(config.ref_models), config.min_references)])
-
-
-def _request(config: GrpoDataConfig, pool: Pool) -> dict[str, Any]:
-    """What makes two commands the same: settings that decide rows, and the content behind the paths."""
-    plain = replace(config, overwrite=False)
-    request: dict[str, Any] = {
-        "pool": pool.name,
-        "pool_sha256": pool.content_sha256,
-        "ref_models": order_references(plain.ref_models),
-        "min_references": plain.min_references,
-        "selection_mode": plain.selection_mode,
-        "num_examples": plain.num_examples,
-        "metric": plain.metric if plain.scores_needed else None,
-        "model": plain.model if plain.scores_needed else None,
-        "inference_max_new_tokens": None,
-        "seed": plain.seed,
-        "outputs_sha256": None,
-        "model_revision": None,
-        "output_dataset_name": plain.output_dataset_name,
-    }
-    if plain.engine_options.fold_system:
-        request["fold_system"] = True
-    if plain.scores_needed and plain.metric:
-        request["metric"] = load_reward(plain.metric).signature()
-        if plain.outputs is not None:
-            if plain.outputs.is_file():
-                request["outputs_sha256"] = file_hash(plain.outputs)
-        elif plain.model is not None:
-            request["inference_max_new_tokens"] = plain.inference_max_new_tokens
-            request["model_revision"] = local_revision(plain.model, plain.engine, plain.engine_options)
-            if (request["model_revision"] or "").startswith("files:"):
-                request["model"] = model_short_name(plain.model)
-    if plain.shuffle_references is not None:
-        request["shuffle_references"] = plain.shuffle_references
-    if plain.selection_mode == "signal":
-        request["inference_max_new_tokens"] = plain.inference_max_new_tokens  # bounds the references too
-        request["signal"] = plain.signal_settings.settings()
-    return request
+def _marks(config: GrpoDataConfig) -> str:
+    """The end of a generated name: `_reasoning`, `_shuffledSEED`, both, or nothing."""
+    shuffled = "" if config.shuffle_references is None else f"_shuffled{config.shuffle_references}"
+    return ("_reasoning" if config.reasoning else "") + shuffled

@@ -1,4 +1,4 @@
-"""Data set folders: found again, refused, saved. Knows manifests and `save_to_disk`; knows nothing of rows."""
+"""Data set folders: found again, refused, saved."""
 
 from __future__ import annotations
 
@@ -57,13 +57,13 @@ def refuse_other(folder: Path, request: Mapping[str, Any]) -> None:
         return
     manifest = read_manifest(folder)
     if manifest is None:
-        difference = "it has no manifest, so this tool did not make it"
-    else:
-        before = manifest.get("config", {})
-        names = [name for name in {**before, **request} if before.get(name) != request.get(name)]
-        difference = "; ".join(
-            f"{name}: {before.get(name)!s:.40} there, {request.get(name)!s:.40} asked" for name in names
+        raise UserError(
+            f"{folder} already exists; it has no manifest, so this tool did not make it.",
+            "Move that folder away, or give another name or --output_dir.",
         )
+    before = manifest.get("config", {})
+    names = [name for name in {**before, **request} if before.get(name) != request.get(name)]
+    difference = "; ".join(f"{name}: {before.get(name)!s:.40} there, {request.get(name)!s:.40} asked" for name in names)
     raise UserError(
         f"The data set {folder} is there already, made otherwise ({difference}).",
         "Choose another --output_dataset_name, or replace it with --overwrite.",

@@ -1,4 +1,4 @@
-"""A bounded number of a selection's examples with their texts, for people to read. Knows rows; knows no files."""
+"""A bounded number of a selection's examples with their texts, for people to read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The score distribution of a pool and of what was picked from it. Knows numbers; knows no texts."""
+"""The score distribution of a pool and of what was picked from it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why a response scored as it did. Knows lengths and BLEU's smoothing floor; knows nothing of selection or files."""
+"""Why a response scored as it did."""
 
 from __future__ import annotations
 

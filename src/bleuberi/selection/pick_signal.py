@@ -1,4 +1,4 @@
-"""Choose the examples with the strongest signal, in the pool's mix. Knows ids and numbers; knows no text or models."""
+"""Choose the examples with the strongest signal, in the pool's mix."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a selection did: scores, lengths and sources before and after. Knows examples and measures; knows no files."""
+"""What a selection did: scores, lengths and sources before and after."""
 
 from __future__ import annotations
 

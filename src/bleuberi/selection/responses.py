@@ -1,4 +1,4 @@
-"""Get a response for every example: from a file, from a cache, from a model. Knows where outputs come from."""
+"""Get a response for every example: from a file, from a cache, from a model."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from bleuberi.artifacts import file_hash
-from bleuberi.columns import MAX_FILE_NAME_BYTES, model_short_name
 from bleuberi.data.made_responses import join_responses, no_response_fits, read_responses
+from bleuberi.errors import UserError
 from bleuberi.generation import EngineOptions, cached_engine
 from bleuberi.generation.base import Sampling
 from bleuberi.records import Example
+from bleuberi.selection.original_files import original_response_file
 
 log = logging.getLogger(__name__)
 
@@ -51,42 +52,64 @@ def answers_from_model(
     engine: str,
     cache_folder: Path,
     options: EngineOptions | None = None,
+    *,
+    generate_missing: bool = False,
 ) -> Answers:
-    """Responses of `model`: imported ones first, cached ones next, the rest generated now."""
-    imported, provenance = _imported_answers(examples, model, cache_folder)
-    asked = [row for row in examples if row.id not in imported]
-    text_by_id = dict(imported)
-    dropped: Counter[str] = Counter()
-    generated_now = 0
-    if asked:
-        engine_with_cache = cached_engine(model, engine, cache_folder, options or EngineOptions())
-        outputs = engine_with_cache.answer([row.conversation for row in asked], sampling)
-        for row_id, output in outputs.items():
-            if output.unanswered:
-                dropped[output.unanswered] += 1
-            else:
-                text_by_id[row_id] = output.text
-        generated_now = engine_with_cache.answered_now
-        provenance |= {
-            "model": engine_with_cache.identity.settings(),
-            "sampling": sampling.settings(),
-            "sampling_signature": sampling.signature(),
-            "cut_at_max_new_tokens": sum(output.finish_reason == "length" for output in outputs.values()),
-            "refused": sum(output.finish_reason == "refused" for output in outputs.values()),
-        }
+    """Responses of `model`: cached ones first, the rest generated now.
+
+    If the cache folder has a response file of the original program, its responses count, and examples without one are
+    dropped as there, or, with `generate_missing`, generated. Errors: `UserError` if no example has a response.
+    """
+    path = original_response_file(cache_folder, model)
+    if path is None:
+        return _generate(examples, model, sampling, engine, cache_folder, options)
+    imported = _import(examples, path)
+    asked = [row for row in examples if row.id not in imported.text_by_id]
+    if not asked:
+        return imported
+    # Said now: a model that is not at hand takes the hub's library many retries to find out.
+    said = f"{path} has no response to {len(asked)} of {len(examples)} rows"
+    if not generate_missing:
+        if not imported.text_by_id:
+            raise UserError(
+                f"No id in {path} is an id of the pool.",
+                "Check that it was made from this pool, or add --generate_missing to generate the responses.",
+            )
+        log.warning("%s: they are dropped (--generate_missing generates them)", said)
+        return Answers(imported.text_by_id, {f"without a response in {path.name}": len(asked)}, imported.provenance)
+    log.info("%s: %s generates them now", said, model)
+    rest = _generate(asked, model, sampling, engine, cache_folder, options)
+    text_by_id = imported.text_by_id | rest.text_by_id
     in_pool_order = {row.id: text_by_id[row.id] for row in examples if row.id in text_by_id}
-    return Answers(in_pool_order, dict(dropped), provenance, generated_now)
+    return Answers(in_pool_order, rest.dropped, imported.provenance | rest.provenance, rest.generated_now)
 
 
-def _imported_answers(
-    examples: Sequence[Example], model: str, cache_folder: Path
-) -> tuple[dict[str, str], dict[str, Any]]:
-    """The `{model}_inference_results.csv` that users of the original tool have."""
-    for name in dict.fromkeys((model_short_name(model), model.replace("/", "_"))):
-        path = cache_folder / f"{name}_inference_results.csv"
-        if len(path.name.encode()) <= MAX_FILE_NAME_BYTES and path.is_file():
-            made = join_responses(examples, read_responses(path))
-            found = {row_id: rows[0].text for row_id, rows in made.by_id.items()}
-            log.info("Imported %d outputs from %s (made elsewhere: its sampling is not known)", len(found), path)
-            return found, {"imported_from": path.name, "imported_sha256": file_hash(path), "imported_rows": len(found)}
-    return {}, {}
+def _generate(
+    examples: Sequence[Example],
+    model: str,
+    sampling: Sampling,
+    engine: str,
+    cache_folder: Path,
+    options: EngineOptions | None,
+) -> Answers:
+    cached = cached_engine(model, engine, cache_folder, options or EngineOptions())
+    outputs = cached.answer([row.conversation for row in examples], sampling)
+    dropped = Counter(output.unanswered for output in outputs.values() if output.unanswered)
+    text_by_id = {row.id: outputs[row.id].text for row in examples if not outputs[row.id].unanswered}
+    provenance = {
+        "model": cached.identity.settings(),
+        "sampling": sampling.settings(),
+        "sampling_signature": sampling.signature(),
+        "cut_at_max_new_tokens": sum(output.finish_reason == "length" for output in outputs.values()),
+        "refused": sum(output.finish_reason == "refused" for output in outputs.values()),
+    }
+    return Answers(text_by_id, dict(dropped), provenance, cached.answered_now)
+
+
+def _import(examples: Sequence[Example], path: Path) -> Answers:
+    """The original's responses, as it reads them itself: by id, and of two rows with one id the last counts."""
+    made = {row.id: row.text for row in read_responses(path)}
+    found = {row.id: made[row.id] for row in examples if row.id in made}
+    log.info("Imported %d outputs from %s (made elsewhere: its sampling is not known)", len(found), path)
+    facts = {"imported_from": path.name, "imported_sha256": file_hash(path), "imported_rows": len(found)}
+    return Answers(found, provenance=facts)

@@ -1,11 +1,11 @@
-"""Score the responses of a pool. Knows rewards, and the files their scores are kept in; knows no engines."""
+"""Score the responses of a pool."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from bleuberi.artifacts import (
     write_text,
 )
 from bleuberi.columns import score_column
+from bleuberi.data.disguised import refuse_disguised
 from bleuberi.errors import UserError
 from bleuberi.records import Example
 from bleuberi.rewards import WITH_MODEL, Reward
@@ -39,6 +40,7 @@ class Scores:
     by_id: dict[str, float]
     dropped: dict[str, int]
     signature: str
+    imported_from: Path | None = None  # a file of the original program
 
 
 def score_pool(examples: Sequence[Example], response_by_id: Mapping[str, str], reward: Reward, path: Path) -> Scores:
@@ -67,14 +69,33 @@ def score_pool(examples: Sequence[Example], response_by_id: Mapping[str, str], r
     return Scores(by_id, {"not scorable": len(scored) - len(by_id)}, reward.signature())
 
 
-def imported_scores(examples: Sequence[Example], metric: str, path: Path) -> Scores | None:
-    """Scores that the original tool left at `path`; None where there is no such file, or this tool wrote it.
-
-    Read are a list of rows with `id` and a score, or an object of id -> score (or of id -> row). Examples without a
-    score in the file are counted. Errors: `UserError` where the file is of another shape.
-    """
-    if not path.is_file() or sidecar(path).is_file():
+def original_score_file(paths: Iterable[Path], metric: str) -> Path | None:
+    """The first of the files that exists, if the method's original program wrote it (it has no manifest) for this
+    metric. Errors: `UserError` if it is not JSON."""
+    path = next((path for path in paths if path.is_file()), None)
+    if path is None or sidecar(path).is_file():
         return None
+    refuse_disguised(path)
+    content = read_json(path)
+    rows = content.values() if isinstance(content, dict) else content if isinstance(content, list) else []
+    named = {str(row["metric"]) for row in rows if isinstance(row, dict) and "metric" in row}
+    if named - {metric}:
+        log.warning("%s has scores of %s, not of %s: they are not used", path, ", ".join(sorted(named)), metric)
+        return None
+    return path
+
+
+def imported_signature(path: Path) -> str:
+    """What stands for a reward's signature if the scores are of a file: how they were made is not known."""
+    return f"imported:{file_hash(path)[:16]}"
+
+
+def imported_scores(examples: Sequence[Example], metric: str, path: Path) -> Scores:
+    """The scores of the original program in that file.
+
+    Read are an object of id -> `{"score": number, "metric": name}`, as there, or of id -> score, or a list of rows with
+    `id` and a score. Examples without a score in the file are counted. Errors: `UserError` if it has another shape.
+    """
     content = read_json(path)
     if isinstance(content, dict):
         content = [{**value, "id": key} if isinstance(value, dict) else {"id": key, metric: value}
@@ -95,8 +116,8 @@ def imported_scores(examples: Sequence[Example], metric: str, path: Path) -> Sco
             found.setdefault(str(row["id"]), number)
     by_id = {row.id: found[row.id] for row in examples if row.id in found}
     log.info("Imported %d scores from %s (made elsewhere: their signature is not known)", len(by_id), path)
-    signature = f"{metric}|imported:{file_hash(path)[:16]}"
-    return Scores(by_id, {"without an imported score": len(examples) - len(by_id)}, signature)
+    dropped = {"without an imported score": len(examples) - len(by_id)}
+    return Scores(by_id, dropped, f"{metric}|{imported_signature(path)}", path)
 
 
 def _row_by_row(reward: Reward, folder: Path) -> Reward:

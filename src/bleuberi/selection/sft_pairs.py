@@ -1,4 +1,4 @@
-"""From a GRPO data set to prompt-response pairs. Knows both folders; knows nothing of training."""
+"""From a GRPO data set to prompt-response pairs."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from pathlib import Path
 
 from bleuberi.artifacts import json_hash, read_manifest
 from bleuberi.data.grpo_rows import read_grpo_rows
-from bleuberi.data.sft_rows import to_sft_rows
+from bleuberi.data.sft_rows import read_sft_rows, to_sft_rows
 from bleuberi.selection.dataset_folder import find_made, refuse_other, save_dataset
+from bleuberi.selection.original_files import original_dataset
 
 log = logging.getLogger(__name__)
 
@@ -34,9 +35,11 @@ class SftData:
 
 def create_sft_data(config: SftDataConfig) -> SftData:
     """One row for each prompt and reference, in `data_sft/{input name}_SFT`. Errors: `UserError`."""
-    rows = read_grpo_rows(config.input_data_path)
     parent = config.output_dir / "data_sft"
     name = f"{config.input_data_path.resolve().name}_SFT"
+    if not config.overwrite and (there := original_dataset([parent / name], read_sft_rows)) is not None:
+        return SftData(there.folder, there.rows, True)
+    rows = read_grpo_rows(config.input_data_path)
     request = {"input": config.input_data_path.resolve().name, "input_sha256": json_hash(rows)}
     if not config.overwrite:
         if (made := find_made(parent, request, name)) is not None:

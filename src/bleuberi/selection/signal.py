@@ -1,4 +1,4 @@
-"""Pick examples that a policy can learn from: those whose samples get different rewards. Knows the order of the drops.
+"""Pick examples that a policy can learn from: those whose samples get different rewards.
 
 What needs no sample is dropped first, so that nothing is spent on it.
 """

@@ -1,4 +1,4 @@
-"""A selection's examples for the browser. Knows their texts and numbers; knows no page."""
+"""A selection's examples for the browser."""
 
 from __future__ import annotations
 

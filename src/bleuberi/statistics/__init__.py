@@ -1,9 +1,21 @@
 """How sure a number is: estimates, intervals, comparisons, power. It works on numbers and cluster labels alone.
 
-`comparison_of_runs` compares means over training runs, with the margins of `run_margins` and `skewed_mean`; `rates` has
-shares; `bootstrap` resamples clusters, and `comparisons` corrects its p values; `correlation` ranks; `power` plans;
-`logistic`, `spread` and `within_group` serve mixes of scores, selection and training. `shown` writes an estimate down.
-To add an interval, return an `Estimate`, simulate its coverage in a test, and add a line to `shown` if it reads unlike.
+estimate            a value with its interval
+bootstrap           resampled clusters: means, paired differences; labels that ignore case and white space
+rates               shares, with intervals that are never of no width
+comparison_of_runs  differences over prompts and training runs; says when there is no verdict
+run_margins         how far such an interval reaches, its p value, the smallest visible difference
+skewed_mean         critical values for skewed values, and for values that are mostly 0
+comparisons         p values of many comparisons: Holm, step-down maximum
+correlation         Spearman, Kendall, the exact permutation test
+power               how many clusters a question needs, as a range
+logistic            a cross-validated mix of scores
+spread              how sure the spread of a prompt's scores is
+within_group        what a group of completions tells during training
+shown               the one place that writes estimates down
+
+To add an interval, return an `Estimate` (or a `Difference`), simulate its size or coverage in a test, and give it a
+function in `shown` if it reads unlike the others. To add a test, return its p value with the words of its method.
 """
 
 from __future__ import annotations

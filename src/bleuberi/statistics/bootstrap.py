@@ -1,4 +1,4 @@
-"""The paired, clustered bootstrap of means. Knows values and cluster labels; knows nothing of what they measure.
+"""The paired, clustered bootstrap of means.
 
 Clusters are drawn with replacement, whole (Davison and Hinkley 1997, section 3.8): values that share a prompt are not
 independent, and an interval over single values would be too short. Every column of a matrix sees the same draws, so

@@ -1,4 +1,4 @@
-"""Many comparisons at once: p values that stay honest. Knows estimates and their replicates; knows no metrics.
+"""Many comparisons at once: p values that stay honest.
 
 Where the replicates of all comparisons share their resamples, the step-down maximum (Romano and Wolf 2005) uses how
 the comparisons hang together and loses less power than Holm's method, which needs p values alone (Holm 1979).

@@ -1,4 +1,4 @@
-"""Rank correlations, many at a time. Knows rows of numbers; knows nothing of systems or labels.
+"""Rank correlations, many at a time.
 
 Every row of a matrix is correlated with the same row of another (or with one vector): what a bootstrap needs.
 Ties: average ranks for Spearman, tau-b for Kendall (Kendall 1945). A row without any order gives NaN.

@@ -1,4 +1,4 @@
-"""A number with its interval and how both were made. Knows nothing of where the data came from."""
+"""A number with its interval and how both were made."""
 
 from __future__ import annotations
 

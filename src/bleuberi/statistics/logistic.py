@@ -1,4 +1,4 @@
-"""Logistic regression without an intercept, and folds that keep clusters whole. Knows matrices and labels only.
+"""Logistic regression without an intercept, and folds that keep clusters whole.
 
 Meant for differences of scores (Bradley-Terry): swapping the two sides flips both the row and the outcome, so an
 intercept would have nothing to say.

@@ -1,4 +1,4 @@
-"""How many clusters a question needs. Knows a difference and its standard error; knows nothing of their origin.
+"""How many clusters a question needs.
 
 The standard error of a clustered mean falls with the square root of the number of clusters. What is planned here
 holds if the true difference is as large as the one given: a plan, not a finding.

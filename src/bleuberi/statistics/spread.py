@@ -1,4 +1,4 @@
-"""How much a prompt's rewards differ, and how sure that is. Knows rows of samples; knows nothing of prompts or models.
+"""How much a prompt's rewards differ, and how sure that is.
 
 GRPO learns from differences within a prompt. The standard deviation of k samples is itself a rough estimate: at k = 8
 its standard error is about a quarter of it. Hence a lower bound, and a reliability that says what a ranking is worth.

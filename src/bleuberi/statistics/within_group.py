@@ -1,4 +1,4 @@
-"""What a group of completions of one prompt tells. Knows a few numbers; knows nothing of rewards or trainers."""
+"""What a group of completions of one prompt tells."""
 
 from __future__ import annotations
 

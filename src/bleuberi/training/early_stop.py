@@ -1,4 +1,4 @@
-"""Stopping a training before its last step: between two steps, with a checkpoint, and never as a finished run."""
+"""Stopping a training before its last step: between two steps, with a checkpoint, and not as a finished run."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ from bleuberi.errors import UserError
 
 if TYPE_CHECKING:
     from transformers import TrainerCallback
+
+
+class NothingLeft(Exception):  # noqa: N818 - not an error
+    """The checkpoint that a run resumes from is its last: there is nothing left to train."""
 
 
 def ends_generation(args: Any, step: int, steps_in_epoch: int) -> bool:  # noqa: ANN401 - trl.GRPOConfig or SFTConfig

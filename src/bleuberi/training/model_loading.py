@@ -1,7 +1,8 @@
-"""The policy and its tokenizer, with a template and end tokens that are right. Knows transformers; trains nothing."""
+"""The policy and its tokenizer, with a template and end tokens that are right."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,19 @@ from bleuberi.generation.chat_format import end_of_turn_token, stop_token_ids
 from bleuberi.generation.model_identity import load_tokenizer, model_unavailable
 
 
-def load_policy_tokenizer(model: str, trust_remote_code: bool = False, revision: str | None = None) -> Any:  # noqa: ANN401
+def load_policy_tokenizer(
+    model: str,
+    trust_remote_code: bool = False,
+    revision: str | None = None,
+    base_template: str = "plain",
+    template_kwargs: Mapping[str, Any] | None = None,
+) -> Any:  # noqa: ANN401
     """The tokenizer, its end token being the one that closes an assistant's turn.
 
-    Base models end texts with one token and turns with another; a policy has to learn to end its turn. Where no
-    padding token is set, one that is not the end token is taken, so that the end token keeps its place in the loss.
+    Base models end texts with one token and turns with another; a policy has to learn to end its turn. If no padding
+    token is set, one that is not the end token is taken, so that the end token keeps its place in the loss.
     """
-    tokenizer = load_tokenizer(model, trust_remote_code, revision)
+    tokenizer = load_tokenizer(model, trust_remote_code, revision, base_template, template_kwargs)
     text_end = tokenizer.eos_token
     if (token := end_of_turn_token(tokenizer)) is not None:
         tokenizer.eos_token = token
@@ -26,7 +33,12 @@ def load_policy_tokenizer(model: str, trust_remote_code: bool = False, revision:
     return tokenizer
 
 
-def load_policy(settings: Any, tokenizer: Any, trust_remote_code: bool = False) -> Any:  # noqa: ANN401 - trl.ModelConfig; transformers objects
+def load_policy(
+    settings: Any,  # noqa: ANN401 - trl.ModelConfig
+    tokenizer: Any,  # noqa: ANN401
+    trust_remote_code: bool = False,
+    use_kernels: bool = False,
+) -> Any:  # noqa: ANN401 - a transformers model
     """The model to train, ending its answers at every end token its template and its own files name.
 
     If a revision is asked for, the name that the model carries is the folder of that revision's files in the hub
@@ -40,6 +52,13 @@ def load_policy(settings: Any, tokenizer: Any, trust_remote_code: bool = False) 
 
     name = settings.model_name_or_path
     dtype = settings.dtype if settings.dtype in ("auto", None) else getattr(torch, settings.dtype)
+    more: dict[str, Any] = {"use_kernels": True} if use_kernels else {}
+    if settings.load_in_4bit:
+        from accelerate import PartialState
+        from trl import get_quantization_config
+
+        # 4-bit weights cannot be moved afterwards, so they are loaded on this process's own device.
+        more |= {"quantization_config": get_quantization_config(settings), "device_map": {"": PartialState().device}}
     try:
         model = AutoModelForCausalLM.from_pretrained(
             name,
@@ -49,6 +68,7 @@ def load_policy(settings: Any, tokenizer: Any, trust_remote_code: bool = False) 
             attn_implementation=settings.attn_implementation,
             use_safetensors=True,
             trust_remote_code=trust_remote_code,
+            **more,
         )
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise model_unavailable(name, error) from error

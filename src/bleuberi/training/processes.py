@@ -1,4 +1,4 @@
-"""Several processes of one run. Knows how they meet and part, and what a killed compile leaves; knows no training."""
+"""Several processes of one run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SFT on prompt-response pairs. Knows TRL's SFTTrainer, and puts its parts together; subclasses nothing."""
+"""SFT on prompt-response pairs."""
 
 from __future__ import annotations
 
@@ -11,17 +11,20 @@ from bleuberi.columns import ID, MESSAGES
 from bleuberi.data.sft_rows import read_sft_rows, to_prompt_and_completion
 from bleuberi.errors import UserError
 from bleuberi.records import Tally
-from bleuberi.training.early_stop import early_stop_callback
+from bleuberi.training.early_stop import early_stop_callback, refuse_unfinished
 from bleuberi.training.folder.checkpoints import checkpoint_callback
 from bleuberi.training.folder.export import save_finished
 from bleuberi.training.folder.hub import open_repository, publish
 from bleuberi.training.folder.progress import show_step_lines
 from bleuberi.training.folder.resume import run_training
 from bleuberi.training.folder.run_folder import checkpoint_settings, finished_run, metrics_callback, start_run
-from bleuberi.training.model_loading import base_commit, load_policy, load_policy_tokenizer
+from bleuberi.training.folder.tracker import link_callback
+from bleuberi.training.model_loading import base_commit, load_policy
 from bleuberi.training.processes import join_processes
 from bleuberi.training.settings.read import RunSettings
-from bleuberi.training.sft_tokens import SftTokens, to_sft_tokens
+from bleuberi.training.settings.ready import refuse_unready
+from bleuberi.training.sft_tokens import SftEncoder, SftTokens
+from bleuberi.training.watch.callback import monitor_callback, refuse_stopped
 
 log = logging.getLogger(__name__)
 
@@ -40,15 +43,16 @@ def train_sft(settings: RunSettings) -> Path:
         publish(folder, repository, settings)
         return folder
     base = settings.model
-    tokenizer = load_policy_tokenizer(base.model_name_or_path, settings.args.trust_remote_code, base.model_revision)
+    tokenizer = settings.load_tokenizer()
     pairs = [to_prompt_and_completion(row[MESSAGES]) for row in rows]
-    tokens = [
-        to_sft_tokens(tokenizer, pair["prompt"], pair["completion"], row.get(ID))
-        for row, pair in zip(rows, pairs, strict=True)
-    ]
+    encode = SftEncoder(tokenizer)
+    tokens = [encode(pair["prompt"], pair["completion"], row.get(ID)) for row, pair in zip(rows, pairs, strict=True)]
     limit = settings.args.max_length
     tokens, tally = drop_filled_by_prompt(tokens, limit)
     check_one_batch(len(tokens), settings.args)
+    refuse_unready(settings, max(len(row.input_ids[:limit]) for row in tokens))
+    if encode.note:
+        log.info("In SFT, %s", encode.note)
     cut = sum(limit is not None and len(row.input_ids) > limit for row in tokens)
     trained = sum(sum(row.completion_mask[:limit]) for row in tokens)
     log.info(
@@ -63,18 +67,26 @@ def train_sft(settings: RunSettings) -> Path:
     asked = checkpoint_settings(settings.args, decided, parents)
     checkpoint = start_run(folder, settings.args, asked)
     join_processes(settings.args)
-    early_stop = early_stop_callback(settings.args)
-    model = load_policy(base, tokenizer, settings.args.trust_remote_code)
+    monitor, early_stop = monitor_callback(settings.run), early_stop_callback(settings.args)
+    model = load_policy(base, tokenizer, settings.args.trust_remote_code, settings.run.use_kernels)
     trainer = SFTTrainer(
         model=model,
         args=settings.args,
         train_dataset=Dataset.from_list([row._asdict() for row in tokens]),
         processing_class=tokenizer,
         peft_config=get_peft_config(base),
-        callbacks=[metrics_callback(folder), early_stop, checkpoint_callback(folder, settings.args, asked)],
+        callbacks=[
+            monitor,
+            metrics_callback(folder),
+            early_stop,
+            checkpoint_callback(folder, settings.args, asked),
+            link_callback(),
+        ],
     )
     show_step_lines(trainer)
     run_training(trainer, checkpoint, early_stop)
+    refuse_stopped(monitor, folder, trainer.state.global_step)
+    refuse_unfinished(folder, trainer.state)
     facts = {"parents": parents, "rows_in": tally.rows_in, "rows_used": tally.kept, "dropped": dict(tally.dropped),
              "rows_cut": cut, "tokens_in_loss": trained, "base_commit": base_commit(model)}  # fmt: skip
     save_finished(trainer, tokenizer, settings, decided, facts)

@@ -1,4 +1,4 @@
-"""The page's part on a training run. Reads what a run leaves, finished, running or killed; trains nothing."""
+"""The page's part on a training run: finished, running or killed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from bleuberi.training.view_charts import is_number, reward_names, run_charts, series
 from bleuberi.training.view_completions import completions_browser
+from bleuberi.training.view_dev import dev_charts, dev_notices
 from bleuberi.view.parts import Cell, Fact, Notice, Section, Table, number
 from bleuberi.view.reading import Json, read_lines, read_object
 from bleuberi.view.without_texts import short_paths
@@ -87,9 +88,17 @@ def run_section(folder: Path, id_: str, name: str) -> Section:
         facts.append(Fact("examples", f"{run.manifest['rows_used']:,}"))
     completions, damaged = read_lines(folder / "completions.jsonl")
     browser = completions_browser(completions, run.signatures)
+    rows, lost = read_lines(folder / "dev.jsonl")
+    dev = [row for row in rows if is_number(row.get("step"))]
+    charts = [
+        *run_charts(run.entries, run.signatures, run.warnings),
+        *dev_charts(dev, run.manifest, "; ".join(run.signatures.values())),
+    ]
+    links = run.manifest.get("trackers") or read_object(folder / "tracker.json").get("links") or {}
+    facts += [Fact(str(name), str(link)) for name, link in sorted(links.items())]
     return Section(
         id_, "training run", f"Training run: {run.method}", name, lead + ".", facts,
-        _notices(run, damaged), run_charts(run.entries, run.signatures, run.warnings),
+        [*_notices(run, damaged + lost), *dev_notices(dev, run.manifest)], charts,
         [_ends_table(run)] if run.entries else [],
         [browser] if browser else [],
         {f"reward {reward}": signature for reward, signature in run.signatures.items()} | _settings(run.config),

@@ -1,4 +1,4 @@
-"""Curves of a training run. Knows TRL's metric names and the monitor's; draws what was logged and nothing else."""
+"""Curves of a training run."""
 
 from __future__ import annotations
 
@@ -34,7 +34,11 @@ _CURVES: Final = (
             "frac_low_signal": "groups of low signal", "monitor/eos_share": "completions that ended"},
            "share of completions, of groups", ".0%", _SHARE),
     Curves("texts", "Copied and repeated", "share of 4-grams",
-           {"monitor/copied_share": "copied from the prompt", "monitor/repeated_share": "repeated"}, "", ".0%"),
+           {"monitor/copied_share": "copied from the prompt",
+            "monitor/reference_copied_share": "copied from the prompt by references",
+            "monitor/repeated_share": "repeated"}, "", ".0%"),
+    Curves("distinct", "Distinct within a prompt's completions", "share of 4-grams",
+           {"monitor/distinct_share": "distinct"}, "", ".0%"),
     Curves("loss", "Loss", "loss", {"loss": "loss"}),
     Curves("entropy", "Entropy", "nats a token", {"entropy": "entropy"}),
     Curves("kl", "Divergence from the start", "KL", {"kl": "kl"}),

@@ -1,4 +1,4 @@
-"""What a run answered to the same prompts as it learned, for the browser. Knows the samples; knows no page."""
+"""What a run answered to the same prompts as it learned, for the browser."""
 
 from __future__ import annotations
 

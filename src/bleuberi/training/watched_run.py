@@ -1,4 +1,4 @@
-"""Put the gate, the monitor and the samples onto a GRPO run. Knows which setting goes where; computes nothing."""
+"""Put the gate, the monitor and the samples onto a GRPO run."""
 
 from __future__ import annotations
 

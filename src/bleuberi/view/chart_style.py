@@ -1,4 +1,4 @@
-"""How charts look, on a page in light or dark, and in a file. Knows Vega-Lite's settings; knows no data.
+"""How charts look, on a page in light or dark, and in a file.
 
 Colours are CSS variables of the page, so that a chart follows its colour scheme; files get the light ones.
 """

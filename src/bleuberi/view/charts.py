@@ -1,4 +1,4 @@
-"""The kinds of charts that a page has. Knows marks and axes; knows nothing of what the numbers mean."""
+"""The kinds of charts that a page has."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Curves over the steps of a run. Knows marks, smoothing and tooltips; knows nothing of what the numbers mean."""
+"""Curves over the steps of a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the figures look, and how they are written. Knows matplotlib; knows nothing of what is drawn."""
+"""How the figures look, and how they are written."""
 
 from __future__ import annotations
 

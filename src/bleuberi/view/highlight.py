@@ -1,4 +1,4 @@
-"""Which pieces of a text matched. Knows n-grams and where they stand; knows no page."""
+"""Which pieces of a text matched."""
 
 from __future__ import annotations
 

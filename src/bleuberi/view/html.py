@@ -1,4 +1,4 @@
-"""From sections to one HTML file that needs nothing else. Knows escaping and the page's security policy.
+"""From sections to one HTML file that needs nothing else.
 
 Words go through `plain` and Jinja's escaping; texts of examples and charts travel as JSON, and the page's script puts
 them in as text. The policy lets the browser run and load nothing but the two scripts and the style of this very page.

@@ -1,4 +1,4 @@
-"""What a page is made of: sections of facts, charts, tables and examples. Knows shapes; knows no files, no HTML."""
+"""What a page is made of: sections of facts, charts, tables and examples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read what runs left, also half-written. Knows JSON and JSON lines; knows nothing of what they mean."""
+"""Read what runs left, also half-written."""
 
 from __future__ import annotations
 

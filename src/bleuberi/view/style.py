@@ -1,4 +1,4 @@
-"""One look for every figure. Knows matplotlib; knows no data."""
+"""One look for every figure."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Sections that can be shown to anybody: no text, id or word of the data, and no folder of the machine.
-
-Knows what sections mark as words of the data, and how paths look; knows no kind of section and no files. Names that a
+"""Sections that can be shown to anybody: no text, id or word of the data, and no folder of the machine. Names that a
 user gave (of models, metrics, runs) stay, and so do settings, signatures, numbers and verdicts.
 """
 

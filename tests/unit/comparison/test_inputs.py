@@ -14,6 +14,7 @@ from bleuberi.comparison.store import Store
 from bleuberi.errors import UserError
 from tests.conftest import ROOT
 from tests.end_to_end.experiment import write_pools, write_protocol
+from tests.end_to_end.test_one_prompt_everywhere import TEMPLATE
 
 pytest.importorskip("datasets")
 
@@ -129,6 +130,20 @@ def test_keys_tell_apart_what_matters(protocol, tmp_path):
     assert by_name["base"] == {"model": base.identity}
     said = differences(by_name["grpo@1"], by_name["placebo@1"])
     assert said == ["data.shuffle_references: None there, 1 asked"]
+
+
+def test_arguments_of_the_template_belong_to_the_base(protocol, tiny_model, tmp_path):
+    folder = shutil.copytree(tiny_model, tmp_path / "asks")
+    (folder / "chat_template.jinja").write_text(TEMPLATE, encoding="utf-8")
+    silent = {"enable_thinking": False}
+    plain = identify_base(protocol(model=str(folder)), None)
+    asked = identify_base(protocol(model=str(folder), chat_template_kwargs=silent), None)
+    assert plain.identity["weights"] == asked.identity["weights"]
+    assert plain.identity["chat_template"] != asked.identity["chat_template"], "other prompts under the same key"
+    assert plain.template_words == []
+    assert asked.template_words == ["--chat_template_kwargs", '{"enable_thinking": false}']
+    with pytest.raises(UserError, match="`chat_template_kwargs` of the protocol"):
+        protocol(settings={"grpo": {"chat_template_kwargs": silent}})
 
 
 def test_flags_as_words():

@@ -103,8 +103,8 @@ def test_damaged_json(tmp_path, content, what):
 @pytest.mark.parametrize(
     ("name", "content", "what", "cure"),
     [
-        ("p.jsonl", LFS, "pointer of Git LFS", "lfs pull"),
-        ("p.parquet", LFS, "pointer of Git LFS", "lfs"),
+        ("p.jsonl", LFS, "Git LFS pointer", "lfs pull"),
+        ("p.parquet", LFS, "Git LFS pointer", "lfs"),
         ("p.json", b"\n <!DOCTYPE html><html>", "is a web page, not data", "download the file itself"),
         ("p.csv", b"<html><body>Sign in", "is a web page, not data", "download the file itself"),
         ("p.jsonl", '{"id": "a"}\n'.encode("utf-16"), "is UTF-16 text", "iconv -f UTF-16 -t UTF-8 p.jsonl"),

@@ -1,6 +1,5 @@
-"""The demo's pool keeps what its README says: sizes, lengths, no repetitions, and a fixed held-out part."""
+"""The demo's pool keeps what its README says: sizes, lengths, no repetitions."""
 
-import hashlib
 import json
 import math
 import re
@@ -9,7 +8,6 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from bleuberi.demo.split import HELD_OUT, split_demo_pool
 from tests.conftest import ROOT
 
 POOL = ROOT / "src/bleuberi/demo/pool.jsonl"
@@ -86,19 +84,6 @@ def test_many_kinds_and_none_rules():
     kinds = [row["source"] for row in ROWS]
     assert len(set(kinds)) >= 12
     assert max(map(kinds.count, set(kinds))) < len(ROWS) / 4
-
-
-def test_48_rows_are_held_out_by_hash(tmp_path):
-    train, held_out = split_demo_pool(tmp_path)
-    ids = {path: [json.loads(line)["id"] for line in path.read_text().splitlines()] for path in (train, held_out)}
-    by_hash = sorted((row["id"] for row in ROWS), key=lambda text: hashlib.sha256(text.encode()).hexdigest())
-    assert HELD_OUT == 48
-    assert set(ids[held_out]) == set(by_hash[:48])
-    assert set(ids[train]) == set(by_hash[48:])
-    assert ids[train] == [row["id"] for row in ROWS if row["id"] not in set(ids[held_out])], "the pool's order is kept"
-    before = train.stat().st_mtime_ns
-    split_demo_pool(tmp_path)
-    assert train.stat().st_mtime_ns == before
 
 
 def test_the_readme_tells_the_numbers():

@@ -195,7 +195,7 @@ def test_references_longer_than_a_completion(doctor, save):
         (["--num_generations", "5"], "settings", "num_generations"),
         (["--gradient_accumulation_steps", "64"], "rows", "fewer than the 256 prompts drawn at once"),
         (["--max_prompt_tokens", "2"], "prompts", "16 over max_prompt_tokens 2 are dropped"),
-        (["--max_completion_length", "600"], "positions", "the model is made for 512"),
+        (["--max_completion_length", "600"], "positions", "and the model has 512 positions"),
         (
             [
                 "--save_strategy",
@@ -285,6 +285,7 @@ def test_grpo_or_sft_is_told_from_the_fields(tmp_path):
     assert told_method(["--config", "grpo_cpu"]) == "grpo"
     assert told_method(["--config=sft_paper"]) == "sft"
     assert told_method(["--max_length", "5"]) == "sft"
+    assert told_method(["--base_template", "paper", "--max_length", "5"]) == "sft"
     with pytest.raises(UserError, match=r"no field that tells\.\nAdd --method grpo or --method sft\."):
         told_method(["--seed", "1"])
     with pytest.raises(UserError, match="fields of both"):
@@ -315,6 +316,58 @@ def test_pairs_that_are_cut(doctor, save):
         "keep no answer"
         in finding(doctor("sft_cpu", save(sft_rows(), "b"), "--max_length", "2", expected=2), "pairs")["text"]
     )
+
+
+def test_a_run_without_a_checkpoint_before_its_end(doctor, save):
+    data = save(grpo_rows(64))
+    told = doctor("grpo_paper", data, "--gpu", "A100-80GB")
+    assert finding(told, "checkpoints")["verdict"] == "warning"
+    assert "no checkpoint before the end of the 16 steps: a killed run starts" in finding(told, "checkpoints")["text"]
+    words = finding(told, "checkpoints")["cure"].removeprefix("Set ").partition(":")[0].split()
+    told = doctor("grpo_paper", data, "--gpu", "A100-80GB", *words)
+    assert finding(told, "checkpoints") == {
+        "topic": "checkpoints", "verdict": "ok", "text": "7 checkpoints before the last of 16 steps", "cure": ""
+    }  # fmt: skip
+    told = doctor("grpo_paper", data, "--gpu", "A100-80GB", "--enable_jit_checkpoint", "true")
+    assert "but for one at SIGTERM" in finding(told, "checkpoints")["text"]
+
+
+def test_the_papers_batch_on_several_gpus(doctor, save):
+    told = doctor("grpo_paper", save(grpo_rows(64)), "--gpu", "H100", "--processes", "8")
+    (found,) = [one for one in told["findings"] if "of the preset on one GPU" in one["text"]]
+    assert found["verdict"] == "warning"
+    assert "8 times the 32" in found["text"]
+    assert "--per_device_train_batch_size 4 --gradient_accumulation_steps 1" in found["cure"]
+
+
+def test_a_run_that_cannot_learn(doctor, save):
+    data = save(grpo_rows())
+    told = doctor("grpo_cpu", data, "--learning_rate", "0")
+    assert finding(told, "learning")["text"] == "the learning rate is 0: nothing is learned"
+    told = doctor("grpo_cpu", data, "--mask_truncated_completions", "true", "--max_completion_length", "3")
+    assert "100% of the rows have no reference that ends within" in finding(told, "learning")["text"]
+    told = doctor("grpo_cpu", data, "--mask_truncated_completions", "true")
+    assert "learning" not in {one["topic"] for one in told["findings"]}
+
+
+def test_a_base_that_is_stored_quantised(doctor, save, tiny_model, tmp_path):
+    folder = shutil.copytree(tiny_model, tmp_path / "quantised")
+    config = json.loads((folder / "config.json").read_text())
+    config["quantization_config"] = {"quant_method": "bitsandbytes", "load_in_4bit": True}
+    (folder / "config.json").write_text(json.dumps(config))
+    told = doctor("grpo_cpu", save(grpo_rows()), model=folder, expected=2)
+    assert "is stored quantised (bitsandbytes)" in finding(told, "model")["text"]
+
+
+def test_a_trl_with_other_defaults_is_in_the_report(doctor, save, monkeypatch):
+    from bleuberi.training.settings import read
+    from bleuberi.training.settings.drift import Defaults, recorded_defaults
+
+    others = {**recorded_defaults("grpo").fields, "min_p": 0.1}
+    monkeypatch.setattr(read, "installed_defaults", lambda method: Defaults({"trl": "9.9"}, others))
+    found = finding(doctor("grpo_cpu", save(grpo_rows())), "TRL")
+    assert found["verdict"] == "warning"
+    assert "min_p was null by default, is 0.1 now" in found["text"]
 
 
 def test_a_report_counts_what_it_says():

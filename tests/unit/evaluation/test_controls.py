@@ -89,7 +89,7 @@ def test_few_prompts_that_fail_keep_the_bases_own_response_and_many_cost_the_con
 def test_a_base_of_files_needs_files_of_controls(place):
     assert call(*FILES) == 0
     assert {name: one["computed"] for name, one in controls().items()} == {
-        "echo": True, "cut": True, "brief": False, "long": False,
+        "echo": True, "cut": True, "brief": False, "long": False, "placebo": False,
     }  # fmt: skip
     assert controls()["brief"]["reason"] == (
         "the responses of base come from a file, and none is given with --controls brief=FILE"

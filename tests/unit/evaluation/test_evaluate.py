@@ -89,7 +89,7 @@ def test_every_number_has_its_signature_and_role(made):
 def test_controls_are_scored_like_models(made):
     _, content, rows = made
     controls = {control["name"]: control for control in content["controls"]}
-    assert list(controls) == ["echo", "cut", "brief", "long"]
+    assert list(controls) == ["echo", "cut", "brief", "long", "placebo"]
     assert controls["cut"]["shortened"] == 1.0
     for row in rows:
         for name, cut in row["controls"]["cut"].items():

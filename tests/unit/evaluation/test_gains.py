@@ -35,6 +35,12 @@ def test_the_ten_largest_prompts_and_the_halves():
         assert found["by_overlap"][half]["n"] == 10
 
 
+def test_a_gain_without_its_extremes_and_noise_that_is_even():
+    carried = record([0.0] * 20, [1.0] * 5 + [0.0] * 15, [1.0] * 5 + [0.0] * 15, [0, 1] * 10)
+    assert (carried["top10_share"], carried["without_extremes"]) == (1.0, None)  # 20 prompts are all extremes
+    assert carried["copying"] is None  # no copied share was computed
+
+
 def test_prompts_without_a_score_do_not_count_and_a_loss_has_no_share():
     found = record([0.5] * 20, [None] * 5 + [0.4] * 15, [0.4] * 20, [1] * 20)
     assert (found["prompts"], found["top10_share"]) == (15, None)

@@ -116,7 +116,7 @@ def test_seeds_may_write_the_same_but_not_be_the_same_file(place, capsys):
     assert "x@0 and x@1 are the same file, not two seeds." in capsys.readouterr().err
     (place / "copy.jsonl").write_bytes((place / "good.jsonl").read_bytes())
     assert call("--models", "base=base.jsonl", "x@0=good.jsonl", "x@1=copy.jsonl") == 0
-    assert "x@0 and x@1 have the same responses." in content()["warnings"]
+    assert "x@0 and x@1 have the same responses, so they count as one run." in content()["warnings"]
 
 
 def test_facts_come_along_as_the_last_score_and_first_only_if_asked(place):

@@ -47,7 +47,7 @@ def test_a_policy_that_truly_learnt_is_a_yes():
     answer, sentence, found = say(made(), [BASE, RUN])
     assert answer == "yes"
     assert sentence.startswith("Yes, in bleu: +0.1")
-    assert "on 60 prompts with 1 and 3 runs, p = " in sentence
+    assert "on 60 prompts with 3 runs of run and base as one fixed model, p = " in sentence
     assert f"Smallest visible difference: {found['smallest_visible']:.3f} (80 % power)." in sentence
     assert 0.0 < found["smallest_visible"] < 0.1
 

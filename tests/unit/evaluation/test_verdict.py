@@ -5,6 +5,7 @@ import json
 import pytest
 
 from bleuberi.errors import UserError
+from bleuberi.evaluation.control_sentences import control_sentences
 from bleuberi.evaluation.model_facts import training_facts
 from bleuberi.evaluation.models import Group
 from bleuberi.evaluation.responses import ModelAnswers
@@ -98,7 +99,8 @@ def test_what_a_manifest_tells(trained):
         (
             (0.01, 0.03),
             "yes",
-            "Yes, in bleu GRPO(bleu) beats SFT: grpo - sft: +0.020 [+0.010, +0.030] on 50 prompts with 1 and 3 runs, "
+            "Yes, in bleu GRPO(bleu) beats SFT: grpo - sft: +0.020 [+0.010, +0.030] on 50 prompts with 3 runs of grpo "
+            "and sft as one fixed model, "
             "p = 0.01 (corrected for 2 questions: p = 0.02). Smallest visible difference: 0.015 (80 % power).",
         ),
         ((-0.03, -0.01), "no", "No, in bleu SFT beats GRPO(bleu): grpo - sft: -0.020 [-0.030, -0.010]"),
@@ -323,3 +325,61 @@ def test_what_is_said_of_answers():
     assert said[1].endswith("scores are those of cut answers: b 50%, c 10%.")
     assert said[2] == "a and b are the same model."
     assert answer_warnings(answers, {"a": "one", "b": None}, {"a": 0.0}) == said[2:]
+
+
+def gain(top10=0.12, rest=0.02, above=None, below=None, own=0.02, references=0.01, low=-0.01):
+    halves = {"median": 0.1, "above": above, "below": below} if above else None
+    copying = {"own": own, "references": references, "difference": estimate(low, 2 * (own - references) - low)}
+    return {
+        "other": "grpo", "top10_share": top10, "without_extremes": rest, "by_overlap": halves, "copying": copying,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("found", "echo", "said"),
+    [
+        (gain(), (0.01, 0.02), "More than copying: against an echo of the prompt at its length it gains +0.015 "
+         "[+0.010, +0.020], and 2% of its 4-grams are from the prompt (of the references' 1%)."),
+        (gain(own=0.8, low=0.6), (0.01, 0.02), "Perhaps copying of other words: against an echo of the prompt at its "
+         "length it gains +0.015 [+0.010, +0.020], but 80% of its 4-grams"),
+        (gain(own=0.8, low=0.6), (-0.01, 0.02), "Perhaps copying alone: against an echo of the prompt at its length it "
+         "gains +0.005 [-0.010, +0.020], and 80% of its 4-grams"),
+        (gain(), (-0.01, 0.02), "An echo would do as well: against an echo"),
+        (gain(0.9, 0.001), (0.01, 0.02), "A few prompts carry the gain: its ten largest make 90% of it; without them "
+         "and the ten smallest it is +0.001 per prompt."),
+        (gain(0.9, 0.015), (0.01, 0.02), "Its ten largest prompts make 90% of the gain."),
+        (gain(above=estimate(0.02, 0.04), below=estimate(-0.01, 0.02)), (0.01, 0.02), "The gain is larger if "
+         "references repeat the prompt: +0.030 [+0.020, +0.040], +0.005 [-0.010, +0.020] on the other prompts."),
+    ],
+)  # fmt: skip
+def test_copying_and_the_place_of_a_gain_are_said(trained, found, echo, said):
+    differences = {
+        ("base", "grpo"): {"bleu": estimate(0.01, 0.03)}, ("grpo", "base"): {"bleu": estimate(-0.03, -0.01)},
+    }  # fmt: skip
+    asked = questions(TrainedGroup("base", None), [trained("grpo", [BLEU])])
+    (answer,) = verdict(asked, ["bleu"], differences, [control("echo", echo)], gains=[found])["questions"]
+    assert said in answer["sentence"]
+
+
+def test_a_second_score_that_contradicts_is_said_with_but(trained):
+    metrics = {("base", "grpo"): {"rouge": estimate(-0.05, -0.02)}}
+    found = ask([trained("grpo", [BLEU])], grpo_base=(0.01, 0.03), metrics=metrics)
+    assert "But it is worse in rouge: -0.035 [-0.050, -0.020]." in found["questions"][0]["sentence"]
+    metrics = {("base", "grpo"): {"rouge": estimate(0.02, 0.05)}}
+    found = ask([trained("grpo", [BLEU])], grpo_base=(-0.03, -0.01), metrics=metrics)
+    assert "But it is better in rouge: +0.035" in found["questions"][0]["sentence"]
+
+
+def test_a_gain_in_facts_is_compared_with_an_echo_in_bleu():
+    """An echo of the prompt mentions every fact that it repeats, so facts alone cannot tell learning from an echo."""
+    control = {"name": "echo", "other": "grpo", "computed": True}
+    control["difference"] = {"facts": estimate(-0.2, -0.1), "bleu": estimate(0.1, 0.2)}
+    said = control_sentences("base", "grpo", "facts", [control], {}, better=True)
+    assert said == [
+        "More than copying: against an echo of the prompt at its length it gains +0.150 [+0.100, +0.200], in bleu: an "
+        "echo repeats every fact."
+    ]
+    del control["difference"]["bleu"]
+    assert control_sentences("base", "grpo", "facts", [control], {}, better=True)[0].startswith(
+        "Perhaps copying alone: "
+    )

@@ -13,6 +13,10 @@ ANSWERED = [*TALK, {"role": "assistant", "content": " Hi. "}, {"role": "user", "
 
 CHATML = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 LLAMA = ["<|begin_of_text|>", "<|end_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"]
+LLAMA_PAPER = (
+    "<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\n"
+    "Cutting Knowledge Date: December 2023\nToday Date: 26 Jul 2024\n\n"
+)
 OLMO = ["<|endoftext|>", "|||PHONE_NUMBER|||"]
 
 
@@ -21,11 +25,15 @@ def qwen():
     return with_chat_template(make_tokenizer(CHATML, "<|endoftext|>"))
 
 
-@pytest.fixture(scope="module")
-def llama():
+def make_llama():
     tokenizer = make_tokenizer(LLAMA, "<|end_of_text|>")
     tokenizer.bos_token = "<|begin_of_text|>"
-    return with_chat_template(tokenizer)
+    return tokenizer
+
+
+@pytest.fixture(scope="module")
+def llama():
+    return with_chat_template(make_llama())
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +72,36 @@ def test_olmo_bases_get_the_tulu_format_though_they_know_chatmls_tokens(olmo):
     )
     assert end_of_turn_token(olmo) == "<|endoftext|>"
     assert stop_token_ids(olmo) == [olmo.eos_token_id]
+
+
+@pytest.mark.parametrize(("talk", "system"), [(TALK[1:], ""), (TALK, "Be brief.")])
+def test_the_papers_prompts_of_a_llama_3_base(talk, system):
+    llama = with_chat_template(make_llama(), "paper")
+    asked = "<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nHello?<|eot_id|>"
+    assert rendered(llama, talk) == f"{LLAMA_PAPER}{system}{asked}<|start_header_id|>assistant<|end_header_id|>\n\n"
+    assert end_of_turn_token(llama) == "<|eot_id|>"
+    assert prompt_ids(llama, talk).count(llama.bos_token_id) == 1
+    answered = [*talk, {"role": "assistant", "content": " Hi. "}]
+    assert llama.apply_chat_template(answered, tokenize=False).startswith(rendered(llama, talk))
+
+
+def test_the_papers_prompts_of_a_qwen_base():
+    qwen = with_chat_template(make_tokenizer(CHATML, "<|endoftext|>"), "paper")
+    asked = "<|im_start|>user\nHello?<|im_end|>\n<|im_start|>assistant\n"
+    own = "<|im_start|>system\nYou are Qwen, created by Alibaba Cloud. You are a helpful assistant.<|im_end|>\n"
+    assert rendered(qwen, TALK[1:]) == own + asked
+    assert rendered(qwen, TALK) == "<|im_start|>system\nBe brief.<|im_end|>\n" + asked
+    assert end_of_turn_token(qwen) == "<|im_end|>"
+
+
+def test_the_papers_prompts_of_an_olmo_base_have_no_system_turn(olmo):
+    paper = with_chat_template(make_tokenizer([*OLMO, *CHATML[1:]], "<|endoftext|>"), "paper")
+    assert rendered(paper, TALK[1:]) == rendered(olmo, TALK[1:]) == "<|user|>\nHello?\n<|assistant|>\n"
+
+
+def test_a_base_that_is_no_qwen_is_not_told_that_it_is_one(qwen):
+    smol = with_chat_template(make_tokenizer([*CHATML, "<repo_name>"], "<|endoftext|>"), "paper")
+    assert rendered(smol, TALK[1:]) == rendered(qwen, TALK[1:])
 
 
 @pytest.mark.parametrize("family", ["qwen", "llama", "olmo"])

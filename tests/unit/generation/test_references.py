@@ -46,7 +46,7 @@ def test_references_come_with_flags_and_provenance(pool, tmp_path, capsys):
         assert (output.read_bytes(), len(server.bodies)) == (made, asked)
     rows = rows_of(output)
     flags = [None, "truncated", "refused", "prompt too long", "empty", "reads like a refusal", None, None, None]
-    assert [row["ref_flag_strong-1"] for row in rows] == flags
+    assert [row["ref_flag_strong-1"] or None for row in rows] == flags
     assert rows[0]["ref_output_strong-1"] == "echo p0"
     assert rows[3]["ref_output_strong-1"] is None
     assert [{key: row[key] for key in rows_of(pool)[0]} for row in rows] == rows_of(pool)
@@ -142,7 +142,7 @@ def test_thoughts_are_flagged_and_can_be_cut(pool, tmp_path):
         assert references.main([*words_for(pool, server, tmp_path / "b.jsonl"), "--cut_thoughts"]) == 0
         assert len(server.bodies) == asked  # the whole answers are in the cache
     kept, cut = rows_of(tmp_path / "a.jsonl"), rows_of(tmp_path / "b.jsonl")
-    assert [row["ref_flag_strong-1"] for row in kept[:4]] == [None, "holds thoughts", "holds thoughts", None]
+    assert [row["ref_flag_strong-1"] or None for row in kept[:4]] == [None, "holds thoughts", "holds thoughts", None]
     assert kept[1]["ref_output_strong-1"] == "<think>Hm.</think>\n\nYes."
     assert [row["ref_output_strong-1"] for row in cut[:3]] == ["echo p0", "Yes.", "I can't help you."]
-    assert [row["ref_flag_strong-1"] for row in cut[:3]] == [None, None, "reads like a refusal"]
+    assert [row["ref_flag_strong-1"] or None for row in cut[:3]] == [None, None, "reads like a refusal"]

@@ -50,7 +50,7 @@ def ask(pool, server, output, *more):
     words = ["--hf_dataset_path", str(pool), "--model", "strong", "--output", str(output), "--base_url", server.url]
     assert references.main([*words, "--concurrency", "16", *more]) == 0
     rows = [json.loads(line) for line in output.read_text().splitlines()]
-    return [row["ref_output_strong"] for row in rows], [row["ref_flag_strong"] for row in rows]
+    return [row["ref_output_strong"] for row in rows], [row["ref_flag_strong"] or None for row in rows]
 
 
 def kept_texts(folder):

@@ -1,6 +1,7 @@
 """Answer files for other harnesses, and their result files, on made files (real ones need the hub)."""
 
 import json
+import sys
 
 import pytest
 
@@ -9,6 +10,7 @@ from bleuberi.cli.parser import run
 from bleuberi.errors import UserError
 from bleuberi.harnesses.formats import HARNESSES
 from bleuberi.harnesses.results import read_harness_results
+from bleuberi.harnesses.style import style_of
 from tests.unit.generation.chat_server import ChatServer
 
 QUESTIONS = {
@@ -29,6 +31,12 @@ QUESTIONS = {
         }
     ],
     "alpaca_eval": [{"instruction": "Why?", "dataset": "helpful_base", "output": "o", "generator": "davinci"}],
+}
+
+NO_STYLE = {
+    "header_count": dict.fromkeys(("h1", "h2", "h3", "h4", "h5", "h6"), 0),
+    "list_count": {"ordered": 0, "unordered": 0},
+    "bold_count": {"**": 0, "__": 0},
 }
 
 
@@ -85,13 +93,55 @@ def test_greedy_answers_and_a_turn_without_an_answer(written):
 def test_arena_hard(written):
     (row,), _, _ = written("arena_hard_v1")
     assert row["choices"][0]["turns"] == [{"content": "echo Why?", "token_len": 2}]
+    assert row["conv_metadata"] == {"token_len": 2, **NO_STYLE}
     (row,), _, out = written("arena_hard_v2")
+    assert row["metadata"] == {"token_len": 2, **NO_STYLE}
+    assert list(row["metadata"]) == ["token_len", "header_count", "list_count", "bold_count"], "it goes by the order"
     assert (row["uid"], row["model"]) == ("u1", "mine")
     assert row["messages"] == [
         {"role": "user", "content": "Why?"},
         {"role": "assistant", "content": {"answer": "echo Why?"}},
     ]
     assert json.loads((out / "manifest.json").read_text())["format"].startswith("unverified")
+
+
+@pytest.mark.parametrize("harness", ["arena_hard_v1", "arena_hard_v2"])
+def test_whose_tokens_are_counted_is_said_if_they_are_not_the_harnesss(written, harness, capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(tmp_path / "nothing"))
+    _, _, out = written(harness)
+    best = "cl100k_base" if harness == "arena_hard_v1" else "o200k_base"
+    assert f"counts an answer's tokens with tiktoken's {best}, which is not cached here" in capsys.readouterr().err
+    assert json.loads((out / "manifest.json").read_text())["token_len_counts"] == "the model's own tokens"
+
+
+def test_the_harnesss_tokens_are_counted_if_tiktoken_has_them(written, capsys, monkeypatch, tmp_path):
+    """With a stand-in for tiktoken, whose encodings are a download; the file that it looks for is made."""
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache/9b5ad71b2ce5302211f9c61530b329a4922fc6a4").write_text("cl100k_base, by its address' SHA-1")
+    (tmp_path / "tiktoken.py").write_text(
+        "class Encoding:\n    def encode(self, text, disallowed_special):\n        return list(text)\n"
+        "def get_encoding(name):\n    assert name == 'cl100k_base'\n    return Encoding()\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(tmp_path / "cache"))
+    (row,), _, out = written("arena_hard_v1")
+    assert row["conv_metadata"]["token_len"] == row["choices"][0]["turns"][0]["token_len"] == len("echo Why?")
+    assert json.loads((out / "manifest.json").read_text())["token_len_counts"] == "tiktoken's cl100k_base"
+    assert "not cached" not in capsys.readouterr().err
+    monkeypatch.delitem(sys.modules, "tiktoken")
+
+
+def test_markdown_is_counted_as_arena_hard_counts_it():
+    text = (
+        "# One\n## Two\n###### Six\n#none\n1. first\n  2. second\n- a\n* b\n+ c\n-none\n**bold** and __bold__ **two "
+        "lines\n** ** x**\n```python\n# code\n- code\n**code**\n```\n"
+    )
+    assert style_of(text, 7) == {
+        "token_len": 7,
+        "header_count": {"h1": 1, "h2": 1, "h3": 0, "h4": 0, "h5": 0, "h6": 1},
+        "list_count": {"ordered": 2, "unordered": 3},
+        "bold_count": {"**": 2, "__": 1},
+    }
 
 
 def test_wildbench_and_alpaca_eval(written):
@@ -160,6 +210,70 @@ def test_arena_hard_judgments(tmp_path, harness, key):
     assert content["scores"][0]["n_clusters"] == 2
     assert content["verified"] is False
     assert any("tested on made files only" in said for said in content["warnings"])
+
+
+@pytest.mark.parametrize(("label", "worth"), [("B<A", 1), ("B<<A", 1), ("A>B", 1), ("A<B", 0), ("B>>A", 0)])
+def test_arena_hards_labels_in_either_direction(tmp_path, label, worth):
+    """The model is B in the first game, and A in the second."""
+    won = {"uid": "a", "model": "mine", "games": [{"score": "A<<B"}, {"score": label}]}
+    score = read_harness_results("arena_hard_v2", [jsonl(tmp_path / "x.jsonl", [won])])["scores"][0]["score"]
+    times = 3 if len(label) == 4 else 1
+    assert score == pytest.approx(100 * (3 + worth * times) / (3 + times))
+
+
+def test_an_answer_that_could_not_be_given_leaves_the_tables_of_arena_hard_whole():
+    """The harness divides counts by tokens, and standardises over all models: one NaN would be in all."""
+    assert style_of("", 0) == {"token_len": 1, **NO_STYLE}
+
+
+WILDBENCH_TAGS = [
+    {"id": "a", "session_id": "of the chat", "primary_tag": "Math", "secondary_tags": ["Data Analysis", "Planning"]},
+    {"session_id": "b", "primary_tag": "Role playing", "secondary_tags": []},
+    {"session_id": "c", "primary_tag": "Coding & Debugging", "secondary_tags": ["Others"]},
+    {"session_id": "d", "primary_tag": "Coding & Debugging", "secondary_tags": []},
+]
+
+
+@pytest.mark.parametrize("merged", [True, False])
+def test_wildbench_task_macro_score_from_merged_and_from_one_shard_files(tmp_path, merged):
+    grades = {"a": "8", "b": "6", "c": "3", "d": "9"}
+    answers = {"a": "Sure.", "b": "Hm.", "c": "No.", "d": "Long... (truncated)"}
+    rows = [
+        {"session_id": session, "model_test": "mine", "score": grade, "model_output": answers[session]}
+        if merged
+        else {"session_id": session, "generator": "mine", "parsed_result": {"score": grade, "strengths": "s"},
+              "model_output": [answers[session]], "result": "{}"}
+        for session, grade in grades.items()
+    ]  # fmt: skip
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps(rows))
+    questions = jsonl(tmp_path / "questions.jsonl", WILDBENCH_TAGS)
+    content = read_harness_results("wildbench", [path], questions)
+    assert only(content, "WB-Score")["score"] == pytest.approx(2 * ((8 + 6 + 3 + 9) / 4 - 5))
+    creative, math = (2 + -4) / 2, 6  # b and c (Others is creative); a once, though two of its tags are Math's
+    assert only(content, "WB-Score, Creative Tasks")["score"] == pytest.approx(creative)
+    assert only(content, "WB-Score, Coding & Debugging")["score"] == pytest.approx(-4), "d's answer was cut"
+    # Planning has a alone too; no question seeks information, and that task counts 0 with its weight.
+    expected = (0.5 * creative + 1.25 * 6 + 1.0 * math + 0.75 * 0 + 1.25 * -4) / 4.75
+    macro = only(content, "task-macro WB-Score")
+    assert macro["score"] == pytest.approx(expected)
+    assert macro["low"] <= expected <= macro["high"]
+    assert (macro["n"], macro["n_clusters"]) == (3, 3)
+    assert not any("plain mean" in said for said in content["warnings"])
+
+
+def test_wildbench_without_tags_or_with_those_of_other_questions(tmp_path, capsys):
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps([{"session_id": "z", "generator": "mine", "score": 5}]))
+    words = ["--harness", "wildbench", str(path)]
+    assert run(benchmark.scores, words) == 0
+    assert "for the task-macro score of WildBench's leaderboard add --questions FILE" in capsys.readouterr().out
+    questions = str(jsonl(tmp_path / "q.jsonl", WILDBENCH_TAGS))
+    assert run(benchmark.scores, [*words, "--questions", questions]) == 2
+    assert "--questions has no session z." in capsys.readouterr().err
+    assert run(benchmark.scores, [*words, "--questions", str(jsonl(tmp_path / "r.jsonl", [{"session_id": "z"}]))]) == 2
+    assert "lacks session_id, primary_tag or secondary_tags" in capsys.readouterr().err
+    assert run(benchmark.scores, ["--harness", "mt_bench", str(path), "--questions", questions]) == 2
 
 
 def test_wildbench_scores(tmp_path, capsys):

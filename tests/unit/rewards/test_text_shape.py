@@ -2,7 +2,7 @@
 
 import pytest
 
-from bleuberi.rewards.text_shape import repeated_share, shape_tokens, text_shapes
+from bleuberi.rewards.text_shape import distinct_share, references_copied, repeated_share, shape_tokens, text_shapes
 
 PROMPT = "Please tell me how a bicycle stays upright when it moves."
 
@@ -26,3 +26,16 @@ def test_a_copy_has_the_prompts_4_grams():
 def test_each_response_is_compared_with_its_own_prompt():
     shapes = text_shapes(["a b c d e", "f g h i j", "f g h i j"], ["f g h i j", "f g h i j", "g h"])
     assert [copied for _, copied in shapes] == [0.0, 1.0, 1.0]
+
+
+def test_completions_that_are_alike_have_few_distinct_4_grams():
+    one, other = shape_tokens("one two three four five"), shape_tokens("six seven eight nine ten")
+    assert distinct_share([one, other]) == 1.0
+    assert distinct_share([one, one, one, other]) == pytest.approx(4 / 8)
+    assert distinct_share([["too", "short"], []]) is None
+
+
+def test_references_are_compared_with_their_prompt():
+    copy, own = PROMPT, "It steers itself into the fall."
+    shares = references_copied([PROMPT, PROMPT, PROMPT, "Say hello."], [[copy, own], [copy, own], [], [copy]])
+    assert shares == [0.5, 0.5, None, 0.0]

@@ -52,18 +52,43 @@ def test_a_second_run_loads_no_model_and_a_long_prompt_is_counted(command, tmp_p
     assert scores(tmp_path / "data") == before
 
 
-def test_the_original_tools_csv_is_imported_and_the_rest_is_generated(command, tiny_model, tmp_path, caplog):
+@pytest.fixture
+def partial_csv(tiny_model, tmp_path):
+    """The original's file of responses, with those to three of ten rows."""
     path = tmp_path / f"data/inference_outputs/{tiny_model.name}_inference_results.csv"
     path.parent.mkdir(parents=True)
     with path.open("w", newline="") as stream:
         csv.writer(stream).writerows([["id", "response"], ["r0", "None"], ["r1", "N/A"], ["r2", "It is 2."]])
+    return path
+
+
+def test_rows_that_the_original_tools_csv_lacks_are_dropped_as_there(command, partial_csv, tmp_path, caplog):
     with caplog.at_level("INFO"):
         assert front_door(command) == 0
-    assert "Imported 3 outputs" in caplog.text
+    assert f"{partial_csv} has no response to 7 of 10 rows: they are dropped" in caplog.text
+    assert f"kept 3 of 10 (7 without a response in {partial_csv.name})" in caplog.text
+    assert scores(tmp_path / "data") == {"r0": "None", "r1": "N/A", "r2": "It is 2."}
+    assert [path.name for path in partial_csv.parent.iterdir()] == [partial_csv.name], "nothing was generated"
+
+
+def test_the_rest_of_the_original_tools_csv_is_generated_if_asked_for(command, partial_csv, tmp_path, caplog):
+    front_door(command)
+    with caplog.at_level("INFO"):
+        assert front_door([*command, "--generate_missing"]) == 0
+    assert "has no response to 7 of 10 rows: " in caplog.text
     assert "Generating 7 of 7 outputs" in caplog.text
     made = scores(tmp_path / "data")
     assert (made["r0"], made["r1"], made["r2"]) == ("None", "N/A", "It is 2.")
     assert len(made) == 9
+
+
+def test_missing_responses_are_said_before_a_model_is_looked_for(command, partial_csv, tmp_path, caplog):
+    partial_csv.rename(partial_csv.with_name("nobody_inference_results.csv"))
+    command[command.index("--model") + 1] = "some-owner/nobody"  # not at hand: the hub's library would try for long
+    with caplog.at_level("INFO"), pytest.raises(UserError, match="some-owner/nobody"):
+        front_door([*command, "--generate_missing"])
+    assert "has no response to 7 of 10 rows: some-owner/nobody generates them now" in caplog.text
+    assert front_door(command) == 0
 
 
 def test_no_prompt_fits_the_model(command, tmp_path):

@@ -27,14 +27,15 @@ def test_prompts_go_in_as_turns_without_the_answer():
         "prompt": [{"role": "user", "content": "Hi"}],
         "references": ["gold"],
         "example_id": "r1",
+        "bleu_score": 0.1,  # reward functions may take any column
     }
 
 
 def test_prompts_over_the_limit_are_dropped_and_counted(tokenizer):
     rows = [row(1, "Hi"), row(2, "word " * 50), row(3, "Hello")]
     limit = len(prompt_ids(tokenizer, rows[2]["messages"][:1]))
-    kept, tally = drop_long_prompts(rows, tokenizer, limit)
-    assert [entry["id"] for entry in kept] == ["r1", "r3"]
+    kept, tally, longest = drop_long_prompts(rows, tokenizer, limit)
+    assert ([entry["id"] for entry in kept], longest) == (["r1", "r3"], limit)
     assert tally.sentence() == f"kept 2 of 3 (1 prompts over {limit} tokens)"
     assert [entry["id"] for entry in drop_long_prompts(rows, tokenizer, limit - 1)[0]] == ["r1"]
 

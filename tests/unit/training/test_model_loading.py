@@ -12,7 +12,11 @@ pytest.importorskip("torch")
 
 def wanted(model, **settings):
     return types.SimpleNamespace(
-        model_name_or_path=str(model), dtype="float32", model_revision="main", attn_implementation=None, **settings
+        model_name_or_path=str(model),
+        dtype="float32",
+        model_revision="main",
+        attn_implementation=None,
+        **{"load_in_4bit": False, **settings},
     )
 
 

@@ -88,9 +88,10 @@ def test_the_sets_do_not_overlap_and_name_real_fields():
     assert NOT_DECIDING | switched <= fields(*KINDS.values(), trl.ModelConfig, RunConfig)
 
 
-def test_the_vllm_preset_gives_a_reason_for_each_choice():
-    """Fields that differ from TRL's default, and those that vLLM adds, carry a comment on their line."""
-    text = (PRESETS / "grpo_lora_vllm_1gpu.yaml").read_text()
+@pytest.mark.parametrize("name", [name for name in NAMES if "gb" in name or "1gpu" in name])
+def test_a_preset_for_gpus_gives_a_reason_for_each_choice(name):
+    """Fields that differ from TRL's default, and those that vLLM or 4 bits add, carry a comment on their line."""
+    text = (PRESETS / f"{name}.yaml").read_text()
     said = {line.partition(":")[0] for line in text.splitlines() if re.match(r"\w+:.*#", line)}
     defaults = {
         item.name: item.default for kind in (trl.GRPOConfig, trl.ModelConfig) for item in dataclasses.fields(kind)
@@ -98,6 +99,14 @@ def test_the_vllm_preset_gives_a_reason_for_each_choice():
     plain = {"reward_funcs", "logging_steps", "save_strategy", "seed", "use_peft", "bf16", "num_train_epochs",
              "per_device_train_batch_size", "gradient_accumulation_steps", "gradient_checkpointing_kwargs",
              "max_completion_length", "use_vllm", "save_total_limit"}  # fmt: skip
-    chosen = {name for name, value in preset("grpo_lora_vllm_1gpu").items() if value != defaults.get(name)}
+    chosen = {field for field, value in preset(name).items() if value != defaults.get(field)}
     assert sorted(chosen - said - plain) == []
-    check_values("grpo", preset("grpo_lora_vllm_1gpu"))
+    check_values("grpo", preset(name))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_checkpoints_are_shares_of_the_run_but_for_the_papers(name):
+    """A number of steps is beyond the end of a short run, or of one on many GPUs."""
+    values = preset(name)
+    assert values["save_strategy"] == "steps"
+    assert values["save_steps"] == 250 if name.endswith("_paper") else 0 < values["save_steps"] <= 0.5

@@ -54,6 +54,9 @@ def test_the_handover_gates_by_group_and_notes_what_it_saw():
     assert [value for name, value in noted if name == "frac_low_signal"] == [0.0, 1.0]
     assert [value for name, value in noted if name == "rewards/bleu/length_correlation"] == [pytest.approx(1.0)]
     assert dict(noted)["monitor/eos_share"] == 0.5
+    assert [value for name, value in noted if name == "monitor/distinct_share"] == [1.0], "zzz has no 4-gram"
+    # Its 4-grams "the cat sat on" and "cat sat on the" ... are not in the prompt; nor is "a dog barked".
+    assert dict(noted)["monitor/reference_copied_share"] == 0.0
     assert {f"bleu/precision_{order}" for order in (1, 2, 3, 4)} | {"bleu/brevity_penalty"} <= dict(noted).keys()
 
 

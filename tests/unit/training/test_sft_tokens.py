@@ -8,7 +8,7 @@ from bleuberi.errors import UserError
 from bleuberi.generation.chat_format import prompt_ids, with_chat_template
 from bleuberi.training.model_loading import load_policy_tokenizer
 from bleuberi.training.sft import drop_filled_by_prompt
-from bleuberi.training.sft_tokens import to_sft_tokens
+from bleuberi.training.sft_tokens import SftEncoder
 from tests.conftest import make_tokenizer
 
 pytest.importorskip("trl")
@@ -54,7 +54,7 @@ def parts(tokenizer, tokens):
 )
 def test_the_mask_covers_the_answer_and_its_end_token(family, answer):
     tokenizer, end = family
-    tokens = to_sft_tokens(tokenizer, PROMPT, [{"role": "assistant", "content": answer}])
+    tokens = SftEncoder(tokenizer)(PROMPT, [{"role": "assistant", "content": answer}])
     asked, learnt = parts(tokenizer, tokens)
     # Llama 3's template strips what it is given.
     assert learnt == (answer.strip() if end == "<|eot_id|>" else answer) + end
@@ -72,7 +72,7 @@ def test_base_models_learn_to_end_their_turn(family):
 
 def test_an_end_token_inside_the_answer_does_not_end_the_loss():
     tokenizer = with_chat_template(make_tokenizer(SPECIAL["ChatML"], "<|im_end|>"))
-    tokens = to_sft_tokens(tokenizer, PROMPT, [{"role": "assistant", "content": "The token <|im_end|> ends."}])
+    tokens = SftEncoder(tokenizer)(PROMPT, [{"role": "assistant", "content": "The token <|im_end|> ends."}])
     assert parts(tokenizer, tokens)[1] == "The token <|im_end|> ends.<|im_end|>"
 
 
@@ -80,21 +80,21 @@ def test_a_template_without_an_end_token_gets_one():
     plain = "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}"
     plain += "{% if add_generation_prompt %}assistant:{% endif %}"
     tokenizer = make_tokenizer(["<|end|>"], "<|end|>", plain)
-    tokens = to_sft_tokens(tokenizer, PROMPT[:2], [{"role": "assistant", "content": "Bye."}])
-    assert parts(tokenizer, tokens)[1].endswith("Bye.\n<|end|>")
+    tokens = SftEncoder(tokenizer)(PROMPT[:2], [{"role": "assistant", "content": "Bye."}])
+    assert parts(tokenizer, tokens) == ("system: Be brief.\nuser: Hello?\nassistant:", " Bye.<|end|>")
 
 
-def test_a_template_that_changes_the_prompt_is_refused():
+def test_a_template_that_changes_the_prompt_once_it_is_answered_trains_behind_the_prompt_that_is_asked():
     changing = "{% for m in messages %}{{ messages|length }}{{ m['content'] }}<|end|>{% endfor %}"
     tokenizer = make_tokenizer(["<|end|>"], "<|end|>", changing)
-    with pytest.raises(UserError, match="renders the prompt differently once an answer follows"):
-        to_sft_tokens(tokenizer, PROMPT, [{"role": "assistant", "content": "Bye."}])
+    tokens = SftEncoder(tokenizer)(PROMPT[1:2], [{"role": "assistant", "content": "Bye."}])
+    assert parts(tokenizer, tokens) == ("1Hello?<|end|>", "Bye.<|end|>")
 
 
 def test_pairs_whose_prompt_leaves_no_room_are_dropped_and_counted():
     tokenizer = with_chat_template(make_tokenizer(SPECIAL["ChatML"], "<|im_end|>"))
     answer = [{"role": "assistant", "content": "Bye."}]
-    short, long = to_sft_tokens(tokenizer, PROMPT[1:2], answer), to_sft_tokens(tokenizer, PROMPT * 9 + PROMPT, answer)
+    short, long = SftEncoder(tokenizer)(PROMPT[1:2], answer), SftEncoder(tokenizer)(PROMPT * 9 + PROMPT, answer)
     limit = len(short.input_ids)
     kept, tally = drop_filled_by_prompt([short, long], limit)
     assert kept == [short]
@@ -111,7 +111,7 @@ SMOLLM2 = Path("~/.cache/bleuberi/models/SmolLM2-135M-Instruct").expanduser()
 def test_smollm2s_own_ids():
     tokenizer = load_policy_tokenizer(str(SMOLLM2))
     turns = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hello?"}]
-    tokens = to_sft_tokens(tokenizer, turns, [{"role": "assistant", "content": "Bye.\n"}])
+    tokens = SftEncoder(tokenizer)(turns, [{"role": "assistant", "content": "Bye.\n"}])
     # <|im_start|>assistant\n is 1, 520, 9531, 198; the answer "Bye.\n" and <|im_end|>; no line break behind it.
     learnt = [token for token, mask in zip(tokens.input_ids, tokens.completion_mask, strict=True) if mask]
     assert tokens.input_ids[-len(learnt) - 4 : -len(learnt)] == [1, 520, 9531, 198]
@@ -141,7 +141,7 @@ def test_trls_own_batches_have_labels_on_the_answer_alone(tiny_model, tmp_path, 
     tokenizer = load_policy_tokenizer(str(tiny_model))
     tokenizer.pad_token = pad
     answers = ["Bye.", "A much longer answer, so that the other row is padded.\n"]
-    rows = [to_sft_tokens(tokenizer, PROMPT, [{"role": "assistant", "content": text}]) for text in answers]
+    rows = [SftEncoder(tokenizer)(PROMPT, [{"role": "assistant", "content": text}]) for text in answers]
     batch = trls_batch(tiny_model, tokenizer, rows, tmp_path)
     learnt = {tokenizer.decode(labels[labels != -100]) for labels in batch["labels"]}
     assert learnt == {text + "<|im_end|>" for text in answers}

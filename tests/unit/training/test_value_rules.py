@@ -112,20 +112,22 @@ SIZES = {"per_device_train_batch_size": 8, "gradient_accumulation_steps": 4, "nu
         ({}, 1, True),
         ({}, 7, True),
         ({"num_generations": 16}, 1, True),
-        ({"num_generations": 64}, 2, False),  # 64 completions together, but each process draws half a group
+        ({"num_generations": 64}, 2, True),  # 64 completions together: each process draws half a group
+        ({"num_generations": 64}, 1, False),
         ({"num_generations": 3}, 1, False),
-        ({"num_generations": 3}, 3, False),
-        ({"steps_per_generation": 1, "num_generations": 16}, 2, False),
+        ({"num_generations": 3}, 3, True),
+        ({"steps_per_generation": 1, "num_generations": 16}, 2, True),
+        ({"steps_per_generation": 1, "num_generations": 16}, 3, False),
         ({"steps_per_generation": 2, "num_generations": 16}, 1, True),
         ({"generation_batch_size": 64, "num_generations": 16}, 4, True),
-        ({"generation_batch_size": 64, "num_generations": 16}, 8, False),
+        ({"generation_batch_size": 64, "num_generations": 16}, 8, True),
         ({"generation_batch_size": 60}, 1, False),
         ({"steps_per_generation": 2, "generation_batch_size": 64}, 1, False),
         ({"num_generations": "3"}, 1, False),
         ({"num_generations": "many"}, 1, True),  # told by its type
     ],
 )
-def test_groups_lie_whole_on_a_process(changes, processes, fits):
+def test_the_processes_together_draw_whole_groups(changes, processes, fits):
     values = {**SIZES, **changes}
     if fits:
         check_batch(values, processes)

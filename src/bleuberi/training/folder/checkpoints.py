@@ -1,4 +1,4 @@
-"""Checkpoints that are whole, and those that a kill cut short. Knows folders and marks; knows no algorithm.
+"""Checkpoints that are whole, and those that a kill cut short.
 
 A trainer writes straight into `checkpoint-N`, and with several processes the one that writes `trainer_state.json` does
 not wait for the others' parts. So a mark with every file's size is written last, when all processes are through and all
@@ -54,6 +54,18 @@ def read_mark(checkpoint: Path) -> dict[str, Any] | None:
 def find_checkpoints(folder: Path) -> list[Path]:
     """Every `checkpoint-N`, whole or not, from the first step to the last."""
     return sorted((path for path in folder.glob(f"{_PREFIX}*") if step_of(path) >= 0 and path.is_dir()), key=step_of)
+
+
+def checkpoint_at(folder: Path, step: int) -> Path | None:
+    """The checkpoint of that step, complete or not; None if there is none."""
+    path = folder / f"{_PREFIX}{step}"
+    return path if path.is_dir() else None
+
+
+def nearest_checkpoint(folder: Path, step: int) -> Path | None:
+    """The complete checkpoint nearest to a step, the earlier one of two; None if there is none."""
+    whole = [path for path in find_checkpoints(folder) if read_mark(path) is not None]
+    return min(whole, key=lambda path: abs(step_of(path) - step), default=None)
 
 
 def set_aside_incomplete(folder: Path, but: Path | None = None) -> list[Path]:

@@ -1,7 +1,4 @@
-"""The finished model as a plain folder: weights, tokenizer, card, manifest. Knows sharded and LoRA models only.
-
-The manifest comes last, so a folder with one is whole.
-"""
+"""The finished model as a plain folder: weights, tokenizer, card, and the manifest last."""
 
 from __future__ import annotations
 
@@ -13,10 +10,11 @@ from typing import Any, Final
 
 from bleuberi.artifacts import MANIFEST, make_manifest, write_json, write_text
 from bleuberi.errors import UserError
-from bleuberi.training.early_stop import refuse_unfinished
 from bleuberi.training.folder.model_card import model_card
 from bleuberi.training.folder.run_folder import read_metrics
-from bleuberi.training.model_loading import load_policy, name_base
+from bleuberi.training.folder.tracker import read_links
+from bleuberi.training.merge import merged_model
+from bleuberi.training.model_loading import name_base
 from bleuberi.training.settings.read import RunSettings
 
 log = logging.getLogger(__name__)
@@ -31,13 +29,13 @@ def save_finished(
     decided: dict[str, Any],
     facts: dict[str, Any],
 ) -> None:
-    """Leave a plain model folder: safetensors, tokenizer and chat template; LoRA is merged, its adapter kept beside.
+    """Leave a plain model folder: safetensors, tokenizer and chat template. LoRA is merged into the base's own files in
+    float32, and its adapter is kept in `adapter/`.
 
-    Every process has to call it: split weights are gathered from all of them. Errors: `UserError` if the run stopped
-    before its last step, or if the written files cannot be read back as this model.
+    `facts` go into the manifest; `steps` is the last step unless they say otherwise. Every process has to call it:
+    split weights are gathered from all of them. Errors: `UserError` if the files cannot be read back as this model.
     """
     folder = Path(settings.args.output_dir)
-    refuse_unfinished(folder, trainer.state)
     if trainer.is_fsdp_enabled:  # its checkpoints may be split; a model folder is not
         trainer.accelerator.state.fsdp_plugin.set_state_dict_type("FULL_STATE_DICT")
     trainer.save_model(str(folder / ADAPTER if settings.model.use_peft else folder))
@@ -45,14 +43,17 @@ def save_finished(
         with _whole_weights():
             if settings.model.use_peft:
                 name_base(folder / ADAPTER, settings.model.model_name_or_path, settings.model.model_revision)
-                _merged(trainer, tokenizer, settings).save_pretrained(folder)
+                trusted = settings.args.trust_remote_code
+                merged_model(settings.model, folder / ADAPTER, tokenizer, trusted).save_pretrained(folder)
             tokenizer.save_pretrained(folder)
             # The trainer's pickle tells paths of this machine; PEFT's own card does too.
             for name in ("training_args.bin", f"{ADAPTER}/training_args.bin", f"{ADAPTER}/README.md"):
                 (folder / name).unlink(missing_ok=True)
             check_model_folder(folder, settings.args.trust_remote_code)
         processes = trainer.accelerator.num_processes
-        manifest = make_manifest("model", decided, steps=trainer.state.global_step, processes=processes, **facts)
+        facts = {"steps": trainer.state.global_step, "processes": processes, **facts}
+        facts |= {"trackers": links} if (links := read_links(folder)) else {}
+        manifest = make_manifest("model", decided, **facts)
         card = model_card(folder.absolute().name, settings.method, manifest, read_metrics(folder))
         write_text(folder / "README.md", card)
         write_json(folder / MANIFEST, manifest)
@@ -94,19 +95,6 @@ def check_model_folder(folder: Path, trust_remote_code: bool = False) -> None:
             "Run the same command again, which goes on from the last checkpoint; where values diverged, lower "
             "--learning_rate.",
         )
-
-
-def _merged(trainer: Any, tokenizer: Any, settings: RunSettings) -> Any:  # noqa: ANN401
-    """The whole model with its LoRA weights merged: from memory, or from the adapter's files where it is split."""
-    if not trainer.is_fsdp_enabled and not hasattr(next(trainer.model.parameters()), "ds_id"):  # ZeRO-3 gives ids
-        tuned = trainer.accelerator.unwrap_model(trainer.model)
-        if next(tuned.parameters()).device.type == "cpu":
-            tuned = tuned.float()  # bfloat16 would round away much of a small change, and a CPU answers in float32
-        return tuned.merge_and_unload()
-    from peft import PeftModel
-
-    base = load_policy(settings.model, tokenizer, settings.args.trust_remote_code)
-    return PeftModel.from_pretrained(base, str(Path(settings.args.output_dir) / ADAPTER)).merge_and_unload()
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Whether a checkpoint in the output folder is of the model that is to be trained. Knows folders and their JSON files.
+"""Whether a checkpoint in the output folder is of the model that is to be trained.
 
 Loads no weights: a checkpoint's `config.json` or `adapter_config.json` tells whose it is.
 """

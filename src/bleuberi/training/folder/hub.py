@@ -1,4 +1,4 @@
-"""`--push_to_hub`: the finished folder goes to the hub, after a look whether it may. Knows hub and folder only.
+"""`--push_to_hub`: the finished folder goes to the hub, after a look whether it may.
 
 The trainer's own pushes would send an adapter, or a half-trained model, into the same repository.
 """

@@ -1,4 +1,4 @@
-"""Logs of a run, a JSON object with its `step` a line. Knows lines and kills; knows nothing of what is logged.
+"""Logs of a run, a JSON object with its `step` a line.
 
 Lines are appended at once, so a crashed run has them. A kill can leave half a line, which is never read.
 """

@@ -1,4 +1,4 @@
-"""The model card of a finished run, as text. Knows settings and metrics; knows no disk, no hub and no trainer.
+"""The model card of a finished run, as text.
 
 Paths of the machine that trained are cut down to their last name. The licence is left to whoever publishes the model.
 """
@@ -36,7 +36,8 @@ def model_card(name: str, method: str, manifest: Mapping[str, Any], metrics: Seq
         "and TRL.", "",
         f"- Data set: {data}, {rows} (content sha256 `{parents['data_sha256']}`)",
         *[f"- Reward: `{signature}`" for signature in parents.get("reward_signatures", ())],
-        f"- Training steps: {manifest['steps']}",
+        f"- Training steps: {manifest['steps']}{_chosen(manifest)}",
+        *[f"- Curves: [{name}]({link})" for name, link in sorted(manifest.get("trackers", {}).items())],
         *(["- LoRA, merged into the weights; the adapter alone is in `adapter/`"] if config.get("use_peft") else []),
         "", "## Curves", "", *_curve_table(metrics), "",
         "## Settings", "", "Those that differ from the defaults of TRL and transformers.", "",
@@ -58,6 +59,15 @@ def without_path(text: str, *, folder: bool = False) -> str:
     """A path's last name; hub ids (`organisation/name`) stay. `folder`: it is a path, whatever it looks like."""
     looks_local = text.startswith(("/", "~", ".")) or text.count("/") > 1 or Path(text).exists()
     return Path(text).name if folder or looks_local else text
+
+
+def _chosen(manifest: Mapping[str, Any]) -> str:
+    """E.g. `, the best of 5 evaluations on 64 held-out dev prompts (30 steps were made)`."""
+    made = manifest.get("dev", {})
+    if not made.get("best"):
+        return ""
+    how = f", the best of {made['evaluations']} evaluations on {made['best']['prompts']} held-out dev prompts"
+    return f"{how} by {made['best_by']} ({made['trained_steps']} steps were made)"
 
 
 def _revision(manifest: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""One readable line a logged step, under the trainer's own progress bar. Knows the terminal; changes no training."""
+"""One readable line a logged step, under the trainer's own progress bar."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Going on exactly where a killed run stood. Knows how TRL's trainers count steps; knows nothing of rewards or models.
+"""Going on exactly where a killed run stood.
 
 A checkpoint has weights, optimizer and random states, but not the completions that are still to be trained on, nor how
 often the data was shuffled. So checkpoints have to lie between two generations, and the shuffles are made up for.
@@ -12,17 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bleuberi.errors import UserError
-from bleuberi.training.early_stop import ends_generation, sigterm_delayed, steps_in_epoch
+from bleuberi.training.early_stop import NothingLeft, ends_generation, sigterm_delayed, steps_in_epoch
 from bleuberi.training.folder.run_folder import hold_folder
+from bleuberi.training.folder.tracker import one_identity
 
 if TYPE_CHECKING:
     from transformers import TrainerCallback
 
 log = logging.getLogger(__name__)
-
-
-class _AllStepsDone(Exception):  # noqa: N818 - no error
-    """The checkpoint is the last one: there is nothing left to train."""
 
 
 def grpo_steps_in_epoch(args: Any, rows: int) -> int:  # noqa: ANN401 - trl.GRPOConfig
@@ -33,51 +30,74 @@ def grpo_steps_in_epoch(args: Any, rows: int) -> int:  # noqa: ANN401 - trl.GRPO
     return steps
 
 
-def check_save_steps(args: Any, rows: int) -> None:  # noqa: ANN401 - trl.GRPOConfig
-    """Refuse checkpoints in the middle of a generation's completions: a run could not go on from them exactly.
+def fitting_interval(args: Any, rows: int, asked: float) -> int:  # noqa: ANN401 - trl.GRPOConfig
+    """The smallest interval of at least `asked` steps (below 1: a share of all steps) that always ends a generation.
 
-    `rows`: prompts of the data set.
+    `rows`: prompts of the data set. At most the number of all steps, if that is above `asked`.
     """
-    strategy = str(getattr(args.save_strategy, "value", args.save_strategy))
-    if strategy != "no" and args.sync_ref_model:
-        raise UserError(
-            "sync_ref_model changes a reference model that checkpoints do not have.",
-            "Set --sync_ref_model false, or --save_strategy no.",
-        )
-    if strategy != "steps":  # an epoch ends with whole generations
-        return
     an_epoch = max(grpo_steps_in_epoch(args, rows), 1)
     last = args.max_steps if args.max_steps > 0 else math.ceil(args.num_train_epochs * an_epoch)
-    every = int(args.save_steps) if args.save_steps >= 1 else math.ceil(last * args.save_steps)
+    least = max(int(asked) if asked >= 1 else math.ceil(last * asked), 1)
 
     def fits(interval: int) -> bool:
-        saved = range(interval, last, interval)  # nothing goes on from the last step
-        return all(ends_generation(args, step, an_epoch) for step in saved)
+        return all(ends_generation(args, step, an_epoch) for step in range(interval, last, interval))
 
-    if every > 0 and not fits(every):
-        better = next(interval for interval in range(every + 1, last + 1) if fits(interval))
+    return next((interval for interval in range(least, last) if fits(interval)), max(last, least))
+
+
+def check_save_steps(args: Any, rows: int) -> None:  # noqa: ANN401 - trl.GRPOConfig
+    """Refuse checkpoints in the middle of a generation's completions: a run could not resume from them exactly.
+
+    A share of all steps (`save_steps` below 1) becomes the next number of steps that fits. `rows`: prompts of the data
+    set. Errors: `UserError` that names such a number.
+    """
+    strategy = str(getattr(args.save_strategy, "value", args.save_strategy))
+    if strategy != "steps":  # an epoch ends with whole generations
+        return
+    every, fitting = int(args.save_steps), fitting_interval(args, rows, args.save_steps)
+    if args.save_steps < 1:
+        args.save_steps = fitting
+    elif every < fitting:
         raise UserError(
             f"save_steps {every} puts checkpoints between the {args.steps_per_generation * args.num_iterations} "
             f"micro-batches of one generation (steps_per_generation {args.steps_per_generation} x num_iterations "
             f"{args.num_iterations}; gradient_accumulation_steps {args.gradient_accumulation_steps}): a killed run "
-            "could not go on exactly.",
-            f"Set --save_steps {better}.",
+            "could not resume exactly.",
+            f"Set --save_steps {fitting}.",
         )
+
+
+def saves_before_the_end(args: Any, steps: int) -> int:  # noqa: ANN401 - transformers.TrainingArguments
+    """How many checkpoints a run of so many steps saves before its last step."""
+    strategy = str(getattr(args.save_strategy, "value", args.save_strategy))
+    if strategy == "no" or steps < 2:
+        return 0
+    if strategy == "epoch":
+        epochs = args.num_train_epochs if args.max_steps <= 0 else 1
+        return max(math.ceil(epochs) - 1, 0)
+    every = int(args.save_steps) if args.save_steps >= 1 else math.ceil(steps * args.save_steps)
+    return (steps - 1) // every
 
 
 def run_training(trainer: Any, checkpoint: str | None, early_stop: Any) -> None:  # noqa: ANN401 - TRL trainer, callback
     """Train from the checkpoint if there is one; a checkpoint of the last step is only loaded.
 
     `early_stop`: of `early_stop_callback`, one of the trainer's callbacks. The run may have stopped before its last
-    step: `refuse_unfinished` finds out. Errors: `UserError` if another run trains into the same folder.
+    step: `refuse_unfinished` finds out. Errors: `UserError` if another run trains into the same folder, or if the model
+    has nothing to train.
     """
+    if not any(weight.requires_grad for weight in trainer.model.parameters()):
+        raise UserError(
+            "No weight of the model is trainable, so nothing would be learned.",
+            "Is the base a LoRA adapter? Merge it first, or train a new one on top: --use_peft true.",
+        )
     trainer.add_callback(_make_up_callback())
     Path(trainer.args.output_dir).mkdir(parents=True, exist_ok=True)
     try:
-        with sigterm_delayed(early_stop), hold_folder(trainer.args):
+        with sigterm_delayed(early_stop), hold_folder(trainer.args), one_identity(trainer.args):
             trainer.train(resume_from_checkpoint=checkpoint)
-    except _AllStepsDone:
-        log.info("All %d steps are done already; the model is taken from %s", trainer.state.global_step, checkpoint)
+    except NothingLeft:
+        log.info("Nothing is left to train after step %d, of %s", trainer.state.global_step, checkpoint)
 
 
 def _make_up_callback() -> TrainerCallback:
@@ -97,7 +117,7 @@ def _make_up_callback() -> TrainerCallback:
             **_: object,
         ) -> None:
             if state.global_step >= state.max_steps:
-                raise _AllStepsDone  # the trainer would take one more step
+                raise NothingLeft  # the trainer would take one more step
             sampler = _sampler_of(train_dataloader)
             if isinstance(sampler, RepeatSampler) and sampler.shuffle:
                 # It shuffles by a generator of its own, which begins anew with the process.

@@ -1,4 +1,4 @@
-"""What a training run leaves on disk: metrics as they come, checkpoints, the finished model. Knows no algorithm."""
+"""What a training run leaves on disk: metrics as they come, checkpoints, the finished model."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from bleuberi.errors import UserError
 from bleuberi.strict_json import strict_json
 from bleuberi.training.folder.checkpoints import MARK, find_checkpoints, read_mark, set_aside_incomplete, step_of
 from bleuberi.training.folder.log import append_entries, cut_entries, read_entries
+from bleuberi.training.watch.dev import cut_dev
 from bleuberi.training.watch.samples import cut_samples
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ def start_run(folder: Path, args: Any, asked: dict[str, Any]) -> str | None:  # 
             last_step = step_of(checkpoint) if checkpoint and inside else None
             cut_entries(folder / METRICS, lambda entry: 0 < entry["step"] <= (last_step or 0) and not _closes(entry))
             cut_samples(folder, last_step)
+            cut_dev(folder, last_step)
         write_json(folder / STARTED, asked)  # until the manifest is there, it tells a reader what runs here
         if checkpoint is not None:
             log.info("Going on from %s", checkpoint)

@@ -1,6 +1,7 @@
 """A run's settings: read, checked, compared with the installed TRL.
 
-`read` builds the config from flags and file (`words`); `rules` and `conflicts` check values; `installed`, `drift` and
-`deciding` compare with the installed classes. To add a rule, add it to `rules` or `conflicts`: `train` and the doctor
-call both.
+`read` builds the config (`run_config` and the classes of TRL) from flags and file (`words`). `rules` and `conflicts`
+check values, `original_flags` names the replacements of the original program's flags, and `installed`, `drift` and
+`deciding` compare with the installed classes. `ready`, `lengths`, `dataset` and `paper_batch` look at the model, data
+and processes. To add a rule, add it to `rules` or `conflicts`: `train` and the doctor call both.
 """

@@ -1,10 +1,11 @@
-"""Settings that do not go together, that this tool does not do, or that older trainers had. Knows names; loads nothing.
+"""Settings that do not go together, that this tool does not do, or that older trainers had.
 
-A setting that is taken and then ignored is worse than one that is refused: the run would not be what its file says.
+A setting that is accepted and then ignored is worse than one that is refused: the run would not be what its file says.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -21,14 +22,12 @@ class Undone(NamedTuple):
 
 
 _NO_EVALUATION: Final = "there is no evaluation data in a training run here"
-_EVALUATE: Final = "Leave it out, and compare the finished models with: bleuberi evaluate."
-_NOT_QUANTISED: Final = "the model is not loaded quantised here"
-_PLAIN_LORA: Final = "Leave it out; use_peft: true with dtype: bfloat16 is what saves memory."
+_EVALUATE: Final = "Leave it out. GRPO evaluates itself with --dev_prompts 64; bleuberi evaluate compares models."
 _LOADED_BEFORE: Final = "the model is loaded before the trainer sees this field"
 _OWN_TOKENS: Final = "the data set is turned into tokens before the trainer sees it"
 
 UNDONE: Final[Mapping[str, Undone]] = {
-    **dict.fromkeys(("load_in_4bit", "load_in_8bit"), Undone((False,), _NOT_QUANTISED, _PLAIN_LORA)),
+    "load_in_8bit": Undone((False,), "the model is not loaded in 8 bits here", "Write load_in_4bit: true (QLoRA)."),
     "eval_strategy": Undone(("no", False), _NO_EVALUATION, _EVALUATE),
     **dict.fromkeys(("do_eval", "do_predict", "eval_on_start", "load_best_model_at_end"),
                     Undone((False,), _NO_EVALUATION, _EVALUATE)),
@@ -60,6 +59,7 @@ SFT_UNDONE: Final[Mapping[str, Undone]] = {
     ),
     "dataset_kwargs": Undone((None, {}), _OWN_TOKENS, "Leave it out."),
     "dataset_text_field": Undone(("text",), _OWN_TOKENS, "Leave it out."),
+    "reasoning": Undone((False,), "the references have no tags, and are trained on as they are", "Leave it out."),
     "truncation_mode": Undone(
         ("keep_start",), "a pair without its prompt teaches nothing", "Leave it out, or raise max_length."
     ),
@@ -128,16 +128,26 @@ def check_together(method: Method, values: Values) -> None:
             "enable_jit_checkpoint saves a checkpoint to resume from, and save_only_model leaves out what that needs.",
             "Write save_only_model: false, or enable_jit_checkpoint: false.",
         )
+    _check_hardware(values)
+    if values.get("load_in_4bit"):
+        _check_qlora(values)
+    if values.get("use_peft"):
+        _check_lora(values)
     if method == "sft":
+        if values.get("padding_free") and not values.get("packing") and values.get("max_length") is not None:
+            raise UserError(
+                f"padding_free does not enforce max_length {values['max_length']}.",
+                "Write packing: true, or max_length: null if no pair is too long for memory.",
+            )
         return
     if values.get("sync_ref_model"):
-        for name in ("enable_jit_checkpoint", "stop_on_warning"):
-            if values.get(name):
-                raise UserError(
-                    f"{name} saves a checkpoint, and checkpoints do not have the reference model that sync_ref_model "
-                    "changes.",
-                    f"Write {name}: false, or sync_ref_model: false.",
-                )
+        if (values.get("deepspeed") or values.get("fsdp")) and str(
+            getattr(values.get("save_strategy"), "value", "")
+        ) != "no":
+            raise UserError(
+                "sync_ref_model changes a reference model that checkpoints of split models do not have.",
+                "Write save_strategy: 'no', or sync_ref_model: false.",
+            )
         if values.get("beta") == 0:
             raise UserError("sync_ref_model is on and beta is 0: there is no reference model.", "Write beta: 0.04.")
         if values.get("use_peft"):
@@ -147,6 +157,48 @@ def check_together(method: Method, values: Values) -> None:
             )
     if values.get("use_vllm"):
         _check_vllm(values)
+
+
+def _check_hardware(values: Values) -> None:
+    """Refuse without a GPU what needs one."""
+    if not values.get("use_cpu"):
+        return
+    flash = str(values.get("attn_implementation") or "").startswith("flash")
+    for name, asked in (("use_liger_kernel", values.get("use_liger_kernel")), ("attn_implementation", flash),
+                        ("use_kernels", values.get("use_kernels")),
+                        ("activation_offloading", values.get("activation_offloading"))):  # fmt: skip
+        if asked:
+            raise UserError(f"{name} is {values[name]} and needs a GPU; use_cpu is on.", f"Leave {name} out.")
+
+
+def _check_qlora(values: Values) -> None:
+    """Refuse 4-bit weights where they would be trained or written themselves."""
+    if not values.get("use_peft"):
+        raise UserError("load_in_4bit is on, and weights of 4 bits cannot be trained.", "Write use_peft: true (QLoRA).")
+    if values.get("use_vllm"):
+        raise UserError(
+            "load_in_4bit does not go with use_vllm: TRL would merge the adapter into 4-bit weights and lose it.",
+            "Write use_vllm: false, or load_in_4bit: false.",
+        )
+
+
+def _check_lora(values: Values) -> None:
+    """Refuse LoRA on or beside the output layer: TRL's loss multiplies by its plain weights."""
+    targets = values.get("lora_target_modules")
+    if isinstance(targets, str):
+        hit = targets != "all-linear" and re.fullmatch(targets, "lm_head") is not None
+    else:
+        hit = any(str(target).rpartition(".")[2] == "lm_head" for target in targets or ())
+    if hit:
+        raise UserError(
+            "lora_target_modules has lm_head; the loss is computed from the layer's own weights, so it never trains.",
+            "Take lm_head out; all-linear leaves it out.",
+        )
+    if values.get("cast_lm_head_to_fp32"):
+        raise UserError(
+            "cast_lm_head_to_fp32 does not go with LoRA: TRL would replace the output layer of the wrong object.",
+            "Write cast_lm_head_to_fp32: false, or use_peft: false.",
+        )
 
 
 def _check_vllm(values: Values) -> None:

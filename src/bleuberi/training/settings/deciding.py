@@ -1,4 +1,4 @@
-"""Which of TRL's fields decide what a run computes, and which do not. Knows names; loads nothing.
+"""Which of TRL's fields decide what a run computes, and which do not.
 
 A preset states every deciding field, since trainers' defaults change. A test sorts each field of the installed classes
 into one of these sets, so a new one is looked at before the next release is allowed in.
@@ -25,13 +25,15 @@ _BOTH: Final = _names(
     # loss and numbers
     "loss_type neftune_noise_alpha router_aux_loss_coef bf16 fp16 dtype "
     # what is trained
-    "use_peft"
+    "use_peft load_in_4bit "
+    # the prompt
+    "base_template"
 )
 
 DECIDING: Final[Mapping[Method, frozenset[str]]] = {
     "grpo": _BOTH | _names(
         # reward and advantage
-        "reward_funcs reward_weights multi_objective_aggregation scale_rewards num_generations "
+        "reward_funcs reasoning reward_weights multi_objective_aggregation scale_rewards num_generations "
         # objective
         "beta use_bias_correction_kl epsilon epsilon_high delta num_iterations importance_sampling_level "
         "mask_truncated_completions top_entropy_quantile entropy_coef use_adaptive_entropy off_policy_mask_threshold "
@@ -51,6 +53,7 @@ CONDITIONAL: Final[Mapping[tuple[str, Sequence[object]], frozenset[str]]] = {
         "lora_r lora_alpha lora_dropout lora_target_modules lora_target_parameters lora_modules_to_save use_rslora "
         "use_dora"
     ),
+    ("load_in_4bit", (True,)): _names("bnb_4bit_quant_type use_bnb_nested_quant"),
     ("use_vllm", (True,)): _names(
         "vllm_mode vllm_model_impl vllm_max_model_length vllm_importance_sampling_correction "
         "vllm_importance_sampling_mode vllm_importance_sampling_clip_max vllm_importance_sampling_clip_min"
@@ -89,8 +92,8 @@ NOT_DECIDING: Final = _names(
     "eval_do_concat_batches eval_use_gather_object eval_accumulation_steps eval_packing num_generations_eval "
     "include_for_metrics batch_eval_metrics bf16_full_eval fp16_full_eval load_best_model_at_end "
     "metric_for_best_model greater_is_better do_train do_eval do_predict remove_unused_columns label_names "
-    "length_column_name model_init_kwargs trust_remote_code load_in_4bit load_in_8bit bnb_4bit_quant_type "
-    "bnb_4bit_quant_storage use_bnb_nested_quant lora_task_type dataset_text_field dataset_kwargs "
+    "length_column_name model_init_kwargs trust_remote_code load_in_8bit "
+    "bnb_4bit_quant_storage lora_task_type dataset_text_field dataset_kwargs "
     "chat_template_path eos_token pad_token assistant_only_loss max_tool_calling_iterations "
     # other words for steps_per_generation, use_transformers_continuous_batching, vllm_importance_sampling_clip_max
     "generation_batch_size use_transformers_paged vllm_importance_sampling_cap"

@@ -1,4 +1,4 @@
-"""What the presets were written for, and whether the installed TRL still is that. Knows fields and their defaults.
+"""What the presets were written for, and whether the installed TRL still is that.
 
 `trl_defaults.json` keeps, for each config class, every field with its default, and the versions that had them. Write it
 anew, after the presets were looked through, with: python -m bleuberi.training.settings.drift

@@ -1,6 +1,6 @@
-"""What the installed libraries themselves say about a field: its type, its choices, and whether its helper is there.
+"""What the installed libraries say about a field: its type, its choices, and whether the packages it needs are there.
 
-Knows TRL's config classes as data classes; builds none. `value_rules` has the choices that they do not tell.
+`rules` has the choices that TRL's config classes do not list.
 """
 
 from __future__ import annotations
@@ -8,10 +8,11 @@ from __future__ import annotations
 import dataclasses
 import enum
 import importlib.util
+import re
 import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from bleuberi.errors import MissingExtraError, UserError
 from bleuberi.training.settings.rules import Values, check_choice
@@ -73,6 +74,44 @@ def check_helpers(values: Values) -> None:
         if not is_off and importlib.util.find_spec(package) is None:
             raise MissingExtraError(package, extra, f"{name}: {values[name]}")
     _check_reports(values.get("report_to"))
+
+
+PACKAGES: Final[Mapping[str, Sequence[tuple[str, str, str]]]] = {
+    "optim": (
+        ("adamw_torch_(4|8)bit", "torchao", "torchao"),
+        ("galore_.*", "galore_torch", "galore-torch"),
+        (".*8bit.*|paged_.*|ademamix|lion_32bit|rmsprop_bnb.*", "bitsandbytes", "bitsandbytes"),
+        ("(ada)?lomo", "lomo_optim", "lomo-optim"),
+        ("grokadamw", "grokadamw", "grokadamw"),
+        ("schedule_free_.*", "schedulefree", "schedulefree"),
+        ("apollo_.*", "apollo_torch", "apollo-torch"),
+        ("stable_adamw", "optimi", "torch-optimi"),
+    ),
+    "attn_implementation": (
+        ("flash_attention_2", "flash_attn", "flash-attn"),
+        ("flash_attention_3", "flash_attn_interface", "flash-attn-3"),
+        (".+/.+", "kernels", "kernels"),
+    ),
+    "use_liger_kernel": (("True", "liger_kernel", "liger-kernel"),),
+    "use_kernels": (("True", "kernels", "kernels"),),
+    "load_in_4bit": (("True", "bitsandbytes", "bitsandbytes"),),
+}
+"""Field -> (pattern of its values, module, package): what transformers imports with the model in memory."""
+
+
+def missing_packages(values: Values) -> list[tuple[str, UserError]]:
+    """Fields whose value needs a package that is not installed, each with its error."""
+    found = []
+    for name, needs in PACKAGES.items():
+        value = values.get(name)
+        given = str(getattr(value, "value", value))
+        module, package = next(
+            ((module, package) for pattern, module, package in needs if re.fullmatch(pattern, given)), ("", "")
+        )
+        if module and importlib.util.find_spec(module) is None:
+            what = f"{name} {given} needs the package {module}, which is not installed."
+            found.append((name, UserError(what, f"pip install {package}")))
+    return found
 
 
 def _check_reports(report_to: object) -> None:

@@ -1,4 +1,4 @@
-"""Settings of a training run, read and checked. Knows TRL's config classes; trains nothing.
+"""Settings of a training run, read and checked.
 
 TRL's own `GRPOConfig`, `SFTConfig` and `ModelConfig` are used as they are; `RunConfig` has what they lack. Every
 mistake is found here, before a model is loaded, and most before torch is.
@@ -10,17 +10,21 @@ import dataclasses
 import logging
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bleuberi.errors import MissingExtraError, UserError
 from bleuberi.redaction import redact_value
 from bleuberi.training.folder.foreign_checkpoint import refuse_foreign_checkpoint
+from bleuberi.training.model_loading import load_policy_tokenizer
 from bleuberi.training.settings.conflicts import check_removed, check_together, check_undone
 from bleuberi.training.settings.drift import check_drift, installed_defaults, recorded_defaults
 from bleuberi.training.settings.installed import check_helpers, check_installed_choices, field_types, values_of
+from bleuberi.training.settings.original_flags import check_original
+from bleuberi.training.settings.paper_batch import grown_batch
 from bleuberi.training.settings.rules import Method, check_batch, check_values
+from bleuberi.training.settings.run_config import RunConfig, SftRunConfig
 from bleuberi.training.settings.words import (
     PRESETS,
     check_fields,
@@ -31,35 +35,11 @@ from bleuberi.training.settings.words import (
     read_config_file,
     split_words,
 )
-from bleuberi.training.watch.gate import GateConfig
-from bleuberi.training.watch.warnings import NOT_DECIDING, MonitorConfig
+from bleuberi.training.watch.warnings import NOT_DECIDING
 
-__all__ = ["PRESETS", "Method", "RunConfig", "RunSettings", "read_settings"]
+__all__ = ["PRESETS", "Method", "RunConfig", "RunSettings", "SftRunConfig", "read_settings"]
 
 log = logging.getLogger(__name__)
-
-
-@dataclass
-class RunConfig(GateConfig, MonitorConfig):
-    """What a run needs beside TRL's fields."""
-
-    dataset_path: str = field(default="", metadata={"help": "folder of the GRPO or SFT data set"})
-    reward_funcs: list[str] = field(
-        default_factory=lambda: ["bleu"],
-        metadata={"help": "GRPO: rewards by name or package.module:Class; weights: --reward_weights"},
-    )
-    max_prompt_tokens: int = field(
-        default=512, metadata={"help": "GRPO: rows with longer prompts are dropped and counted; TRL has no such limit"}
-    )
-
-    def __post_init__(self) -> None:
-        GateConfig.__post_init__(self)
-        MonitorConfig.__post_init__(self)
-        given: object = self.reward_funcs
-        # `reward_funcs: bleu` in a YAML file arrives as a text, whose letters are no rewards.
-        self.reward_funcs = [given] if isinstance(given, str) else [str(name) for name in self.reward_funcs]
-        if not self.reward_funcs:
-            raise UserError("reward_funcs is empty.", "Name a reward, e.g. --reward_funcs bleu.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +50,22 @@ class RunSettings:
     run: RunConfig
     args: Any  # trl.GRPOConfig or trl.SFTConfig
     model: Any  # trl.ModelConfig
+    drift: str | None = None  # how the installed TRL differs from the one that the presets were written for
+
+    @property
+    def chat_template_kwargs(self) -> dict[str, Any]:
+        given = self.run.chat_template_kwargs if isinstance(self.run, SftRunConfig) else self.args.chat_template_kwargs
+        return given if isinstance(given, dict) else {}
+
+    def load_tokenizer(self) -> Any:  # noqa: ANN401 - a transformers tokenizer
+        """The policy's tokenizer, with the run's arguments of its chat template. Errors: `UserError`."""
+        return load_policy_tokenizer(
+            self.model.model_name_or_path,
+            self.args.trust_remote_code,
+            self.model.model_revision,
+            self.run.base_template,
+            self.chat_template_kwargs,
+        )
 
     def decided(self) -> dict[str, Any]:
         """Every setting that differs from its default, for the manifest and for comparing two runs."""
@@ -98,8 +94,8 @@ def read_settings(method: Method, argv: Sequence[str]) -> RunSettings:
     together, a missing config file or library, and a model or data set that is not named.
     """
     words, path, in_file, asked = _words_and_values(method, argv)
-    if path:
-        _check_method(method, path, in_file)
+    for place, values in ((str(path or ""), in_file), (f"bleuberi train {method}", flag_values(words))):
+        _check_method(method, place, values)
     _check_early(method, asked)
     kinds = _config_classes(method)
     drift = check_drift(str(path or "The command"), asked, recorded_defaults(method), installed_defaults(method))
@@ -113,11 +109,14 @@ def read_settings(method: Method, argv: Sequence[str]) -> RunSettings:
         raise UserError("No data set is named.", "Add --dataset_path FOLDER, or write it into the config file.")
     check_installed_choices(kinds, asked)
     check_helpers(asked)
-    settings = RunSettings(method, *_parse(method, kinds, words))
+    settings = RunSettings(method, *_parse(method, kinds, words), drift)
     take_hub_token(settings.args)
     _check_parsed(settings)
-    if drift and settings.args.process_index == 0:
-        log.warning(drift)
+    if settings.args.process_index == 0:
+        grown = grown_batch(argv, settings.args, settings.args.world_size)
+        for text in (drift, "; ".join(grown) if grown else None):
+            if text:
+                log.warning(text)
     return settings
 
 
@@ -144,20 +143,23 @@ def _words_and_values(
     path = config_file(words)
     in_file = read_config_file(path) if path else {}
     flags = flag_values(words)
-    check_removed(str(path), in_file)
-    check_removed(f"bleuberi train {method}", flags)
+    for place, values in ((str(path), in_file), (f"bleuberi train {method}", flags)):
+        check_original(place, values)
+        check_removed(place, values)
     return words, path, in_file, {name: located(name, value) for name, value in {**in_file, **flags}.items()}
 
 
-def _check_method(method: Method, path: Path, in_file: Mapping[str, Any]) -> None:
-    """Refuse the other method's config file: some of its fields mean something here, and others nothing."""
+def _check_method(method: Method, place: str, values: Mapping[str, Any]) -> None:
+    """Refuse the other method's config file or flags: some of its fields mean something here, and others nothing."""
     other: Method = "sft" if method == "grpo" else "grpo"
-    there = recorded_defaults(other).fields.keys() - recorded_defaults(method).fields.keys()
-    if strange := sorted(there & in_file.keys()):
+    ours = {item.name for item in dataclasses.fields(SftRunConfig)}
+    there = recorded_defaults(other).fields.keys() - recorded_defaults(method).fields.keys() - ours
+    if strange := sorted(there & values.keys()):
         raise UserError(
-            f"{path} has {', '.join(strange[:3])}{' ...' if strange[3:] else ''}, which {other.upper()} has and "
+            f"{place} has {', '.join(strange[:3])}{' ...' if strange[3:] else ''}, which {other.upper()} has and "
             f"{method.upper()} has not.",
-            f"Give a config for {method.upper()}, e.g. --config {method}_paper, or train with: bleuberi train {other}.",
+            f"Leave it out, give a config for {method.upper()}, e.g. --config {method}_paper, or train with: "
+            f"bleuberi train {other}.",
         )
 
 
@@ -185,7 +187,7 @@ def _config_classes(method: Method) -> tuple[type, ...]:
         from trl import GRPOConfig, ModelConfig, SFTConfig
     except ImportError as error:
         raise MissingExtraError("trl", "train", "Training") from error
-    return (RunConfig, GRPOConfig if method == "grpo" else SFTConfig, ModelConfig)
+    return (RunConfig, GRPOConfig, ModelConfig) if method == "grpo" else (SftRunConfig, SFTConfig, ModelConfig)
 
 
 def _parse(method: Method, kinds: Sequence[type], words: Sequence[str]) -> tuple[RunConfig, Any, Any]:

@@ -1,4 +1,4 @@
-"""Which values the fields of a training run may have. Knows names and numbers; loads neither torch nor TRL.
+"""Which values the fields of a training run may have.
 
 TRL's config classes accept any text for most of their choices (`loss_type: bnpoo`), and fail long after the model was
 loaded. The choices here are those that the installed trainer's source compares with; a test keeps them equal.
@@ -111,10 +111,10 @@ def _check_range(name: str, value: object) -> None:
 
 
 def check_batch(values: Values, processes: int) -> None:
-    """Refuse sizes that would tear a group of answers apart; `processes`: how many train together, all nodes counted.
+    """Refuse sizes that make no whole groups; `processes`: how many train together, all nodes counted.
 
-    A process draws `per_device_train_batch_size` x `steps_per_generation` completions at once. Its groups have to lie
-    whole on it. Errors: `UserError` with the numbers. Fields that are absent or no whole numbers are left to others.
+    All processes draw `per_device_train_batch_size` x `steps_per_generation` completions each at once; a group may span
+    processes. Errors: `UserError` with the numbers. Fields that are absent or not whole numbers are left to others.
     """
     sizes = ("per_device_train_batch_size", "gradient_accumulation_steps", "num_generations")
     batch, accumulated, group = (_whole(values.get(name)) for name in sizes)
@@ -135,13 +135,12 @@ def check_batch(values: Values, processes: int) -> None:
             )
         steps = together // (batch * processes)
     steps = accumulated if steps is None else steps
-    if batch * steps % group:
+    if batch * steps * processes % group:
         raise UserError(
-            f"num_generations {group} does not divide the {batch * steps} completions that a process draws at once "
-            f"(per_device_train_batch_size {batch} x {_counted(steps, 'step', 'steps')} a generation; "
+            f"num_generations {group} does not divide the {batch * steps * processes} completions that are drawn at "
+            f"once (per_device_train_batch_size {batch} x {_counted(steps, 'step', 'steps')} per generation x "
             f"{_counted(processes, 'process', 'processes')}).",
-            f"Make per_device_train_batch_size x gradient_accumulation_steps a multiple of {group}: groups of answers "
-            "have to lie whole on one process.",
+            f"Make per_device_train_batch_size x gradient_accumulation_steps x processes a multiple of {group}.",
         )
 
 

@@ -1,4 +1,4 @@
-"""A command line and its config file as plain values. Knows YAML and flags; loads neither torch nor TRL.
+"""A command line and its config file as plain values.
 
 TRL's parser reads both again, and is the one that counts; what is read here is checked before it is loaded.
 """

@@ -1,4 +1,4 @@
-"""Warn while a run goes on, and stop it on request. Knows the trainer's callbacks; its rules are in `monitor_rules`."""
+"""Warns during a run, and stops it if that was asked for. The rules are in `warnings`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from bleuberi.errors import UserError
 from bleuberi.training.early_stop import ends_generation, steps_in_epoch
-from bleuberi.training.watch.warnings import MonitorConfig, Watch
+from bleuberi.training.folder.checkpoints import nearest_checkpoint
+from bleuberi.training.watch.warnings import Entry, MonitorConfig, Warned, Watch
 
 if TYPE_CHECKING:
     from transformers import TrainerCallback
@@ -19,32 +20,36 @@ log = logging.getLogger(__name__)
 def monitor_callback(config: MonitorConfig) -> TrainerCallback:
     """A callback that reads every log entry. Add it before the one that writes metrics: it puts `warnings` into them.
 
-    Its `stopped_by` is the warning that ended the run, or empty.
+    Its `stopped_by` is the warning that ended the run, or None.
     """
     from transformers import TrainerCallback
 
     class Monitor(TrainerCallback):  # type: ignore[misc]
         def __init__(self) -> None:
             self.watch = Watch(config)
-            self.stopped_by = ""
+            self.stopped_by: Warned | None = None
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **_: object) -> None:  # noqa: ANN401
-            # What a checkpoint carries along was read before: it is no news, but it may be why the run had stopped.
+            # The entries that a checkpoint carries are not news, but they may be why the run had stopped.
             for entry in state.log_history:
-                for text in self.watch.read(entry):
-                    self.stopped_by = self.stopped_by or (text if config.stop_on_warning else "")
+                self._read(entry, entry["step"])
             refuse_stopped(self, Path(args.output_dir), state.global_step)
 
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **given: Any) -> None:  # noqa: ANN401
-            warnings = self.watch.read(logs or {})
+            warnings = self._read(logs or {}, state.global_step)
             if warnings:
-                logs["warnings"] = warnings
+                # Without a checkpoint's name, so that a resumed run has the entries of one that was not killed.
+                logs["warnings"] = [warned.text for warned in warnings]
                 if state.is_world_process_zero:
-                    for text in warnings:
-                        log.warning("Step %d: %s", state.global_step, text)
-                if config.stop_on_warning:
-                    self.stopped_by = self.stopped_by or warnings[0]
+                    for warned in warnings:
+                        log.warning("Step %d: %s", state.global_step, with_checkpoint(warned, Path(args.output_dir)))
             self.on_step_end(args, state, control, **given)
+
+        def _read(self, entry: Entry, step: int) -> list[Warned]:
+            warnings = self.watch.read(entry, step)
+            if warnings and config.stop_on_warning:
+                self.stopped_by = self.stopped_by or warnings[0]
+            return warnings
 
         def on_step_end(self, args: Any, state: Any, control: Any, **given: Any) -> None:  # noqa: ANN401
             # Between two generations, since a run could not resume exactly from a checkpoint within one.
@@ -55,10 +60,16 @@ def monitor_callback(config: MonitorConfig) -> TrainerCallback:
     return Monitor()
 
 
+def with_checkpoint(warned: Warned, folder: Path) -> str:
+    """The warning, and for a reward that has fallen the checkpoint nearest to its best, if there is one."""
+    best = None if warned.best_step is None else nearest_checkpoint(folder, warned.best_step)
+    return warned.text if best is None else f"{warned.text}; the nearest checkpoint is {best.name}"
+
+
 def refuse_stopped(monitor: Any, folder: Path, step: int) -> None:  # noqa: ANN401
-    """Errors: `UserError` where the monitor ended the run, which is no finished one."""
+    """Errors: `UserError` if the monitor ended the run, which is then not finished."""
     if monitor.stopped_by:
         raise UserError(
-            f"Stopped after step {step}, with a checkpoint: {monitor.stopped_by}.",
+            f"Stopped after step {step}, with a checkpoint: {with_checkpoint(monitor.stopped_by, folder)}.",
             f"Read {folder / 'completions.jsonl'}; to go on anyway, add --stop_on_warning false to the same command.",
         )

@@ -1,4 +1,4 @@
-"""Keep a group's noise from becoming advantages. Knows rewards by group; knows no texts, processes or trainers.
+"""Keep a group's noise from becoming advantages.
 
 GRPO divides a group's differences by their own spread, so a difference of 0.001 counts as much as one of 0.5. A group
 that spreads less than a threshold gets its mean for every member: its advantages are exactly zero, and the mean reward

@@ -1,4 +1,4 @@
-"""A prompt's group of completions, whole, wherever they were made. Knows processes; knows nothing of what a row is."""
+"""A prompt's group of completions, whole, wherever they were made."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Between a reward and the trainer: the gate, and what the monitor notes. Knows rows of one call; trains nothing."""
+"""Post-processes reward scores: applies the low-signal gate and logs the monitor's metrics."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import chain
 
 from bleuberi.rewards import Reward
 from bleuberi.rewards.bleu_parts import BleuParts
-from bleuberi.rewards.text_shape import text_shapes
+from bleuberi.rewards.text_shape import references_copied, shape_tokens, text_shapes
 from bleuberi.strict_json import as_finite
 from bleuberi.training.watch.gate import RewardGate
 from bleuberi.training.watch.groups import whole_groups
@@ -38,14 +38,18 @@ class Handover:
         """The scores for the trainer. Every process has to call it at once: groups may span processes."""
         shapes = text_shapes(scored.prompts, scored.responses)
         parts = parts_of(reward, scored.responses, scored.references)
+        texts = scored.responses if self.monitor.logs_texts else [""] * len(shapes)
         rows = [
             Row(
                 None if score is None else as_finite(score),
                 part.floor if part else 0.0,
                 len(ids),
                 copy,
+                shape_tokens(text),
             )
-            for score, part, ids, (_, copy) in zip(scored.scores, parts, scored.completion_ids, shapes, strict=True)
+            for score, part, ids, (_, copy), text in zip(
+                scored.scores, parts, scored.completion_ids, shapes, texts, strict=True
+            )
         ]
         groups, first = whole_groups(rows, self.group_size)
         handed: list[list[float | None]] = []
@@ -55,7 +59,8 @@ class Handover:
             handed.append(self.gate.hand_over(scores, is_low))
             if is_low is not None:
                 log_metric("frac_low_signal", float(is_low))
-        self.monitor.log_completions(shapes, scored.completion_ids, log_metric)
+        copied = references_copied(scored.prompts, scored.references) if self.monitor.logs_texts else []
+        self.monitor.log_completions(shapes, copied, scored.completion_ids, log_metric)
         self.monitor.log_groups(reward.name, groups, log_metric)
         self.monitor.log_parts(reward.name, parts, log_metric)
         return list(chain.from_iterable(handed))[first : first + len(rows)]

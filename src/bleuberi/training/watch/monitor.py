@@ -1,4 +1,4 @@
-"""Numbers that show a reward being gamed, from what a reward is handed. Knows texts and scores; warns of nothing.
+"""Numbers that show a reward being gamed, from the texts and scores of one call of a reward.
 
 They go to the trainer's own metrics, which averages them over processes and steps and writes them wherever it logs.
 """
@@ -11,6 +11,7 @@ from statistics import fmean
 from typing import NamedTuple
 
 from bleuberi.rewards.bleu_parts import BleuParts
+from bleuberi.rewards.text_shape import distinct_share
 from bleuberi.statistics.within_group import rank_correlation
 
 LogMetric = Callable[[str, float], None]
@@ -23,6 +24,7 @@ class Row(NamedTuple):
     floor: float
     tokens: int
     copied: float
+    words: list[str]  # 13a tokens in lower case; empty if another reward logs what the texts look like
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class RewardMonitor:
     def log_completions(
         self,
         shapes: Sequence[tuple[float, float]],  # N: repeated, copied share
+        of_references: Sequence[float | None],  # N: copied share
         completion_ids: Sequence[Sequence[int]],  # N
         log_metric: LogMetric,
     ) -> None:
@@ -42,13 +45,21 @@ class RewardMonitor:
         if self.logs_texts and completion_ids:
             log_metric("monitor/repeated_share", fmean(repeated for repeated, _ in shapes))
             log_metric("monitor/copied_share", fmean(copied for _, copied in shapes))
+            known = [share for share in of_references if share is not None]
+            if known:
+                log_metric("monitor/reference_copied_share", fmean(known))
             ended = [bool(ids) and ids[-1] in self.end_ids for ids in completion_ids]
             log_metric("monitor/eos_share", fmean(ended))
 
-    @staticmethod
-    def log_groups(name: str, groups: Sequence[Sequence[Row]], log_metric: LogMetric) -> None:
-        """What the reward pays for: rank correlations within groups, one value a group, so that all count alike."""
+    def log_groups(self, name: str, groups: Sequence[Sequence[Row]], log_metric: LogMetric) -> None:
+        """What the reward pays for: rank correlations within groups, one value per group, so that all count alike.
+
+        And how much the completions of a group differ: the share of distinct 4-grams.
+        """
         for group in groups:
+            distinct = distinct_share([row.words for row in group]) if self.logs_texts else None
+            if distinct is not None:
+                log_metric("monitor/distinct_share", distinct)
             scores = [row.score for row in group]
             for sign, values in (("length", [row.tokens for row in group]), ("copy", [row.copied for row in group])):
                 found = rank_correlation(scores, values)

@@ -1,13 +1,16 @@
-"""Hand a reward to TRL. Knows TRL's calling convention; knows nothing of how rewards are computed."""
+"""Rewards as TRL calls them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
+from bleuberi import columns
 from bleuberi.errors import UserError
 from bleuberi.records import Message
 from bleuberi.rewards import Reward
-from bleuberi.rewards.base import Completion, completion_text, score_responses
+from bleuberi.rewards.base import Completion, Scores, checked_scores, completion_text, score_responses
+from bleuberi.rewards.function import FunctionReward
 from bleuberi.training.watch.handover import Handover, Scored
 from bleuberi.training.watch.monitor import LogMetric
 
@@ -28,14 +31,36 @@ class TrlReward:
         references: Sequence[Sequence[str]],  # N, the data set's column
         completion_ids: Sequence[Sequence[int]] = (),  # N
         log_metric: LogMetric | None = None,  # averaged over processes and steps, and logged
-        **_: object,  # the other columns and the trainer's state
+        **others: object,  # the other columns and the trainer's state
     ) -> list[float | None]:  # N; TRL leaves None out of the group's mean
         asked = [prompt if isinstance(prompt, str) else last_user_text(prompt) for prompt in prompts]
         texts = [completion_text(completion) for completion in completions]
-        scores = score_responses(self.reward, prompts=asked, responses=texts, references=references)
+        if isinstance(self.reward, FunctionReward):
+            given = {"prompts": prompts, "completions": completions, "references": references, **others,
+                     "completion_ids": completion_ids, "log_metric": log_metric}  # fmt: skip
+            scores = checked_scores(self.reward.name, self.reward.call(given), len(texts))
+        else:
+            scores = score_responses(self.reward, prompts=asked, responses=texts, references=references)
         if self.handover is None or log_metric is None:
             return scores
         return self.handover(self.reward, Scored(asked, texts, references, completion_ids, scores), log_metric)
+
+
+def score_rows(
+    reward: Reward,
+    rows: Sequence[Mapping[str, Any]],  # N, as the trainer sees them
+    texts: Sequence[str],  # N, completions
+    ids: Sequence[Sequence[int]],  # N, their tokens
+) -> Scores:  # N
+    """The scores that a trainer's step would give these completions; nothing is logged. Errors: `UserError`."""
+    others: dict[str, Any] = {name: [row[name] for row in rows] for name in rows[0]}
+    return TrlReward(reward)(
+        prompts=others.pop("prompt"),
+        completions=[[Message(role="assistant", content=text)] for text in texts],
+        references=others.pop(columns.REFERENCES),
+        completion_ids=ids,
+        **others,
+    )
 
 
 def last_user_text(messages: Sequence[Message]) -> str:
@@ -59,3 +84,13 @@ def trainable_rewards(rewards: Sequence[Reward], aggregation: str) -> list[Rewar
             )
         handed += parts or [reward]
     return handed
+
+
+def check_reward_columns(rewards: Sequence[Reward], columns: Collection[str]) -> None:
+    """Errors: `UserError` for a reward function that needs an argument that the data set has no column for."""
+    for reward in rewards:
+        if isinstance(reward, FunctionReward) and (missing := reward.missing(columns)):
+            raise UserError(
+                f"The reward function {reward.path} needs {', '.join(missing)}, and the data set has no such column.",
+                f"Its columns: {', '.join(sorted(columns))}. Add it to the pool, or give the argument a default.",
+            )

@@ -1,6 +1,6 @@
-"""What the policy answers to the same few prompts, as it learns. Knows generation inside a run; changes no training.
+"""Completions of the same few prompts, as the policy learns; generation during a run that changes nothing in it.
 
-The prompts are drawn as in training, with a seed of their own; the random numbers of the training stay untouched.
+Samples are drawn as in training, with a seed of their own.
 """
 
 from __future__ import annotations
@@ -10,12 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from bleuberi import columns
 from bleuberi.generation.chat_format import prompt_ids
 from bleuberi.rewards import Reward
-from bleuberi.rewards.base import score_responses
 from bleuberi.training.folder.log import append_entries, cut_entries
-from bleuberi.training.watch.reward import last_user_text
+from bleuberi.training.watch.reward import last_user_text, score_rows
 
 if TYPE_CHECKING:
     from transformers import TrainerCallback
@@ -31,13 +29,13 @@ def evenly_spaced(rows: Sequence[dict[str, Any]], count: int) -> list[dict[str, 
 
 
 def cut_samples(folder: Path, last_step: int | None) -> None:
-    """Drop what was sampled behind the checkpoint that a run goes on from; without one, everything."""
+    """Drop the samples after the checkpoint that a run resumes from; without one, all of them."""
     cut_entries(folder / COMPLETIONS, lambda entry: last_step is not None and entry["step"] <= last_step)
 
 
 @contextmanager
 def own_random_numbers(device: Any) -> Iterator[None]:  # noqa: ANN401 - torch.device
-    """Random numbers from a fixed seed; afterwards those before go on as if nothing had been drawn."""
+    """Random numbers from a fixed seed; afterwards the generator continues as if nothing had been drawn."""
     import torch
 
     devices = [] if device.type == "cpu" else [device]
@@ -48,6 +46,34 @@ def own_random_numbers(device: Any) -> Iterator[None]:  # noqa: ANN401 - torch.d
 
 def sample(trainer: Any, rows: Sequence[dict[str, Any]], rewards: Sequence[Reward]) -> list[dict[str, Any]]:  # noqa: ANN401
     """One completion of each row's prompt, with its scores. Every process has to call it: weights may be split."""
+    samples = []
+    for row, (tokens, ended) in zip(rows, complete(trainer, rows, sampling_settings(trainer)), strict=True):
+        samples.append(
+            {
+                "example_id": row["example_id"],
+                "prompt": last_user_text(row["prompt"]),
+                "completion": trainer.processing_class.decode(tokens, skip_special_tokens=True),
+                "tokens": len(tokens),
+                "ended": ended,
+                "ids": tokens,
+            }
+        )
+    for reward in rewards:
+        texts, ids = [entry["completion"] for entry in samples], [entry["ids"] for entry in samples]
+        for entry, score in zip(samples, score_rows(reward, rows, texts, ids), strict=True):
+            entry.setdefault("scores", {})[reward.name] = score
+    return [{name: value for name, value in entry.items() if name != "ids"} for entry in samples]
+
+
+def complete(
+    trainer: Any,  # noqa: ANN401 - trl.GRPOTrainer
+    rows: Sequence[dict[str, Any]],  # N, as the trainer sees them
+    drawing: dict[str, Any],  # for transformers' GenerationConfig
+) -> list[tuple[list[int], bool]]:  # N
+    """The tokens of one completion per row, its end token included, and whether it has one.
+
+    Random numbers of the training stay untouched. Every process has to call it with as many rows.
+    """
     import torch
     from transformers import GenerationConfig
     from trl.models import unwrap_model_for_generation
@@ -55,7 +81,6 @@ def sample(trainer: Any, rows: Sequence[dict[str, Any]], rewards: Sequence[Rewar
     tokenizer, device = trainer.processing_class, trainer.accelerator.device
     ids = [prompt_ids(tokenizer, row["prompt"]) for row in rows]
     batch = tokenizer.pad({"input_ids": ids}, padding=True, padding_side="left", return_tensors="pt").to(device)
-    drawing = sampling_settings(trainer)
     with (
         unwrap_model_for_generation(
             trainer.model_wrapped,
@@ -72,19 +97,11 @@ def sample(trainer: Any, rows: Sequence[dict[str, Any]], rewards: Sequence[Rewar
         made = model.generate(**batch, generation_config=GenerationConfig(**drawing, disable_compile=True))
         model.train(was_training)
     ends = set(trainer.eos_token_ids)
-    samples = []
-    for row, tokens in zip(rows, made[:, batch["input_ids"].shape[1] :].tolist(), strict=True):
+    found = []
+    for tokens in made[:, batch["input_ids"].shape[1] :].tolist():
         length = next((place + 1 for place, token in enumerate(tokens) if token in ends), len(tokens))
-        samples.append(
-            {
-                "example_id": row["example_id"],
-                "prompt": last_user_text(row["prompt"]),
-                "completion": tokenizer.decode(tokens[:length], skip_special_tokens=True),
-                "tokens": length,
-                "ended": tokens[length - 1] in ends,
-            }
-        )
-    return _with_scores(samples, rows, rewards)
+        found.append((tokens[:length], tokens[length - 1] in ends))
+    return found
 
 
 def sampling_settings(trainer: Any) -> dict[str, Any]:  # noqa: ANN401
@@ -102,21 +119,6 @@ def sampling_settings(trainer: Any) -> dict[str, Any]:  # noqa: ANN401
         "pad_token_id": trainer.processing_class.pad_token_id,
         "bos_token_id": trainer.processing_class.bos_token_id,
     }
-
-
-def _with_scores(
-    samples: list[dict[str, Any]], rows: Sequence[dict[str, Any]], rewards: Sequence[Reward]
-) -> list[dict[str, Any]]:
-    for reward in rewards:
-        scores = score_responses(
-            reward,
-            prompts=[entry["prompt"] for entry in samples],
-            responses=[entry["completion"] for entry in samples],
-            references=[row[columns.REFERENCES] for row in rows],
-        )
-        for entry, score in zip(samples, scores, strict=True):
-            entry.setdefault("scores", {})[reward.name] = score
-    return samples
 
 
 def samples_callback(

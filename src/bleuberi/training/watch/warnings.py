@@ -1,18 +1,17 @@
-"""When a run's numbers call for a warning. Knows log entries and limits; knows no trainer.
+"""When a run's numbers call for a warning.
 
-The warnings are a function of the entries alone, so that a run that was killed goes on with the same ones.
-A metric's last entries are compared with a limit and, where good runs differ from the start, with its own first ones.
+The warnings are a function of the log entries alone, so a resumed run gives the same ones. The mean of a metric's last
+entries is compared with a limit, with its own start, or with its own best.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from statistics import fmean
 from typing import Any, Final, NamedTuple
 
 from bleuberi.errors import UserError
+from bleuberi.training.watch.trends import Trend
 
 Entry = Mapping[str, Any]
 
@@ -25,8 +24,20 @@ class MonitorConfig:
         default=0.9,
         metadata={"help": "GRPO: rank correlation of reward with length, or with copying, that is warned of; 1: never"},
     )
+    warn_reward_drop: float = field(
+        default=0.25,
+        metadata={"help": "GRPO: fall of the mean reward below its best, as a share of the best, that is warned of"},
+    )
     warn_copied_share: float = field(
-        default=0.5, metadata={"help": "GRPO: share of 4-grams from the prompt, risen by 0.2, that is warned of"}
+        default=0.1,
+        metadata={"help": "GRPO: copying from the prompt above the references' own, risen as much, that is warned of"},
+    )
+    warn_distinct_drop: float = field(
+        default=0.5,
+        metadata={
+            "help": "GRPO: fall of the share of distinct 4-grams within a prompt's completions, as a share of "
+            "its start, that is warned of"
+        },
     )
     warn_repeated_share: float = field(
         default=0.5, metadata={"help": "GRPO: share of repeated 4-grams, risen by 0.2, that is warned of"}
@@ -64,7 +75,7 @@ NOT_DECIDING: Final = frozenset(item.name for item in fields(MonitorConfig))
 
 
 class Rule(NamedTuple):
-    """Warn where the mean of a metric exceeds a limit and, with `rise`, its own start by that much."""
+    """Warn if the mean of a metric's last entries exceeds a limit and, with `rise`, its own start by that much."""
 
     metric: str  # a name, or the end of one
     limit: str  # the field with the limit
@@ -75,44 +86,106 @@ class Rule(NamedTuple):
 RULES: Final = (
     Rule("/length_correlation", "warn_correlation", 0, "the reward follows the length of the completions"),
     Rule("/copy_correlation", "warn_correlation", 0, "the reward follows what is copied from the prompt"),
-    Rule("monitor/copied_share", "warn_copied_share", 0.2, "completions repeat their prompts"),
     Rule("monitor/repeated_share", "warn_repeated_share", 0.2, "completions repeat themselves"),
     Rule("completions/clipped_ratio", "warn_clipped_share", 0.2, "completions no longer end by themselves"),
     Rule("frac_low_signal", "warn_low_signal", 0, "hardly any group has rewards that differ, so little is learned"),
 )
+REWARD: Final = "reward"
+REWARD_WINDOWS: Final = (1, 2)
+"""A steep fall shows in a short window, a small one in a noisy reward in a longer one."""
+COPIED: Final = "monitor/copied_share"
+REFERENCE_COPIED: Final = "monitor/reference_copied_share"
+DISTINCT: Final = "monitor/distinct_share"
+GRADIENT: Final = "grad_norm"
+RATE: Final = "learning_rate"
+DEAD_SIGNS: Final = {
+    "completions/clipped_ratio": "every completion is cut off",
+    "frac_reward_zero_std": "the rewards of every group are equal",
+}
+"""Metrics that explain a run without a gradient when they are 1."""
+OF_EVALUATION: Final = "eval_"
+
+
+class Warned(NamedTuple):
+    """One warning, and the step of the best reward if the reward has fallen since."""
+
+    text: str
+    best_step: int | None = None
 
 
 class Watch:
-    """Reads log entries one by one, and gives each warning once: a run that went on in spite of it was asked to."""
+    """Reads log entries one by one, and gives each warning once: a run that continues after it was asked to."""
 
     def __init__(self, config: MonitorConfig) -> None:
         self._config = config
-        self._first: dict[str, list[float]] = {}
-        self._last: dict[str, deque[float]] = {}
+        self._trends: dict[tuple[str, int], Trend] = {}
         self._warned: set[str] = set()
 
-    def read(self, entry: Entry) -> list[str]:
-        """The warnings that this entry calls for first."""
+    def read(self, entry: Entry, step: int) -> list[Warned]:
+        """The warnings that this entry of that step is the first to call for."""
         found = []
         for name, value in entry.items():
             rule = next((rule for rule in RULES if name.endswith(rule.metric)), None)
-            if rule is None or value is None or name in self._warned:
-                continue
-            text = self._note(name, float(value), rule)
-            if text:
-                self._warned.add(name)
-                found.append(text)
-        return found
+            if rule is not None and not name.startswith(OF_EVALUATION) and value is not None:
+                found.append((name, self._over_limit(name, self._trend(name, step, float(value)), rule)))
+        if entry.get(REWARD) is not None:
+            for windows in REWARD_WINDOWS:
+                found.append((REWARD, self._fallen(self._trend(REWARD, step, float(entry[REWARD]), windows))))
+        if entry.get(COPIED) is not None:
+            above = float(entry[COPIED]) - float(entry.get(REFERENCE_COPIED) or 0.0)
+            found.append((COPIED, self._copying(self._trend(COPIED, step, above))))
+        if entry.get(DISTINCT) is not None:
+            found.append((DISTINCT, self._alike(self._trend(DISTINCT, step, float(entry[DISTINCT])))))
+        found += self._dead(entry, step)
+        fresh = {name: warned for name, warned in found if warned is not None and name not in self._warned}
+        self._warned |= fresh.keys()
+        return list(fresh.values())
 
-    def _note(self, name: str, value: float, rule: Rule) -> str:
-        window, limit = self._config.monitor_window, getattr(self._config, rule.limit)
-        first = self._first.setdefault(name, [])
-        last = self._last.setdefault(name, deque(maxlen=window))
-        last.append(value)
-        if len(first) < window:
-            first.append(value)
-        now, start = fmean(last), fmean(first)
-        if len(last) < window or now <= limit or now - start < rule.rise:
-            return ""
-        since = f", {start:.2f} at the start" if rule.rise else ""
-        return f"{rule.says}: {name} is {now:.2f}, over {limit:g}{since}"
+    def _trend(self, name: str, step: int, value: float, windows: int = 1) -> Trend:
+        trend = self._trends.setdefault((name, windows), Trend(windows * self._config.monitor_window))
+        trend.add(step, value)
+        return trend
+
+    def _over_limit(self, name: str, trend: Trend, rule: Rule) -> Warned | None:
+        limit = getattr(self._config, rule.limit)
+        if not trend.has_window or trend.now <= limit or trend.now - trend.start < rule.rise:
+            return None
+        since = f", {trend.start:.2f} at the start" if rule.rise else ""
+        return Warned(f"{rule.says}: {name} is {trend.now:.2f}, over {limit:g}{since}")
+
+    def _fallen(self, trend: Trend) -> Warned | None:
+        limit, fall = self._config.warn_reward_drop, trend.best - trend.now
+        if limit == 1 or not trend.can_be_judged or fall <= limit * abs(trend.best) or not trend.is_sure(fall):
+            return None
+        text = f"the reward has fallen: its mean is {trend.now:.3g}, and was {trend.best:.3g} around step"
+        return Warned(f"{text} {trend.best_step}", trend.best_step)
+
+    def _dead(self, entry: Entry, step: int) -> Iterator[tuple[str, Warned | None]]:
+        """Whether nothing is learned: no gradient over a window, or a learning rate of 0 from the start on."""
+        if entry.get(GRADIENT) is not None:
+            trend = self._trend(GRADIENT, step, float(entry[GRADIENT]))
+            if trend.has_window and trend.now == 0.0:
+                signs = [text for metric, text in DEAD_SIGNS.items() if entry.get(metric) == 1]
+                because = f" ({', '.join(signs)})" if signs else ""
+                yield GRADIENT, Warned(f"nothing is learned: {GRADIENT} is 0{because}")
+        if entry.get(RATE) is not None:
+            trend = self._trend(RATE, step, float(entry[RATE]))
+            if trend.can_be_judged and trend.best == 0.0:
+                yield RATE, Warned(f"nothing is learned: {RATE} is 0")
+
+    def _copying(self, trend: Trend) -> Warned | None:
+        limit, rise = self._config.warn_copied_share, trend.now - trend.start
+        if limit == 1 or not trend.can_be_judged or min(trend.now, rise) <= limit or not trend.is_sure(rise):
+            return None
+        return Warned(
+            f"completions copy their prompts: {COPIED} is {trend.now:.2f} above that of the references, "
+            f"{trend.start:.2f} at the start"
+        )
+
+    def _alike(self, trend: Trend) -> Warned | None:
+        limit, fall = self._config.warn_distinct_drop, trend.start - trend.now
+        if limit == 1 or not trend.can_be_judged or fall <= limit * trend.start or not trend.is_sure(fall):
+            return None
+        return Warned(
+            f"completions of a prompt have become alike: {DISTINCT} is {trend.now:.2f}, {trend.start:.2f} at the start"
+        )

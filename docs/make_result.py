@@ -1,0 +1,62 @@
+"""Writes the table of the experiment between two marks of README.md: `make docs`, and a test keeps it so."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from bleuberi.statistics.shown import difference
+
+ROOT = Path(__file__).parent.parent
+EXPERIMENT = ROOT / "experiments/learn_facts"
+README = ROOT / "README.md"
+BEGIN, END = "<!-- made by docs/make_result.py -->", "<!-- end -->"
+ARMS = {
+    "base": "the base model",
+    "prompted": 'the base, told "Mention every fact. Do not add anything else."',
+    "prompted_example": "the base, shown an example",
+    "grpo": "**GRPO on BLEU**",
+    "grpo_shuffled": "GRPO on BLEU against references of other prompts (placebo)",
+    "sft": "SFT on the references",
+    "sft_grpo": "SFT, then GRPO on BLEU",
+    "length": "GRPO on length alone",
+}
+
+
+def result(evaluation: dict[str, Any]) -> str:
+    """A table with a row for each arm, and the sentence of the primary question. Means of 0 to 1; intervals of 95 %."""
+    base = evaluation["base"]
+    against_base = {row["other"]: row["difference"] for row in evaluation["comparisons"] if row["base"] == base}
+    lines = ["| | runs | BLEU | facts mentioned | gain over the base in facts | words |", "|---|---|---|---|---|---|"]
+    for group in evaluation["groups"]:
+        name, mean = group["name"], group["mean"]
+        gain = difference(against_base[name]["facts"]) if name in against_base else ""
+        lines.append(
+            f"| {ARMS[name]} | {len(group['members'])} | {mean['bleu']['value']:.3f} | {mean['facts']['value']:.3f} | "
+            f"{gain} | {mean['words']['value']:.0f} |"
+        )
+    echo = next(row for row in evaluation["controls"] if row["name"] == "echo" and row["other"] == "grpo")
+    words = f"{echo['mean_words']:.0f}"
+    lines.append(
+        f"| the end of the prompt, at GRPO's length | | {echo['mean']['bleu']['value']:.3f} | (copied) | | {words} |"
+    )
+    primary = next(one for one in evaluation["verdict"]["questions"] if one["primary"])
+    declared = f"The primary question, declared beforehand: *{primary['question']}* {primary['sentence']}"
+    return "\n".join([*lines, "", declared])
+
+
+def page(text: str, evaluation: dict[str, Any]) -> str:
+    """README with the result between its marks."""
+    before, _, rest = text.partition(BEGIN)
+    return f"{before}{BEGIN}\n{result(evaluation)}\n{END}{rest.partition(END)[2]}"
+
+
+def read() -> dict[str, Any]:
+    """The committed evaluation."""
+    content: dict[str, Any] = json.loads((EXPERIMENT / "evaluation.json").read_text(encoding="utf-8"))
+    return content
+
+
+if __name__ == "__main__":
+    README.write_text(page(README.read_text(encoding="utf-8"), read()), encoding="utf-8")
