@@ -232,11 +232,11 @@ def _answers(raw: RawRow, column: str, name: str) -> list[tuple[str, str]]:
         return [] if text is None else [(name, text)]
     found = []
     for number, item in enumerate(value, 1):
-        by, text = _numbered(name, number), item
+        by, words = _numbered(name, number), item
         if isinstance(item, dict):
             by = next((item[key] for key in NAMES if isinstance(item.get(key), str) and item[key]), by)
-            text = _text_in(item)
-        if (checked := _text(raw, column, text)) is not None:
+            words = _text_in(item)
+        if (checked := _text(raw, column, words)) is not None:
             found.append((valid_text(raw, column, by), checked))
     return found
 
