@@ -37,7 +37,7 @@ ROWS = [  # words, the first line, the second line
     (["data check", "latin.jsonl"], "latin.jsonl, line 1 is not valid JSON", "that line"),
     (["data check", "list.jsonl"], "list.jsonl, line 2 is not a JSON object.", "{...}"),
     (["data check", "surrogate.jsonl"], "`prompt` is no valid text", "surrogate"),
-    (["data check", "bomb.jsonl.gz"], "bomb.jsonl.gz, line 1 is longer than 32 MiB.", "one row a line"),
+    (["data check", "bomb.jsonl.gz"], "bomb.jsonl.gz, line 1 is longer than 32 MiB.", "one row per line"),
     (["data check", "no.parquet"], "no.parquet is not a readable Parquet file", "again"),
     (["data check", "plain.gz"], "plain.gz is of a kind that is not read here.", ".jsonl"),
     ([*CHECK, "--drop", "ugly", "--output_dir", "OUT"], "There is no flag 'ugly'.", "duplicate_prompt"),
@@ -89,7 +89,7 @@ ROWS = [  # words, the first line, the second line
     ([*REFERENCES, "--base_url", "host:80"], "--base_url host:80 is not a web address.", "http://"),
     ([*REFERENCES, "--base_url", ""], "--base_url '' is not a web address.", "the variable is set"),
     ([*REFERENCES, "--engine", "openai", "--base_url", ""], "--base_url '' is not a web address.", "variable is set"),
-    ([*REFERENCES, "--base_url", " "], "--base_url ' ' is not a web address.", "variable is set"),
+    ([*REFERENCES, "--base_url", " "], "--base_url '' is not a web address.", "variable is set"),
     ([*REFERENCES, "--base_url", "http://:8000/v1"], "--base_url http://:8000/v1 is not a web address.", "is set"),
     ([*REFERENCES, "--base_url", "http://h:port/v1"], "--base_url http://h:port/v1 is not a web address.", "http://"),
     ([*REFERENCES, "--base_url", "http://h:1/v1", "--model", ""], "--model is empty.", "the variable is set"),
@@ -113,11 +113,11 @@ ROWS = [  # words, the first line, the second line
     (["data check", "waiting.jsonl"], "waiting.jsonl is neither a file nor a folder.", "to a file"),
     (["data check", "looped.jsonl"], "There is no file or folder looped.jsonl.", "Check the path"),
     (["data check", "digits.jsonl"], "digits.jsonl, line 1 is not valid JSON", "that line"),
-    (["data check", "utf16.jsonl"], "utf16.jsonl, line 1 is not valid JSON", "that line"),
+    (["data check", "utf16.jsonl"], "utf16.jsonl is UTF-16 text", "UTF-8"),
     (["explain", "--file", "none.jsonl"], "There is no file or folder none.jsonl", "the path"),
     (["explain", "--file", "broken.jsonl", "--id", "zz"], "broken.jsonl, line ", "that line"),
     (["explain", "--file", "pool.jsonl", "--id", "zz"], "No row with the id zz in pool.jsonl.", "Give the id"),
-    (["explain", "--file", "pool.jsonl"], "lacks a response or references", "A row needs"),
+    (["explain", "--file", "pool.jsonl"], "pool.jsonl, line 1 lacks a response", "response"),
     (["explain", "--respones", "x"], "unrecognized arguments: --respones", "Did you mean --response?"),
     (["agreement"], "the following arguments are required: --output_dir", "--help"),
     (["agreement", "--output_dir", "OUT"], "There is nothing to compare rewards with.", "Give --preferences"),
@@ -153,7 +153,7 @@ ROWS = [  # words, the first line, the second line
     (["demo", "--steps", "many"], "invalid int value: 'many'", "--help"),
     (["demo", "--setps", "3"], "unrecognized arguments: --setps", "Did you mean --steps?"),
     ([*GRPO, LONG], "can be no path", "Check it"),
-    ([*GRPO, "bomb.jsonl.gz"], "longer than 32 MiB", "one row a line"),
+    ([*GRPO, "bomb.jsonl.gz"], "longer than 32 MiB", "one row per line"),
     ([*GRPO, "pool.jsonl", "--metric", "rm:"], "The reward 'rm:' names no model.", "the variable is set"),
     ([*GRPO, "pool.jsonl", "--metric", "rm: "], "The reward 'rm: ' names no model.", "the variable is set"),
     ([*GRPO, "pool.jsonl", "--metric", "rm:http://"], "URL http:// is not a web address.", "the variable is set"),
@@ -194,7 +194,7 @@ def place(tmp_path_factory):
     lines("blank.jsonl", {"instruction": " ", "output": "A"})
     lines("unknown.jsonl", {"Title": "T", "Reply": "R"})
     lines("picture.jsonl", {"messages": [{"role": "user", "content": [{"type": "image", "url": "u"}]}]})
-    lines("nest.jsonl", {"instruction": "P", "output": {"text": "A"}})
+    lines("nest.jsonl", {"instruction": "P", "output": {"words": "A"}})
     lines("sameid.jsonl", *({"id": 1, "instruction": word, "output": "A"} for word in "PQ"))
     (folder / "wide.csv").write_text("question,answer\nWhy, me?,So.\n")
     (folder / "latin.jsonl").write_bytes('{"id": "é"}\n'.encode("latin-1"))

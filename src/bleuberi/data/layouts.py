@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from bleuberi import columns
 from bleuberi.data.cells import cell, id_text, is_missing, valid_text
@@ -224,7 +224,7 @@ def _answers(raw: RawRow, column: str, name: str) -> list[tuple[str, str]]:
         said = [turn["content"] for turn in read_turns(raw, column, turns) if turn["role"] == "assistant"]
         return [(name, said[-1])] if said else []
     if isinstance(value, dict):  # SQuAD's {text: [...], answer_start: [...]}
-        value = next((value[key] for key in _TEXTS if key in value), None)
+        value = _text_in(value)
         if isinstance(value, list) and all(isinstance(text, str) for text in value):
             value = list(dict.fromkeys(value))  # several people marked the same words
     if not isinstance(value, list):
@@ -232,13 +232,18 @@ def _answers(raw: RawRow, column: str, name: str) -> list[tuple[str, str]]:
         return [] if text is None else [(name, text)]
     found = []
     for number, item in enumerate(value, 1):
-        by, text = _numbered(name, number), item
+        by, words = _numbered(name, number), item
         if isinstance(item, dict):
             by = next((item[key] for key in NAMES if isinstance(item.get(key), str) and item[key]), by)
-            text = next((item[key] for key in _TEXTS if key in item), None)
-        if (checked := _text(raw, column, text)) is not None:
+            words = _text_in(item)
+        if (checked := _text(raw, column, words)) is not None:
             found.append((valid_text(raw, column, by), checked))
     return found
+
+
+def _text_in(value: dict[str, Any]) -> object:
+    """What an object has under a usual name of a text; the object itself, which `_text` rejects, if it has none."""
+    return next((value[key] for key in _TEXTS if key in value), value or None)
 
 
 def _numbered(name: str, number: int) -> str:

@@ -62,8 +62,8 @@ def control_sentences(
         else:
             copying = (gain or {}).get("copying") if name == "echo" else None
             scored = _echo_metric(metric, control) if name == "echo" else metric
-            sentence = _against(base, name, control["difference"][scored], copying, better=better)
-            said.append(sentence if scored == metric else f"{sentence[:-1]}, in {scored}: an echo repeats every fact.")
+            note = "" if scored == metric else f" in {scored} (an echo repeats every fact)"
+            said.append(_against(base, name, control["difference"][scored], copying, better=better, note=note))
     return said
 
 
@@ -96,7 +96,9 @@ def really_shortened(control: Control, difference_to_base: Mapping[str, Estimate
     return float(control.get("shortened") or 0.0) >= MOSTLY and fewer
 
 
-def _against(base: str, name: str, gain: EstimateJson, copying: Mapping[str, Any] | None, *, better: bool) -> str:
+def _against(
+    base: str, name: str, gain: EstimateJson, copying: Mapping[str, Any] | None, *, better: bool, note: str
+) -> str:
     """`copying`: for an echo, as `gains` has it."""
     more, perhaps = _MORE.get(name, (f"More than {name}", f"Perhaps {name} alone"))
     beaten = not gain.get("no_verdict") and gain["low"] is not None and gain["low"] > 0
@@ -112,7 +114,7 @@ def _against(base: str, name: str, gain: EstimateJson, copying: Mapping[str, Any
             also += f"(of the references' {copying['references']:.0%})"
     begin = "" if not better else f"{more if beaten else perhaps}: "
     against = _AGAINST.get(name, name).format(base=base)
-    return f"{begin}{'against' if begin else 'Against'} {against} it gains {difference(gain)}{also}."
+    return f"{begin}{'against' if begin else 'Against'} {against} it gains {difference(gain)}{note}{also}."
 
 
 def _echo_metric(metric: str, control: Control) -> str:

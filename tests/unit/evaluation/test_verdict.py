@@ -376,8 +376,8 @@ def test_a_gain_in_facts_is_compared_with_an_echo_in_bleu():
     control["difference"] = {"facts": estimate(-0.2, -0.1), "bleu": estimate(0.1, 0.2)}
     said = control_sentences("base", "grpo", "facts", [control], {}, better=True)
     assert said == [
-        "More than copying: against an echo of the prompt at its length it gains +0.150 [+0.100, +0.200], in bleu: an "
-        "echo repeats every fact."
+        "More than copying: against an echo of the prompt at its length it gains +0.150 [+0.100, +0.200] in bleu (an "
+        "echo repeats every fact)."
     ]
     del control["difference"]["bleu"]
     assert control_sentences("base", "grpo", "facts", [control], {}, better=True)[0].startswith(
