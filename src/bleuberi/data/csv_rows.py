@@ -23,7 +23,9 @@ def csv_rows(path: Path, delimiter: str) -> Iterator[RawRow]:
         lines = _lines(path, bounds.bounded_lines(path, stream))
         try:
             header = next((line for line in lines if line.strip()), "")
-            if delimiter not in header:
+            if header.startswith("sep=") and len(header.strip()) == len("sep=;"):  # as Excel marks its delimiter
+                delimiter, header = header[4], next((line for line in lines if line.strip()), "")
+            elif delimiter not in header:
                 delimiter = next((other for other in ";\t" if other in header), delimiter)
             # Strict: else an unclosed quote swallows the rows after it without a word.
             reader = csv.reader(_chain(header, lines), delimiter=delimiter, strict=True)

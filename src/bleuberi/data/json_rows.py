@@ -66,7 +66,8 @@ def _lines_or_objects(path: Path) -> Iterator[Item]:
     try:
         first = next(lines, None)
     except UserError as error:
-        if not isinstance(error.__cause__, json.JSONDecodeError):
+        cause = error.__cause__
+        if not isinstance(cause, json.JSONDecodeError) or cause.msg == "Extra data":  # a whole value, and more
             raise
         objects = _values(path, in_array=False)
         try:
