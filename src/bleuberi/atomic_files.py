@@ -10,6 +10,7 @@ import contextlib
 import errno
 import fcntl
 import glob
+import hashlib
 import logging
 import os
 import shutil
@@ -19,12 +20,16 @@ from secrets import token_hex
 from typing import Final
 
 from bleuberi.errors import UserError
+from bleuberi.in_place import PARTIAL, fill, followed, stays, undo
 
 log = logging.getLogger(__name__)
 
 _LOCK: Final = ".lock"
 _RANDOM: Final = 8  # letters in the names of rooms
-_PARTIAL: Final = ".partial"
+_NAME_BYTES: Final = 200  # of a name within the name of a room; file systems take 255
+_IN_PLACE: Final = "@in-place"  # as the name within a room's: the room is in the folder that it is for
+_NAMED: Final = "name"  # a file in a room, if its own name is cut
+_LONGEST_SUFFIX: Final = 50
 _NO_LOCKS: Final = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP})
 _ROOMS: Final[set[Path]] = set()  # where this process writes
 _WARNED: Final[list[Path]] = []  # the lock file that could not be locked, once one could not
@@ -34,10 +39,13 @@ _WARNED: Final[list[Path]] = []  # the lock file that could not be locked, once 
 def fresh_file(path: Path) -> Iterator[Path]:
     """Yield a temporary file that replaces `path` if the block succeeds, and is removed if it fails.
 
-    It has the suffix of `path`, for writers that choose a format by it. Temporary files of killed runs are removed.
+    It has the suffix of `path`, for writers that choose a format by it. Temporary files of killed runs are removed. A
+    link is followed: the file that it names is replaced.
     """
+    path = followed(path)
     with disk_errors(path), contextlib.ExitStack() as held:
-        partial = _room(held, path.parent, path.name[:50]) / f"new{path.suffix}"
+        suffix = path.suffix if len(path.suffix) <= _LONGEST_SUFFIX else ""
+        partial = _room(held, path.parent, path.name[:50]) / f"new{suffix}"
         partial.touch(0o600)
         yield partial
         _sync(partial)
@@ -50,10 +58,13 @@ def fresh_folder(path: Path) -> Iterator[Path]:
     """Yield a temporary folder that replaces `path` if the block succeeds, and is removed if it fails.
 
     An older folder at `path` stays until the new one is complete. Temporary folders of killed runs are removed; those
-    of living processes are not.
+    of living processes are not. A link is followed. A folder that cannot be renamed (a mount point, the current
+    folder, one in a folder that is not ours) gets the new content file by file, `manifest.json` last.
     """
+    path = followed(path)
     with disk_errors(path), contextlib.ExitStack() as held:
-        room = _room(held, path.parent, path.name)
+        in_place = stays(path)
+        room = _room(held, path if in_place else path.parent, _IN_PLACE if in_place else path.name)
         partial = room / "new"
         partial.mkdir(0o700)
         yield partial
@@ -62,6 +73,9 @@ def fresh_folder(path: Path) -> Iterator[Path]:
             if file.is_file():
                 file.chmod(0o666 & ~_umask())  # some writers make private files
                 _sync(file)
+        if in_place:
+            fill(path, room)
+            return
         if path.exists():
             path.replace(room / "old")  # a kill right after this is repaired by the next run (see `_clear`)
         partial.replace(path)
@@ -87,8 +101,8 @@ def clear_abandoned(folder: Path, name: str | None = None) -> None:
 
     What a living process writes stays; without file locks nobody can tell, so everything stays.
     """
-    prefix = ".?*." if name is None else f".{glob.escape(name)}."
-    for room in folder.glob(f"{prefix}{'?' * _RANDOM}{_PARTIAL}"):
+    prefix = ".?*." if name is None else f".{glob.escape(_short(name))}."
+    for room in folder.glob(f"{prefix}{'?' * _RANDOM}{PARTIAL}"):
         # Held by a living process, gone by now, a file of that name, or somebody else's
         with contextlib.suppress(BlockingIOError, FileNotFoundError, NotADirectoryError, PermissionError):
             with _lock(room / _LOCK) as is_ours:
@@ -119,7 +133,7 @@ def _room(held: contextlib.ExitStack, parent: Path, name: str) -> Path:
     parent.mkdir(parents=True, exist_ok=True)
     clear_abandoned(parent, name)
     while True:
-        room = parent / f".{name}.{token_hex(_RANDOM // 2)}{_PARTIAL}"
+        room = parent / f".{_short(name)}.{token_hex(_RANDOM // 2)}{PARTIAL}"
         _ROOMS.add(room)  # before it is made: a Ctrl-C may come between
         held.callback(_forget, room)
         room.mkdir(0o700)
@@ -127,13 +141,28 @@ def _room(held: contextlib.ExitStack, parent: Path, name: str) -> Path:
         with contextlib.suppress(BlockingIOError, FileNotFoundError):
             held.enter_context(_lock(room / _LOCK))
             held.callback(_clear, room)
+            if _short(name) != name:
+                (room / _NAMED).write_text(name, encoding="utf-8")
             return room
+
+
+def _short(name: str) -> str:
+    """The name cut to what fits into that of a room; what was cut is told apart by a hash."""
+    whole = os.fsencode(name)
+    if len(whole) <= _NAME_BYTES:
+        return name
+    return f"{whole[: _NAME_BYTES - 9].decode(errors='ignore')}-{hashlib.sha256(whole).hexdigest()[:8]}"
 
 
 def _clear(room: Path) -> None:
     """Empty a room, and remove it if the file system lets a folder go while its lock is held."""
-    if (room / "old").exists():
-        path = room.with_name(room.name[1 : -len(_PARTIAL) - _RANDOM - 1])
+    if room.name.startswith(f".{_IN_PLACE}."):
+        undo(room)
+    elif (room / "old").exists():
+        name = room.name[1 : -len(PARTIAL) - _RANDOM - 1]
+        if (room / _NAMED).is_file():
+            name = (room / _NAMED).read_text(encoding="utf-8")
+        path = room.with_name(name)
         if not path.exists():  # stopped between the two renames of `fresh_folder`
             (room / "old").replace(path)
     shutil.rmtree(room, ignore_errors=True)
@@ -174,7 +203,7 @@ def _is_locked(handle: int, file: Path) -> bool:
             _WARNED.append(file)
             log.warning(
                 "The file system of %s has no file locks (%s): run one command at a time there, and remove the "
-                "folders .*%s that killed runs leave.", file.parent, error.strerror, _PARTIAL,
+                "folders .*%s that killed runs leave.", file.parent, error.strerror, PARTIAL,
             )  # fmt: skip
     if not os.path.samestat(os.fstat(handle), os.stat(file)):
         raise FileNotFoundError(errno.ENOENT, "removed by another process", str(file))

@@ -1,24 +1,30 @@
-"""Keys and tokens kept out of what is written and shown. Knows how secrets are named and look; knows no files.
+"""Keys and tokens kept out of what is written and shown.
 
-Secrets are told by the names they are given under (`--hub_token`, `api_key=`, variables such as HF_TOKEN), by their
-place in a URL, and by the prefixes that issuers give them.
+Secrets are told by the names they are given under (`--hub_token`, `api_key=`, `{"apiKey": ...}`, variables such as
+HF_TOKEN), by their place in a URL, and by the prefixes that issuers give them.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
+from urllib.parse import unquote
 
 HIDDEN: Final = "***"
 _GIVEN_NOW: Final[set[str]] = set()
 _SHORTEST: Final = 8  # a shorter value of a variable is no key, and would blank out ordinary words
 
 _NAME: Final = re.compile(
-    r"(?i)^(.*[_-])?(api[_-]?key|secret([_-]?(access)?[_-]?key)?|password|passwd|authorization|credentials?|token|"
-    r"private[_-]?key|access[_-]?key)$"
+    r"(?i)^(.*[_-])?(api[_-]?key|secret([_-]?(access)?[_-]?key)?|password|passwd|passphrase|pwd|authorization|auth|"
+    r"credentials?|token|cookies?|jwt|bearer|(private|access|account|subscription|shared|signing|encryption|license)"
+    r"[_-]?key)$"
 )
+_IN_URL: Final = re.compile(r"(?i)^(code|sid|otp|sas|ticket|(.*[_-])?(key|sig|signature|session|sessionid))$")
+"""Further names of secrets in a URL, where `code=` is what a login hands over."""
+_WORD_END: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")  # apiKey
 # Tokens of text, not of access.
 _HARMLESS: Final = re.compile(
     r"(?i)^(.*[_-])?(eos|bos|pad|unk|sep|cls|mask|stop|image|video|audio|special|end|start|turn|max|min|num|per|first|"
@@ -31,31 +37,34 @@ _LOOKS: Final = re.compile(
 )
 _BEARER: Final = re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}")
 _USER_OF_URL: Final = re.compile(r"(?<=://)[^/\s@'\"]+@")
-_QUERY_OF_URL: Final = re.compile(
-    r"(?i)([?&](?:api[_-]?key|key|token|access[_-]token|sig|signature|secret|password)=)[^&#\s'\"]+"
-)
+_PART_OF_URL: Final = re.compile(r"([?&#;])([A-Za-z0-9_.%~-]+)=([^?&#;\s'\"]+)")
+_PART_OF_JSON: Final = re.compile(r"""(["'])([A-Za-z0-9_.-]+)\1(\s*:\s*)(["'])((?:\\.|(?!\4).)*)\4""", re.DOTALL)
 _GIVEN: Final = re.compile(r"^(--?)?([A-Za-z0-9_.-]+)=(.*)$", re.DOTALL)
 
 
 def is_secret_name(name: str) -> bool:
-    """Whether a flag, field or option of that name holds a secret: `hub_token` and `api_key`, not `eos_token`."""
-    name = name.lstrip("-").rpartition(".")[2]
+    """Whether a flag, field or option of that name holds a secret: `hub_token` and `apiKey`, not `eos_token`."""
+    name = _WORD_END.sub("_", name.lstrip("-").rpartition(".")[2])
     return bool(_NAME.match(name)) and not _HARMLESS.match(name)
 
 
 def redact(text: str) -> str:
-    """The text with every known secret as `***`: values of variables named so, passwords and keys in URLs, and what
-    looks like an issued key."""
+    """The text with every known secret as `***`: values of variables named so, passwords and keys in URLs and in JSON,
+    and what looks like an issued key."""
     for value in _known_values():
         text = text.replace(value, HIDDEN)
     if "://" in text:
         text = _USER_OF_URL.sub(f"{HIDDEN}@", text)
-        text = _QUERY_OF_URL.sub(rf"\1{HIDDEN}", text)
+    if "=" in text:
+        text = _PART_OF_URL.sub(_hide_part, text)
+    if ":" in text:
+        text = _PART_OF_JSON.sub(_hide_field, text)
     return _BEARER.sub(rf"\1 {HIDDEN}", _LOOKS.sub(HIDDEN, text))
 
 
 def redact_words(words: Iterable[str]) -> list[str]:
-    """A command line that can be kept: `--hub_token X`, `--hub_token=X` and `api_key=X` without their values."""
+    """A command line that can be kept: `--hub_token X`, `--hub_token=X` and `api_key=X` without their values, and
+    `NAME={"api_key": "X"}` without what is secret in its JSON."""
     kept: list[str] = []
     hides_next = False
     for word in words:
@@ -65,21 +74,25 @@ def redact_words(words: Iterable[str]) -> list[str]:
         elif given and is_secret_name(given[2]):
             kept.append(redact(f"{given[1] or ''}{given[2]}") + f"={HIDDEN}")  # the name can hold a key itself
         else:
-            kept.append(redact(word))
+            name, content = (f"{given[1] or ''}{given[2]}=", given[3]) if given else ("", word)
+            value = _json_in(content)
+            hidden = redact_value(value)
+            if value != hidden:
+                content = json.dumps(hidden)  # noqa: TID251 - parts of a command line, read by nobody
+            kept.append(redact(name + content))
         hides_next = word.startswith("--") and "=" not in word and is_secret_name(word)
     return kept
 
 
 def redact_value(value: Any) -> Any:  # noqa: ANN401 - any JSON value
-    """A JSON value without secrets: fields that are named so, and texts by `redact`."""
+    """A JSON value without secrets: fields that are named so, with all that is in them, and texts by `redact`."""
     if isinstance(value, str):
         return redact(value)
     if isinstance(value, Mapping):
         return {
-            name: HIDDEN if isinstance(name, str) and is_secret_name(name) and isinstance(item, str) and item
-            else redact_value(item)
+            name: _hidden(item) if isinstance(name, str) and is_secret_name(name) else redact_value(item)
             for name, item in value.items()
-        }  # fmt: skip
+        }
     if isinstance(value, list | tuple):
         return [redact_value(item) for item in value]
     return value
@@ -89,9 +102,60 @@ def remember_secrets(words: Iterable[str]) -> None:
     """Hide from now on what a command line gives as secrets, wherever it turns up in this process."""
     words = list(words)
     for word, kept in zip(words, redact_words(words), strict=True):
-        value = word if kept == HIDDEN else word.partition("=")[2] if kept.endswith(f"={HIDDEN}") else ""
-        if len(value) >= _SHORTEST:
-            _GIVEN_NOW.add(value)
+        if kept == HIDDEN:
+            found = [word]
+        elif kept.endswith(f"={HIDDEN}"):
+            found = [word.partition("=")[2]]
+        else:
+            given = _GIVEN.match(word)
+            found = list(_secrets_in(_json_in(given[3] if given else word)))
+            found += [part[3] for part in _PART_OF_URL.finditer(word) if _is_secret_in_url(part[2])]
+        _GIVEN_NOW.update(value for value in found if len(value) >= _SHORTEST)
+
+
+def _hidden(item: object) -> object:
+    """A secret field's value: texts and all texts within it as `***`; switches and numbers stay."""
+    if isinstance(item, str):
+        return HIDDEN if item else item
+    if isinstance(item, Mapping):
+        return {name: _hidden(part) for name, part in item.items()}
+    return [_hidden(part) for part in item] if isinstance(item, list | tuple) else item
+
+
+def _secrets_in(value: object, *, secret: bool = False) -> Iterator[str]:
+    """The texts that `redact_value` hides by the names of their fields."""
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            yield from _secrets_in(item, secret=secret or is_secret_name(str(name)))
+    elif isinstance(value, list):
+        for item in value:
+            yield from _secrets_in(item, secret=secret)
+    elif secret and isinstance(value, str):
+        yield value
+
+
+def _json_in(text: str) -> Any:  # noqa: ANN401 - any JSON
+    """The object or list that a word of a command line holds; None if it holds none."""
+    if not text.lstrip().startswith(("{", "[")):
+        return None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _is_secret_in_url(name: str) -> bool:
+    name = unquote(name)
+    return is_secret_name(name) or _IN_URL.match(name) is not None
+
+
+def _hide_part(match: re.Match[str]) -> str:
+    return f"{match[1]}{match[2]}={HIDDEN}" if _is_secret_in_url(match[2]) else match[0]
+
+
+def _hide_field(match: re.Match[str]) -> str:
+    quote, name, colon, other, value = match.groups()
+    return f"{quote}{name}{quote}{colon}{other}{HIDDEN}{other}" if value and is_secret_name(name) else match[0]
 
 
 def _known_values() -> list[str]:

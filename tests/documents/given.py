@@ -163,5 +163,6 @@ GIVEN = {
     "docs/rewards.md": ("rows.parquet", "encoder-folder"),
     "docs/selection.md": ("pool.jsonl",),
     "docs/validity.md": ("$DATA",),
+    "docs/which_reward.md": ("$DATA",),
 }
 """What each page takes as given: files that its reader has, and names that stand for his own."""

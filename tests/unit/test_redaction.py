@@ -30,6 +30,17 @@ def _forget(monkeypatch):
         ["--base_url", f"https://me:{SECRET}@host/v1"],
         ["--base_url", f"https://host/v1?api_key={SECRET}&x=1"],
         ["--model", "hf_" + SECRET.replace("-", "0") * 2],
+        ["--engine_args", f'hf_overrides={{"auth": {{"apiKey": "{SECRET}", "deep": ["{SECRET}"]}}}}'],
+        ["--engine_args", f'load=[{{"x": {{"client_secret": "{SECRET}"}}}}]'],
+        ["--engine_args", f"kwargs={{'token': '{SECRET}'}}"],  # as Python prints it, which is not JSON
+        ["--model_init_kwargs", f'{{"token": "{SECRET}"}}'],
+        ["--metric", f"rm:http://host/score?auth={SECRET}"],
+        ["--metric", f"rm:http://host/score?x=1&code={SECRET}"],
+        ["--metric", f"rm:http://host/score#token={SECRET}"],
+        ["--metric", f"rm:http://host/score?X-Amz-Security-Token={SECRET}&X-Amz-Signature={SECRET}"],
+        ["--metric", f"rm:host/score?subscription-key={SECRET}"],
+        ["--metric", f"rm:http://host/score?%74oken={SECRET}"],
+        ["--base_url", f"http://host/v1;jsessionid=1?sig={SECRET}"],
     ],
     ids=lambda words: words[0] + words[-1][:12],
 )
@@ -49,6 +60,10 @@ def test_a_command_line_is_kept_without_its_secrets(words, monkeypatch):
         ["--pad_token=<pad>"],
         ["--model", "org/sk-small"],
         ["--base_url", "http://localhost:8000/v1?x=1"],
+        ["--engine_args", 'hf_overrides={"rope_scaling": {"factor": 2.0}}', "dtype=bfloat16"],
+        ["--engine_args", 'tokens={"eos_token": "</s>", "max_tokens": 5}'],
+        ["--metric", "rm:http://host/score?model=m&mode=code"],
+        ["--prompt", "What is the key? a&b=c"],
     ],
     ids=lambda words: words[0],
 )
@@ -67,12 +82,15 @@ def test_fields_and_variables(monkeypatch):
     assert redaction.redact("Authorization: Bearer abcdef0123456789") == "Authorization: Bearer ***"
 
 
-def test_what_a_command_was_given_is_hidden_in_its_errors_and_its_log(capsys):
+@pytest.mark.parametrize(
+    "word", [f"hf_token={SECRET}", f'x={{"a": [{{"apiKey": "{SECRET}"}}]}}', f"rm:http://h/?auth={SECRET}"]
+)
+def test_what_a_command_was_given_is_hidden_in_its_errors_and_its_log(capsys, word):
     def command(words):
         logging.getLogger("bleuberi.test").warning("the library got %s", SECRET)
         raise UserError(f"It refuses {SECRET}.", "Give another.")
 
-    assert run(command, ["--engine_args", f"hf_token={SECRET}"]) == 2
+    assert run(command, ["--engine_args", word]) == 2
     said = capsys.readouterr().err
     assert SECRET not in said
     assert "Error: It refuses ***." in said

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,19 @@ from bleuberi.agreement.pairs import PreferencePair
 from bleuberi.agreement.scores import FloatArray, Scored, agreement_of_margins
 from bleuberi.agreement.ties import three_way_agreement
 from bleuberi.agreement.votes import annotator_agreement, people_signs
+from bleuberi.agreement.which import (
+    LENGTH_MATCHED_RATIO,
+    LONGER,
+    SHORTER,
+    Named,
+    compare_means_of,
+    family,
+    length_subsets,
+    margin_quarters,
+    mean_of,
+    share_following,
+    word_margins,
+)
 from bleuberi.errors import UserError
 from bleuberi.statistics import (
     Estimate,
@@ -29,10 +42,13 @@ from bleuberi.statistics import (
 
 BoolArray = NDArray[np.bool_]
 
-LENGTH_MATCHED_RATIO = 0.9  # the shorter response has at least this share of the longer one's words
 FEW_IN_SOURCE = 20  # sources with fewer decisive pairs are pooled
 
+BALANCED = "mean of the agreement where people prefer the longer and where they prefer the shorter response"
+
 POLICIES = {
+    "balanced": BALANCED + "; length alone has 50 %",
+    "margin_quarters": "agreement by quarter of a score's absolute margin",
     "agreement": "share of decisive pairs in which the score is higher for the response that people prefer",
     "ties_of_people": "left out of agreement; counted in agreement_with_ties, where a metric may tie too",
     "ties_of_the_metric": "count half: breaking them by a coin would agree that often",
@@ -108,7 +124,7 @@ def analyse(
     scored: Sequence[Scored],
     curves: Mapping[str, FloatArray],  # name -> N x K
     sureness: Sureness,
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """Everything that `agreement.json` says of the pairs, as plain data."""
     people = people_signs(pairs)
     complete: BoolArray = np.logical_not(np.isnan(np.column_stack([one.margins for one in scored])).any(axis=1))
@@ -122,7 +138,7 @@ def analyse(
     columns = Columns()
     sources = source_labels(pairs, decisive)
     subsets = length_subsets(pairs, people)
-    prompts = prompt_clusters([pair.prompt for pair in pairs])
+    prompts = prompt_clusters([pair.asked for pair in pairs])
     annotators = annotator_agreement(pairs)
     annotated = np.isfinite(annotators.with_others)
     for one in scored:
@@ -151,8 +167,19 @@ def analyse(
     return {
         "counts": counts(pairs, people, complete, decisive),
         "policies": POLICIES,
-        "rewards": [_reward_entry(one, means, list(subsets), names, decisive) for one in scored],
+        "rewards": [
+            {
+                **_reward_entry(one, means, list(subsets), names, decisive),
+                "balanced": balanced(one.name, scored, means),
+                "margin_quarters": margin_quarters(
+                    one.margins, columns.by_key["agreement", one.name], means.clusters, sureness.confidence
+                ),
+                "prefers_longer": share_following(one.margins[decisive], word_margins(pairs)[decisive]),
+            }
+            for one in scored
+        ],
         "comparisons": comparisons(scored, means),
+        "balanced_comparisons": balanced_comparisons(scored, means),
         "curves": _curve_entries(curves, scored, means),
         "annotators": {
             **{name: means.estimate("annotators", name) for name in ("with_others", "same_vote")},
@@ -161,50 +188,43 @@ def analyse(
     }
 
 
-class Named(Protocol):
-    """A score by its name."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def kind(self) -> str: ...
-
-
 def comparisons(scored: Sequence[Named], means: Means) -> list[dict[str, object]]:
     """Every reward, column and mix against every other and against every baseline, as one family."""
-    family = [
-        (base, other)
-        for position, other in enumerate(scored)
-        for place, base in enumerate(scored)
-        if other.kind != "baseline" and (base.kind == "baseline" or place < position)
-    ]
-    differences = [means.difference(("agreement", base.name), ("agreement", other.name)) for base, other in family]
-    if not family or None in differences:
+    pairs = family(scored)
+    differences = [means.difference(("agreement", base), ("agreement", other)) for base, other in pairs]
+    if not pairs or None in differences:
         return []
-    draws = np.column_stack(
-        [means.draws("agreement", other.name) - means.draws("agreement", base.name) for base, other in family]
-    )
+    draws = np.column_stack([means.draws("agreement", other) - means.draws("agreement", base) for base, other in pairs])
     told = [difference for difference in differences if difference is not None]
     p_values = step_down_p_values([difference.value for difference in told], draws)
     return [
         {
-            "base": base.name,
-            "other": other.name,
+            "base": base,
+            "other": other,
             "difference": asdict(difference),
             "standard_error": float(np.nanstd(draws[:, column])),
             "p_value": float(p_values[column]),
-            "p_value_method": f"two-sided, step-down maximum over {len(family)} comparisons on the same resamples",
+            "p_value_method": f"two-sided, step-down maximum over {len(pairs)} comparisons on the same resamples",
         }
-        for column, ((base, other), difference) in enumerate(zip(family, told, strict=True))
+        for column, ((base, other), difference) in enumerate(zip(pairs, told, strict=True))
     ]
 
 
-def length_subsets(pairs: Sequence[PreferencePair], people: FloatArray) -> dict[str, BoolArray]:
-    """Which pairs are of about equal length, and on which people prefer the longer or the shorter response."""
-    words = np.array([[len(pair.response_a.split()), len(pair.response_b.split())] for pair in pairs])
-    longer = np.sign(words[:, 0] - words[:, 1]) * people
-    matched = words.min(axis=1) >= LENGTH_MATCHED_RATIO * words.max(axis=1)
-    return {"length_matched": matched, "people_prefer_longer": longer > 0, "people_prefer_shorter": longer < 0}
+def balanced_columns(scored: Sequence[Named], means: Means) -> dict[str, list[int]]:
+    """The columns whose mean is length-balanced agreement, by name."""
+    return {one.name: [means.index["subset", name, one.name] for name in (LONGER, SHORTER)] for one in scored}
+
+
+def balanced(name: str, scored: Sequence[Named], means: Means) -> dict[str, object] | None:
+    """Length-balanced agreement of one score as plain data; None if people never prefer the longer, or the shorter."""
+    return _plain(mean_of(means.replicates, balanced_columns(scored, means)[name], means.confidence, BALANCED))
+
+
+def balanced_comparisons(scored: Sequence[Named], means: Means) -> list[dict[str, object]]:
+    """As `comparisons`, of length-balanced agreement."""
+    return compare_means_of(
+        scored, means.replicates, balanced_columns(scored, means), means.confidence, "length-balanced agreement"
+    )
 
 
 def source_labels(pairs: Sequence[PreferencePair], decisive: BoolArray) -> list[str]:
@@ -227,14 +247,14 @@ def counts(
         "pairs_scored": int(complete.sum()),
         "decisive_pairs": int(decisive.sum()),
         "prompts": len(
-            set(prompt_clusters([pair.prompt for pair, inside in zip(pairs, decisive, strict=True) if inside]))
+            set(prompt_clusters([pair.asked for pair, inside in zip(pairs, decisive, strict=True) if inside]))
         ),
         "ties_of_people": int((people == 0).sum()),
         "a_wins": int((people > 0).sum()),
         "b_wins": int((people < 0).sum()),
         "identical_responses": sum(pair.response_a == pair.response_b for pair in pairs),
         "empty_responses": sum(not text.strip() for pair in pairs for text in (pair.response_a, pair.response_b)),
-        "pairs_with_two_votes": sum(len(pair.votes) >= 2 for pair in pairs),
+        "pairs_with_two_votes": sum(pair.votes.total >= 2 for pair in pairs),
     }
 
 

@@ -6,10 +6,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bleuberi import columns
-from bleuberi.agreement.pairs import message_text, references_of
+from bleuberi.agreement.pairs import message_text, row_turns
 from bleuberi.agreement.references import ReferencesByModel, normalized_model
 from bleuberi.agreement.tables import Row
+from bleuberi.data.cells import id_text
+from bleuberi.data.references import references_in
+from bleuberi.data.turns import conversation_key, last_user_text
 from bleuberi.errors import UserError
 from bleuberi.records import Tally
 
@@ -51,9 +53,9 @@ def read_answers(
                 f"Row {number} has no model or no output; its columns: {', '.join(row)[:300]}.",
                 "Give rows with model, output, and prompt_id or prompt.",
             )
-        prompt = message_text(row.get(columns.PROMPT), "user")
-        key = row.get(id_column)
-        prompt_id = str(key) if key is not None else prompt.strip()
+        turns = row_turns(row, number)
+        prompt = last_user_text(turns) or ""
+        prompt_id = id_text(row.get(id_column)) or (conversation_key(turns) if turns else "")
         if row["output"] is None or not prompt_id:
             dropped["without an output or a prompt"] += 1
             continue
@@ -61,7 +63,7 @@ def read_answers(
         if (model, prompt_id) in seen:
             dropped["second answers of a model to a prompt"] += 1
             continue
-        found = references_of(row) if pool is None else pool.get(prompt_id, {})
+        found = references_in(row) if pool is None else pool.get(prompt_id, {})
         known.update(dict.fromkeys(found))
         chosen = {name: found[name] for name in ref_models or found if name in found}
         if not chosen:

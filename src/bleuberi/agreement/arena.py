@@ -18,9 +18,9 @@ from bleuberi import columns
 from bleuberi.agreement.analysis import Sureness
 from bleuberi.agreement.pairs import PreferencePair
 from bleuberi.agreement.scores import FloatArray, Scored, score_pairs
-from bleuberi.agreement.tables import Row, read_labels, read_rows
+from bleuberi.agreement.tables import Row, read_rows
 from bleuberi.agreement.votes import people_signs
-from bleuberi.data.tables import read_rows_or_csv
+from bleuberi.data import tables
 from bleuberi.errors import UserError
 from bleuberi.records import Tally
 from bleuberi.rewards import Reward
@@ -135,7 +135,7 @@ def _same_winner(margins: FloatArray, people: FloatArray) -> FloatArray:  # N, N
 
 def _files(folder: Path, place: str, fits: Callable[[Row], object]) -> list[Path]:
     """The CSV files at `place`, a pattern; else those below `folder` whose first row has an id and fits."""
-    firsts = ((path, next(read_rows_or_csv(path), None)) for path in sorted(folder.rglob("*.csv")))
+    firsts = ((path, next(tables.read_rows(str(path)), None)) for path in sorted(folder.rglob("*.csv")))
     return sorted(folder.glob(place)) or [
         path for path, first in firsts if first is not None and columns.ID in first.values and fits(first.values)
     ]
@@ -154,7 +154,7 @@ def _score_columns(row: Row) -> dict[str, str]:
 def _references(path: Path) -> dict[str, str]:
     """The texts of a reference model by id; blank ones are missing, and of two for an id the last counts."""
     texts: dict[str, str] = {}
-    for raw in read_rows_or_csv(path):
+    for raw in tables.read_rows(str(path)):
         column = next((name for name in columns.TEXT_COLUMNS if name in raw.values), None)
         if columns.ID not in raw.values or column is None:
             raise UserError(f"{raw.place} lacks `id` or `output`.", "Give a file with id and output.")
@@ -168,7 +168,7 @@ def _scores(paths: Sequence[Path]) -> dict[str, dict[str, tuple[float | None, fl
     """By id and reward model the scores of both responses."""
     found: dict[str, dict[str, tuple[float | None, float | None]]] = {}
     for path in paths:
-        for row in read_labels(str(path)):
+        for row in read_rows(str(path)):
             own = found.setdefault(str(row.get(columns.ID)), {})
             for name, stem in _score_columns(row).items():
                 own[name] = (_number(row[f"{stem}_a"]), _number(row[f"{stem}_b"]))

@@ -20,6 +20,8 @@ def draw_agreement(result_file: Path) -> list[Path]:
     """All figures of an `agreement.json`, beside it."""
     result = json.loads(result_file.read_text(encoding="utf-8"))
     directory = result_file.parent
+    if result["kind"] == "references":
+        return []
     if result["kind"] != "pairs":
         return draw_systems(result, directory)
     written = _draw_rewards(result, directory) + _draw_lead(result, directory)

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from bleuberi import columns
 from bleuberi.agreement.tables import Row
+from bleuberi.data.cells import id_text, valid_text
+from bleuberi.data.known_columns import CHATS, chat_turns
+from bleuberi.data.raw_row import RawRow
+from bleuberi.data.references import references_in
+from bleuberi.data.turns import alternating, as_turns, conversation_key, last_user_text, read_turns
 from bleuberi.errors import UserError
-from bleuberi.records import Tally
+from bleuberi.records import Message, Tally
 from bleuberi.strict_json import as_finite
 
 Winner = Literal["a", "b", "tie"]
+WINNERS: Final[tuple[Winner, ...]] = ("a", "b", "tie")
 
 WINNER_NAMES: Final[Mapping[str, Winner]] = {
     "a": "a", "model_a": "a", "response_a": "a", "left": "a", "chosen": "a",
@@ -21,6 +27,28 @@ WINNER_NAMES: Final[Mapping[str, Winner]] = {
     "tie": "tie", "ties": "tie", "draw": "tie", "equal": "tie", "tie (bothbad)": "tie", "both_bad": "tie",
 }  # fmt: skip
 """Names of winners, in lower case. Plain numbers are not among them: data sets count from 0, from 1 or from ties."""
+
+
+class Votes(NamedTuple):
+    """How many annotators preferred a, b and neither. Counts, since some data sets have very many."""
+
+    a: int = 0
+    b: int = 0
+    tie: int = 0
+
+    @classmethod
+    def of(cls, votes: Iterable[Winner]) -> Votes:
+        """The counts of single votes."""
+        counts = Counter(votes)
+        return cls(*(counts[winner] for winner in WINNERS))
+
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        return self.a, self.b, self.tie
+
+    @property
+    def total(self) -> int:
+        return self.a + self.b + self.tie
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +61,16 @@ class PreferencePair:
     response_a: str
     response_b: str
     winner: Winner
-    votes: tuple[Winner, ...]  # of single annotators, where known
+    votes: Votes  # of single annotators, if known
     models: tuple[str | None, str | None]
     reference_by_model: Mapping[str, str]
     scores: Mapping[str, tuple[float | None, float | None]]  # made elsewhere, by name
+    conversation: str = ""  # the key of all turns up to the response, if there are several
+
+    @property
+    def asked(self) -> str:
+        """What names the question: the whole conversation, or the prompt."""
+        return self.conversation or self.prompt
 
 
 def read_preferences(
@@ -84,81 +118,161 @@ def winner_named(value: object, row: Row, number: int) -> Winner:
     )
 
 
+class _Form(NamedTuple):
+    """The columns of the two responses, and the endings of columns that belong to each."""
+
+    first: str
+    second: str
+    endings: tuple[str, str]
+
+
+_FORMS: Final = (
+    _Form("chosen", "rejected", ("chosen", "rejected")),
+    _Form("response_a", "response_b", ("a", "b")),
+    _Form("conversation_a", "conversation_b", ("a", "b")),  # Chatbot Arena: whole conversations
+)
+_WINNER_FLAGS: Final[Mapping[str, Winner]] = {"winner_model_a": "a", "winner_model_b": "b", "winner_tie": "tie"}
+"""Columns of 0 and 1 that tell the winner, as Kaggle has them."""
+
+
 def _pair(row: Row, number: int, score_columns: Sequence[str]) -> PreferencePair | str:
     """The pair of a row, or why there is none."""
-    chosen_form = "chosen" in row and "rejected" in row
-    talks = not chosen_form and "conversation_a" in row and "response_a" not in row
-    first, second = ("chosen", "rejected") if chosen_form else ("response_a", "response_b")
-    if talks:
-        first, second = "conversation_a", "conversation_b"
-    missing = [name for name in (first, second) if name not in row]
-    if missing or not (chosen_form or "winner" in row):
+    form = next((form for form in _FORMS if form.first in row and form.second in row), _FORMS[1])
+    missing = [name for name in (form.first, form.second) if name not in row]
+    names_winner = form.first == "chosen" or "winner" in row or bool(_WINNER_FLAGS.keys() & row.keys())
+    if missing or not names_winner:
         raise UserError(
-            f"Row {number} lacks the columns {', '.join([*missing, *([] if 'winner' in row else ['winner'])])}; "
+            f"Row {number} lacks the columns {', '.join([*missing, *([] if names_winner else ['winner'])])}; "
             f"it has: {', '.join(row)[:300]}.",
             "Give prompt, response_a, response_b, winner (or conversation_a and conversation_b), or prompt, chosen, "
             "rejected.",
         )
-    if not chosen_form and row["winner"] is None:
+    winner = "a" if form.first == "chosen" else _winner(row, number)
+    if winner is None:
         return "without a winner"
-    if row[first] is None or row[second] is None:
+    if row[form.first] is None or row[form.second] is None:
         return "without one of the responses"
-    prompt = message_text(row.get(columns.PROMPT), "user") or message_text(row[first], "user", first_turn=True)
+    asked, texts = _said(row, number, form)
+    prompt = last_user_text(asked) or ""
     if not prompt.strip():
         return "without a prompt"
-    suffixes = ("chosen", "rejected") if chosen_form else ("a", "b")
     return PreferencePair(
-        id=str(row.get(columns.ID, number)),
+        id=_id(row, number),
         source=str(row.get(columns.SOURCE) or "all"),
         prompt=prompt,
-        response_a=message_text(row[first], "assistant", first_turn=talks),
-        response_b=message_text(row[second], "assistant", first_turn=talks),
-        winner="a" if chosen_form else winner_named(row["winner"], row, number),
+        response_a=texts[0],
+        response_b=texts[1],
+        winner=winner,
         votes=_votes(row.get("votes"), row, number),
         models=(_name(row.get("model_a")), _name(row.get("model_b"))),
-        reference_by_model=references_of(row),
+        reference_by_model=references_in(row),
         scores={
-            name: (_score(row, f"{name}_{suffixes[0]}", number), _score(row, f"{name}_{suffixes[1]}", number))
+            name: (_score(row, f"{name}_{form.endings[0]}", number), _score(row, f"{name}_{form.endings[1]}", number))
             for name in score_columns
         },
+        conversation=conversation_key(asked) if len(asked) > 1 else "",
     )
 
 
-def references_of(row: Row) -> dict[str, str]:
-    """The references a row brings, by model: `ref_output_*` columns, or a list `references`; no blank ones."""
-    by_model = {
-        name.removeprefix(columns.REFERENCE_PREFIX): value
-        for name, value in row.items()
-        if name.startswith(columns.REFERENCE_PREFIX) and isinstance(value, str) and value.strip()
-    }
-    listed = row.get(columns.REFERENCES)
-    if not by_model and isinstance(listed, list):
-        by_model = {
-            f"{number}": text for number, text in enumerate(listed, 1) if isinstance(text, str) and text.strip()
-        }
-    return by_model
+def _winner(row: Row, number: int) -> Winner | None:
+    """The winner that a row names, or that its columns of 0 and 1 tell; None if there is none."""
+    value = row.get("winner")
+    if value is not None:
+        return winner_named(value, row, number)
+    told = [winner for name, winner in _WINNER_FLAGS.items() if str(row.get(name)).lower() in ("1", "1.0", "true")]
+    return told[0] if len(told) == 1 else None
 
 
-def message_text(value: object, role: str, *, first_turn: bool = False) -> str:
-    """A text as it is; of a list of messages the content of the last (or first) turn of that role."""
+def _said(row: Row, number: int, form: _Form) -> tuple[list[Message], tuple[str, str]]:
+    """The turns up to the responses, and the two responses."""
+    raw = RawRow(f"row {number}", row)
+    asked = _turns(raw, columns.PROMPT, "user")
+    several = alternating(row.get(columns.PROMPT))  # Kaggle: the user's turns as a list, and each model's
+    first, second = (_turns(raw, name, "assistant") for name in (form.first, form.second))
+    if several is not None:
+        questions = [str(turn["content"]) for turn in several]
+        said = alternating(row[form.first]) or []
+        asked = []
+        for place, question in enumerate(questions):
+            asked.append(Message(role="user", content=question))
+            if place < len(questions) - 1 and place < len(said):
+                asked.append(Message(role="assistant", content=str(said[place]["content"])))
+    elif not asked:
+        asked = first[:-1] if first and first[-1]["role"] == "assistant" else first
+    return asked, (_last_response(first), _last_response(second))
+
+
+def _turns(raw: RawRow, column: str, role: str) -> list[Message]:
+    """A cell as turns; a text is one turn of `role`. A list of texts are turns of `role`."""
+    value = raw.values.get(column)
+    if value is None:
+        return []
+    found = alternating(value)
+    if found is not None:
+        return [Message(role=role, content=str(turn["content"])) for turn in found]
+    found = as_turns(value)
+    if found is not None:
+        return read_turns(raw, column, found)
+    return [Message(role=role, content=valid_text(raw, column, value))] if isinstance(value, str) else []
+
+
+def _last_response(turns: Sequence[Message]) -> str:
+    return next((turn["content"] for turn in reversed(turns) if turn["role"] == "assistant"), "")
+
+
+def _id(row: Row, number: int) -> str:
+    for name in (columns.ID, "question_id"):
+        if (found := id_text(row.get(name))) is not None:
+            return found
+    return str(row.get(columns.ID, number))
+
+
+def row_turns(row: Row, number: int = 0) -> list[Message]:
+    """What a row of a pool or of responses asks: its `messages` up to the closing response, or its prompt."""
+    raw = RawRow(f"row {number}", row)
+    for column in (*CHATS, columns.PROMPT, "instruction"):
+        turns = chat_turns(column, row.get(column)) if column in CHATS else None
+        found = read_turns(raw, column, turns) if turns is not None else []
+        if column not in CHATS:
+            found = _turns(raw, column, "user")
+        if found and found[-1]["role"] == "assistant":
+            found.pop()
+        if any(turn["role"] == "user" for turn in found):
+            return found
+    return []
+
+
+def message_text(value: object, role: str) -> str:
+    """A text as it is; of a list of messages the content of the last turn of that role."""
     if isinstance(value, str):
-        return "" if first_turn else value
-    turns = [
-        str(turn.get("content") or "")
-        for turn in (value if isinstance(value, list) else [])
-        if isinstance(turn, dict) and turn.get("role") == role
-    ]
-    return turns[0 if first_turn else -1] if turns else ""
+        return value
+    found = as_turns(value) or []
+    turns = [turn["content"] for turn in read_turns(RawRow("a row", {}), "", found) if turn["role"] == role]
+    return turns[-1] if turns else ""
 
 
-def _votes(value: object, row: Row, number: int) -> tuple[Winner, ...]:
-    if isinstance(value, Mapping):  # counts by name
-        return tuple(
-            winner_named(name, row, number) for name, count in value.items() for _ in range(int(str(count or 0)))
-        )
+def _votes(value: object, row: Row, number: int) -> Votes:
+    """Errors: `UserError` for anything but a list of winners, or counts by winner."""
+    if value is None:
+        return Votes()
+    if isinstance(value, Mapping):
+        counts = dict.fromkeys(WINNERS, 0)
+        for name, count in value.items():
+            if count is not None:
+                counts[winner_named(name, row, number)] += _whole(count, number)
+        return Votes(*counts.values())
     if isinstance(value, list | tuple):
-        return tuple(winner_named(vote, row, number) for vote in value if vote is not None)
-    return ()
+        return Votes.of(winner_named(vote, row, number) for vote in value if vote is not None)
+    raise UserError(
+        f"Row {number}: votes are {value!r:.60}.", "Write a list of winners, or counts as {model_a: 2, tie: 1}."
+    )
+
+
+def _whole(count: object, number: int) -> int:
+    whole = isinstance(count, int | float) and not isinstance(count, bool) and count >= 0 and count == count // 1
+    if not whole:
+        raise UserError(f"Row {number}: {count!r:.60} is not a number of votes.", "Write whole numbers of at least 0.")
+    return int(count)  # type: ignore[call-overload, no-any-return]
 
 
 def _name(value: object) -> str | None:

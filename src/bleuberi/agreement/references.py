@@ -10,8 +10,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from bleuberi import columns
-from bleuberi.agreement.pairs import PreferencePair, message_text, references_of
+from bleuberi.agreement.pairs import PreferencePair, row_turns
 from bleuberi.agreement.tables import Row
+from bleuberi.data.cells import id_text
+from bleuberi.data.references import references_in
+from bleuberi.data.turns import conversation_key, last_user_text
 from bleuberi.errors import UserError
 from bleuberi.records import Tally
 
@@ -26,13 +29,13 @@ def normalized_model(name: str) -> str:
 def pool_references(rows: Sequence[Row], key: str = columns.PROMPT) -> dict[str, dict[str, str]]:
     """References by model for every prompt of a pool (or every `key`); of equal prompts the first row counts."""
     found: dict[str, dict[str, str]] = {}
-    for row in rows:
-        name = row.get(key)
-        if key == columns.PROMPT:
-            name = message_text(name, "user") or message_text(row.get(columns.MESSAGES), "user", first_turn=True)
-        references = references_of(row)
-        if isinstance(name, str) and name.strip() and references:
-            found.setdefault(name.strip(), references)
+    for number, row in enumerate(rows, 1):
+        references = references_in(row)
+        if not references:
+            continue
+        for name in _asked_keys(row, number) if key == columns.PROMPT else [id_text(row.get(key))]:
+            if name is not None and name.strip():
+                found.setdefault(name.strip(), references)
     if not found:
         raise UserError(
             f"The pool has no rows with {key} and references.",
@@ -44,14 +47,18 @@ def pool_references(rows: Sequence[Row], key: str = columns.PROMPT) -> dict[str,
 def pool_prompts(rows: Sequence[Row], key: str) -> dict[str, str]:
     """The prompt of every row of a pool, by `key`."""
     found: dict[str, str] = {}
-    for row in rows:
-        name = row.get(key)
-        prompt = message_text(row.get(columns.PROMPT), "user") or message_text(
-            row.get(columns.MESSAGES), "user", first_turn=True
-        )
-        if isinstance(name, str) and prompt.strip():
+    for number, row in enumerate(rows, 1):
+        name, prompt = id_text(row.get(key)), last_user_text(row_turns(row, number))
+        if name is not None and prompt is not None and prompt.strip():
             found.setdefault(name.strip(), prompt)
     return found
+
+
+def _asked_keys(row: Row, number: int) -> list[str]:
+    """The keys of what a row asks: the whole conversation, and it without its system turn."""
+    turns = row_turns(row, number)
+    asked = [turn for turn in turns if turn["role"] != "system"]
+    return [conversation_key(found) for found in (turns, asked) if found]
 
 
 def choose_references(
@@ -65,7 +72,7 @@ def choose_references(
 
     Without `ref_models`, the order of the columns counts. Pairs without references are dropped and counted.
     """
-    by_pair = [pair.reference_by_model if pool is None else pool.get(pair.prompt.strip(), {}) for pair in pairs]
+    by_pair = [pair.reference_by_model if pool is None else pool.get(pair.asked.strip(), {}) for pair in pairs]
     known = dict.fromkeys(model for references in by_pair for model in references)
     unknown = [model for model in ref_models if model not in known]
     if unknown:

@@ -9,6 +9,7 @@ from pathlib import Path
 import bleuberi
 from bleuberi.agreement.analysis import Sureness, analyse
 from bleuberi.agreement.arena import figure_1, read_arena, with_dropped
+from bleuberi.agreement.choice import choice_sentence, length_sentences
 from bleuberi.agreement.mixes import logistic_mix, parts_of_mix, z_mean
 from bleuberi.agreement.pairs import PreferencePair, read_preferences
 from bleuberi.agreement.references import choose_references, pool_references
@@ -23,7 +24,8 @@ from bleuberi.agreement.scores import (
 from bleuberi.agreement.tables import Row, read_rows
 from bleuberi.agreement.verdict import annotators_sentence, verdicts, warnings_of
 from bleuberi.agreement.votes import people_signs
-from bleuberi.artifacts import file_hash, local_path, write_json
+from bleuberi.agreement.which_tables import markdown
+from bleuberi.artifacts import file_hash, local_path, write_json, write_text
 from bleuberi.errors import UserError
 from bleuberi.records import Tally
 from bleuberi.redaction import redact_words
@@ -34,6 +36,7 @@ from bleuberi.statistics import prompt_clusters
 
 SCHEMA = "bleuberi.agreement/1"
 RESULT_FILE = "agreement.json"
+MARKDOWN_FILE = "agreement.md"
 FEWEST_PROMPTS_FOR_LOGISTIC = 10
 
 Log = Callable[[str], None]
@@ -98,6 +101,14 @@ def run_pairs(config: PairsConfig, command: Sequence[str], log: Log) -> dict[str
         "warnings": [*blind_warnings(rewards.values(), references), *warnings_of(result, dropped)],
         "annotators_sentence": annotators_sentence(result, headline[0]),
         "verdicts": sentences,
+        "choice": " ".join(
+            [
+                choice_sentence(
+                    result["rewards"], result["balanced_comparisons"], "balanced", config.sureness.confidence
+                ),
+                *length_sentences(result["rewards"]),
+            ]
+        ).strip(),
         "verdict": sentences[headline[0]],
     }
     write_result(document, config.output_dir)
@@ -144,7 +155,7 @@ def _score_all(
     if repeated:
         raise UserError(f"Two scores are called {', '.join(repeated)}.", "Give every reward and column its own name.")
     people = people_signs(pairs)
-    prompts = prompt_clusters([pair.prompt for pair in pairs])
+    prompts = prompt_clusters([pair.asked for pair in pairs])
     many = len({name for name, sign in zip(prompts, people, strict=True) if sign}) >= FEWEST_PROMPTS_FOR_LOGISTIC
     mixes = []
     for mix in config.combine or _usual_mixes(scored[0].name, config.score_columns):
@@ -185,9 +196,10 @@ def _curves(
 
 
 def write_result(document: Mapping[str, object], output_dir: Path) -> Path:
-    """Write `agreement.json` whole or not at all."""
+    """Write `agreement.json`, and its tables on which reward to train on as `agreement.md`."""
     path = output_dir / RESULT_FILE
     write_json(path, document)
+    write_text(output_dir / MARKDOWN_FILE, markdown(document))
     return path
 
 

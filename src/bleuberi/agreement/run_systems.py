@@ -13,12 +13,14 @@ import bleuberi
 from bleuberi import columns
 from bleuberi.agreement.analysis import Sureness
 from bleuberi.agreement.answers import Answer, labels_of, read_answers, serving_as_references
+from bleuberi.agreement.choice import best_of_sentence, choice_sentence, length_sentences
+from bleuberi.agreement.judged import answer_pairs, best_answers
 from bleuberi.agreement.references import pool_prompts, pool_references
 from bleuberi.agreement.run_pairs import SCHEMA, fingerprint, write_result
 from bleuberi.agreement.scores import FloatArray, named_rewards
-from bleuberi.agreement.systems import SystemScores, answer_pairs, check_order, compare, correlations, draw
+from bleuberi.agreement.systems import SystemScores, check_order, compare, correlations, draw
 from bleuberi.agreement.systems_verdict import systems_verdict, systems_warnings
-from bleuberi.agreement.tables import read_labels, read_rows
+from bleuberi.agreement.tables import read_rows
 from bleuberi.errors import UserError
 from bleuberi.redaction import redact_words
 from bleuberi.rewards import Reward
@@ -94,7 +96,7 @@ def run_systems(config: SystemsConfig, command: Sequence[str], log: Log) -> dict
     gold = {str(row["x_gold_model"]) for row in (pool_rows or rows) if row.get("x_gold_model")}
     excluded = serving_as_references(answers, sorted(gold))
     excluded |= dict.fromkeys(config.exclude_systems, "left out by --exclude_systems")
-    labels = labels_of(read_labels(config.labels), config.label_column) if config.labels else _mean_labels(answers)
+    labels = labels_of(read_rows(config.labels), config.label_column) if config.labels else _mean_labels(answers)
     present = list(dict.fromkeys(answer.model for answer in answers))
     unlabelled = [name for name in present if name not in labels and name not in excluded]
     ranked = [name for name in present if name in labels and name not in excluded]
@@ -135,6 +137,7 @@ def run_systems(config: SystemsConfig, command: Sequence[str], log: Log) -> dict
     }
     references = [list(answer.reference_by_model.values()) for answer in kept]
     document["warnings"] = [*blind_warnings(rewards.values(), references), *systems_warnings(document)]
+    document["choice"] = _choice(document)
     document["verdict"] = systems_verdict(document, scores[0].name)
     write_result(document, config.output_dir)
     return document
@@ -152,8 +155,8 @@ def analyse_systems(
     )
     lead = {one["other"]: one["difference"] for one in comparisons if one["base"] == LENGTH_BASELINE}
     judged = grid.matrix([answer.label for answer in grid.answers])
-    couples, answer_comparisons = answer_pairs(scores, judged, grid.clusters, config.sureness)
-    over_length = {one["other"]: one["difference"] for one in answer_comparisons if one["base"] == LENGTH_BASELINE}
+    couples = answer_pairs(scores, judged, grid.clusters, config.sureness)
+    over_length = {one["other"]: one["difference"] for one in couples.comparisons if one["base"] == LENGTH_BASELINE}
     tests = {one.name: spearman_p_value(np.nanmean(one.matrix, axis=0).tolist(), labels.tolist()) for one in scores}
     means = {
         one.name: resampled_means(
@@ -179,13 +182,18 @@ def analyse_systems(
                 },
                 "follows_label": dict(zip(("p_value", "method"), tests[one.name], strict=True)),
                 "spearman_minus_length": lead.get(one.name),
-                "answer_pairs": couples.get(one.name),
+                "answer_pairs": couples.agreement.get(one.name),
                 "answer_pairs_minus_length": over_length.get(one.name),
+                "answer_pairs_balanced": couples.balanced.get(one.name),
+                "margin_quarters": couples.quarters.get(one.name, []),
+                "prefers_longer": couples.prefers_longer.get(one.name),
             }
             for one in scores
         ],
         "comparisons": comparisons,
-        "answer_comparisons": answer_comparisons,
+        "answer_comparisons": couples.comparisons,
+        "balanced_comparisons": couples.balanced_comparisons,
+        "best_of_n": best_answers(scores, judged, grid.clusters, config.sureness),
         "systems": [
             {
                 "name": name,
@@ -222,6 +230,18 @@ def _mean_labels(answers: Sequence[Answer]) -> dict[str, float]:
         if answer.label is not None:
             given.setdefault(answer.model, []).append(answer.label)
     return {model: sum(values) / len(values) for model, values in given.items()}
+
+
+def _choice(document: dict[str, Any]) -> str:
+    rewards, confidence = document["rewards"], document["sureness"]["confidence"]
+    sentence = choice_sentence(rewards, document["balanced_comparisons"], "answer_pairs_balanced", confidence)
+    if sentence:
+        best = max(
+            (one for one in rewards if one["kind"] == "reward" and one["answer_pairs_balanced"]),
+            key=lambda one: one["answer_pairs_balanced"]["value"],
+        )
+        sentence += " " + best_of_sentence(document["best_of_n"], best["name"], LENGTH_BASELINE, document["label"])
+    return " ".join([sentence, *length_sentences(rewards)]).strip()
 
 
 def _places(order: str, systems: Sequence[str]) -> list[int]:

@@ -117,7 +117,7 @@ def reference_curve(
     few_pairs = [pairs[row] for row in inside]
     few_references = [references[row][:longest] for row in inside]
     total = np.zeros((len(inside), longest))
-    prompts = prompt_clusters([pair.prompt for pair in few_pairs])
+    prompts = prompt_clusters([pair.asked for pair in few_pairs])
     for ordered in reference_orders(prompts, few_references, orders, seed):
         for count in range(1, longest):
             scores = _call(reward, few_pairs, [texts[:count] for texts in ordered])

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bleuberi.agreement.analysis import Columns, Sureness, comparisons
-from bleuberi.agreement.scores import TIE_TOLERANCE, FloatArray
+from bleuberi.agreement.analysis import Sureness
+from bleuberi.agreement.scores import FloatArray
 from bleuberi.errors import UserError
 from bleuberi.statistics import (
     Estimate,
@@ -154,33 +153,6 @@ def compare(
             }
         )
     return found
-
-
-def answer_pairs(
-    scores: Sequence[SystemScores],
-    answer_labels: FloatArray,  # P x S, NaN where the judge gave none
-    clusters: Sequence[str],  # P
-    sureness: Sureness,
-) -> tuple[dict[str, dict[str, object] | None], list[dict[str, object]]]:
-    """Agreement on pairs of answers to one prompt that the judge scored differently, and all scores compared with it.
-
-    A metric's ties count half. Pairs of one prompt are one observation.
-    """
-    outcomes: list[FloatArray] = []
-    labels: list[str] = []
-    for first, second in combinations(range(answer_labels.shape[1]), 2):
-        judged = np.sign(answer_labels[:, first] - answer_labels[:, second])
-        margins = np.column_stack([one.matrix[:, first] - one.matrix[:, second] for one in scores])
-        margins = np.where(np.abs(margins) <= TIE_TOLERANCE, 0.0, margins)
-        usable = np.isfinite(judged) & (judged != 0) & np.isfinite(margins).all(axis=1)
-        outcomes.append(0.5 + 0.5 * np.sign(margins[usable]) * judged[usable, None])
-        labels += [clusters[row] for row in np.flatnonzero(usable)]
-    if not labels:
-        return {}, []
-    matrix = np.concatenate(outcomes)
-    columns = Columns({("agreement", one.name): matrix[:, place] for place, one in enumerate(scores)})
-    means = columns.means(labels, sureness)
-    return {one.name: means.estimate("agreement", one.name) for one in scores}, comparisons(scores, means)
 
 
 def check_order(

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bleuberi.agreement.which_tables import tables_of
 from bleuberi.plain_text import plain
 from bleuberi.statistics import shown
 
+MOST_VERSUS = 15  # rows that a terminal shows
 WIDE = 130  # columns of a terminal that shows every column of the tables
 
 
@@ -25,13 +27,28 @@ def print_agreement(result: Mapping[str, Any], console: Console) -> None:
             console.print(Text(plain(result["annotators_sentence"])))
         if "figure_1" in result:
             console.print(figure_1_table(result))
-    else:
+    elif result["kind"] == "systems":
         console.print(systems_table(result, wide=console.width >= WIDE))
         if result["orders"]:
             console.print(orders_table(result))
+    for name, title, (header, rows) in tables_of(result):
+        if name != "versus" or len(rows) <= MOST_VERSUS:  # all of them are in agreement.md
+            console.print(plain_table(title, header, rows))
     for warning in result["warnings"]:
         console.print(Text(plain(f"note: {warning}"), style="yellow"))
+    if result.get("choice"):
+        console.print(Text(plain(result["choice"])))
     console.print(Text(plain(result["verdict"]), style="bold"))
+
+
+def plain_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """A table of words and numbers; its first column is words."""
+    table = Table(title=_words(title))
+    for place, name in enumerate(header):
+        table.add_column(_words(name), justify="right" if place else "left", no_wrap=not place)
+    for row in rows:
+        table.add_row(*map(_words, row))
+    return table
 
 
 def pairs_table(result: Mapping[str, Any], *, wide: bool = True) -> Table:

@@ -1,30 +1,25 @@
-"""Rows of preferences, answers and labels. Knows that they may not be empty; knows no columns."""
+"""Rows of preferences, answers and labels."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bleuberi.artifacts import local_path
 from bleuberi.data import tables
+from bleuberi.data.cells import is_missing
 from bleuberi.errors import UserError
 
 Row = Mapping[str, object]
 
 
 def read_rows(source: str, *, split: str = "train") -> list[Row]:
-    """All rows of a file, a data set folder, or a data set on the Hugging Face hub (`owner/name`, `split`)."""
-    return _not_empty(source, [raw.values for raw in tables.read_rows(source, split)])
+    """All rows of a file of any kind, a folder, or a data set on the hub (`owner/name`, `split`). NaN becomes None.
 
-
-def read_labels(source: str) -> list[Row]:
-    """The rows of a table of labels: CSV with a header, or whatever `read_rows` takes. CSV cells stay texts."""
-    path = local_path(source)
-    if not path.is_file():
-        return read_rows(source)
-    return _not_empty(source, [raw.values for raw in tables.read_rows_or_csv(path)])
-
-
-def _not_empty(source: str, rows: list[Row]) -> list[Row]:
+    Cells of CSV stay texts. Errors: `UserError` if there are none.
+    """
+    rows: list[Row] = [
+        {name: None if is_missing(value) else value for name, value in raw.values.items()}
+        for raw in tables.read_rows(source, split)
+    ]
     if not rows:
         raise UserError(f"{source} has no rows.", "Give a file with one row for every pair, answer, prompt or model.")
     return rows

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from bleuberi.agreement.view_which import references_section, which_charts, which_tables
 from bleuberi.view.charts import intervals, scatter
 from bleuberi.view.curve_charts import lines
 from bleuberi.view.parts import Cell, Chart, Fact, Notice, Section, Table, count, number
@@ -16,6 +17,8 @@ _KINDS = {"reward": "reward", "column": "score made elsewhere", "mix": "mix", "b
 def agreement_section(folder: Path, id_: str, name: str) -> Section:
     """Either kind of agreement: with preferences between pairs, or with labels of whole models."""
     result = read_object(folder / "agreement.json")
+    if result["kind"] == "references":
+        return references_section(result, id_, name)
     pairs = result["kind"] == "pairs"
     counts = result["counts"]
     how = f"{result['sureness']['confidence']:.0%} intervals, {result['sureness']['resamples']:,} resamples"
@@ -30,9 +33,11 @@ def agreement_section(folder: Path, id_: str, name: str) -> Section:
     notices = [Notice("verdict", str(result["verdict"])), *(Notice("note", str(text)) for text in result["warnings"])]
     if pairs and result.get("annotators_sentence"):
         notices.append(Notice("note", str(result["annotators_sentence"])))
+    if result.get("choice"):
+        notices.append(Notice("verdict", str(result["choice"])))
     title = "Agreement with people" if pairs else f"Agreement with {result['label']}"
-    charts = _pair_charts(result, how) if pairs else _system_charts(result, how)
-    tables = [_pair_table(result, how) if pairs else _system_table(result, how)]
+    charts = (_pair_charts(result, how) if pairs else _system_charts(result, how)) + which_charts(result, how)
+    tables = [_pair_table(result, how) if pairs else _system_table(result, how), *which_tables(result, how)]
     signatures = {one["name"]: str(one["signature"]) for one in result["rewards"] if one.get("signature")}
     return Section(
         id_, "agreement", title, name, str(result["verdict"]), facts, notices, charts, tables, [], signatures

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bleuberi.agreement.pairs import PreferencePair, Winner
+from bleuberi.agreement.pairs import WINNERS, PreferencePair, Winner
 from bleuberi.agreement.scores import FloatArray
 
 SIGN: dict[Winner, int] = {"a": 1, "b": -1, "tie": 0}
@@ -33,13 +33,16 @@ def annotator_agreement(pairs: Sequence[PreferencePair]) -> AnnotatorAgreement:
     """Agreement of each annotator with the others, one number a pair."""
     with_others, same_vote = np.full(len(pairs), np.nan), np.full(len(pairs), np.nan)
     for row, pair in enumerate(pairs):
-        votes = np.array([SIGN[vote] for vote in pair.votes])
-        if len(votes) < 2:
+        count = pair.votes.total
+        if count < 2:
             continue
-        others = np.sign(votes.sum() - votes)  # more votes for a than for b, without one's own
-        decided = others != 0
-        if decided.any():
-            with_others[row] = (0.5 + 0.5 * votes[decided] * others[decided]).mean()
-        equal = (votes[:, None] == votes[None, :]).sum() - len(votes)
-        same_vote[row] = equal / (len(votes) * (len(votes) - 1))
+        total = pair.votes.a - pair.votes.b
+        by_vote = [(SIGN[vote], voters) for vote, voters in zip(WINNERS, pair.votes.counts, strict=True) if voters]
+        # The sign of what the others say: more votes for a than for b, without one's own.
+        decided = [(vote, np.sign(total - vote), voters) for vote, voters in by_vote if total != vote]
+        if decided:
+            agreed = sum((0.5 + 0.5 * vote * float(others)) * voters for vote, others, voters in decided)
+            with_others[row] = agreed / sum(voters for _, _, voters in decided)
+        equal = sum(voters * (voters - 1) for _, voters in by_vote)
+        same_vote[row] = equal / (count * (count - 1))
     return AnnotatorAgreement(with_others, same_vote)

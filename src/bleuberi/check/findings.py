@@ -9,7 +9,9 @@ from typing import Final
 
 from bleuberi.check.prompt_overlap import TestPrompts
 from bleuberi.data.near_duplicates import near_duplicate_groups, same_prompt_key
-from bleuberi.data.text_checks import is_damaged, is_looping, is_refusal, is_truncated
+from bleuberi.data.refusals import is_refusal
+from bleuberi.data.text_checks import has_control_tokens, is_damaged, is_looping, is_truncated
+from bleuberi.data.thoughts import has_thoughts
 from bleuberi.records import PoolRow
 
 FLAGS: Final = {
@@ -18,9 +20,11 @@ FLAGS: Final = {
     "in_test_prompts": "holds most of a prompt of --against",
     "no_reference": "none of the reference models answered",
     "refusal": "a reference declines to answer",
+    "thoughts": "a reference begins with a model's thoughts",
     "truncated_reference": "a reference stops in the middle",
     "looping_reference": "half of a reference repeats itself",
     "encoding_damage": "signs of a wrong encoding",
+    "control_tokens": "tokens of a chat format, as <|im_end|>",
     "disagreeing_reference": "a reference is unlike all others",
     "short_reference": "5 tokens or fewer: a wrong word gets 0.841",
     "long_reference": "all are longer than a completion may be",
@@ -29,10 +33,14 @@ FLAGS: Final = {
 
 TEXT_FLAGS: Final = {
     "refusal": is_refusal,
+    "thoughts": has_thoughts,
     "truncated_reference": is_truncated,
     "looping_reference": is_looping,
     "encoding_damage": is_damaged,
+    "control_tokens": has_control_tokens,
 }
+PROMPT_FLAGS: Final = ("encoding_damage", "control_tokens")
+"""Flags of texts that concern prompts too."""
 _EXAMPLES: Final = 3
 
 
@@ -86,8 +94,9 @@ def check_texts(rows: Sequence[PoolRow], test_prompts: TestPrompts | None) -> Fi
         if test_prompts is not None and test_prompts.is_in(prompt_text(row)):
             findings.mark("in_test_prompts", row.id)
         _check_references(row.id, row.reference_by_model, findings)
-        if is_damaged(prompt_text(row)) and row.id not in findings.row_ids["encoding_damage"][-1:]:
-            findings.mark("encoding_damage", row.id)
+        for flag in PROMPT_FLAGS:
+            if row.id not in findings.row_ids[flag][-1:] and TEXT_FLAGS[flag](prompt_text(row)):
+                findings.mark(flag, row.id)
     return findings
 
 

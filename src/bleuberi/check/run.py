@@ -16,11 +16,13 @@ from bleuberi.check.findings import FLAGS, Findings, check_texts
 from bleuberi.check.held_out import split_held_out
 from bleuberi.check.prompt_overlap import TestPrompts
 from bleuberi.columns import ID, MESSAGES, PROMPT
+from bleuberi.data.cells import id_text
 from bleuberi.data.near_duplicates import METHOD
 from bleuberi.data.pool import Pool, read_pool
 from bleuberi.data.tables import read_rows
 from bleuberi.data.token_lengths import token_lengths
 from bleuberi.errors import UserError
+from bleuberi.in_place import is_empty
 from bleuberi.records import PoolRow, Tally
 from bleuberi.rewards import Bleu, RougeL
 from bleuberi.rewards.blindness import blind_warnings
@@ -49,6 +51,7 @@ class CheckConfig:
     output_dir: Path | None = None
     seed: int = 42
     overwrite: bool = False
+    split: str = "train"  # of a pool that has splits
 
     def check(self) -> None:
         """Refuse what cannot work, before anything is read. Errors: `UserError`."""
@@ -82,7 +85,7 @@ class PoolCheck:
 def check_pool(config: CheckConfig) -> PoolCheck:
     """Check the pool, and write what was asked for. Errors: `UserError`; nothing half-written is left."""
     config.check()
-    pool = read_pool(config.pool, config.ref_models)
+    pool = read_pool(config.pool, config.ref_models, config.split)
     request = _request(config, pool)
     if config.output_dir is not None:
         _check_place(config.output_dir, request, overwrite=config.overwrite)
@@ -115,7 +118,7 @@ def _check_place(folder: Path, request: Mapping[str, Any], *, overwrite: bool) -
     ours = manifest is not None and manifest.get("kind") == KIND
     if ours and (overwrite or (manifest or {}).get("config") == dict(request)):
         return
-    if folder.is_dir() and not any(folder.iterdir()):
+    if folder.is_dir() and is_empty(folder):
         return
     raise UserError(
         f"{folder} is there already, {'made by a check with other settings' if ours else 'and no check made it'}.",
@@ -215,7 +218,7 @@ def _write(
         write_json(partial / "check.json", {"table": findings.table(), "rows": findings.rows, **facts})
         _write_lines(partial / "flags.jsonl", _flag_rows(findings))
         if config.drop or config.held_out:
-            _write_pools(partial, config.pool, file_of)
+            _write_pools(partial, config.pool, config.split, file_of)
         hashes = {path.name: file_hash(path) for path in sorted(partial.glob("*.jsonl"))}
         write_json(
             partial / MANIFEST,
@@ -246,14 +249,14 @@ def _flag_rows(findings: Findings) -> Iterator[dict[str, Any]]:
         yield {ID: row_id, **{flag: flag in found for flag in FLAGS}, "group": first}
 
 
-def _write_pools(folder: Path, source: str, file_of: Mapping[str, str]) -> None:
+def _write_pools(folder: Path, source: str, split: str, file_of: Mapping[str, str]) -> None:
     """The pool's rows as they were read, each in its file."""
     streams = {
         name: (folder / name).open("w", encoding="utf-8", newline="\n") for name in sorted(set(file_of.values()))
     }
     try:
-        for raw in read_rows(source):
-            name = file_of.get(str(raw.values[ID]))
+        for raw in read_rows(source, split):
+            name = file_of.get(id_text(raw.values[ID]) or "")
             if name is not None:
                 # Dates and bytes of a Parquet pool become texts.
                 streams[name].write(strict_json(raw.values, ascii_only=True, default=str) + "\n")

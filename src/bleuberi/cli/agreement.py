@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from bleuberi.agreement.analysis import Sureness
 
 LOG_WIDTH = 160
+ALL_TEXT_REWARDS = ("bleu", "rouge", "bleu_rouge_f1", "rouge1", "rouge2", "rougeLsum", "meteor", "chrf", "chrf++")
 
 DESCRIPTION = """\
-Is this reward any good for my data? Compares rewards with people's preferences between two responses to a prompt
-(--preferences), or with labels of whole models such as win rates (--outputs), always beside length and other baselines.
+Which reward should I train on? Compares rewards with people's preferences between two responses to a prompt
+(--preferences), or with labels of models or answers such as win rates (--outputs), always beside length and other
+baselines. With --pool alone, rewards are chosen by the references: does a score fall if an answer is damaged?
 Intervals resample prompts. Writes agreement.json and figures, and ends in one plain sentence. Needs no torch for the
 text rewards."""
 
@@ -31,6 +33,8 @@ examples:
   bleuberi agreement --arena BLEUBERI/arena_analysis --output_dir runs/figure_1
   bleuberi agreement --outputs outputs.jsonl --pool pool.jsonl.gz --labels systems.csv --label_column win_rate \\
       --output_dir runs/systems
+  bleuberi agreement --pool pool.jsonl --rewards all --output_dir runs/references
+  bleuberi agreement --pool pool.jsonl --outputs samples.jsonl --rewards all --output_dir runs/samples
 
 preferences: one row a pair with prompt, response_a, response_b, winner (model_a, model_b, tie, or the model's name), or
 prompt, chosen, rejected; where known also votes (a list of winners), source, model_a, model_b, ref_output_<model>.
@@ -40,20 +44,25 @@ Chatbot Arena's conversation_a and conversation_b are read too: their first exch
 def parser() -> Parser:
     """The flags of the command."""
     flags = Parser("bleuberi agreement", DESCRIPTION, EXAMPLES)
-    what = flags.add_mutually_exclusive_group(required=True)
+    what = flags.add_mutually_exclusive_group()
     what.add_argument(
         "--preferences", metavar="FILE", help="pairs: .jsonl, .jsonl.gz, .parquet, or a hub id owner/name"
     )
     what.add_argument(
         "--arena", metavar="FOLDER", help="the paper's Figure 1: the folder arena_analysis of its repository"
     )
-    what.add_argument("--outputs", metavar="FILE", help="answers: rows with model, output, and prompt_id or prompt")
+    what.add_argument(
+        "--outputs",
+        metavar="FILE",
+        help="answers: rows with model, output, and prompt_id or prompt; "
+        "without --label_column several samples of one policy",
+    )
     flags.add_argument(
         "--output_dir", type=Path, required=True, metavar="DIR", help="where agreement.json and figures go"
     )
     flags.add_argument(
         "--rewards", nargs="*", default=["bleu", "rouge", "bleu_rouge_f1"], metavar="NAME",
-        help=f"{REWARD_NAMES}; the verdict is about the first (default: bleu rouge bleu_rouge_f1)",
+        help=f"{REWARD_NAMES}, or all text rewards; the verdict is about the first (default: bleu rouge bleu_rouge_f1)",
     )  # fmt: skip
     references = flags.add_argument_group("references")
     references.add_argument(
@@ -61,8 +70,12 @@ def parser() -> Parser:
         help="reference models in the order they are taken (default: all ref_output_ columns in their order)",
     )  # fmt: skip
     references.add_argument("--max_references", type=_positive, default=5, metavar="K", help="at most K a prompt (5)")
-    references.add_argument("--pool", metavar="FILE", help="take references from this pool, joined by prompt")
-    flags.add_argument("--split", default="train", help="split of hub data sets (train)")
+    references.add_argument(
+        "--pool",
+        metavar="FILE",
+        help="take references from this pool, joined by prompt; alone: choose by its references",
+    )
+    flags.add_argument("--split", default="train", help="of data sets that have splits (train)")
     pairs = flags.add_argument_group("with --preferences")
     pairs.add_argument("--sources", nargs="+", default=[], metavar="NAME", help="rows of these sources only")
     pairs.add_argument(
@@ -78,6 +91,13 @@ def parser() -> Parser:
         "--curve_orders", type=_count, default=5, metavar="N",
         help="orders of references sampled for the curve over 1..K references; 0 leaves it out (5)",
     )  # fmt: skip
+    _add_later_groups(flags)
+    flags.add_argument("--no_figures", action="store_true", help="write agreement.json and agreement.md only")
+    flags.add_argument("--json", action="store_true", help="print agreement.json's content as one JSON document")
+    return flags
+
+
+def _add_later_groups(flags: Parser) -> None:
     systems = flags.add_argument_group("with --outputs")
     systems.add_argument(
         "--labels", metavar="FILE", help=".csv or .jsonl with model and the label (default: --outputs)"
@@ -95,15 +115,17 @@ def parser() -> Parser:
         "--expect_order", nargs="+", default=[], metavar="A<B<C",
         help="orders of models to check by mean score, e.g. 'base<sft<bleu'",
     )  # fmt: skip
+    alone = flags.add_argument_group("with --pool and neither preferences nor labels")
+    alone.add_argument(
+        "--num_examples", type=_positive, default=500, metavar="N", help="prompts, drawn by the seed (500)"
+    )
+    alone.add_argument("--model", metavar="NAME", help="whose rows of --outputs are the samples, if it has several")
     sureness = flags.add_argument_group("sureness")
     sureness.add_argument(
         "--resamples", type=_positive, default=10_000, metavar="N", help="bootstrap resamples (10000)"
     )
     sureness.add_argument("--confidence", type=_share, default=0.95, metavar="P", help="of the intervals (0.95)")
     sureness.add_argument("--seed", type=_count, default=0, help="of resamples, orders and folds (0)")
-    flags.add_argument("--no_figures", action="store_true", help="write agreement.json only")
-    flags.add_argument("--json", action="store_true", help="print agreement.json's content as one JSON document")
-    return flags
 
 
 def main(argv: Sequence[str]) -> int:
@@ -123,11 +145,12 @@ def main(argv: Sequence[str]) -> int:
     from bleuberi.agreement.table import print_agreement
 
     sureness = Sureness(given.resamples, given.seed, given.confidence)
-    run = _run_systems if given.outputs else _run_pairs
+    given.rewards = [name for asked in given.rewards for name in (ALL_TEXT_REWARDS if asked == "all" else (asked,))]
+    run = _kind_of_run(given)
     result = run(given, command, sureness, lambda line: progress.print(plain(line), highlight=False, markup=False))
     if not given.json:
         print_agreement(result, console)
-    written = ["agreement.json"]
+    written = ["agreement.json", "agreement.md"]
     if not given.no_figures:
         from bleuberi.agreement.figures import draw_agreement
 
@@ -137,6 +160,33 @@ def main(argv: Sequence[str]) -> int:
         return 0
     console.print(plain(f"{given.output_dir}: {', '.join(written)}"), style="dim", highlight=False, markup=False)
     return 0
+
+
+def _kind_of_run(given: argparse.Namespace) -> Callable[..., dict[str, Any]]:
+    """Pairs, labels, or references alone. Errors: `UserError` if there is nothing to compare rewards with."""
+    if given.preferences or given.arena:
+        return _run_pairs
+    if given.outputs and (given.label_column or not given.pool):
+        return _run_systems
+    if given.pool:
+        return _run_references
+    raise UserError(
+        "There is nothing to compare rewards with.",
+        "Give --preferences, or --outputs with --label_column, or --pool to choose by references alone.",
+    )
+
+
+def _run_references(
+    given: argparse.Namespace, command: list[str], sureness: Sureness, log: Callable[[str], None]
+) -> dict[str, Any]:
+    from bleuberi.agreement.run_references import ReferencesConfig, run_references
+
+    config = ReferencesConfig(
+        pool=given.pool, output_dir=given.output_dir, rewards=tuple(given.rewards), ref_models=tuple(given.ref_models),
+        max_references=given.max_references, outputs=given.outputs, model=given.model,
+        num_examples=given.num_examples, sureness=sureness,
+    )  # fmt: skip
+    return run_references(config, command, log)
 
 
 def _run_pairs(

@@ -20,6 +20,7 @@ def answers(argv: Sequence[str]) -> int:
     add = parser.add_argument
     add("--harness", required=True, metavar="NAME", help=NAMES)
     add("--questions", required=True, metavar="FILE", help="the harness's own questions")
+    add("--split", default="train", help="of data sets that have splits (train)")
     add("--models", nargs="+", required=True, metavar="NAME=MODEL", help="hub ids or folders; NAME names the file")
     add("--output_dir", type=Path, required=True, help="gets the files, laid out as the harness has them")
     add("--max_new_tokens", type=int, help="the most tokens of an answer; the harness's own limit where not given")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -10,6 +10,7 @@ from pathlib import Path
 from bleuberi.cli.engine_flags import add_engine_flags, take_engine_options
 from bleuberi.cli.parser import Parser, say_json
 from bleuberi.plain_text import say
+from bleuberi.records import Conversation
 
 
 def _parser(name: str, description: str) -> Parser:
@@ -45,7 +46,8 @@ def explain(argv: Sequence[str]) -> int:
     """Say which rows of a pool are cached, and why others are not."""
     parser = _parser("explain", "Which rows of a pool are cached for a model and its sampling, and why others are not.")
     add = parser.add_argument
-    add("--hf_dataset_path", required=True, metavar="POOL", help="hub id, folder, .jsonl/.json/.parquet (.gz)")
+    add("--hf_dataset_path", required=True, metavar="POOL", help="hub id, folder, .jsonl/.json/.csv/.parquet file")
+    add("--split", default="train", help="of data sets that have splits (train)")
     add("--model", required=True, help="whose outputs: hub id, model folder, or the server's name for it")
     add("--inference_max_new_tokens", type=int, default=512, help="as in the command that missed")
     add("--temperature", type=float, default=0.7, help="0 is greedy, as `bleuberi evaluate` asks")
@@ -58,6 +60,7 @@ def explain(argv: Sequence[str]) -> int:
     from bleuberi.generation import cache_view as view
     from bleuberi.generation import cached_engine
     from bleuberi.generation.base import Sampling
+    from bleuberi.generation.turns import Folded
 
     take_engine_options(arguments)
     root = view.cache_root(arguments["folder"])
@@ -66,7 +69,11 @@ def explain(argv: Sequence[str]) -> int:
     )
     sampling.check()
     engine = cached_engine(arguments["model"], arguments["engine"], root, arguments["engine_options"])
-    questions = (question for _, question in read_questions(arguments["hf_dataset_path"]))
+    questions: Iterable[Conversation] = (
+        question for _, question in read_questions(arguments["hf_dataset_path"], arguments["split"])
+    )
+    if arguments["engine_options"].fold_system:
+        questions = Folded(questions)
     folder = engine.folder(sampling)
     found, misses = view.explain(root, folder, engine.identity, sampling, questions)
     say(f"{found:,} of {found + len(misses):,} rows are cached in {folder}{'' if folder.is_dir() else ' (not there)'}")

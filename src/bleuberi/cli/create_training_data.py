@@ -25,8 +25,9 @@ def grpo_parser(prog: str) -> Parser:
         "--hf_dataset_path",
         default=_POOL,
         metavar="POOL",
-        help="hub id, save_to_disk folder, .jsonl/.json/.parquet (.gz)",
+        help="hub id, folder, .jsonl/.json/.csv/.parquet file",
     )
+    add("--split", default="train", help="of data sets that have splits (train)")
     known = ", ".join(SHORT_REFERENCE_NAMES)
     add(
         "--ref_models",
@@ -65,6 +66,11 @@ def grpo_parser(prog: str) -> Parser:
         type=int,
         metavar="SEED",
         help="a placebo: the chosen rows get each other's references, no row its own",
+    )
+    add(
+        "--reasoning",
+        action="store_true",
+        help="add a system turn that asks for <think> and <answer>; the answer is scored (answer:METRIC)",
     )
     add("--overwrite", action="store_true", help="replace a data set of that name that was made otherwise")
     add("--json", action="store_true", help="print folder, rows and manifest as one JSON document")

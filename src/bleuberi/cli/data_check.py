@@ -16,7 +16,8 @@ def make_parser() -> Parser:
         "Check a pool before anything is spent on it: one table of flags; drop by them if you like.",
     )
     add = parser.add_argument
-    add("pool", metavar="POOL", help="hub id, save_to_disk folder, .jsonl/.json/.parquet (.gz)")
+    add("pool", metavar="POOL", help="hub id, folder, .jsonl/.json/.csv/.parquet file")
+    add("--split", default="train", help="of data sets that have splits (train)")
     add("--ref_models", nargs="+", metavar="NAME", help="references to check; all that the pool has where not given")
     add("--max_completion_length", type=int, default=512, help="of the training to come, in tokens")
     add("--model", help="hub id or folder whose tokenizer counts; without it lengths are estimated")

@@ -25,7 +25,7 @@ def make_parser() -> Parser:
         "bleuberi data import", "Make a pool of instruction files in whatever common shape they have.", EXAMPLES
     )
     add = parser.add_argument
-    add("files", nargs="+", metavar="FILE", help="hub id, save_to_disk folder, .jsonl/.json/.parquet (.gz), .csv")
+    add("files", nargs="+", metavar="FILE", help="hub id, folder, .jsonl/.json/.csv/.tsv/.parquet file, packed too")
     add("--output", type=Path, required=True, metavar="POOL", help="the new pool, .jsonl")
     add("--prompt", nargs="+", default=[], metavar="COLUMN", help="columns of the prompt; several texts are joined")
     add(

@@ -11,7 +11,7 @@ from bleuberi.errors import UserError
 
 _NAMES = (
     "base_url", "concurrency", "timeout_seconds", "api_key_env", "answers", "engine_args", "ray_engine",
-    "trust_remote_code", "base_template", "chat_template_kwargs",
+    "trust_remote_code", "base_template", "chat_template_kwargs", "fold_system",
 )  # fmt: skip
 
 
@@ -38,6 +38,7 @@ def add_engine_flags(parser: Parser) -> None:
         help="arguments of the chat template, e.g. '{\"enable_thinking\": false}', as in training",
     )
     add("--trust_remote_code", action="store_true", help="run the Python that a model brings; read it first")
+    add("--fold_system", action="store_true", help="for models without a system turn: put its text before the user's")
     add(
         "--base_template",
         choices=("plain", "paper"),

@@ -27,6 +27,7 @@ def make_parser() -> Parser:
         help="response files, hub ids or folders; the first is the base; seeds of one training: grpo@0=... grpo@1=...",
     )
     add("--prompts", required=True, metavar="POOL", help="prompts with references, in any form a pool can have")
+    add("--split", default="train", help="of data sets that have splits (train)")
     add("--output_dir", type=Path, required=True, help="gets evaluation.json, answers.jsonl, tables and figure")
     add("--ref_models", nargs="+", default=["gold"], metavar="NAME", help="whose answers are the references")
     add("--min_references", type=int, metavar="N", help="how many of them a prompt needs; without it each (of all: 1)")
@@ -142,7 +143,7 @@ def _take_judge(arguments: dict[str, Any]) -> Any:  # noqa: ANN401 - a JudgeConf
     from bleuberi.evaluation.judge import JudgeConfig
     from bleuberi.generation import EngineOptions
     from bleuberi.generation.options import check_model_name
-    from bleuberi.web_address import check_web_address
+    from bleuberi.web.address import check_web_address
 
     names = ("judge_url", "judge_api_key_env", "judge_pairs", "judge_max_new_tokens", "judge_temperature")
     given = {name.removeprefix("judge_"): arguments.pop(name) for name in names}
@@ -155,7 +156,7 @@ def _take_judge(arguments: dict[str, Any]) -> Any:  # noqa: ANN401 - a JudgeConf
         return None
     check_model_name(model, "--judge")
     if given["url"] is not None:
-        check_web_address(given["url"], "--judge_url")
+        check_web_address(given["url"].strip(), "--judge_url")
     pairs = []
     for word in given["pairs"]:
         other, _, base = word.partition(":")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,7 +30,8 @@ def build_parser() -> Parser:
     parser.add_argument("--prompt", default="", help="the prompt, shown for reading; @file reads a file")
     parser.add_argument("--response", help="the response; @file reads a file")
     parser.add_argument("--reference", action="append", default=[], help="a reference, repeatable; @file reads a file")
-    parser.add_argument("--file", type=Path, help="a JSON-lines file with a row to explain, in place of the above")
+    parser.add_argument("--file", type=Path, help="a table with a row to explain, in place of the above")
+    parser.add_argument("--split", default="train", help="of a data set that has splits (train)")
     parser.add_argument("--id", help="the row's id in --file (default: the first row)")
     parser.add_argument("--json", action="store_true", help="print the numbers as JSON")
     return parser
@@ -78,20 +78,23 @@ def _text(value: str) -> str:
 
 
 def _row_of_file(arguments: argparse.Namespace) -> tuple[str, str, list[str]]:
+    from bleuberi.data.cells import id_text
+    from bleuberi.data.made_responses import read_response
+    from bleuberi.data.references import references_in
+    from bleuberi.data.tables import read_rows
+
     path: Path = arguments.file
-    try:
-        with path.open("rb") as file:
-            rows = (json.loads(line) for line in bounds.bounded_lines(path, file) if line.strip())
-            row = next((row for row in rows if arguments.id is None or str(row.get("id")) == arguments.id), None)
-    except (OSError, ValueError, AttributeError, RecursionError) as error:  # ValueError: not JSON, or not UTF-8
-        raise UserError(f"The file {path} could not be read: {error}", "Give a JSON-lines file of objects.") from error
-    if row is None:
-        raise UserError(f"No row with the id {arguments.id} in {path}.", "Give the id of one of its rows.")
-    response = row.get("response", row.get("output"))
-    references = row.get("references", [])
-    if not isinstance(response, str) or not references or not all(isinstance(text, str) for text in references):
+    rows = read_rows(str(path), arguments.split)
+    raw = next((raw for raw in rows if arguments.id is None or id_text(raw.values.get("id")) == arguments.id), None)
+    if raw is None:
+        wanted = "Its rows are none." if arguments.id is None else f"No row with the id {arguments.id} in {path}."
+        raise UserError(wanted, "Give the id of one of its rows.")
+    # A row of its own needs no id, and no prompt either.
+    found = read_response(raw._replace(values={"id": "1", **raw.values}))
+    references = list(references_in(raw.values).values())
+    if found is None or not references:
         raise UserError(
-            f"The row {row.get('id', 1)} of {path} lacks a response or references; it has: {', '.join(row)}.",
-            "A row needs response (or output), and references: a list of texts.",
+            f"{raw.place} lacks a response or references; it has: {', '.join(raw.values)}.",
+            "A row needs response (or output), and references: a list of texts, or columns ref_output_<name>.",
         )
-    return str(row.get("prompt", "")), response, references
+    return found.prompt or "", found.text, references

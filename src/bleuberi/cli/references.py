@@ -17,7 +17,8 @@ def make_parser() -> Parser:
         "Let a strong model answer a pool; its answers become the column ref_output_NAME of a new pool.",
     )
     add = parser.add_argument
-    add("--hf_dataset_path", required=True, metavar="POOL", help="hub id, folder, .jsonl/.json/.parquet (.gz)")
+    add("--hf_dataset_path", required=True, metavar="POOL", help="hub id, folder, .jsonl/.json/.csv/.parquet file")
+    add("--split", default="train", help="of data sets that have splits (train)")
     add("--model", required=True, help="who answers: hub id, model folder, or the server's name for it")
     add("--output", type=Path, required=True, metavar="FILE", help="the new pool, .jsonl")
     add("--name", help="name of the reference model; the model's own where not given")
@@ -26,6 +27,7 @@ def make_parser() -> Parser:
     add("--top_p", type=float, default=0.9, help="1 switches it off")
     add("--seed", type=int, default=42, help="of the answers")
     add("--cache_dir", type=Path, help="where answers are kept; inference_outputs beside FILE where not given")
+    add("--cut_thoughts", action="store_true", help="keep only what follows a reasoning model's <think> ... </think>")
     add("--overwrite", action="store_true", help="replace a FILE that was made otherwise")
     add("--json", action="store_true", help="print the pool's place and its counts as one JSON document")
     add_engine_flags(parser)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from bleuberi.errors import MissingExtraError, UserError
+from bleuberi.yaml_files import yaml_text
 
 FIX = "Correct the protocol; docs/experiments.md lists its fields."
 
@@ -135,12 +136,13 @@ def read_fields(path: Path) -> Fields:
         )
     try:
         node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         line = getattr(getattr(error, "problem_mark", None), "line", None)
         where = "" if line is None else f", line {line + 1}"
         raise UserError(f"{path}{where} is not valid YAML: {getattr(error, 'problem', None) or error}.", FIX) from error
     if node is None:
         raise UserError(f"{path} is empty.", FIX)
+    yaml_text(path)  # refuses aliases that stand for absurdly much
     return Fields(path, node)
 
 

@@ -19,6 +19,7 @@ from bleuberi.data.tables import read_rows
 from bleuberi.errors import UserError
 from bleuberi.generation.model_identity import identify_model, is_model_folder, load_tokenizer
 from bleuberi.strict_json import strict_json
+from bleuberi.yaml_files import read_yaml
 
 DEMO: Final = "demo"
 NOT_DECIDING: Final = frozenset(
@@ -139,10 +140,8 @@ def training_config(arm: Arm, protocol: Protocol) -> dict[str, Any]:
 
     Errors: `UserError` if there is no such preset or file.
     """
-    import yaml
-
     path = _config_path(arm, protocol)
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    content = read_yaml(path)
     if not isinstance(content, dict):
         raise UserError(f"{path} is not a YAML mapping of `field: value`.", "Write one `field: value` per line.")
     merged = {**normal(content), **(arm.settings or {})}

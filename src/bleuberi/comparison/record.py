@@ -105,10 +105,10 @@ def read_record(run: Run, decides: Decides, protocol: Protocol) -> RunRecord | N
     if read_manifest(folder) is None:
         return None
     record = _read(run.name, folder)
-    if record.key != json_hash(decides):
-        said = differences(record.manifest["config"], decides)
+    # A setting that an older version did not have counts as None, so the hashes alone do not say whether they differ.
+    if said := differences(record.manifest["config"], decides):
         raise UserError(
-            f"{folder} was run with different settings ({'; '.join(said[:4]) or 'an older layout'}).",
+            f"{folder} was run with different settings ({'; '.join(said[:4])}).",
             "Restore those settings, name the changed arm differently, or remove the folder to run it again.",
         )
     changed = [

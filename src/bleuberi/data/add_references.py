@@ -16,11 +16,12 @@ from typing import Any, Final
 from bleuberi import columns
 from bleuberi.data.pool import pool_name, read_questions
 from bleuberi.data.pool_file import check_pool_path, made_before, write_pool
-from bleuberi.data.tables import row_bytes
-from bleuberi.data.text_checks import is_refusal
+from bleuberi.data.raw_row import row_bytes
+from bleuberi.data.refusals import is_refusal
+from bleuberi.data.thoughts import has_thoughts, without_thoughts
 from bleuberi.errors import UserError
 from bleuberi.generation import EngineOptions, cached_engine, check_engine
-from bleuberi.generation.base import NOT_ANSWERED, Output, Sampling
+from bleuberi.generation.base import Output, Sampling
 from bleuberi.generation.cached import CachedEngine
 from bleuberi.records import Conversation
 
@@ -42,7 +43,9 @@ class ReferencesConfig:
     engine: str = "auto"
     engine_options: EngineOptions = field(default_factory=EngineOptions)
     cache_dir: Path | None = None
+    cut_thoughts: bool = False  # keep what a reasoning model writes behind its thoughts
     overwrite: bool = False
+    split: str = "train"  # of a pool that has splits
 
     @property
     def ref_model(self) -> str:
@@ -91,11 +94,11 @@ class _Found:
 class _Questions:
     """A pool's questions, read anew each time they are walked."""
 
-    def __init__(self, source: str) -> None:
-        self._source = source
+    def __init__(self, source: str, split: str) -> None:
+        self._source, self._split = source, split
 
     def __iter__(self) -> Iterator[Conversation]:
-        return (question for _, question in read_questions(self._source))
+        return (question for _, question in read_questions(self._source, self._split))
 
 
 def add_references(config: ReferencesConfig) -> References:
@@ -104,7 +107,7 @@ def add_references(config: ReferencesConfig) -> References:
     pool_sha256 = _check_pool(config)
     cache = config.cache_dir or config.output.parent / "inference_outputs"
     engine = cached_engine(config.model, config.engine, cache, config.engine_options)
-    request = {
+    request: dict[str, Any] = {
         "pool": pool_name(config.hf_dataset_path),
         "pool_sha256": pool_sha256,
         "ref_model": config.ref_model,
@@ -112,6 +115,8 @@ def add_references(config: ReferencesConfig) -> References:
         "sampling": config.sampling.settings(),
         "sampling_signature": config.sampling.signature(),
     }
+    if config.cut_thoughts:
+        request["cut_thoughts"] = True
     made = made_before(config.output, request, overwrite=config.overwrite)
     if made is not None:
         log.info("%s was made by the same command and is used as it is", config.output)
@@ -132,6 +137,8 @@ def flag_of(output: Output) -> str | None:
         return "truncated"
     if not output.text.strip():
         return "empty"
+    if has_thoughts(output.text):
+        return "holds thoughts"
     return "reads like a refusal" if is_refusal(output.text) else None
 
 
@@ -140,7 +147,7 @@ def _check_pool(config: ReferencesConfig) -> str:
     column = columns.reference_column(config.ref_model)
     digest = hashlib.sha256()
     rows = 0
-    for raw, _ in read_questions(config.hf_dataset_path):
+    for raw, _ in read_questions(config.hf_dataset_path, config.split):
         if column in raw.values:
             raise UserError(
                 f"The pool {config.hf_dataset_path} has a column {column} already.",
@@ -161,12 +168,17 @@ def _write(config: ReferencesConfig, engine: CachedEngine, request: dict[str, An
 
 def _answered_rows(config: ReferencesConfig, engine: CachedEngine, found: _Found) -> Iterator[dict[str, Any]]:
     column, flag_column = columns.reference_column(config.ref_model), FLAG_PREFIX + config.ref_model
-    answers = engine.answer_each(_Questions(config.hf_dataset_path), config.sampling)
-    for (raw, _), (_, output) in zip(read_questions(config.hf_dataset_path), answers, strict=True):
+    answers = engine.answer_each(_Questions(config.hf_dataset_path, config.split), config.sampling)
+    for (raw, _), (_, output) in zip(read_questions(config.hf_dataset_path, config.split), answers, strict=True):
+        if config.cut_thoughts:
+            output = output._replace(text=without_thoughts(output.text))
         flag = flag_of(output)
         found.note(output, flag)
-        text = None if output.finish_reason in NOT_ANSWERED else output.text
-        yield {**raw.values, column: text, flag_column: flag}
+        text = None if output.unanswered else output.text
+        # A blank in the first row tells readers that take its types for those of all (`load_dataset("json")`) that a
+        # text follows; it counts as none.
+        none = "" if found.rows == 1 else None
+        yield {**raw.values, column: none if text is None else text, flag_column: none if flag is None else flag}
     if found.flags[NO_ANSWER] == found.rows:
         raise UserError(
             f"{config.model} gave no usable answer to any of {found.rows} prompts.",

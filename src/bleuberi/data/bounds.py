@@ -1,95 +1,136 @@
-"""How much of a file is read before it is called absurd. Knows bytes and packers; knows no rows.
+"""How files are opened, and how much of one is read before it is called absurd.
 
-Pools come from strangers. A row of gigabytes, or a small file that unpacks to terabytes, is told in two lines before
-memory or patience ends.
+Pools are untrusted input. Oversized rows and small files that unpack to gigabytes are rejected before memory runs out.
 """
 
 from __future__ import annotations
 
+import bz2
+import contextlib
 import gzip
+import io
+import lzma
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, Final, cast
 
-from bleuberi.errors import UserError
+from bleuberi.errors import MissingExtraError, UserError
 
 MAX_ROW_BYTES: Final = 32 << 20  # a long book, its answers and more
-MAX_WHOLE_BYTES: Final = 2 << 30  # of what has to be held as a whole: a JSON array, a packed Parquet file
+MAX_WHOLE_BYTES: Final = 2 << 30  # of what has to be held as a whole: a packed Parquet file
 MAX_RATIO: Final = 200  # text packs to a tenth; only made-up content packs to a 200th
 RATIO_COUNTS_FROM: Final = 256 << 20
+MAX_CONTAINERS: Final = 1_000_000  # lists and objects of a JSON row: empty ones take 30 times their text in memory
 
-_POINTER: Final = b"version https://git-lfs.github.com/spec/"
+PACKERS: Final = (".gz", ".zst", ".bz2", ".xz")
 _BLOCK: Final = 1 << 20
-GZIP_DAMAGE = (gzip.BadGzipFile, EOFError, zlib.error)
 
 
-def refuse_pointer(path: Path) -> None:
-    """Refuse what Git leaves in a file's place if its content was not fetched. Errors: `UserError`."""
-    with path.open("rb") as stream:
-        if stream.read(len(_POINTER)) == _POINTER:
-            raise UserError(f"{path} is a Git LFS pointer, not the file itself.", "Fetch the files with: git lfs pull")
+def packer_of(path: Path) -> str:
+    """The ending of a packed file, e.g. `.gz`; empty if it is not packed. Case does not count."""
+    return next((ending for ending in PACKERS if path.name.lower().endswith(ending)), "")
 
 
 def open_bounded(path: Path) -> IO[bytes]:
-    """The file's bytes, unpacked where its name ends in `.gz`."""
-    return cast("IO[bytes]", gzip.open(path, "rb")) if path.suffix == ".gz" else path.open("rb")
+    """The file's bytes, unpacked if its name ends in one of PACKERS."""
+    packer = packer_of(path)
+    if packer == ".gz":
+        return cast("IO[bytes]", gzip.open(path, "rb"))
+    if packer == ".bz2":
+        return cast("IO[bytes]", bz2.open(path, "rb"))
+    if packer == ".xz":
+        return cast("IO[bytes]", lzma.open(path, "rb"))
+    if packer == ".zst":
+        try:
+            import pyarrow as pa
+        except ImportError as error:
+            raise MissingExtraError("pyarrow", "report", "Reading .zst files") from error
+        return io.BufferedReader(pa.CompressedInputStream(pa.OSFile(str(path)), "zstd"))
+    return path.open("rb")
+
+
+@contextlib.contextmanager
+def packing_errors(path: Path) -> Iterator[None]:
+    """Errors: `UserError` for a packed file that ends early, or is not packed."""
+    try:
+        yield
+    except (gzip.BadGzipFile, EOFError, zlib.error, lzma.LZMAError, OSError) as error:
+        packer = packer_of(path)
+        if not packer or (isinstance(error, OSError) and error.errno is not None):  # the disk's
+            raise
+        kind = "gzip" if packer == ".gz" else packer
+        raise UserError(f"{path} is not a whole {kind} file: {error}", "Fetch or compress the file again.") from error
 
 
 def bounded_lines(path: Path, stream: IO[bytes]) -> Iterator[bytes]:
     """The lines of a stream that `open_bounded` gave. Errors: `UserError` for an absurd one, or a packed bomb."""
-    packed_bytes, read_bytes = path.stat().st_size, 0
+    ratio = Ratio(path)
     number = 0
     while line := stream.readline(MAX_ROW_BYTES + 1):
         number += 1
-        read_bytes += len(line)
         if len(line) > MAX_ROW_BYTES:
             raise UserError(
                 f"{path.name}, line {number} is longer than {MAX_ROW_BYTES >> 20} MiB.",
-                "Write one row a line, and leave out rows of that size: no model can read them.",
+                "Write one row per line, and leave out rows of that size: no model can read them.",
             )
-        if path.suffix == ".gz":
-            refuse_bomb(path, packed_bytes, read_bytes)
+        ratio.add(len(line))
         yield line
 
 
-def first_visible_byte(path: Path, stream: IO[bytes]) -> bytes:
+def first_visible_byte(path: Path) -> bytes:
     """The first byte that is no blank and no byte order mark; none in an empty file. Errors: a packed bomb."""
-    packed_bytes, read_bytes = path.stat().st_size, 0
-    while block := stream.read(_BLOCK):
-        if not read_bytes:
-            block = block.removeprefix(b"\xef\xbb\xbf")
-        read_bytes += len(block)
-        if visible := block.lstrip():
-            return visible[:1]
-        if path.suffix == ".gz":
-            refuse_bomb(path, packed_bytes, read_bytes)
+    ratio = Ratio(path)
+    with open_bounded(path) as stream:
+        block = stream.read(_BLOCK).removeprefix(b"\xef\xbb\xbf")
+        while block:
+            if visible := block.lstrip():
+                return visible[:1]
+            ratio.add(len(block))
+            block = stream.read(_BLOCK)
     return b""
 
 
-def read_whole(path: Path, stream: IO[bytes]) -> bytes:
-    """The rest of a stream. Errors: `UserError` where it is more than MAX_WHOLE_BYTES, or a packed bomb."""
-    packed_bytes, blocks, read_bytes = path.stat().st_size, [], 0
+def bounded_blocks(path: Path, stream: IO[bytes]) -> Iterator[bytes]:
+    """The stream in blocks of at most 1 MiB. Errors: a packed bomb."""
+    ratio = Ratio(path)
     while block := stream.read(_BLOCK):
+        ratio.add(len(block))
+        yield block
+
+
+def read_whole(path: Path, stream: IO[bytes]) -> bytes:
+    """The rest of a stream. Errors: `UserError` if it is more than MAX_WHOLE_BYTES, or a packed bomb."""
+    blocks, read_bytes = [], 0
+    for block in bounded_blocks(path, stream):
         read_bytes += len(block)
         if read_bytes > MAX_WHOLE_BYTES:
             raise UserError(
                 f"{path.name} holds more than {MAX_WHOLE_BYTES >> 30} GiB in one piece.",
-                "Write it as .jsonl, one object a line: that is read row by row.",
+                "Write it as .jsonl, one object per line: that is read row by row.",
             )
-        if path.suffix == ".gz":
-            refuse_bomb(path, packed_bytes, read_bytes)
         blocks.append(block)
     return b"".join(blocks)
 
 
-def refuse_bomb(path: Path, packed_bytes: int, read_bytes: int) -> None:
-    """Errors: `UserError` where a file has unpacked to far more than text can."""
-    if read_bytes > RATIO_COUNTS_FROM and read_bytes > MAX_RATIO * packed_bytes:
-        raise UserError(
-            f"{path.name} unpacks to more than {MAX_RATIO} times its size: no ordinary text does.",
-            "Unpack it by hand if you trust it, and look at what is inside.",
-        )
+class Ratio:
+    """How much a packed file has unpacked to so far. `always`: the format itself packs, as Parquet does."""
+
+    def __init__(self, path: Path, *, always: bool = False) -> None:
+        self._name = path.name
+        self._packed_bytes = path.stat().st_size if always or packer_of(path) else None
+        self._read_bytes = 0
+
+    def add(self, count: int) -> None:
+        """Count bytes that were read. Errors: `UserError` if the file has unpacked to far more than text can."""
+        self._read_bytes += count
+        if self._packed_bytes is None or self._read_bytes <= RATIO_COUNTS_FROM:
+            return
+        if self._read_bytes > MAX_RATIO * self._packed_bytes:
+            raise UserError(
+                f"{self._name} unpacks to more than {MAX_RATIO} times its size: no ordinary text does.",
+                "Unpack it by hand if you trust it, and look at what is inside.",
+            )
 
 
 def check_row_size(place: str, values: Any) -> None:  # noqa: ANN401 - any row
@@ -101,6 +142,12 @@ def check_row_size(place: str, values: Any) -> None:  # noqa: ANN401 - any row
         )
 
 
-def damaged_gzip(path: Path, error: Exception) -> UserError:
-    """The error for a packed file that ends early or is no gzip."""
-    return UserError(f"{path} is not a whole gzip file: {error}", "Fetch or compress the file again.")
+def check_containers(place: str, text: str | bytes) -> None:
+    """Errors: `UserError` for the JSON text of a row that is long and little but brackets."""
+    if len(text) <= MAX_CONTAINERS:  # of bytes or letters
+        return
+    brackets = text.count(b"[") + text.count(b"{") if isinstance(text, bytes) else text.count("[") + text.count("{")
+    if brackets > MAX_CONTAINERS:
+        raise UserError(
+            f"{place} holds more than {MAX_CONTAINERS:,} lists and objects.", "Leave out rows of that size."
+        )

@@ -11,18 +11,20 @@ import hashlib
 import itertools
 import json
 import logging
+import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from bleuberi import columns
-from bleuberi.artifacts import content_hash, local_path
-from bleuberi.data.layouts import Instruction, Layout, complete, read_instruction
+from bleuberi.artifacts import content_hash
+from bleuberi.data.layouts import Instruction, Layout, complete, read_instructions
 from bleuberi.data.pool import pool_name
 from bleuberi.data.pool_file import check_pool_path, made_before, write_pool
-from bleuberi.data.tables import RawRow, read_rows, read_rows_or_csv, row_bytes
+from bleuberi.data.raw_row import row_bytes
+from bleuberi.data.tables import read_rows
 from bleuberi.errors import UserError
 from bleuberi.records import Message
 
@@ -30,6 +32,8 @@ log = logging.getLogger(__name__)
 
 KIND: Final = "imported_pool"
 _ID_LETTERS: Final = 16
+_NUMBER: Final = re.compile(r"_\d+$")
+_NULLS_UP_TO: Final = 100  # names of models
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,24 @@ class _Row:
     source: str
     turns: tuple[Message, ...]
     answers: dict[str, str]
+    numbers: dict[str, int] = field(default_factory=dict)  # by name: how far its answers are numbered
+    texts: set[tuple[str, str]] = field(default_factory=set)  # name, text
+
+    def add(self, answers: Mapping[str, str]) -> bool:
+        """Keep the answers that are new; further ones of a name as `NAME_2` and so on. False if none was new."""
+        before = len(self.answers)
+        for name, text in answers.items():
+            name = base if (base := _NUMBER.sub("", name)) in answers else name
+            if (name, text) in self.texts:
+                continue
+            self.texts.add((name, text))
+            number, free = self.numbers.get(name, 1), name
+            while free in self.answers:
+                number += 1
+                free = f"{name}_{number}"
+            self.answers[free] = text
+            self.numbers[name] = number
+        return len(self.answers) > before
 
 
 @dataclass(slots=True)
@@ -78,19 +100,15 @@ class _Found:
     digests: list[str] = field(default_factory=list)
 
     def add(self, read: Instruction, source: str) -> None:
-        self.rows_read += 1
         if not read.turns:
-            self.left_out["without a prompt"] += 1
+            self.left_out[read.left_out or "without a prompt"] += 1
             return
         asked = json.dumps(read.turns, sort_keys=True)  # noqa: TID251 - a key, not written
         row = self.rows.get(asked)
         if row is None:
-            self.rows[asked] = _Row(read.id, read.source or source, read.turns, dict(read.answers))
-            return
-        before = len(row.answers)
-        for name, text in read.answers.items():
-            row.answers.setdefault(name, text)
-        if len(row.answers) == before:
+            row = self.rows[asked] = _Row(read.id, read.source or source, read.turns, {})
+            row.add(read.answers)
+        elif not row.add(read.answers):
             self.left_out["with nothing new for a prompt that stands earlier"] += 1
 
     def references(self) -> dict[str, int]:
@@ -133,27 +151,26 @@ def import_pool(config: ImportConfig) -> Imported:
 
 
 def _read(file: str, config: ImportConfig, found: _Found) -> None:
-    rows = _raw_rows(file, config.split, config.subset)
+    rows = read_rows(file, config.split, config.subset)
     first = next(rows, None)
     if first is None:
         raise UserError(f"{file} has no rows.", "Check the path, and that the file was written to its end.")
     layout = complete(config.layout, itertools.chain([first], rows))
     found.layouts[file] = layout.sentence()
     digest = hashlib.sha256()
-    for raw in _raw_rows(file, config.split, config.subset):
-        found.add(read_instruction(raw, layout), pool_name(file))
+    for raw in read_rows(file, config.split, config.subset):
+        found.rows_read += 1
+        for instruction in read_instructions(raw, layout):
+            found.add(instruction, pool_name(file))
         digest.update(row_bytes(raw))
     found.digests.append(digest.hexdigest())
 
 
-def _raw_rows(file: str, split: str, subset: str | None) -> Iterator[RawRow]:
-    path = local_path(file)
-    return read_rows_or_csv(path) if path.is_file() else read_rows(file, split, subset)
-
-
 def _pool_rows(found: _Found, names: list[str], *, new_ids: bool) -> Iterator[dict[str, Any]]:
     seen: set[str] = set()
-    for asked, row in found.rows.items():
+    # A column in some rows only is more than readers of tables take (`load_dataset("json")`): all rows, or none.
+    with_turns = any(len(row.turns) > 1 for row in found.rows.values())
+    for place, (asked, row) in enumerate(found.rows.items()):
         row_id = row.id if row.id is not None and not new_ids else content_hash(asked)[:_ID_LETTERS]
         if row_id in seen:
             raise UserError(
@@ -161,12 +178,13 @@ def _pool_rows(found: _Found, names: list[str], *, new_ids: bool) -> Iterator[di
                 "Name a column of ids with --id COLUMN, or have them made from the prompts with --new_ids.",
             )
         seen.add(row_id)
-        asks = {} if len(row.turns) == 1 else {columns.MESSAGES: list(row.turns)}
-        prompt = next(turn["content"] for turn in reversed(row.turns) if turn["role"] == "user")
+        # With very many names, nulls in every row would make the file grow as their square; the first row has them all.
+        shown = names if place == 0 or len(names) <= _NULLS_UP_TO else row.answers
         yield {
             columns.ID: row_id,
             columns.SOURCE: row.source,
-            columns.PROMPT: prompt,
-            **asks,
-            **{columns.reference_column(name): row.answers.get(name) for name in names},
+            columns.PROMPT: next(turn["content"] for turn in reversed(row.turns) if turn["role"] == "user"),
+            **({columns.MESSAGES: list(row.turns)} if with_turns else {}),
+            # A blank in the first row tells such readers that a text follows; it counts as no reference.
+            **{columns.reference_column(name): row.answers.get(name, None if place else "") for name in shown},
         }

@@ -1,6 +1,6 @@
 """The columns that an instruction file has, and which of them are known by their names.
 
-To read another column by itself, add its name to the tuple of its kind; earlier names come first.
+To read another column by itself, add its name to the tuple of its kind; earlier names come first. Case does not count.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from bleuberi.data.tables import RawRow
+from bleuberi.data.cells import cell, is_filled
+from bleuberi.data.raw_row import RawRow
+from bleuberi.data.turns import alternating, as_turns, ends_with_response
 from bleuberi.errors import UserError
 
 CHATS: Final = ("messages", "conversations", "conversation", "chosen")
@@ -17,10 +19,13 @@ PROMPTS: Final = ("instruction", "prompt", "question", "query", "problem", "inpu
 CONTEXTS: Final = ("input", "context")
 ANSWERS: Final = (
     "output", "response", "completion", "completions", "responses", "answer", "answers", "chosen", "solution", "target",
+    "reward_model.ground_truth",
 )  # fmt: skip
 SYSTEMS: Final = ("system", "system_prompt")
 NAMES: Final = ("generator", "model")
+HISTORIES: Final = ("history",)
 """Columns by what they hold; of several in one row the first that has a value counts."""
+_MOST_COLUMNS: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,39 +38,47 @@ class Known:
     answers: tuple[str, ...] = ()
     systems: tuple[str, ...] = ()
     names: tuple[str, ...] = ()  # who wrote the answer
+    histories: tuple[str, ...] = ()  # turns before the prompt
 
     def asked(self, raw: RawRow) -> tuple[str, ...]:
         """The row's columns of its prompt. Errors: `UserError` if a chat column has something else than turns."""
         for name in self.chats:
-            if isinstance(raw.values.get(name), list) and raw.values[name]:
+            if chat_turns(name, raw.values.get(name)) is not None:
                 return (name,)
         prompt, context = first_filled(self.prompts, raw), first_filled(self.contexts, raw)
-        if prompt is not None and isinstance(raw.values[prompt], list):
+        if prompt is not None and as_turns(raw.values[prompt]) is not None:
             return (prompt,)
         asked = tuple(name for name in (prompt, context) if name is not None)
-        if not asked and (chat := first_filled(self.chats, raw)) is not None:
+        chat = first_filled(self.chats, raw)
+        if not asked and chat is not None and not isinstance(raw.values[chat], list):
             raise UserError(
                 f"{raw.place}: `{chat}` holds {type(raw.values[chat]).__name__}, not turns: {raw.values[chat]!r:.60}",
                 "Write turns as a list of {role, content}, or name the prompt with --prompt COLUMN.",
             )
-        return asked
+        return asked if asked or chat is None else (chat,)
 
 
 @dataclass(slots=True)
 class Column:
-    """In how many rows a column has a value, one that is not blank, a text, and a list with items."""
+    """In how many rows a column has a value, one that is not blank, a text, a list with items, and turns."""
 
     values: int = 0
     filled: int = 0
     texts: int = 0
     lists: int = 0
+    chats: int = 0
+    open_chats: int = 0  # that do not end with a response
 
-    def add(self, value: object) -> None:
+    def add(self, name: str, value: object) -> None:
         """Count the value of one more row."""
+        filled = is_filled(value)
         self.values += value is not None
-        self.filled += _is_filled(value)
+        self.filled += filled
         self.texts += isinstance(value, str)
-        self.lists += isinstance(value, list) and _is_filled(value)
+        self.lists += isinstance(value, list | dict) and filled
+        if filled and name.lower() in CHATS and (turns := chat_turns(name, value)) is not None:
+            self.chats += 1
+            self.open_chats += not ends_with_response(turns)
 
 
 @dataclass(slots=True)
@@ -77,11 +90,19 @@ class FileColumns:
     place: str = ""  # of the first row
 
     def add(self, raw: RawRow) -> None:
-        """Count one more row."""
+        """Count one more row. Errors: `UserError` for more columns than a table has."""
         self.rows += 1
         self.place = self.place or raw.place
         for name, value in raw.values.items():
-            self.by_name.setdefault(name, Column()).add(value)
+            self.by_name.setdefault(name, Column()).add(name, value)
+        for name in ANSWERS:
+            if "." in name and (value := cell(raw.values, name)) is not None:
+                self.by_name.setdefault(name, Column()).add(name, value)
+        if len(self.by_name) > _MOST_COLUMNS:
+            raise UserError(
+                f"{raw.place}: the file has more than {_MOST_COLUMNS:,} columns.",
+                "Keep the columns of prompts and answers only.",
+            )
 
     def known(
         self, named_prompt: tuple[str, ...], *, with_answers: bool, with_systems: bool, with_names: bool
@@ -91,43 +112,58 @@ class FileColumns:
         prompts: tuple[str, ...] = ()
         contexts: tuple[str, ...] = ()
         if not named_prompt:
-            chats = self._alternatives(CHATS, lambda column: column.lists)
-        if not named_prompt and not (chats and self.by_name[chats[-1]].lists == self.rows):
+            chats = self._alternatives(CHATS, lambda column: column.chats)
+        if not named_prompt and not (chats and self.by_name[chats[-1]].chats == self.rows):
             plain = [name for name in PROMPTS if name not in CONTEXTS]
             prompts = self._alternatives(plain, lambda column: column.texts + column.lists)
             prompts = prompts or self._alternatives(PROMPTS, lambda column: column.texts + column.lists)
+        if not (named_prompt or chats or prompts):  # for its error, which names the row
+            chats = self._alternatives(CHATS, lambda column: column.filled)
+        taken = {name.lower() for name in (*named_prompt, *prompts)}
         if prompts:
-            others = [name for name in CONTEXTS if name not in prompts]
-            contexts = self._alternatives(others, lambda column: column.texts)
-        taken = named_prompt or prompts
+            contexts = self._alternatives([name for name in CONTEXTS if name not in taken], lambda column: column.texts)
+        asks = bool(named_prompt or prompts)
         answers: tuple[str, ...] = ()
-        if with_answers and taken and taken[0] not in CHATS:  # a chat's closing turn is the answer
+        if with_answers and (asks or any(self.by_name[name].open_chats for name in chats)):
+            taken |= {name.lower() for name in chats if self.by_name[name].chats == self.by_name[name].filled}
             answers = self._alternatives([name for name in ANSWERS if name not in taken], lambda column: column.values)
-        systems = [name for name in SYSTEMS if with_systems and name not in taken]
         return Known(
             chats, prompts, contexts, answers,
-            systems=self._alternatives(systems, lambda column: column.values),
-            names=self._alternatives(NAMES, lambda column: column.texts) if with_names and answers else (),
+            systems=self._alternatives(
+                [name for name in SYSTEMS if with_systems and name not in taken], lambda column: column.values
+            ),
+            names=self._alternatives(NAMES, lambda column: column.texts)
+            if with_names and (answers or chats) else (),
+            histories=self._alternatives(HISTORIES, lambda column: column.lists) if asks else (),
         )  # fmt: skip
 
     def _alternatives(self, names: Iterable[str], fits: Callable[[Column], int]) -> tuple[str, ...]:
         """The columns with fitting values in the order of `names`, up to the first that has a value in every row."""
-        found = []
+        found: list[str] = []
         for name in names:
-            column = self.by_name.get(name)
-            if column is not None and fits(column):
-                found.append(name)
-                if column.filled == self.rows:
-                    break
+            spellings = [own for own in self.by_name if own == name or own.lower() == name]
+            for own in sorted(spellings, key=lambda own: own != name):
+                if fits(self.by_name[own]):
+                    found.append(own)
+                    if self.by_name[own].filled == self.rows:
+                        return tuple(found)
         return tuple(found)
+
+
+def chat_turns(name: str, value: object) -> list[object] | None:
+    """The turns of a column of chats; None if it has none. `chosen` counts only if its turns have the question too."""
+    found = as_turns(value)
+    if found is None and name.lower() != "chosen":
+        found = alternating(value)
+    if found and name.lower() == "chosen" and not _asks(found):
+        return None
+    return found
+
+
+def _asks(turns: list[object]) -> bool:
+    return len(turns) > 1
 
 
 def first_filled(names: Iterable[str], raw: RawRow) -> str | None:
     """The first of the columns that has a value in this row; blank texts, empty lists and NaN are none."""
-    return next((name for name in names if _is_filled(raw.values.get(name))), None)
-
-
-def _is_filled(value: object) -> bool:
-    if isinstance(value, str):
-        return bool(value.strip())
-    return value is not None and value != [] and value == value
+    return next((name for name in names if is_filled(cell(raw.values, name))), None)

@@ -7,20 +7,24 @@ of models (`completions` of `model`/`response`, or a column `generator`), questi
 
 from __future__ import annotations
 
-import math
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Final, NoReturn
 
 from bleuberi import columns
-from bleuberi.data.known_columns import NAMES, FileColumns, Known, first_filled
-from bleuberi.data.pool import valid_text
-from bleuberi.data.tables import RawRow
+from bleuberi.data.cells import cell, id_text, is_missing, valid_text
+from bleuberi.data.known_columns import CHATS, NAMES, PROMPTS, FileColumns, Known, chat_turns, first_filled
+from bleuberi.data.raw_row import RawRow
+from bleuberi.data.trees import is_tree, threads
+from bleuberi.data.turns import as_turns, has_tool_calls, is_turn, read_turns
 from bleuberi.errors import UserError
 from bleuberi.records import Message
 
-_ROLES: Final = {"human": "user", "gpt": "assistant", "bot": "assistant", "model": "assistant", "chatgpt": "assistant"}
-_TEXTS: Final = ("content", "value", "text", "response", "output")  # of a turn, or of one answer among several
+log = logging.getLogger(__name__)
+
+_TEXTS: Final = ("content", "value", "text", "response", "output", "answer", "ground_truth")  # of an answer
+TOOL_CALLS: Final = "with tool calls, which no text shows"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,8 @@ class Layout:
             f"{columns.reference_column(f'<{named_by}>' if named_by else name)} from {column}"
             for name, column in answers
         ]
+        if named_by and known.chats and not answers:
+            parts.append(f"{columns.reference_column(f'<{named_by}>')} from the closing turn")
         return "; ".join(parts)
 
 
@@ -63,6 +69,7 @@ class Instruction:
     source: str | None
     turns: tuple[Message, ...]
     answers: Mapping[str, str]
+    left_out: str | None = None  # why the row is not used
 
 
 def named_columns(words: Sequence[str]) -> tuple[tuple[str, str], ...]:
@@ -78,6 +85,22 @@ def named_columns(words: Sequence[str]) -> tuple[tuple[str, str], ...]:
     return tuple(pairs)
 
 
+def _is_index(found: FileColumns) -> bool:
+    """Whether the nameless column may be the row numbers that pandas writes."""
+    return next(iter(found.by_name)) == ""
+
+
+def _refuse_without_prompt(found: FileColumns) -> NoReturn:
+    names = ", ".join(found.by_name) or "none at all"
+    cure = "Name it with --prompt COLUMN, and the answers with --references [NAME=]COLUMN."
+    if {"parent_id", "text"} <= found.by_name.keys():
+        cure = "Its rows are single messages of trees: give a file of whole trees (….trees.jsonl), or one chat per row."
+    blank = [name for name in found.by_name if name.lower() in (*PROMPTS, *CHATS)]
+    if blank:
+        raise UserError(f"{found.place}: no row has a text in {', '.join(blank)}; its columns: {names}.", cure)
+    raise UserError(f"{found.place} has no column that is known to hold a prompt: {names}.", cure)
+
+
 def complete(layout: Layout, rows: Iterable[RawRow]) -> Layout:
     """The layout, with what it leaves open found by the names and values of the columns of all rows.
 
@@ -91,6 +114,10 @@ def complete(layout: Layout, rows: Iterable[RawRow]) -> Layout:
     for column in (*layout.prompt, *answers, layout.system, layout.named_by, layout.id):
         if column is not None and column not in seen:
             raise UserError(f"{found.place} has no column {column}.", f"There are: {', '.join(seen)}.")
+    if "" in seen and seen[""].filled and not _is_index(found):
+        log.warning(
+            "%s: a column without a name has values, which are not read: name it in the first line", found.place
+        )
     prefix = columns.REFERENCE_PREFIX
     own = tuple((name.removeprefix(prefix), name) for name in seen if name.startswith(prefix) and seen[name].values)
     # A file with references and with models' names has the answers of a model that is to be judged by the references.
@@ -102,14 +129,24 @@ def complete(layout: Layout, rows: Iterable[RawRow]) -> Layout:
         with_names=layout.named_by is None,
     )
     if not (layout.prompt or known.chats or known.prompts):
-        raise UserError(
-            f"{found.place} has no column that is known to hold a prompt: {', '.join(seen) or 'none at all'}.",
-            "Name it with --prompt COLUMN, and the answers with --references [NAME=]COLUMN.",
-        )
-    has_ids = columns.ID in seen and seen[columns.ID].values
+        _refuse_without_prompt(found)
+    has_ids = columns.ID in seen and seen[columns.ID].filled
     return replace(
         layout, references=layout.references or own, known=known, id=layout.id or (columns.ID if has_ids else None)
     )
+
+
+def read_instructions(raw: RawRow, layout: Layout) -> list[Instruction]:
+    """What a row asks, and its answers: one instruction, or those of all branches of a tree of messages.
+
+    Errors: `UserError` for a value that is neither text nor turns.
+    """
+    if is_tree(raw.values):
+        return [
+            Instruction(None, None, tuple(turns), {_numbered(columns.GOLD, n): text for n, text in enumerate(said, 1)})
+            for turns, said in threads(raw)
+        ]
+    return [read_instruction(raw, layout)]
 
 
 def read_instruction(raw: RawRow, layout: Layout) -> Instruction:
@@ -120,15 +157,18 @@ def read_instruction(raw: RawRow, layout: Layout) -> Instruction:
     parts: list[str] = []
     asked = layout.prompt or known.asked(raw)
     for column in asked:
-        value = raw.values.get(column)
-        if isinstance(value, list):
-            turns = read_turns(raw, column, value)
+        value = cell(raw.values, column)
+        found = chat_turns(column, value) if column in known.chats else as_turns(value)
+        if found is not None:
+            if has_tool_calls(found):
+                return Instruction(_id(raw, layout), None, (), {}, TOOL_CALLS)
+            turns = read_turns(raw, column, found)
             if turns and turns[-1]["role"] == "assistant":
                 chat_answer = turns.pop()["content"]
         elif (text := _text(raw, column, value)) is not None and text.strip():
             parts.append(text)
     if parts:
-        turns.append(Message(role="user", content="\n\n".join(parts)))
+        turns = [*_history(raw, known), *turns, Message(role="user", content="\n\n".join(parts))]
     if not any(turn["role"] == "user" for turn in turns):
         turns = []
     system = _first_text(raw, (layout.system,) if layout.system else known.systems)
@@ -136,73 +176,63 @@ def read_instruction(raw: RawRow, layout: Layout) -> Instruction:
         turns.insert(0, Message(role="system", content=system))
     written_by = _first_text(raw, (layout.named_by,) if layout.named_by else known.names)
     references = layout.references
-    if not asked or asked[0] not in known.chats:
+    if chat_answer is None:
         references += tuple(
             (columns.GOLD, column) for column in [first_filled(known.answers, raw)] if column is not None
         )
     answers: dict[str, str] = {}
     for name, column in references:
-        for found, text in _answers(raw, column, written_by or name):
+        for found_name, text in _answers(raw, column, written_by or name):
             if text.strip():
-                answers.setdefault(found, text)
+                answers.setdefault(found_name, text)
     if chat_answer is not None and chat_answer.strip():
         answers.setdefault(written_by or columns.GOLD, chat_answer)
-    return Instruction(
-        _id(raw, layout), _text(raw, columns.SOURCE, raw.values.get(columns.SOURCE)), tuple(turns), answers
-    )
+    source = _text(raw, columns.SOURCE, raw.values.get(columns.SOURCE))
+    return Instruction(_id(raw, layout), source, tuple(turns), answers)
+
+
+def _history(raw: RawRow, known: Known) -> list[Message]:
+    """Earlier turns: couples of question and answer, or turns."""
+    column = first_filled(known.histories, raw)
+    if column is None:
+        return []
+    value = raw.values[column]
+    if (turns := as_turns(value)) is not None:
+        return read_turns(raw, column, turns)
+    said: list[Message] = []
+    for couple in value if isinstance(value, list) else [value]:
+        if not isinstance(couple, list) or len(couple) != 2 or not all(isinstance(text, str) for text in couple):
+            raise UserError(
+                f"{raw.place}: `{column}` holds no couples of question and answer: {couple!r:.60}",
+                "Write it as [[question, answer], ...], or as a list of {role, content}.",
+            )
+        question, answer = (valid_text(raw, column, text) for text in couple)
+        said += [Message(role="user", content=question), Message(role="assistant", content=answer)]
+    return said
 
 
 def _first_text(raw: RawRow, names: Iterable[str]) -> str | None:
     name = first_filled(names, raw)
-    return None if name is None else _text(raw, name, raw.values[name])
-
-
-def read_turns(raw: RawRow, column: str, value: list[Any]) -> list[Message]:
-    turns = []
-    for turn in value:
-        role = (
-            next((turn[key] for key in ("role", "from") if isinstance(turn.get(key), str)), None)
-            if isinstance(turn, dict)
-            else None
-        )
-        text = (
-            None
-            if role is None
-            else _parts(next((turn[key] for key in ("content", "value") if turn.get(key) is not None), ""))
-        )
-        if role is None or text is None:
-            raise UserError(
-                f"{raw.place}: `{column}` holds a turn without a role and a text: {turn!r:.80}",
-                "Write turns as {role, content} or {from, value}; pictures and sounds are not read.",
-            )
-        turns.append(
-            Message(role=valid_text(raw, column, _ROLES.get(role, role)), content=valid_text(raw, column, text))
-        )
-    return turns
-
-
-def _parts(content: object) -> str | None:
-    """The text of a turn, which some services write as a list of parts; None where a part is no text."""
-    if isinstance(content, list):
-        texts = [part.get("text") if isinstance(part, dict) else part for part in content]
-        whole = [text for text in texts if isinstance(text, str)]
-        return "\n".join(whole) if len(whole) == len(texts) else None
-    return content if isinstance(content, str) else None
+    return None if name is None else _text(raw, name, cell(raw.values, name))
 
 
 def _answers(raw: RawRow, column: str, name: str) -> list[tuple[str, str]]:
     """The answers of one column with their names: one text, turns, several texts, or several with models' names."""
-    value = raw.values.get(column)
+    value = cell(raw.values, column)
+    turns = as_turns(value) if not isinstance(value, str) or value.lstrip().startswith("[{") else None
+    if turns is not None and all(map(is_turn, turns)):
+        said = [turn["content"] for turn in read_turns(raw, column, turns) if turn["role"] == "assistant"]
+        return [(name, said[-1])] if said else []
+    if isinstance(value, dict):  # SQuAD's {text: [...], answer_start: [...]}
+        value = next((value[key] for key in _TEXTS if key in value), None)
+        if isinstance(value, list) and all(isinstance(text, str) for text in value):
+            value = list(dict.fromkeys(value))  # several people marked the same words
     if not isinstance(value, list):
         text = _text(raw, column, value)
         return [] if text is None else [(name, text)]
-    if value and all(isinstance(turn, dict) and ("role" in turn or "from" in turn) for turn in value):
-        said = [turn["content"] for turn in read_turns(raw, column, value) if turn["role"] == "assistant"]
-        return [(name, said[-1])] if said else []
     found = []
     for number, item in enumerate(value, 1):
-        by = name if number == 1 else f"{name}_{number}"
-        text = item
+        by, text = _numbered(name, number), item
         if isinstance(item, dict):
             by = next((item[key] for key in NAMES if isinstance(item.get(key), str) and item[key]), by)
             text = next((item[key] for key in _TEXTS if key in item), None)
@@ -211,15 +241,19 @@ def _answers(raw: RawRow, column: str, name: str) -> list[tuple[str, str]]:
     return found
 
 
+def _numbered(name: str, number: int) -> str:
+    return name if number == 1 else f"{name}_{number}"
+
+
 def _text(raw: RawRow, column: str, value: object) -> str | None:
-    """A cell's text; numbers as Python writes them, but NaN and infinities are missing values: spreadsheets and pandas
-    write an empty cell so. Errors: `UserError` for anything else."""
-    if value is None:
+    """A cell's text; numbers as Python writes them; infinities are missing values. Errors: `UserError` for anything
+    else."""
+    if is_missing(value):
         return None
     if isinstance(value, str):
         return valid_text(raw, column, value)
-    if isinstance(value, (int, float)):
-        return str(value) if isinstance(value, int) or math.isfinite(value) else None
+    if isinstance(value, int | float):
+        return None if value in (float("inf"), -float("inf")) else str(value)
     raise UserError(
         f"{raw.place}: `{column}` holds {type(value).__name__}, not text: {value!r:.60}",
         "Name the columns of texts with --prompt COLUMN and --references [NAME=]COLUMN.",
@@ -227,5 +261,6 @@ def _text(raw: RawRow, column: str, value: object) -> str | None:
 
 
 def _id(raw: RawRow, layout: Layout) -> str | None:
-    value = raw.values.get(layout.id) if layout.id else None
-    return valid_text(raw, str(layout.id), str(value)) if isinstance(value, (str, int)) and str(value).strip() else None
+    value = cell(raw.values, layout.id) if layout.id else None
+    found = str(value) if isinstance(value, float) and not value.is_integer() else id_text(value)
+    return None if found is None else valid_text(raw, str(layout.id), found)

@@ -9,15 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from bleuberi import columns
-from bleuberi.data.known_columns import CHATS
-from bleuberi.data.layouts import read_turns
-from bleuberi.data.pool import valid_text
-from bleuberi.data.tables import RawRow, read_rows_or_csv
+from bleuberi.data.cells import cell, id_text, is_missing, valid_text
+from bleuberi.data.known_columns import CHATS, CONTEXTS, NAMES, PROMPTS, chat_turns
+from bleuberi.data.raw_row import RawRow
+from bleuberi.data.tables import read_rows
+from bleuberi.data.turns import as_turns, conversation_key, has_tool_calls, last_user_text, read_turns
 from bleuberi.errors import UserError
-from bleuberi.records import Example
+from bleuberi.records import Example, Message
+
+_OWNERS: Final = tuple(reversed(NAMES))  # `model` first: data sets of outputs have it
 
 
 class MadeResponse(NamedTuple):
@@ -25,10 +28,11 @@ class MadeResponse(NamedTuple):
 
     place: str  # e.g. `run.jsonl, line 12`
     id: str | None
-    prompt: str | None
+    prompt: str | None  # the last user turn
     text: str
     finish_reason: str | None
     sampling: Any
+    conversation: str | None = None  # the `conversation_key` of a row that has turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,23 +49,23 @@ class JoinedResponses:
 
 
 def read_responses(path: Path, model: str | None = None, flag: str = "--outputs") -> list[MadeResponse]:
-    """The rows of a JSONL, JSON, Parquet or CSV file (or .gz) that have a response; null is none.
+    """The rows of a file of any kind that `read_rows` reads that have a response; null and NaN are none.
 
-    The response is one of TEXT_COLUMNS, or a chat's last assistant turn. If the file has a column `model`, only the
-    rows of `model` count. The texts "None" and "N/A" stay texts. Errors: `UserError` for a missing file or column, or
-    a model without rows; `flag` is named in it.
+    The response is one of TEXT_COLUMNS, or a chat's last assistant turn. If the file has a column `model` (or
+    `generator`), only the rows of `model` count. The texts "None" and "N/A" stay texts. Errors: `UserError` for a
+    missing file or column, or a model without rows; `flag` is named in it.
     """
     if not path.is_file():
         raise UserError(f"There is no file {path}.", f"Check the path given with {flag}.")
     models: dict[str, None] = {}
     rows: list[MadeResponse] = []
-    for raw in read_rows_or_csv(path):
-        owner = raw.values.get("model")
+    for raw in read_rows(str(path)):
+        owner = next((found for name in _OWNERS if (found := cell(raw.values, name)) is not None), None)
         if owner is not None:
             models.setdefault(str(owner))
             if model is not None and str(owner) not in (model, columns.model_short_name(model)):
                 continue
-        row = _made_response(raw)
+        row = read_response(raw)
         if row is not None:
             rows.append(row)
     if model is None and len(models) > 1:
@@ -74,32 +78,41 @@ def read_responses(path: Path, model: str | None = None, flag: str = "--outputs"
 
 
 def join_responses(examples: Sequence[Example], rows: Sequence[MadeResponse]) -> JoinedResponses:
-    """Join rows by id, or by the exact prompt if the id is missing or unknown.
+    """Join rows by id, or by what they ask if the id is missing or unknown: all turns, or the exact prompt.
 
-    A prompt that the pool asks several times counts for all of its rows, but for none if they differ in earlier turns.
-    Errors: `UserError` if a row has the id of one prompt and the text of another.
+    What the pool asks several times counts for all of its rows. A prompt without its conversation counts for none if
+    the pool's rows differ in earlier turns. Errors: `UserError` if a row has the id of one prompt and asks another.
     """
-    prompt_of = {row.id: row.prompt for row in examples}
-    ids_of: dict[str, list[Example]] = {}
+    known = {row.id: row for row in examples}
+    asking: dict[str, list[Example]] = {}
+    ending: dict[str, list[Example]] = {}
     for example in examples:
-        ids_of.setdefault(example.prompt, []).append(example)
+        for key in dict.fromkeys([conversation_key(example.messages), conversation_key(_without_system(example))]):
+            asking.setdefault(key, []).append(example)
+        ending.setdefault(example.prompt, []).append(example)
     by_id: dict[str, list[MadeResponse]] = {}
     unknown = 0
     for row in rows:
-        asked = ids_of.get(row.prompt, []) if row.prompt is not None else []
-        if row.id in prompt_of:
-            if asked and prompt_of[row.id] != row.prompt:
+        asked = asking.get(row.conversation, []) if row.conversation is not None else []
+        if row.conversation is None and row.prompt is not None:
+            asked = ending.get(row.prompt, [])
+        if row.id is not None and row.id in known:
+            if asked and all(one.id != row.id for one in asked):
                 raise UserError(
                     f"{row.place} has the id {row.id}, but the prompt of {asked[0].id}.",
                     "Write the pool's own ids, or leave the ids out: rows are then joined by their prompts.",
                 )
             by_id.setdefault(row.id, []).append(row)
-        elif asked and all(one.messages == asked[0].messages for one in asked):
+        elif asked and (row.conversation is not None or all(one.messages == asked[0].messages for one in asked)):
             for one in asked:
                 by_id.setdefault(one.id, []).append(row)
         else:
             unknown += 1
     return JoinedResponses({row.id: by_id[row.id] for row in examples if row.id in by_id}, unknown)
+
+
+def _without_system(example: Example) -> list[Message]:
+    return [turn for turn in example.messages if turn["role"] != "system"]
 
 
 def no_response_fits(path: Path) -> UserError:
@@ -109,24 +122,25 @@ def no_response_fits(path: Path) -> UserError:
     )
 
 
-def _made_response(raw: RawRow) -> MadeResponse | None:
+def read_response(raw: RawRow) -> MadeResponse | None:
     """The row's response; None if it is null. Errors: `UserError` for a row that lacks a column."""
     text = _text(raw)
     if text is None:
         return None
-    row_id = raw.values.get(columns.ID)
-    if row_id is not None and (not isinstance(row_id, str | int) or isinstance(row_id, bool)):
-        raise UserError(f"{raw.place} has no usable `id`: {row_id!r:.60}", "Give every response the id of its row.")
-    prompt = _prompt(raw, needed=row_id is None)
+    given = raw.values.get(columns.ID)
+    row_id = id_text(given)
+    if row_id is None and not is_missing(given) and given != "":
+        raise UserError(f"{raw.place} has no usable `id`: {given!r:.60}", "Give every response the id of its row.")
+    turns, prompt = _asked(raw, needed=row_id is None)
     if row_id is None and prompt is None:
         raise UserError(
             f"{raw.place} lacks `id` and `prompt`; its columns are: {_names(raw)}.",
             "Name the column of the pool's ids `id`, or give each row its `prompt`.",
         )
-    reason = raw.values.get("finish_reason")
+    reason = cell(raw.values, "finish_reason")
     return MadeResponse(
-        raw.place, None if row_id is None else str(row_id), prompt, text, None if reason is None else str(reason),
-        raw.values.get("sampling"),
+        raw.place, row_id, prompt, text, None if reason is None else str(reason), raw.values.get("sampling"),
+        conversation_key(turns) if turns else None,
     )  # fmt: skip
 
 
@@ -137,35 +151,57 @@ def _text(raw: RawRow) -> str | None:
             f"{raw.place} lacks a response; its columns are: {_names(raw)}.",
             f"Name its column `response` (or {', '.join(columns.TEXT_COLUMNS)}), or give a chat as `messages`.",
         )
-    value = raw.values[column]
-    if isinstance(value, list):  # turns, as TRL writes completions
-        turns = read_turns(raw, column, value)
-        return turns[-1]["content"] if turns and turns[-1]["role"] == "assistant" else None
+    value = cell(raw.values, column)
+    found = value if isinstance(value, list) else chat_turns(column, value) if column in CHATS else None
+    if isinstance(value, dict):
+        found = as_turns(value)
+    if found is not None:  # turns, as TRL writes completions
+        if not all(isinstance(turn, str) for turn in found):
+            return _last_answer(raw, column, found)
+        found = chat_turns(column, found) if column in CHATS else None
+        return None if found is None else _last_answer(raw, column, found)
     if value is not None and not isinstance(value, str):
         raise UserError(f"{raw.place}: `{column}` holds no text: {value!r:.60}", "Write every response as a text.")
     return None if value is None else valid_text(raw, column, value)
 
 
-def _prompt(raw: RawRow, *, needed: bool) -> str | None:
-    """What the row asks: its `prompt`, which may be turns, or the last user turn of its chat."""
-    value = raw.values.get(columns.PROMPT)
-    if isinstance(value, str):
-        return value
-    column = columns.PROMPT if isinstance(value, list) else _chat(raw)
-    if column is None:
+def _last_answer(raw: RawRow, column: str, found: Sequence[Any]) -> str | None:
+    turns = read_turns(raw, column, found)
+    if not turns or turns[-1]["role"] != "assistant":
         return None
+    text = turns[-1]["content"]
+    return None if not text and has_tool_calls(found[-1:]) else text
+
+
+def _asked(raw: RawRow, *, needed: bool) -> tuple[list[Message], str | None]:
+    """What the row asks: the turns up to the response (none if it has a text alone), and the last user's text."""
+    column = next((name for name in PROMPTS if cell(raw.values, name) is not None), None)
+    value = None if column is None else cell(raw.values, column)
+    found = None if isinstance(value, str) and column != columns.PROMPT else as_turns(value)
+    if column is None or (found is None and not isinstance(value, str)):
+        column = _chat(raw)
+        if column is None:
+            return [], None
+        found = chat_turns(column, raw.values[column])
+    if found is None:
+        parts = [value, *(cell(raw.values, name) for name in CONTEXTS if name != column)]
+        if column == columns.PROMPT:  # our own name: the whole prompt
+            parts = [value]
+        return [], "\n\n".join(part for part in parts if isinstance(part, str) and part.strip())
     try:
-        turns = read_turns(raw, column, raw.values[column])
+        turns = read_turns(raw, column, found)
     except UserError:  # e.g. a picture in a turn: the id is enough
         if needed:
             raise
-        return None
-    return next((turn["content"] for turn in reversed(turns) if turn["role"] == "user"), None)
+        return [], None
+    if turns and turns[-1]["role"] == "assistant":
+        turns.pop()
+    return turns, last_user_text(turns)
 
 
 def _chat(raw: RawRow) -> str | None:
     """The column with turns."""
-    return next((name for name in CHATS if isinstance(raw.values.get(name), list)), None)
+    return next((name for name in CHATS if chat_turns(name, raw.values.get(name)) is not None), None)
 
 
 def _names(raw: RawRow) -> str:

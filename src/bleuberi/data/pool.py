@@ -9,11 +9,20 @@ from pathlib import Path
 from typing import Final
 
 from bleuberi import columns
-from bleuberi.data.tables import TABLE_FORMATS, RawRow, read_rows, row_bytes
+from bleuberi.data.bounds import PACKERS
+from bleuberi.data.cells import cell, id_text, valid_text
+from bleuberi.data.known_columns import chat_turns
+from bleuberi.data.raw_row import RawRow, row_bytes
+from bleuberi.data.tables import read_rows
+from bleuberi.data.turns import has_texts, has_tool_calls, read_turns
 from bleuberi.errors import UserError
 from bleuberi.records import Conversation, Message, PoolRow
 
 IMPORT: Final = "Other instruction files become pools with: bleuberi data import FILE --output pool.jsonl"
+
+_ENDINGS: Final = (*PACKERS, ".jsonl", ".ndjson", ".json", ".parquet", ".tsv")  # .csv stays: names are in manifests
+_CHATS: Final = (columns.MESSAGES, "conversations", "conversation")
+_INSTRUCTION: Final = ("instruction", "input")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +35,8 @@ class Pool:
     content_sha256: str
 
 
-def read_pool(source: str, ref_models: Sequence[str] | None) -> Pool:
-    """Read a pool: a local .jsonl/.json/.parquet (also .gz), a `save_to_disk` folder, or a Hugging Face hub id.
+def read_pool(source: str, ref_models: Sequence[str] | None, split: str = "train") -> Pool:
+    """Read a pool: any table that `read_rows` reads; `split` is of data sets that have splits.
 
     Only the references of `ref_models` are kept in memory; those of all models where it is None or `all`. Errors:
     `UserError` for a missing file, malformed JSON (with file and line), missing columns, wrong types, duplicate ids, an
@@ -40,7 +49,7 @@ def read_pool(source: str, ref_models: Sequence[str] | None) -> Pool:
     seen: dict[str, str] = {}
     found_models: dict[str, None] = {}
     has_gold_column = False
-    for raw in read_rows(source):
+    for raw in read_rows(source, split):
         row = _pool_row(raw, ref_models, default_source=pool_name(source))
         if row.id in seen:
             raise UserError(
@@ -72,12 +81,12 @@ def read_pool(source: str, ref_models: Sequence[str] | None) -> Pool:
     return Pool(pool_name(source), rows, list(found_models), digest.hexdigest())
 
 
-def read_questions(source: str) -> Iterator[tuple[RawRow, Conversation]]:
+def read_questions(source: str, split: str = "train") -> Iterator[tuple[RawRow, Conversation]]:
     """Each row as it lies in the pool, and what it asks, one after the other: memory does not grow with the pool.
 
     Errors: as `read_pool` for a row; what only all rows together tell is not checked.
     """
-    for raw in read_rows(source):
+    for raw in read_rows(source, split):
         row = _pool_row(raw, (), default_source="")
         yield raw, Conversation(row.id, row.messages)
 
@@ -85,24 +94,23 @@ def read_questions(source: str) -> Iterator[tuple[RawRow, Conversation]]:
 def pool_name(source: str) -> str:
     """The pool's part in generated names: a file's stem, a folder's name, a hub id's last component."""
     name = Path(source.rstrip("/")).name
-    for ending in (".gz", *TABLE_FORMATS):
-        name = name.removesuffix(ending)
+    for ending in _ENDINGS:
+        if name.lower().endswith(ending):
+            name = name[: -len(ending)]
     return columns.safe_name(name)
 
 
 def _pool_row(raw: RawRow, ref_models: Sequence[str] | None, default_source: str) -> PoolRow:
     values = raw.values
-    row_id = values.get(columns.ID)
-    if isinstance(row_id, int) and not isinstance(row_id, bool):
-        row_id = str(row_id)
-    if not isinstance(row_id, str) or not row_id:
+    row_id = id_text(values.get(columns.ID))
+    if row_id is None:
         raise UserError(
-            f"{raw.place} has no usable `id`: {row_id!r:.60}",
+            f"{raw.place} has no usable `id`: {values.get(columns.ID)!r:.60}",
             f"Give every row a column `id` with a text of its own. {IMPORT}",
         )
     row_id = valid_text(raw, columns.ID, row_id)
     messages = _messages(raw)
-    prompt = _optional_text(raw, columns.PROMPT)
+    prompt = _asked_text(raw)
     asked, answer = _split_last_answer(messages)
     if not any(turn["role"] == "user" for turn in asked):
         if prompt is None or not prompt.strip():
@@ -131,22 +139,34 @@ def _pool_row(raw: RawRow, ref_models: Sequence[str] | None, default_source: str
 
 
 def _messages(raw: RawRow) -> list[Message]:
-    value = raw.values.get(columns.MESSAGES)
-    if value is None:
+    """The row's turns: of `messages`, or, in a row without a prompt, of a column that other tools write."""
+    names = _CHATS if _asked_text(raw) is None else _CHATS[:1]
+    column = next((name for name in names if cell(raw.values, name) not in (None, [])), None)
+    if column is None:
         return []
-    turns: list[Message] = []
-    for turn in value if isinstance(value, list) else [None]:
-        role = turn.get("role") if isinstance(turn, dict) else None
-        content = turn.get("content") if isinstance(turn, dict) else None
-        if not isinstance(role, str) or not isinstance(content, str):
-            raise UserError(
-                f"{raw.place}: `messages` is not a list of turns with `role` and `content` texts: {value!r:.80}",
-                'Write it as [{"role": "user", "content": "..."}, {"role": "assistant", "content": "..."}].',
-            )
-        turns.append(
-            Message(role=valid_text(raw, columns.MESSAGES, role), content=valid_text(raw, columns.MESSAGES, content))
+    value = raw.values[column]
+    turns = chat_turns(column, value)
+    if turns is None or not (has_texts(turns) or has_tool_calls(turns)):
+        raise UserError(
+            f"{raw.place}: `{column}` is not a list of turns with `role` and `content` texts: {value!r:.80}",
+            'Write it as [{"role": "user", "content": "..."}, {"role": "assistant", "content": "..."}].',
         )
-    return turns
+    if has_tool_calls(turns):
+        raise UserError(
+            f"{raw.place}: `{column}` has tool calls, which no text shows.",
+            "Leave that row out; data import does so and counts them.",
+        )
+    return read_turns(raw, column, turns)
+
+
+def _asked_text(raw: RawRow) -> str | None:
+    """The text of the prompt: `prompt`, else `instruction` with `input` below it."""
+    prompt = _optional_text(raw, columns.PROMPT)
+    if prompt is not None:
+        return prompt
+    parts = [_optional_text(raw, name) for name in _INSTRUCTION]
+    filled = [text for text in parts if text is not None and text.strip()]
+    return "\n\n".join(filled) if parts[0] is not None and filled else None
 
 
 def _split_last_answer(messages: list[Message]) -> tuple[list[Message], str | None]:
@@ -157,7 +177,7 @@ def _split_last_answer(messages: list[Message]) -> tuple[list[Message], str | No
 
 
 def _optional_text(raw: RawRow, column: str) -> str | None:
-    value = raw.values.get(column)
+    value = cell(raw.values, column)
     if value is None:
         return None
     if isinstance(value, str):
@@ -166,18 +186,6 @@ def _optional_text(raw: RawRow, column: str) -> str | None:
         f"{raw.place}: `{column}` holds {type(value).__name__}, not text: {value!r:.60}",
         f"Write `{column}` as a text, or null where there is none.",
     )
-
-
-def valid_text(raw: RawRow, column: str, text: str) -> str:
-    """The text of a cell, refused where JSON escapes made it one that no file can hold (half of a surrogate pair)."""
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise UserError(
-            f"{raw.place}: `{column}` is no valid text: {error.reason} at character {error.start}.",
-            "Remove the lone surrogate (an escape between \\ud800 and \\udfff without its partner).",
-        ) from error
-    return text
 
 
 def _with_gold_from_messages(row: PoolRow) -> PoolRow:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from bleuberi.artifacts import file_hash, make_manifest, read_json, readable_json, write_json
+from bleuberi.artifacts import file_hash, make_manifest, read_state, readable_json, sidecar, write_json
 from bleuberi.atomic_files import fresh_file
 from bleuberi.errors import UserError
+from bleuberi.redaction import redact_value
 
 
 def check_pool_path(path: Path) -> None:
@@ -24,8 +25,8 @@ def made_before(path: Path, request: Mapping[str, Any], *, overwrite: bool) -> d
     """
     if overwrite or not path.exists():
         return None
-    manifest = read_json(_sidecar(path)) if _sidecar(path).is_file() else {}
-    if manifest.get("config") == request and manifest.get("sha256") == file_hash(path):
+    manifest = read_state(sidecar(path))
+    if manifest.get("config") == redact_value(request) and manifest.get("sha256") == file_hash(path):
         return dict(manifest)
     raise UserError(
         f"{path} is there already, and this command would make another.",
@@ -49,8 +50,4 @@ def write_pool(
             for row in rows:
                 stream.write(readable_json(row) + "\n")
         # Before the file takes its place: a kill between the two leaves a manifest that vouches for nothing.
-        write_json(_sidecar(path), make_manifest(kind, request, **facts(), sha256=file_hash(partial)))
-
-
-def _sidecar(path: Path) -> Path:
-    return path.with_name(path.stem + ".manifest.json")
+        write_json(sidecar(path), make_manifest(kind, request, **facts(), sha256=file_hash(partial)))

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from bleuberi.columns import ALL_REFERENCES, asks_all
+from bleuberi.columns import ALL_REFERENCES, REFERENCE_PREFIX, REFERENCES, asks_all
 from bleuberi.data.pool import Pool
 from bleuberi.errors import UserError
 from bleuberi.records import Example, Tally
@@ -63,6 +63,24 @@ def _join_at_least(pool: Pool, ordered: Sequence[str], needed: int) -> tuple[lis
             "Lower --min_references, or choose other reference models with --ref_models.",
         )
     return examples, tally
+
+
+def references_in(values: Mapping[str, object]) -> dict[str, str]:
+    """The references that a row of a table brings, by model: `ref_output_*`, else a list `references`, else
+    `reference`. Blank ones are left out."""
+    by_model = {
+        name.removeprefix(REFERENCE_PREFIX): value
+        for name, value in values.items()
+        if name.startswith(REFERENCE_PREFIX) and isinstance(value, str) and value.strip()
+    }
+    listed = values.get(REFERENCES, values.get("reference"))
+    if not by_model and isinstance(listed, str) and listed.strip():
+        by_model = {"1": listed}
+    if not by_model and isinstance(listed, list):
+        by_model = {
+            f"{number}": text for number, text in enumerate(listed, 1) if isinstance(text, str) and text.strip()
+        }
+    return by_model
 
 
 def shuffle_references(examples: Sequence[Example], seed: int) -> list[Example]:

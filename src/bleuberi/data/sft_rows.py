@@ -8,14 +8,18 @@ from typing import Any
 
 from bleuberi import columns
 from bleuberi.data.grpo_rows import prompt_messages
+from bleuberi.data.reasoning import without_reasoning
 from bleuberi.data.tables import read_rows
 from bleuberi.errors import UserError
 from bleuberi.records import Message
 
 
 def to_sft_rows(grpo_row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """One row for each reference of a GRPO row; `id` is `{id}_{j}`, j counting `references` from 0."""
-    asked = prompt_messages(grpo_row)
+    """One row for each reference of a GRPO row; `id` is `{id}_{j}`, j counting `references` from 0.
+
+    The system turn of `--reasoning` is left out: references have no thoughts, so the pair would teach to ignore it.
+    """
+    asked = without_reasoning(prompt_messages(grpo_row))
     for position, reference in enumerate(grpo_row[columns.REFERENCES]):
         yield {
             columns.ID: f"{grpo_row[columns.ID]}_{position}",

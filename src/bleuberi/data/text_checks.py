@@ -1,4 +1,4 @@
-"""What is wrong with a single text. Knows signs of refusal, cut ends, loops and broken encoding; knows no rows.
+"""What is wrong with a single text: cut ends, loops, broken encoding, tokens of chat formats.
 
 Each check prefers to miss a case over marking a sound text: a flag is there to be dropped by.
 """
@@ -10,19 +10,6 @@ import zlib
 from collections import Counter
 from typing import Final
 
-_CANNOT: Final = r"(?:can['’]?t|cannot|can not|unable|not able|won['’]t)"
-_LACK: Final = r"do(?:n['’]t| not) have"
-_DEEDS: Final = (
-    "(?:help|assist|provide|fulfil|comply|answer|create|generate|write|access|browse|open|see|view|engage|support)"
-)
-_REFUSAL: Final = re.compile(
-    rf"^\W*(?:(?:i['’]?m|i am|we are|we['’]re) (?:\w+ )?(?:sorry|afraid)\b.{{0,60}}?\b(?:{_CANNOT}|{_LACK})"
-    rf"|(?:sorry|apologies|unfortunately),? (?:but )?(?:i|we|as an ai).{{0,40}}?\b(?:{_CANNOT}|{_LACK})"
-    rf"|i (?:{_CANNOT}|am (?:unable|not able) to) {_DEEDS}"
-    rf"|i['’]m (?:unable|not able) to {_DEEDS}"
-    rf"|as an? (?:ai|artificial intelligence|(?:large )?language)\b.{{0,60}}?\b(?:{_CANNOT}|{_LACK}))",
-    re.IGNORECASE | re.DOTALL,
-)
 _OPEN_ENDS: Final = frozenset(
     {
         "a", "an", "the", "and", "or", "but", "nor", "of", "from", "into", "than", "which", "because", "while", "if",
@@ -44,12 +31,11 @@ _DAMAGE: Final = re.compile(
     "|\u00e2\u20ac[\u0090-\u2122]"  # UTF-8 read as Windows-1252
     "|\\\\u00[0-9a-f]{2}|\\\\u20[01][0-9a-f]"  # escapes that were never read
 )  # fmt: skip
-_FENCE: Final = re.compile(r"^\s*```", re.MULTILINE)
-
-
-def is_refusal(text: str) -> bool:
-    """Whether the text opens by declining to answer."""
-    return _REFUSAL.match(text[:300]) is not None
+_CONTROL: Final = re.compile(
+    r"<\|(?:im_start|im_end|im_sep|eot_id|eom_id|start_header_id|end_header_id|begin_of_text|end_of_text|endoftext|"
+    r"user|assistant|system|end|start|message|channel|return|fim_\w+)\|>|<(?:start|end)_of_turn>|\[/?INST\]|<<SYS>>"
+)
+_FENCE: Final = re.compile(r"^[^\S\n]*```", re.MULTILINE)  # within a line: over many empty ones `\s*` takes n² steps
 
 
 def is_truncated(text: str) -> bool:
@@ -78,3 +64,8 @@ def is_looping(text: str) -> bool:
 def is_damaged(text: str) -> bool:
     """Whether the text went through a wrong encoding: U+FFFD, UTF-8 read as Latin-1, control characters."""
     return _DAMAGE.search(text) is not None
+
+
+def has_control_tokens(text: str) -> bool:
+    """Whether the text holds a token that ends or begins a turn: tokenizers read it as one within a prompt too."""
+    return _CONTROL.search(text) is not None

@@ -11,7 +11,7 @@ import os
 import sys
 from pathlib import Path
 
-from bleuberi.artifacts import make_manifest, read_manifest, write_json
+from bleuberi.artifacts import home_folder, make_manifest, read_manifest, write_json
 from bleuberi.atomic_files import fresh_folder
 from bleuberi.errors import MissingExtraError, UserError
 
@@ -24,7 +24,12 @@ def user_cache() -> Path:
     """The folder for what can be made again: `$BLEUBERI_CACHE`, else `~/.cache/bleuberi` (or the XDG one)."""
     if own := os.environ.get("BLEUBERI_CACHE"):
         return Path(own)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bleuberi"
+    if shared := os.environ.get("XDG_CACHE_HOME"):
+        return Path(shared) / "bleuberi"
+    home = home_folder()
+    if home is None:
+        raise UserError("There is no home folder for the cache.", "Name a folder: export BLEUBERI_CACHE=/some/folder")
+    return home / ".cache" / "bleuberi"
 
 
 def demo_model_folder() -> Path:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from bleuberi.doctor.memory import Zero
 from bleuberi.doctor.settings import assumed_machine
 from bleuberi.errors import MissingExtraError, UserError
+from bleuberi.yaml_files import yaml_text
 
 
 class Launch(NamedTuple):
@@ -27,6 +28,7 @@ def read_launch(path: Path) -> Launch:
 
     if not path.is_file():
         raise UserError(f"There is no launch config {path}.", "Give an accelerate YAML file, or leave --launch out.")
+    yaml_text(path)  # refuses aliases that stand for absurdly much
     try:
         config = load_config_from_file(str(path))
     except (ValueError, TypeError, KeyError, yaml.YAMLError) as error:

@@ -17,7 +17,7 @@ _PROBLEM_SHARE: Final = 0.5
 
 def check_prompts(report: Report, tokenizer: Any, rows: Sequence[Mapping[str, Any]], limit: int) -> list[int]:  # noqa: ANN401
     """The census of prompts; gives the lengths of those that stay, in the rows' order."""
-    lengths = [len(prompt_ids(tokenizer, prompt_messages(row))) for row in rows]
+    lengths = [len(prompt_ids(tokenizer, prompt_messages(row), row.get(columns.ID))) for row in rows]
     kept = [length for length in lengths if length <= limit]
     half, most, longest = quantiles(lengths)
     dropped = len(lengths) - len(kept)

@@ -12,7 +12,7 @@ from typing import Final
 from bleuberi.evaluation.config import EvaluationConfig
 from bleuberi.evaluation.controls import BRIEF, FROM_FILES, Control
 from bleuberi.evaluation.response_files import ResponseFile, cut_share, read_response_file
-from bleuberi.generation.base import NOT_ANSWERED, Output
+from bleuberi.generation.base import Output
 from bleuberi.generation.cached import CachedEngine
 from bleuberi.records import Conversation, Example, Message
 
@@ -75,7 +75,7 @@ def rewritten_controls(
         usable = {
             row.id: found.outputs[row.id].text
             for row in examples
-            if row.id in found.outputs and found.outputs[row.id].finish_reason not in NOT_ANSWERED
+            if row.id in found.outputs and not found.outputs[row.id].unanswered
         }
         missing = len(examples) - len(usable)
         reason = found.reason

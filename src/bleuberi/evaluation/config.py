@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from bleuberi.artifacts import read_json
+from bleuberi.artifacts import read_state
 from bleuberi.errors import UserError
 from bleuberi.evaluation.controls import CONTROLS
 from bleuberi.evaluation.judge import JudgeConfig
@@ -46,6 +46,7 @@ class EvaluationConfig:
     engine_options: EngineOptions = field(default_factory=EngineOptions)
     cache_dir: Path | None = None
     overwrite: bool = False
+    split: str = "train"  # of prompts that have splits
 
     @property
     def sampling(self) -> Sampling:
@@ -81,6 +82,7 @@ class EvaluationConfig:
             "untrained": list(self.untrained),
             "run_spread": self.run_spread,
             "judge": None if self.judge is None else self.judge.settings(),
+            **({"fold_system": True} if self.engine_options.fold_system else {}),
         }
 
 
@@ -92,8 +94,9 @@ def refuse_other_evaluation(config: EvaluationConfig, settings: Mapping[str, Any
     path = config.output_dir / RESULT
     if config.overwrite or not path.is_file():
         return False
-    content = read_json(path)
-    before = content.get("config", {}) if isinstance(content, dict) else {}
+    content = read_state(path)
+    before = content.get("config")
+    before = before if isinstance(before, dict) else {}
     asked = json.loads(strict_json(settings))
     # A file may be elsewhere, older versions lack some settings, and a judge or a further score is an addition.
     added = {name for name in ("judge", "controls") if not before.get(name)}
@@ -106,4 +109,4 @@ def refuse_other_evaluation(config: EvaluationConfig, settings: Mapping[str, Any
             f"{config.output_dir} holds an evaluation with other settings ({said}).",
             "Choose another --output_dir, or replace it with --overwrite; answers that fit are reused.",
         )
-    return bool(isinstance(content, dict) and content.get("judge"))
+    return bool(content.get("judge"))

@@ -40,7 +40,8 @@ VERDICT: TIE
 """
 
 _VERDICT = re.compile(r"[\s*_#>`]*verdict[\s*_]*:[\s*_`]*(?P<choice>a|b|tie)[\s*_`.]*", re.IGNORECASE)
-_THINKING = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
+_THOUGHT_OPENS = re.compile(r"<think(?:ing)?>", re.IGNORECASE)
+_THOUGHT_ENDS = re.compile(r"</think(?:ing)?>", re.IGNORECASE)
 
 
 def judge_messages(asked: Sequence[Message], answer_a: str, answer_b: str) -> list[Message]:
@@ -52,12 +53,22 @@ def judge_messages(asked: Sequence[Message], answer_a: str, answer_b: str) -> li
 
 def read_verdict(reply: str) -> Choice | None:
     """The verdict on a reply's last line; None where there is none. Nothing is guessed."""
-    lines = [line for line in _THINKING.sub("", reply).splitlines() if line.strip()]
+    said = _without_thoughts(reply)
+    lines = [line for line in said.splitlines() if line.strip()]
     found = _VERDICT.fullmatch(lines[-1]) if lines else None
-    if found is None or "<think" in _THINKING.sub("", reply).lower():  # a thought that never ended has no verdict
+    if found is None or "<think" in said.lower():  # a thought that never ended has no verdict
         return None
     choice = found["choice"].lower()
     return "a" if choice == "a" else "b" if choice == "b" else "tie"
+
+
+def _without_thoughts(reply: str) -> str:
+    """The reply without its thoughts, each to the first end behind its beginning; one that never ends stays."""
+    kept, at = [], 0
+    while (begin := _THOUGHT_OPENS.search(reply, at)) and (end := _THOUGHT_ENDS.search(reply, begin.end())):
+        kept.append(reply[at : begin.start()])
+        at = end.end()
+    return "".join(kept) + reply[at:]
 
 
 def _request(asked: Sequence[Message]) -> str:

@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bleuberi.artifacts import local_path
-from bleuberi.data.tables import TABLE_FORMATS
+from bleuberi.data.tables import table_format
 from bleuberi.errors import UserError
-
-_RESPONSE_FORMATS = (*TABLE_FORMATS, ".csv")
 
 
 class EvaluatedModel(NamedTuple):
@@ -31,7 +29,7 @@ class EvaluatedModel(NamedTuple):
     def response_file(self) -> Path | None:
         """The file of responses that it names, which may be missing; None for a model."""
         path = local_path(self.model)
-        named_so = self.model.removesuffix(".gz").endswith(_RESPONSE_FORMATS) and not path.is_dir()
+        named_so = table_format(self.model) is not None and not path.is_dir()
         return path if named_so or path.is_file() else None
 
 
@@ -74,7 +72,7 @@ def read_models(words: Sequence[str]) -> tuple[EvaluatedModel, ...]:
     for word in words:
         name, _, model = word.partition("=")
         # No shell expands a ~ behind a `=`.
-        entry = EvaluatedModel(name, str(Path(model).expanduser()) if model.startswith("~") else model)
+        entry = EvaluatedModel(name, str(local_path(model)) if model.startswith("~") else model)
         if not model or not entry.group or name.endswith("@") or name.count("@") > 1 or ":" in name:
             raise UserError(
                 f"--models got {word!r}.",

@@ -10,7 +10,7 @@ from typing import Any, Final
 from bleuberi.artifacts import file_hash, json_hash
 from bleuberi.data.made_responses import MadeResponse, join_responses, no_response_fits, read_responses
 from bleuberi.evaluation.models import EvaluatedModel
-from bleuberi.generation.base import FINISH_WORDS, NOT_ANSWERED, FinishReason, Output
+from bleuberi.generation.base import FINISH_WORDS, FinishReason, Output
 from bleuberi.generation.model_identity import ModelIdentity
 from bleuberi.records import Example
 
@@ -72,7 +72,7 @@ def read_response_file(path: Path, examples: Sequence[Example], flag: str = "--m
     if not joined.by_id:
         raise no_response_fits(path)
     outputs = {row_id: _output(rows[0]) for row_id, rows in joined.by_id.items()}
-    outputs = {row_id: output for row_id, output in outputs.items() if output.finish_reason not in NOT_ANSWERED}
+    outputs = {row_id: output for row_id, output in outputs.items() if not output.unanswered}
     return ResponseFile(path, file_hash(path), outputs, len(examples) - len(outputs), joined.repeated, joined.unknown)
 
 

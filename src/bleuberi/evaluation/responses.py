@@ -15,7 +15,7 @@ from bleuberi.evaluation.config import EvaluationConfig
 from bleuberi.evaluation.models import EvaluatedModel, Group
 from bleuberi.evaluation.response_files import ResponseFile
 from bleuberi.generation import cached_engine
-from bleuberi.generation.base import NOT_ANSWERED, Output
+from bleuberi.generation.base import Output
 from bleuberi.generation.model_identity import ModelIdentity
 from bleuberi.records import Example, Tally
 
@@ -43,7 +43,7 @@ class ModelAnswers:
 
 def read_prompts(config: EvaluationConfig) -> tuple[Pool, list[Example], Tally]:
     """The prompts, with references where they are wanted. Errors: `UserError`."""
-    pool = read_pool(config.prompts, ())
+    pool = read_pool(config.prompts, (), config.split)
     if config.no_references:
         examples = [
             Example(row.id, row.source, row.messages, row.prompt, row.ground_truth or "", []) for row in pool.rows
@@ -54,7 +54,7 @@ def read_prompts(config: EvaluationConfig) -> tuple[Pool, list[Example], Tally]:
             f"{config.prompts} has no references, so answers cannot be scored against any.",
             "Make some with bleuberi references, or compare by words and a judge alone: --no_references.",
         )
-    pool = read_pool(config.prompts, config.ref_models)
+    pool = read_pool(config.prompts, config.ref_models, config.split)
     examples, tally = join_references(pool, config.ref_models, config.min_references)
     log.info("Prompts of %s: %s", pool.name, tally.sentence())
     return pool, examples, tally
@@ -99,10 +99,11 @@ def _answered_by_all(
     examples: Sequence[Example], outputs: Mapping[str, Mapping[str, Output]], max_new_tokens: int
 ) -> tuple[list[Example], dict[str, int]]:
     """The prompts that every model answered, and how many others there are by reason. Errors: `UserError`, none."""
-    reasons = {row.id: [out[row.id].finish_reason for out in outputs.values() if row.id in out] for row in examples}
-    lacking = {row_id for row_id, found in reasons.items() if len(found) < len(outputs)}
-    too_long = {row_id for row_id, found in reasons.items() if "prompt_too_long" in found} - lacking
-    unusable = {row_id for row_id, found in reasons.items() if NOT_ANSWERED.keys() & found} - lacking - too_long
+    found = {row.id: [out[row.id] for out in outputs.values() if row.id in out] for row in examples}
+    lacking = {row_id for row_id, outs in found.items() if len(outs) < len(outputs)}
+    too_long = {row_id for row_id, outs in found.items() if any(out.finish_reason == "prompt_too_long" for out in outs)}
+    unusable = {row_id for row_id, outs in found.items() if any(out.unanswered for out in outs)}
+    too_long, unusable = too_long - lacking, unusable - lacking - too_long
     answered = [row for row in examples if row.id not in lacking | too_long | unusable]
     if too_long:
         log.warning("%d prompts are too long for a model and are left out for all", len(too_long))

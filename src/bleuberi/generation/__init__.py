@@ -53,7 +53,7 @@ def cached_engine(model: str, engine: str, cache_folder: Path, options: EngineOp
             return ray_engine(identity, answering, options)
         return load_engine(model, _pick() if answering == "auto" else answering, options)
 
-    return CachedEngine(identity, make, cache_folder)
+    return CachedEngine(identity, make, cache_folder, fold_system=options.fold_system)
 
 
 def check_engine(model: str | None, engine: str, options: EngineOptions = _PLAIN) -> None:

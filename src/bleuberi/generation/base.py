@@ -20,11 +20,11 @@ FINISH_WORDS: Final[dict[str, FinishReason]] = {
 }
 """What servers call the end of a response, and what it means here."""
 
-NOT_ANSWERED: Final = {
+_NOT_ANSWERED: Final = {
     "prompt_too_long": "prompts too long for the model",
     "no_answer": "prompts without a usable answer",
 }
-"""The finish reasons of rows that have no response, and the words under which data creation counts them."""
+"""The finish reasons of rows that never have a response, and the words under which data creation counts them."""
 
 MOST_TOKENS: Final = 2**53  # a larger count is not a count, and not every reader of JSON takes it
 
@@ -73,6 +73,13 @@ class Output(NamedTuple):
     tokens: int
     served_model: str = ""  # the model as the server that answered names it, e.g. with its date
     served_on: str = ""  # the day of the answer, where the model behind a name can change
+
+    @property
+    def unanswered(self) -> str | None:
+        """Why there is no response, in the words under which such rows are counted; None if there is one."""
+        if self.finish_reason == "refused" and not self.text:
+            return "prompts that the server's filter stopped"
+        return _NOT_ANSWERED.get(self.finish_reason)
 
 
 OnOutput = Callable[[Output], None]
@@ -135,6 +142,13 @@ class StreamingEngine(Protocol):
         `requests` may run dry while rows are in work, and have more later: an engine that looks again gets them.
         """
         ...
+
+
+@runtime_checkable
+class JudgesByAnswers(Protocol):
+    """An engine for which an error is about one row if the model has answered another, now or in an earlier run."""
+
+    has_answered: bool
 
 
 AnyEngine = Engine | StreamingEngine | ShardingEngine

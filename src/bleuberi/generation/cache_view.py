@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 import time
 from collections import Counter
@@ -19,6 +20,8 @@ from bleuberi.generation.base import Sampling
 from bleuberi.generation.cached import prompt_key
 from bleuberi.generation.model_identity import ModelIdentity
 from bleuberi.records import Conversation
+
+log = logging.getLogger(__name__)
 
 SETTINGS: Final = "cache.json"
 _LEFTOVERS: Final = ("*.damaged", ".*.partial*")
@@ -131,7 +134,7 @@ def _look(folder: Path) -> CacheFolder:
     journal = folder / JOURNAL
     return CacheFolder(
         path=folder,
-        settings=read_json(folder / SETTINGS),
+        settings=_settings(folder / SETTINGS),
         rows=sum(_rows_of(path) for path in shards),
         shards=len(shards),
         bytes=sum(path.stat().st_size for path in folder.iterdir() if path.is_file()),
@@ -139,6 +142,18 @@ def _look(folder: Path) -> CacheFolder:
         leftovers=tuple(path for pattern in _LEFTOVERS for path in sorted(folder.glob(pattern))),
         last_written=max(path.stat().st_mtime for path in [folder / SETTINGS, *shards]),
     )
+
+
+def _settings(path: Path) -> dict[str, Any]:
+    """What a cache was made with; nothing, with a warning, if its file is damaged: the next run writes it anew."""
+    try:
+        found = read_json(path)
+    except UserError:
+        found = None
+    if isinstance(found, dict) and all(isinstance(found.get(key, {}), dict) for key in ("model", "sampling")):
+        return found
+    log.warning("%s is damaged: the answers beside it stay usable, but nobody can tell whose they are", path)
+    return {}
 
 
 def _rows_of(path: Path) -> int:

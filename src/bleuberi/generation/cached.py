@@ -21,6 +21,7 @@ from bleuberi.generation.answer_store import AnswerStore, in_batches
 from bleuberi.generation.base import (
     AnyEngine,
     Engine,
+    JudgesByAnswers,
     OnOutput,
     Output,
     Request,
@@ -31,6 +32,7 @@ from bleuberi.generation.base import (
 )
 from bleuberi.generation.model_identity import ModelIdentity
 from bleuberi.generation.progress import answer_progress
+from bleuberi.generation.turns import Folded
 from bleuberi.plain_text import storable
 from bleuberi.records import Conversation
 
@@ -43,11 +45,19 @@ _COUNT_ROWS = 16_384
 class CachedEngine:
     """Answers from `cache_folder` where it can; loads the engine only where an answer is missing."""
 
-    def __init__(self, identity: ModelIdentity, make_engine: Callable[[], AnyEngine], cache_folder: Path) -> None:
+    def __init__(
+        self,
+        identity: ModelIdentity,
+        make_engine: Callable[[], AnyEngine],
+        cache_folder: Path,
+        *,
+        fold_system: bool = False,  # ask without system turns, their text in the user's turns
+    ) -> None:
         self.identity = identity
         self._make_engine = make_engine
         self._engine: AnyEngine | None = None
         self._cache_folder = cache_folder
+        self._fold_system = fold_system
         self.answered_now = 0  # rows that this object had to generate
         self._unanswered: dict[str, Output] = {}  # by prompt key; they are asked again by the next run
 
@@ -68,6 +78,8 @@ class CachedEngine:
         `conversations` is walked several times, so it must begin anew each time. Texts come out as valid text, whatever
         an engine gave or an older cache holds. Errors: as `answer`.
         """
+        if self._fold_system:
+            conversations = Folded(conversations)
         store = AnswerStore(self.folder(sampling))
         asked, missing = _count(conversations, store)
         if missing:
@@ -178,6 +190,8 @@ class CachedEngine:
     ) -> None:
         in_work: set[str] = set()
         unanswered = 0
+        if isinstance(engine, JudgesByAnswers) and len(store):
+            engine.has_answered = True
 
         def requests() -> Iterator[Request]:
             for row in conversations:

@@ -188,9 +188,32 @@ def stop_token_ids(tokenizer: Any, model_eos: int | list[int] | None = None) -> 
     return sorted(set(ids))
 
 
-def prompt_ids(tokenizer: Any, messages: list[Message]) -> list[int]:  # noqa: ANN401
-    """The token ids of a conversation, up to where the assistant is to begin."""
-    text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+def rendered(
+    tokenizer: Any,  # noqa: ANN401
+    messages: list[Message],
+    row: object = None,
+    *,
+    add_generation_prompt: bool = False,
+) -> str:
+    """A conversation as its template writes it. Errors: `UserError` that names the row (its id, or the roles of its
+    turns) if the template refuses the turns: some take no system turn, or want user and assistant in turn."""
+    from jinja2 import TemplateError
+
+    try:
+        text: str = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=add_generation_prompt)
+    except TemplateError as error:
+        roles = ", ".join(turn["role"] for turn in messages[:8])
+        named = f"the row {row} ({roles})" if row is not None else f"a row with the turns {roles}"
+        cure = "Change or leave out that row's turns."
+        if any(turn["role"] in ("system", "developer") for turn in messages):
+            cure = "If it takes no system turn, make the data with --fold_system: the text goes into the user's turn."
+        raise UserError(f"The chat template of {tokenizer.name_or_path} refuses {named}: {error}", cure) from error
+    return text
+
+
+def prompt_ids(tokenizer: Any, messages: list[Message], row: object = None) -> list[int]:  # noqa: ANN401
+    """The token ids of a conversation, up to where the assistant is to begin. Errors: as `rendered`."""
+    text = rendered(tokenizer, messages, row, add_generation_prompt=True)
     # The template writes the special tokens itself; adding them again would double the first one.
     ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
     return ids

@@ -1,4 +1,4 @@
-"""Answer through a server with OpenAI's chat interface. Knows HTTP, threads and patience; knows no caches or pools.
+"""Answer through a server with OpenAI's chat interface: many requests at once, retries, and which errors end a run.
 
 The key comes from the environment alone and goes into the request's header alone.
 """
@@ -7,43 +7,49 @@ from __future__ import annotations
 
 import logging
 import os
-import queue
 from collections.abc import Iterable, Iterator
-from functools import partial
-from itertools import islice
-from multiprocessing.pool import ThreadPool
 from typing import Any, Final, Literal, NamedTuple
-from urllib.parse import urlsplit
 
-from bleuberi.errors import MissingExtraError, UserError
-from bleuberi.generation.backoff import Gate, asked_delay_seconds, delay_seconds
+from bleuberi.errors import UserError
 from bleuberi.generation.base import Output, Request, Sampling
+from bleuberi.generation.openai_errors import Refusal, classify, own_words
 from bleuberi.generation.openai_protocol import (
+    ServerError,
     UnusableAnswerError,
-    error_message,
-    is_too_long,
     refused_settings,
     request_body,
     to_output,
 )
 from bleuberi.generation.options import EngineOptions
+from bleuberi.redaction import redact
+from bleuberi.web.client import NoReplyError, Reply, WebClient
+from bleuberi.web.jobs import as_finished
+from bleuberi.web.patience import LONGEST_PAUSE_SECONDS, Gate, asked_delay_seconds, delay_seconds, pause_seconds
 
 log = logging.getLogger(__name__)
 
-MOST_TRIES: Final = 8  # of one row, where the server fails
-MOST_PAUSES: Final = 200  # of one row, where the server asks for patience
+MOST_TRIES: Final = 8  # of one row, if the server fails
+MOST_PAUSES: Final = 200  # of one row, if the server asks for patience
 TRIES_TO_REACH: Final = 3  # a server that never answered
-TRIES_TO_GO_ON: Final = 3  # of one row, where the others go on without it; also of one whose answers are unusable
+TRIES_TO_GO_ON: Final = 3  # of one row, if the others go on without it; also of one whose answers are unusable
 MOST_UNANSWERED: Final = 8  # rows in vain before a server that answered nothing is asked no more
-_AGAIN: Final = (408, 409, 425, 429)
+FIRST_REFUSALS: Final = 3  # rows that a server refuses before it has answered any: then it refuses all
+MOST_REFUSALS: Final = 200  # rows in a row that it refuses although it has answered others
 
 
 class _Failure(NamedTuple):
-    """Why a request has to be asked again. A `pause` is for all threads, as long as the server asked if it did."""
+    """Why a request has to be asked again. A `pause` is for all requests, as long as the server asked if it did."""
 
     what: str
-    kind: Literal["failed", "unreachable", "unusable", "pause"] = "failed"
+    kind: Literal["failed", "unreachable", "unusable", "pause", "reworded"] = "failed"
     seconds: float | None = None
+
+
+class _Given(NamedTuple):
+    """An answer, and whether the model made it: a refusal to read the prompt does not show that a model answers."""
+
+    output: Output
+    by_model: bool
 
 
 class OpenAIEngine:
@@ -52,166 +58,206 @@ class OpenAIEngine:
     def __init__(
         self, model: str, options: EngineOptions, first_delay_seconds: float = 1.0, *, go_on: bool = False
     ) -> None:
-        """A row whose answers are unusable gets the finish reason `no_answer`, and the others are still asked; with
-        `go_on` also a row on which the server fails for good. Errors: `UserError` if the key is missing."""
-        try:
-            import httpx
-        except ImportError as error:
-            raise MissingExtraError("httpx", "openai", "The openai engine") from error
+        """A row that the server refuses while it answers others, or whose answers are unusable, gets the finish reason
+        `no_answer`; with `go_on` also a row on which the server fails for good.
+
+        Errors: `UserError` if the key is missing, or an address or a proxy cannot be used.
+        """
         self.model, self.url = model, options.url
+        self.has_answered = False
         self._concurrency = options.concurrency
+        self._timeout_seconds = options.timeout_seconds
         self._first_delay_seconds = first_delay_seconds
         self._go_on = go_on
-        self._unanswered = 0
+        self._unanswered = self._refused_in_a_row = 0
         self._key_name = options.api_key_env
         self._template_kwargs = dict(options.chat_template_kwargs)
         self._key = _api_key(options)
-        local = urlsplit(self.url).hostname in ("localhost", "127.0.0.1", "::1")
-        self._client = httpx.Client(
-            headers={"Authorization": f"Bearer {self._key}"} if self._key else {},
-            timeout=httpx.Timeout(options.timeout_seconds, connect=min(10.0, options.timeout_seconds)),
-            limits=httpx.Limits(max_connections=self._concurrency, max_keepalive_connections=self._concurrency),
-            trust_env=not local,  # a proxy cannot reach this machine's own servers
-        )
         self._unknown: set[str] = set()  # settings that the server does not take
         self._limit_name = "max_tokens"
-        self._reached = False
+        self._client()  # says what is wrong with the address before anything is read
+
+    def _client(self) -> WebClient:
+        return WebClient(
+            f"{self.url}/chat/completions",
+            timeout_seconds=self._timeout_seconds,
+            at_once=self._concurrency,
+            headers={"Authorization": f"Bearer {self._key}"} if self._key else {},
+        )
 
     def stream(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[tuple[Request, Output]]:
-        """Answer all. Where the server fails for good, what is in work is still handed on before the error."""
-        done: queue.SimpleQueue[tuple[Request, Output | BaseException | None]] = queue.SimpleQueue()
-        gate = Gate()
-        pool = ThreadPool(self._concurrency)  # its threads are daemons: a stopped run waits for no server that hangs
-        waiting = iter(requests)
-        in_work = 0
-        failure: BaseException | None = None
-        try:
-            while True:
-                if failure is None:
-                    for request in islice(waiting, self._concurrency - in_work):
-                        hand_on = partial(_hand_on, done, request)
-                        pool.apply_async(self._answer, (request, sampling, gate), {}, hand_on, hand_on)
-                        in_work += 1
-                if not in_work:
-                    break
-                request, result = done.get()
-                in_work -= 1
-                if isinstance(result, Output):
-                    yield request, result
-                elif isinstance(result, BaseException) and failure is None:
-                    failure = result
-                    gate.stop()
-        finally:
-            gate.stop()
-            pool.terminate()
-        if failure is not None:
-            raise failure
+        """Answer all. If the server fails for good, what is in work is still handed on before the error.
 
-    def _answer(self, request: Request, sampling: Sampling, gate: Gate) -> Output | None:
-        """One row's answer; None where the run was stopped while it waited. Errors: `UserError`."""
+        Errors: `UserError`, also for a server that refuses the first rows and answers none.
+        """
+        client, gate = self._client(), Gate()
+        held: list[tuple[Request, Refusal]] = []  # refused before any was answered: about the row, or about all?
+
+        async def job(request: Request) -> _Given | Refusal | None:
+            try:
+                return await self._answer(client, request, sampling, gate)
+            except UserError:
+                gate.stop()
+                raise
+
+        for request, result in as_finished(
+            requests, job, self._concurrency, close=client.close,
+            may_start=lambda: self.has_answered or len(held) < FIRST_REFUSALS,
+        ):  # fmt: skip
+            if isinstance(result, Refusal) and not self.has_answered:
+                held.append((request, result))
+            elif isinstance(result, Refusal):
+                yield request, self._refused(result)
+            elif result is not None:
+                if result.by_model:
+                    self.has_answered, self._refused_in_a_row = True, 0
+                    for early, refusal in held:
+                        yield early, self._refused(refusal)
+                    held.clear()
+                yield request, result.output
+        if held:
+            raise self._error(held[0][1])
+
+    async def _answer(
+        self, client: WebClient, request: Request, sampling: Sampling, gate: Gate
+    ) -> _Given | Refusal | None:
+        """One row's answer; a `Refusal` that may be about this row alone; None if the run was stopped while it waited.
+
+        Errors: `UserError`.
+        """
         tries = pauses = unusable = 0
         most_failures = TRIES_TO_GO_ON if self._go_on else MOST_TRIES
-        while gate.wait():
-            if self._unanswered >= MOST_UNANSWERED and not self._reached:
-                return Output("", "no_answer", 0)
-            result = self._ask(request, sampling)
-            if isinstance(result, Output):
-                self._reached = True
+        while await gate.wait():
+            if self._unanswered >= MOST_UNANSWERED and not self.has_answered:
+                return _Given(Output("", "no_answer", 0), False)
+            result = await self._ask(client, request, sampling)
+            if not isinstance(result, _Failure):
                 return result
+            if result.kind == "reworded":
+                continue
             if result.kind == "pause":
-                own = delay_seconds(pauses, self._first_delay_seconds)
-                gate.pause(own if result.seconds is None else result.seconds)
+                seconds = pause_seconds(result.seconds, pauses, self._first_delay_seconds)
+                self._refuse_long(seconds, result.what)
+                gate.pause(seconds, result.what)
                 pauses += 1
             else:
                 tries += 1
                 unusable += result.kind == "unusable"
             if unusable >= TRIES_TO_GO_ON:
-                return self._without_answer(tries, result)
-            lost = result.kind == "unreachable" and not self._reached
+                return self._without_answer(tries, result.what)
+            lost = result.kind == "unreachable" and not self.has_answered
             if tries >= (TRIES_TO_REACH if lost else most_failures) or pauses >= MOST_PAUSES:
                 if self._go_on and not lost:
-                    return self._without_answer(tries + pauses, result)
+                    return self._without_answer(tries + pauses, result.what)
                 raise UserError(
                     f"The server {self.url} gave no answer after {tries + pauses} tries: {result.what}",
-                    "Check --base_url and the server. What was answered is kept: the same command goes on.",
+                    "Check --base_url and the server. Finished answers are saved; the same command resumes.",
                 )
             if result.kind != "pause":
-                gate.sleep(delay_seconds(tries - 1, self._first_delay_seconds))
+                await gate.sleep(delay_seconds(tries - 1, self._first_delay_seconds), result.what)
         return None
 
-    def _without_answer(self, tries: int, failure: _Failure) -> Output:
-        log.warning("No answer after %d tries: %s", tries, failure.what)
+    def _without_answer(self, tries: int, what: str) -> _Given:
+        log.warning("No answer after %d tries: %s", tries, what)
         self._unanswered += 1
+        return _Given(Output("", "no_answer", 0), False)
+
+    def _refused(self, refusal: Refusal) -> Output:
+        """The output of a row that the server refuses while it answers others. Errors: `UserError` for very many."""
+        log.warning("A row is refused, the others are still asked: %s", refusal.message)
+        self._refused_in_a_row += 1
+        if self._refused_in_a_row >= MOST_REFUSALS:
+            raise self._error(refusal)
         return Output("", "no_answer", 0)
 
-    def _ask(self, request: Request, sampling: Sampling) -> Output | _Failure:
-        import httpx
+    def _refuse_long(self, seconds: float, what: str) -> None:
+        """Errors: `UserError` for a pause that nobody waits for."""
+        if seconds > LONGEST_PAUSE_SECONDS:
+            asked = f"{seconds:,.0f} s" if seconds < 1e9 else "more than 30 years"
+            raise UserError(
+                f"The server {self.url} asks to wait {asked} before it is asked again ({what}).",
+                "Finished answers are saved: rerun the command then, or use another key or server.",
+            )
 
+    def _error(self, refusal: Refusal) -> UserError:
+        return UserError(f"The server {self.url} refuses requests for {self.model} ({refusal.message}).", refusal.cure)
+
+    async def _ask(self, client: WebClient, request: Request, sampling: Sampling) -> _Given | Refusal | _Failure:
         body = request_body(self.model, request.conversation.messages, sampling, request.seed, self._limit_name)
         body = {name: value for name, value in body.items() if name not in self._unknown}
         if self._template_kwargs:  # vLLM's, SGLang's and llama.cpp's name; a server without it has to refuse
             body["chat_template_kwargs"] = self._template_kwargs
         try:
-            response = self._client.post(f"{self.url}/chat/completions", json=body)
-        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            return _Failure(f"it cannot be reached ({error})", "unreachable")
-        except httpx.RequestError as error:
-            return _Failure(str(error) or type(error).__name__)
-        if response.status_code == 200:
+            reply = await client.post(body)
+        except NoReplyError as error:
+            return _Failure(self._without_key(str(error)), "unreachable" if error.unreachable else "failed")
+        if reply.status != 200:
             try:
-                return to_output(response.text)
-            except UnusableAnswerError as error:
-                return _Failure(str(error), "unusable")
-            except ValueError as error:
-                return _Failure(str(error))
-        return self._judge(response, body)
+                content = reply.json()
+            except ValueError:
+                content = reply.text()
+            return self._judge(reply, reply.status, content, request, body)
+        try:
+            return _Given(to_output(reply.json()), True)
+        except ServerError as error:
+            return self._judge(reply, error.status or 200, error.reply, request, body)
+        except UnusableAnswerError as error:
+            return _Failure(str(error), "unusable")
+        except ValueError as error:
+            return _Failure(f"a reply that is not JSON ({error}): {reply.text()[:200]}")
 
-    def _judge(self, response: Any, body: dict[str, Any]) -> Output | _Failure:  # noqa: ANN401 - httpx.Response
-        """What a refusal means: too long, ask otherwise, ask again, or a `UserError`."""
-        reply, status = response.text, response.status_code
-        message = f"HTTP {status}: {error_message(reply)}"
-        if self._key:
-            message = message.replace(self._key, "***")
-        if status in (400, 413, 422):
-            if is_too_long(reply):
-                return Output("", "prompt_too_long", 0)
-            if "content_filter" in reply:
-                return Output("", "refused", 0)
-            if self._ask_otherwise(reply, body):
-                return _Failure(message, "pause", 0.0)
-        if (status in _AGAIN or status >= 500) and "insufficient_quota" not in reply:
-            asked = asked_delay_seconds(response.headers)
-            return _Failure(message, "pause" if status == 429 or asked is not None else "failed", asked)
-        cure = "Check --model and --base_url."
-        if status in (401, 403):
-            cure = f"Set the environment variable {self._key_name} to a key that it takes."
-        raise UserError(f"The server {self.url} refuses requests for {self.model} ({message}).", cure)
+    def _judge(
+        self,
+        reply: Reply,
+        status: int,
+        content: object,  # JSON
+        request: Request,
+        body: dict[str, Any],
+    ) -> _Given | Refusal | _Failure:
+        """What an error means for the row. Errors: `UserError` if it concerns all rows."""
+        asked = request.conversation.messages
+        refusal = classify(status, reply.headers, content, asked, self._key_name)
+        refusal = refusal._replace(message=self._without_key(refusal.message))
+        if refusal.kind == "too_long":
+            return _Given(Output("", "prompt_too_long", 0), False)
+        if refusal.kind == "moderated":
+            return _Given(Output("", "refused", 0), False)
+        if status in (400, 422) and self._ask_otherwise(own_words(content, asked), refusal.message, body):
+            return _Failure(refusal.message, "reworded")
+        if refusal.kind == "busy":
+            seconds = asked_delay_seconds(reply.headers)
+            return _Failure(refusal.message, "pause" if status == 429 or seconds is not None else "failed", seconds)
+        if refusal.kind == "end":
+            raise self._error(refusal)
+        return refusal
 
-    def _ask_otherwise(self, reply: str, body: dict[str, Any]) -> bool:
+    def _ask_otherwise(self, words: str, message: str, body: dict[str, Any]) -> bool:
         """Whether the server can be asked in its own words instead."""
-        if "max_completion_tokens" in reply and "max_tokens" in body:
+        if "max_completion_tokens" in words and "max_tokens" in body:
             self._limit_name = "max_completion_tokens"
             return True
-        refused = refused_settings(reply, body, self.model)
+        refused = refused_settings(words, message, body, self.model)
         if refused - self._unknown:
             log.info("The server does not know %s: left out, which means the same here", ", ".join(sorted(refused)))
         self._unknown |= refused
         return bool(refused)
 
-
-def _hand_on(
-    done: queue.SimpleQueue[tuple[Request, Output | BaseException | None]],
-    request: Request,
-    result: Output | BaseException | None,
-) -> None:
-    done.put((request, result))
+    def _without_key(self, text: str) -> str:
+        return redact(text.replace(self._key, "***") if self._key else text)
 
 
 def _api_key(options: EngineOptions) -> str | None:
-    key = os.environ.get(options.api_key_env)
-    if not key and (options.base_url is None or options.api_key_env != "OPENAI_API_KEY"):
+    """The key, without the blanks and line breaks that files and shells leave around it. Errors: `UserError`."""
+    name = options.api_key_env
+    key = os.environ.get(name, "").strip()
+    if not key and (options.base_url is None or name != "OPENAI_API_KEY"):
         raise UserError(
-            f"The environment variable {options.api_key_env} is not set; it has to hold the server's key.",
-            f"Type: export {options.api_key_env}=... (or name another variable with --api_key_env).",
+            f"The environment variable {name} is not set; it has to hold the server's key.",
+            f"Type: export {name}=... (or name another variable with --api_key_env).",
+        )
+    if not key.isascii() or any(char.isspace() or not char.isprintable() for char in key):
+        raise UserError(
+            f"The environment variable {name} holds blanks, line breaks or letters that no key has.",
+            f"Set {name} to the key alone, e.g. export {name}=$(cat FILE).",
         )
     return key or None

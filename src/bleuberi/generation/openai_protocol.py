@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from bleuberi.errors import UserError
 from bleuberi.generation.base import FINISH_WORDS, MOST_TOKENS, FinishReason, Output, Sampling
+from bleuberi.generation.openai_errors import error_message, is_moderated, quoted
 from bleuberi.records import Message
 
 NEUTRAL: Final[dict[str, float | None]] = {
@@ -24,8 +25,10 @@ NEUTRAL: Final[dict[str, float | None]] = {
 The first three are no part of OpenAI's own interface. They are sent because vLLM and llama.cpp would else fill them
 from the model's files or from defaults of their own.
 """
+_REFUSED: Final = frozenset({"safety", "recitation", "spii", "sensitive", "refusal", "blocklist"})
+"""Ends that a content filter makes, beside those that its name is part of (`content_filter: PROHIBITED_CONTENT`)."""
+
 _THOUGHTS: Final = ("thinking", "redacted_thinking", "reasoning")  # types of parts that are not the answer
-_TOO_LONG: Final = ("context_length_exceeded", "maximum context length", "exceed_context_size", "context window")
 
 
 def request_body(
@@ -46,49 +49,52 @@ def request_body(
     return {**body, "seed": seed} if drawn else body
 
 
-def refused_settings(reply: str, body: Mapping[str, Any], model: str) -> set[str]:
-    """Which settings a server does not know, by its error's words. Errors: `UserError` where leaving one out would
-    change what is drawn."""
-    named = {name for name in NEUTRAL if name in body and name in reply}
+def refused_settings(words: str, message: str, body: Mapping[str, Any], model: str) -> set[str]:
+    """Which settings a server does not know, by the words of its error, whose `message` is for people.
+
+    Errors: `UserError` if leaving one out would change what is drawn.
+    """
+    named = {name for name in NEUTRAL if name in body and re.search(rf"\b{name}\b", words)}
     for name in sorted(named):
         if NEUTRAL[name] is not None and body[name] != NEUTRAL[name]:
             raise UserError(
-                f"The server of {model} does not take {name} {body[name]}: {error_message(reply)}",
+                f"The server of {model} does not take {name} {body[name]} ({message}).",
                 "Choose sampling that it takes, or another server.",
             )
     return named
-
-
-def is_too_long(reply: str) -> bool:
-    """Whether a refusal says that the prompt (with the answer to come) does not fit the model."""
-    return any(words in reply.lower() for words in _TOO_LONG)
 
 
 class UnusableAnswerError(ValueError):
     """The server answered, but not with a finished text."""
 
 
-def to_output(reply: str) -> Output:
-    """The answer in a reply. Nothing but texts and counts gets into it, whatever the server sent.
+class ServerError(ValueError):
+    """The server sent an error as if it were an answer, with its own status if it named one."""
 
-    Errors: `UnusableAnswerError` for an answer that is not a finished text, ValueError for a reply without an answer.
+    def __init__(self, reply: object, status: int | None) -> None:
+        super().__init__(f"a reply without an answer: {quoted(reply, 200)}")
+        self.reply, self.status = reply, status
+
+
+def to_output(content: object) -> Output:
+    """The answer in a reply's JSON. Nothing but texts and counts gets into it, whatever the server sent.
+
+    Errors: `UnusableAnswerError` for an answer that is not a finished text, `ServerError` for an error instead of one.
     """
-    try:
-        content = json.loads(reply)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"a reply that is not JSON: {reply[:200]}") from error
     if not isinstance(content, dict) or (content.get("error") and not content.get("choices")):
-        raise ValueError(f"a reply without an answer: {reply[:200]}")
+        raise ServerError(content, _status(content))
     choices = content.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices else None
     message = choice.get("message") if isinstance(choice, dict) else None
     if not isinstance(choice, dict) or not isinstance(message, dict):
-        raise UnusableAnswerError(f"a reply without an answer: {reply[:200]}")
-    reason = _finish_reason(choice.get("finish_reason"))
+        if is_moderated(quoted(content, 2000)):  # Gemini names the reason for which there are no choices
+            return Output("", "refused", 0)
+        raise UnusableAnswerError(f"a reply without an answer: {quoted(content, 200)}")
+    reason = _finish_reason(choice)
     text = _text(message.get("content"))
     refusal = message.get("refusal") or ""
     if not isinstance(refusal, str):
-        raise UnusableAnswerError(f"its refusal is not a text: {refusal!r:.100}")
+        raise UnusableAnswerError(f"its refusal is not a text: {quoted(refusal, 100)}")
     if refusal:
         text, reason = text or refusal, "refused"
     model = content.get("model")
@@ -96,13 +102,26 @@ def to_output(reply: str) -> Output:
     return Output(text, reason, _tokens(content.get("usage")), model if isinstance(model, str) else "", today)
 
 
-def _finish_reason(word: object) -> FinishReason:
-    """Why the answer ended. Errors: `UnusableAnswerError` where it is unfinished, as with `error` or `abort`."""
+def _status(content: object) -> int | None:
+    """The status that an error within a reply has of its own, as routers send it."""
+    error = content.get("error") if isinstance(content, dict) else None
+    code = error.get("code", error.get("status")) if isinstance(error, dict) else None
+    found = int(code) if isinstance(code, str) and code.isascii() and code.isdecimal() and len(code) == 3 else code
+    return found if isinstance(found, int) and 400 <= found < 600 else None
+
+
+def _finish_reason(choice: Mapping[str, Any]) -> FinishReason:
+    """Why the answer ended. Errors: `UnusableAnswerError` if it is unfinished, as with `error` or `abort`."""
+    word = choice.get("finish_reason")
     if not word and (word is None or word == ""):
         return "stop"  # vLLM itself reads a missing reason so
     known = FINISH_WORDS.get(word.lower()) if isinstance(word, str) else None
+    if known is None and isinstance(word, str) and (word.lower() in _REFUSED or is_moderated(word)):
+        known = "refused"
+    if known is None and is_moderated(error_message(choice.get("error") or "")):
+        known = "refused"
     if known is None:
-        raise UnusableAnswerError(f"its finish_reason is {word!r:.60}, so the text may be unfinished")
+        raise UnusableAnswerError(f"its finish_reason is {quoted(word, 60)}, so the text may be unfinished")
     return known
 
 
@@ -111,28 +130,21 @@ def _text(content: object) -> str:
     if content is None or isinstance(content, str):
         return content or ""
     if not isinstance(content, list):
-        raise UnusableAnswerError(f"its content is not a text: {content!r:.100}")
+        raise UnusableAnswerError(f"its content is not a text: {quoted(content, 100)}")
     texts = []
     for part in content:
         kind, text = (part.get("type"), part.get("text")) if isinstance(part, dict) else (None, None)
         if kind == "text" and isinstance(text, str):
             texts.append(text)
         elif kind not in _THOUGHTS:
-            raise UnusableAnswerError(f"a part of its content is not a text: {part!r:.100}")
+            raise UnusableAnswerError(f"a part of its content is not a text: {quoted(part, 100)}")
     return "".join(texts)
 
 
 def _tokens(usage: object) -> int:
     """The number of generated tokens; 0 if the server does not tell, or tells something else than a number."""
+    usage = usage[0] if isinstance(usage, list) and len(usage) == 1 else usage
     count = usage.get("completion_tokens") if isinstance(usage, dict) else None
+    if isinstance(count, float) and count.is_integer():
+        count = int(count) if abs(count) <= MOST_TOKENS else 0
     return count if isinstance(count, int) and not isinstance(count, bool) and 0 <= count <= MOST_TOKENS else 0
-
-
-def error_message(reply: str) -> str:
-    """What a server's error says, without its wrapping."""
-    try:
-        content = json.loads(reply)
-    except (ValueError, RecursionError):
-        return reply.strip()[:200]
-    error = content.get("error", content) if isinstance(content, dict) else content
-    return str(error.get("message", error) if isinstance(error, dict) else error)[:300]

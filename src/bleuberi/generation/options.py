@@ -11,8 +11,9 @@ from typing import Any, Final, NamedTuple
 from bleuberi.cluster.options import ClusterOptions, check_ray
 from bleuberi.errors import UserError
 from bleuberi.redaction import redact
-from bleuberi.web_address import check_web_address
+from bleuberi.web.address import check_timeout, check_web_address
 
+MOST_REQUESTS: Final = 4096  # at once; operating systems allow no more open files by default
 OPENAI_URL: Final = "https://api.openai.com/v1"
 
 
@@ -33,6 +34,7 @@ ENGINE_TABLE: Final = {
     "ray": EngineEntry("one of the others in each worker of a Ray cluster (--ray_engine)", "ray", "ray"),
 }
 ENGINES: Final = tuple(ENGINE_TABLE)
+"""The names of the engines. `auto` takes vLLM if it can run here, else transformers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class EngineOptions:
     trust_remote_code: bool = False  # run Python that comes with the model
     base_template: str = "plain"  # of a base model without a template: a name of chat_format.BASE_TEMPLATES
     chat_template_kwargs: Mapping[str, Any] = field(default_factory=dict)  # e.g. {"enable_thinking": False}
+    fold_system: bool = False  # put the text of system turns into the user's turns
     engine_args: Mapping[str, Any] = field(default_factory=dict)  # of vllm.LLM or TransformersEngine
     ray_engine: str = "auto"  # what each worker runs
     cluster: ClusterOptions = field(default_factory=ClusterOptions)
@@ -54,7 +57,7 @@ class EngineOptions:
     @property
     def url(self) -> str:
         """The server's address; an empty `base_url` stays empty, and is refused, rather than mean OpenAI's server."""
-        return (OPENAI_URL if self.base_url is None else self.base_url).rstrip("/")
+        return (OPENAI_URL if self.base_url is None else self.base_url).strip().rstrip("/")
 
 
 def check_model_name(model: str, flag: str = "--model") -> None:
@@ -88,8 +91,12 @@ def resolve_engine(engine: str, options: EngineOptions) -> str:
         raise UserError("--chat_template_kwargs does nothing with --engine canned.", "Leave it out.")
     if engine == "openai":
         _check_url(options.url)
-    if options.concurrency < 1:
-        raise UserError(f"--concurrency is {options.concurrency}.", "Allow at least one request at a time.")
+        check_timeout(options.timeout_seconds, "--timeout_seconds")
+    if not 1 <= options.concurrency <= MOST_REQUESTS:
+        raise UserError(
+            f"--concurrency is {options.concurrency}.",
+            f"Allow at least one request at a time, and at most {MOST_REQUESTS:,}.",
+        )
     return engine
 
 

@@ -100,7 +100,7 @@ class TransformersEngine:
         config = self.generation_config(sampling)
         # What the model's own file suggests (a top_k, a penalty) would fill the gaps of ours.
         self._model.generation_config = config
-        ids = [prompt_ids(self._tokenizer, conversation.messages) for conversation in conversations]
+        ids = [prompt_ids(self._tokenizer, conversation.messages, conversation.id) for conversation in conversations]
         outputs: dict[int, Output] = {}
         fitting = []
         for row in sorted(range(len(ids)), key=lambda position: len(ids[position]), reverse=True):

@@ -100,7 +100,7 @@ class VllmEngine:
         while True:
             for request in islice(waiting, QUEUED_ROWS - len(in_work)):
                 # Token ids and not messages: the template and its special tokens are then the same in every engine.
-                ids = prompt_ids(self._tokenizer, request.conversation.messages)
+                ids = prompt_ids(self._tokenizer, request.conversation.messages, request.conversation.id)
                 if len(ids) + sampling.max_new_tokens > self._context:
                     yield request, Output("", "prompt_too_long", 0)
                     continue

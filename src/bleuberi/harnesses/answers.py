@@ -38,6 +38,7 @@ class HarnessConfig:
     engine: str = "auto"
     engine_options: EngineOptions = field(default_factory=EngineOptions)
     cache_dir: Path | None = None
+    split: str = "train"  # of questions that have splits
 
 
 def write_harness_answers(config: HarnessConfig) -> list[Path]:
@@ -45,7 +46,7 @@ def write_harness_answers(config: HarnessConfig) -> list[Path]:
     harness = find_harness(config.harness)
     limit = harness.max_new_tokens if config.max_new_tokens is None else config.max_new_tokens
     Sampling(max_new_tokens=limit).check()
-    questions = [harness.read(raw) for raw in read_rows(config.questions)]
+    questions = [harness.read(raw) for raw in read_rows(config.questions, config.split)]
     if not questions or len({question.id for question in questions}) < len(questions):
         raise UserError(f"{config.questions} has no questions, or one twice.", "Give the harness's own question file.")
     names = [entry.name for entry in config.models]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from bleuberi.artifacts import content_hash
-from bleuberi.data.tables import RawRow
+from bleuberi.data.raw_row import RawRow
 from bleuberi.errors import UserError
 from bleuberi.generation.base import Output
 from bleuberi.harnesses.style import CountTokens, style_of

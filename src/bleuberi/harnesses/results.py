@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from bleuberi.artifacts import make_manifest
-from bleuberi.data.tables import RawRow, read_rows_or_csv
+from bleuberi.data.raw_row import RawRow
+from bleuberi.data.tables import read_rows
 from bleuberi.errors import UserError
 from bleuberi.evaluation.comparison import estimate_json
 from bleuberi.harnesses.formats import UNVERIFIED, find_harness
@@ -51,7 +52,7 @@ def read_harness_results(harness: str, files: Sequence[Path], questions: Path | 
         scores, checked, warnings = _alpaca(files), "the leaderboards in alpaca-eval 0.6.6", []
     else:
         reader = READERS[harness]
-        points, silent = reader.points(raw for path in files for raw in read_rows_or_csv(path))
+        points, silent = reader.points(raw for path in files for raw in read_rows(str(path)))
         scores, checked = (
             [_score(model, what, found, reader.unit) for (model, what), found in points.items()],
             reader.checked,
@@ -59,7 +60,7 @@ def read_harness_results(harness: str, files: Sequence[Path], questions: Path | 
         warnings = [f"{silent} judgments had no usable verdict and are left out."] if silent else []
         warnings += [reader.caution] if reader.caution and questions is None else []
     if questions is not None:
-        rows = (raw for path in files for raw in read_rows_or_csv(path))
+        rows = (raw for path in files for raw in read_rows(str(path)))
         scores += task_scores(wildbench_grades(rows)[0], read_tasks(questions))
     if not scores:
         raise UserError("No score was found in the files.", "Give the result files that the harness wrote.")
@@ -137,7 +138,7 @@ def _alpaca(files: Sequence[Path]) -> list[dict[str, Any]]:
     """A leaderboard: its own win rates, intervals from its own standard errors."""
     scores = []
     for path in files:
-        for raw in read_rows_or_csv(path):
+        for raw in read_rows(str(path)):
             row = raw.values
             model = str(row.get("") or row.get("Unnamed: 0") or row.get("model") or "")
             if not model or "win_rate" not in row:

@@ -9,7 +9,8 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from bleuberi.data.tables import RawRow, read_rows
+from bleuberi.data.raw_row import RawRow
+from bleuberi.data.tables import read_rows
 from bleuberi.errors import UserError
 from bleuberi.statistics import replicate_interval, resampled_means
 

@@ -5,7 +5,9 @@
 // without the GIL.
 
 #include <atomic>
+#include <limits>
 #include <new>
+#include <random>
 #include <system_error>
 #include <thread>
 
@@ -40,7 +42,7 @@ struct Job {
     std::vector<Text> references;
     std::vector<double> scores;
     std::atomic<size_t> next{0};
-    std::atomic<bool> out_of_memory{false};
+    std::atomic<bool> out_of_memory{false}, stopped{false};
     int metric = BLEU, flags = 0;
 };
 
@@ -48,7 +50,13 @@ template <class Score>
 void score_rows(Job& job, Score&& score) {
     constexpr size_t STEP = 4;
     for (size_t from; (from = job.next.fetch_add(STEP)) < job.rows.size();)
-        for (size_t i = from; i < std::min(from + STEP, job.rows.size()); ++i) job.scores[i] = score(job.rows[i]);
+        for (size_t i = from; i < std::min(from + STEP, job.rows.size()); ++i) {
+            const Row& row = job.rows[i];
+            size_t characters = row.response.length;
+            for (size_t k = 0; k < row.count; ++k) characters += job.references[row.first + k].length;
+            Pulse::spend(32 * characters);
+            job.scores[i] = score(row);
+        }
 }
 template <class Scorer>
 void score_rows(Job& job, Scorer& scorer) {
@@ -84,8 +92,9 @@ struct Scorers {
     }
 };
 
-void work(Job& job) {
+void work(Job& job, PyThreadState** state = nullptr) {  // state: of the thread that called, which hears signals
     Scorers& scorers = Scorers::of_this_thread();
+    Pulse pulse(job.stopped, state);
     try {
         if (job.metric == BLEU) score_rows(job, &Compiled::bleu, scorers.bleu);
         else if (job.metric == ROUGE) score_rows(job, &Compiled::rouge, scorers.rouge);
@@ -96,13 +105,14 @@ void work(Job& job) {
         job.out_of_memory = true;
     } catch (const std::length_error&) {
         job.out_of_memory = true;
+    } catch (const Stopped&) {
     }
-    if (job.out_of_memory) scorers = Scorers();  // a scorer that was stopped half-way is in no known state
+    if (job.out_of_memory || job.stopped) scorers = Scorers();  // a scorer that was stopped half-way is in no known state
     scorers.forget_large();
 }
 
 PyObject* run(Job& job, int threads) {
-    PyThreadState* const state = PyEval_SaveThread();
+    PyThreadState* state = PyEval_SaveThread();
     bool failed = false;
     try {
         job.scores.assign(job.rows.size(), UNSCORED);
@@ -113,12 +123,13 @@ PyObject* run(Job& job, int threads) {
         } catch (const std::system_error&) {
             // No further thread to be had: those that run do the work.
         }
-        work(job);
+        work(job, &state);
         for (std::thread& helper : helpers) helper.join();
     } catch (const std::bad_alloc&) {
         failed = true;
     }
     PyEval_RestoreThread(state);
+    if (job.stopped) return nullptr;  // with the error of the signal's handler
     if (failed || job.out_of_memory) return PyErr_NoMemory();
     PyObject* list = PyList_New(Py_ssize_t(job.scores.size()));
     if (!list) return nullptr;
@@ -325,7 +336,9 @@ PyObject* score_arrow(PyObject*, PyObject* args) {
                           &reference_text.view, &threads, &job.flags))
         return nullptr;
     const int64_t base = lists.entries() < 0 ? 0 : lists.offsets()[0];  // a slice's lists begin within their parent's
-    if (!ascending(at, text.view.len) || !ascending(lists, base + reference_at.entries()) ||
+    const int64_t references = std::max<int64_t>(reference_at.entries(), 0);
+    if (base > std::numeric_limits<int64_t>::max() - references ||  // the sum would overflow
+        !ascending(at, text.view.len) || !ascending(lists, base + references) ||
         !ascending(reference_at, reference_text.view.len) || lists.entries() != at.entries()) {
         PyErr_SetString(PyExc_ValueError, "the offsets do not fit their buffers");
         return nullptr;
@@ -400,7 +413,15 @@ PyMethodDef methods[] = {
     {nullptr, nullptr, 0, nullptr},
 };
 
-int execute(PyObject* module) { return PyModule_AddType(module, &CompiledType); }
+int execute(PyObject* module) {
+    try {
+        std::random_device device;
+        SEED = u64(device()) << 32 | device();
+    } catch (const std::exception&) {
+        SEED = u64(reinterpret_cast<uintptr_t>(module));  // no source of randomness: at least the address
+    }
+    return PyModule_AddType(module, &CompiledType);
+}
 
 PyModuleDef_Slot slots[] = {{Py_mod_exec, reinterpret_cast<void*>(execute)}, {0, nullptr}};
 

@@ -35,6 +35,7 @@ class Reward(Protocol):
         responses: Sequence[str],  # N
         references: Sequence[Sequence[str]],  # N, each 1..K, ragged
     ) -> list[float | None]:  # N; None = cannot be scored
+        """Score N responses, each against its own 1 to K references; None for a response that cannot be scored."""
         ...
 
     def signature(self) -> str:

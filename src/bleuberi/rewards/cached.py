@@ -9,17 +9,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from bleuberi.artifacts import set_aside
 from bleuberi.errors import UserError
 from bleuberi.rewards.base import Scores, TextReward, finite_scores, warn_of_not_finite
 from bleuberi.strict_json import is_finite
 
+log = logging.getLogger(__name__)
+
 ROWS_A_TRANSACTION = 256
+_TROUBLE = ("SQLITE_FULL", "SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_READONLY", "SQLITE_IOERR", "SQLITE_CANTOPEN")
+"""Errors of the disk or of another process; any other error means that the file is damaged."""
 _SCHEMA = "CREATE TABLE IF NOT EXISTS scores (key BLOB PRIMARY KEY, score REAL) WITHOUT ROWID"
 
 
@@ -48,10 +54,34 @@ class CachedReward(TextReward):
         asked = prompts or [""] * len(responses)
         keys = [_key(signature, *row) for row in zip(asked, responses, references, strict=True)]
         Path(self.path).parent.mkdir(parents=True, exist_ok=True)
+        known: dict[bytes, float | None] = {}
+        for is_last in (False, True):
+            try:
+                self._fill(known, keys, prompts, responses, references)
+                break
+            except sqlite3.Error as error:
+                if getattr(error, "sqlite_errorname", "").startswith(_TROUBLE):
+                    raise UserError(
+                        f"The scores in {self.path} could not be written: {error}.",
+                        "Check free space and permissions, and that no other run holds the file; then run again.",
+                    ) from error
+                if is_last:
+                    raise
+                self._set_aside(error)
+        return [known[key] for key in keys]
+
+    def _fill(
+        self,
+        known: dict[bytes, float | None],  # gets the scores by key
+        keys: Sequence[bytes],
+        prompts: Sequence[str],
+        responses: Sequence[str],
+        references: Sequence[Sequence[str]],
+    ) -> None:
         with closing(sqlite3.connect(self.path, timeout=60)) as store:
             with store:
                 store.execute(_SCHEMA)
-            known = dict(_find(store, keys))
+            known |= _find(store, [key for key in keys if key not in known])
             todo = list({key: row for row, key in enumerate(keys) if key not in known}.values())
             asked_rows = (
                 [prompts[row] for row in todo] if prompts else (),
@@ -63,14 +93,20 @@ class CachedReward(TextReward):
                 scores, odd = finite_scores(self.name, given, len(places))
                 not_finite += odd
                 made = {keys[todo[place]]: score for place, score in zip(places, scores, strict=True)}
+                known |= made
                 # A score that is not finite is not kept: the next run asks for it again, and warns again.
                 kept = [(keys[todo[place]], score) for place, score, raw in zip(places, scores, given, strict=True)
                         if raw is None or score is not None]  # fmt: skip
                 with store:
                     store.executemany("INSERT OR REPLACE INTO scores VALUES (?, ?)", kept)
-                known |= made
             warn_of_not_finite(self.name, not_finite, len(todo))
-        return [known[key] for key in keys]
+
+    def _set_aside(self, error: sqlite3.Error) -> None:
+        """Rename a damaged store, with what sqlite keeps beside it."""
+        log.warning("%s cannot be read (%s): its rows are scored again", self.path, error)
+        for ending in ("", "-journal", "-wal", "-shm"):
+            if (path := Path(self.path + ending)).exists():
+                set_aside(path)
 
 
 @runtime_checkable

@@ -1,27 +1,46 @@
-"""A reward model behind a URL. Knows HTTP and patience; knows nothing of the model.
+"""A reward model behind a URL.
 
-One request a row: `POST url {"model", "messages", "use_activation": false}`, as vLLM's `/classify` and `/pooling` take
-it. The number is read from vLLM's answers, or from `{"rewards": [x]}`.
+One request per row: `POST url {"model", "messages", "use_activation": false}`, as vLLM's `/classify` and `/pooling`
+take it. The number is read from vLLM's answers, or from `{"rewards": [x]}`.
 """
 
 from __future__ import annotations
 
-import json
+import asyncio
+import logging
 import math
-import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from bleuberi.errors import UserError
 from bleuberi.redaction import redact
 from bleuberi.rewards.base import Scores, TextReward
-from bleuberi.strict_json import strict_json
-from bleuberi.web_address import check_web_address
+from bleuberi.web.address import check_timeout, check_web_address
+from bleuberi.web.client import NoReplyError, Reply, WebClient
+from bleuberi.web.jobs import as_finished
+from bleuberi.web.patience import asked_delay_seconds, delay_seconds
 
-RETRIED = {408, 409, 425, 429, 500, 502, 503, 504}
+log = logging.getLogger(__name__)
+
+RETRIED: Final = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
+FOR_ALL_ROWS: Final = frozenset({401, 402, 403, 404, 405, 407, 410})
+LONGEST_PAUSE_SECONDS: Final = 300.0  # a training waits for no more
+
+
+class _RefusedError(Exception):
+    """The server does not score a row."""
+
+    def __init__(self, what: str, *, for_all: bool) -> None:
+        super().__init__(what)
+        self.for_all = for_all
 
 
 class ServedRewardModel(TextReward):
-    """The output of a served reward model. Transient failures are tried again, each time after twice the wait."""
+    """The output of a served reward model. Transient failures are retried, each time after twice the wait.
+
+    A row that the server refuses while it scores others has no score.
+    """
 
     name = "rm"
     needs_references = False
@@ -37,8 +56,10 @@ class ServedRewardModel(TextReward):
         wait_seconds: float = 1.0,
         at_once: int = 16,
     ) -> None:
-        """Errors: `UserError` for a URL without a host."""
+        """Errors: `UserError` for a URL without a host, or a timeout that is not a time."""
+        url = url.strip()
         check_web_address(url, "The reward model's URL")
+        check_timeout(timeout_seconds, "timeout_seconds")
         self.url, self.model = url, model
         self.timeout_seconds, self.retries, self.wait_seconds, self.at_once = (
             timeout_seconds,
@@ -46,6 +67,7 @@ class ServedRewardModel(TextReward):
             wait_seconds,
             at_once,
         )
+        self._has_scored = False
 
     def signature(self) -> str:
         return f"rm|served:{redact(self.url)}|model:{self.model or 'default'}|v:1"
@@ -53,59 +75,92 @@ class ServedRewardModel(TextReward):
     def score_rows(
         self, prompts: Sequence[str], responses: Sequence[str], references: Sequence[Sequence[str]]
     ) -> Scores:
-        from concurrent.futures import ThreadPoolExecutor
+        client = WebClient(self.url, timeout_seconds=self.timeout_seconds, at_once=self.at_once)
+        scores: Scores = [None] * len(responses)
+        refused: Counter[str] = Counter()
 
-        with ThreadPoolExecutor(self.at_once) as pool:
-            return list(pool.map(self._score_one, prompts, responses))
+        async def job(row: int) -> float | _RefusedError:
+            try:
+                return await self._score_one(client, prompts[row], responses[row])
+            except _RefusedError as refusal:
+                if refusal.for_all:
+                    raise self._error(str(refusal)) from refusal
+                return refusal
 
-    def _score_one(self, prompt: str, response: str) -> float:
+        for row, result in as_finished(range(len(responses)), job, self.at_once, close=client.close):
+            if isinstance(result, _RefusedError):
+                refused[str(result)] += 1
+                scores[row] = math.nan  # no score, and none that a cache keeps
+            else:
+                scores[row] = result
+                self._has_scored = True
+        if refused:
+            reason = refused.most_common(1)[0][0]
+            if not self._has_scored:
+                raise self._error(reason)
+            log.warning(
+                "The reward model refused %d of %d rows, which have no score: %s",
+                refused.total(), len(responses), reason,
+            )  # fmt: skip
+        return scores
+
+    async def _score_one(self, client: WebClient, prompt: str, response: str) -> float:
         """The model's number; NaN if it answers null, the only word that strict JSON has for a missing number."""
-        import urllib.error
-        import urllib.request
-        from http.client import HTTPException
-
         messages = [{"role": "user", "content": prompt}, {"role": "assistant", "content": response}]
         body = {"messages": messages, "use_activation": False, **({"model": self.model} if self.model else {})}
-        request = urllib.request.Request(
-            self.url, strict_json(body, ascii_only=True).encode(), {"Content-Type": "application/json"}, method="POST"
-        )
         for attempt in range(self.retries + 1):
+            seconds = delay_seconds(attempt, self.wait_seconds)
             try:
-                with urllib.request.urlopen(request, timeout=self.timeout_seconds) as answer:
-                    return self._number(answer.read())
-            except urllib.error.HTTPError as error:
-                reason = f"HTTP {error.code} {error.reason}"
-                if error.code not in RETRIED:
-                    raise UserError(
-                        f"The reward model at {redact(self.url)} refused: {reason}.",
-                        "Check the URL and the model's name.",
-                    ) from error
-            except (OSError, HTTPException) as error:  # HTTPException: the server went away within its answer
-                reason = str(error) or type(error).__name__
+                reply = await client.post(body)
+            except NoReplyError as error:
+                reason = redact(str(error))
+            else:
+                if reply.status == 200:
+                    return self._number(reply)
+                reason = f"HTTP {reply.status} {redact(reply.text().strip()[:200])}".strip()
+                if reply.status not in RETRIED:
+                    for_all = reply.status in FOR_ALL_ROWS or reply.status < 400
+                    raise _RefusedError(reason, for_all=for_all)
+                seconds = max(seconds, asked_delay_seconds(reply.headers) or 0.0)
             if attempt < self.retries:
-                time.sleep(self.wait_seconds * 2**attempt)
+                if seconds > LONGEST_PAUSE_SECONDS:
+                    raise UserError(
+                        f"The reward model at {redact(self.url)} asks to wait {min(seconds, 1e9):,.0f} s: {reason}.",
+                        "Rerun the command then, or use another server.",
+                    )
+                if seconds > 3:
+                    log.info("Waiting %.0f s for the reward model: %s", seconds, reason)
+                await asyncio.sleep(seconds)
         raise UserError(
             f"The reward model at {redact(self.url)} gave no answer in {self.retries + 1} attempts: {reason}.",
             "Check that the server runs, or raise timeout_seconds or retries.",
         )
 
-    def _number(self, answer: bytes) -> float:
+    def _error(self, reason: str) -> UserError:
+        return UserError(
+            f"The reward model at {redact(self.url)} refused: {reason}.", "Check the URL and the model's name."
+        )
+
+    def _number(self, reply: Reply) -> float:
         """The one number of an answer. Errors: `UserError` quoting an answer that has none."""
         try:
-            value: object = json.loads(answer, parse_int=float)  # whole numbers have no limit: they become infinite
+            value: Any = reply.json()
             if isinstance(value, Mapping):
                 value = value["rewards"] if "rewards" in value else value["data"][0]
             if isinstance(value, Mapping):
                 value = value["probs"] if "probs" in value else value["data"]
             while isinstance(value, list) and len(value) == 1:
                 value = value[0]
-        except (ValueError, RecursionError, KeyError, IndexError, TypeError):
+        except (ValueError, KeyError, IndexError, TypeError):
             value = ""
         if value is None:
             return math.nan
-        if isinstance(value, float):
-            return value
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            try:
+                return float(value)
+            except OverflowError:  # a whole number beyond the largest float
+                return math.inf
         raise UserError(
-            f"The reward model at {redact(self.url)} answered without one number: {answer!r:.200}",
+            f"The reward model at {redact(self.url)} answered without one number: {reply.body[:200]!r}",
             'Expected vLLM\'s /classify or /pooling with one label, or {"rewards": [number]}.',
         )

@@ -58,7 +58,8 @@ class OnAnswer(TextReward):
 
 def is_well_formed(text: str) -> bool:
     """Whether the response is one thought and one answer in their tags."""
-    return _FORM.fullmatch(text) is not None and all(text.count(tag) == 1 for tag in _TAGS)
+    # Counted first: among many tags the pattern would try all pairs.
+    return all(text.count(tag) == 1 for tag in _TAGS) and _FORM.fullmatch(text) is not None
 
 
 def tagged_answer(text: str) -> str:

@@ -37,8 +37,17 @@ class GrpoDataConfig:
     outputs: Path | None = None
     generate_missing: bool = False  # beside a response file of the original program
     overwrite: bool = False
+    split: str = "train"  # of a pool that has splits
     signal: SignalSettings | None = None  # of `signal` alone; its defaults where None
     shuffle_references: int | None = None  # a seed: the chosen rows get each other's references
+    reasoning: bool = False  # a system turn asks for a thought and an answer in tags; the answer is scored
+
+    @property
+    def answer_metric(self) -> str | None:
+        """The metric that scores: with `reasoning` the answer alone, unless the metric reads tags by itself."""
+        if not self.reasoning or self.metric is None or self.metric.partition(":")[0] in ("answer", "format"):
+            return self.metric
+        return f"answer:{self.metric}"
 
     @property
     def signal_settings(self) -> SignalSettings:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bleuberi.data.grpo_rows import to_row
 from bleuberi.data.pool import read_pool
+from bleuberi.data.reasoning import with_reasoning
 from bleuberi.data.references import join_references, shuffle_references
 from bleuberi.errors import UserError
+from bleuberi.generation.turns import folded
 from bleuberi.records import Example, Tally
 from bleuberi.rewards import load_reward
 from bleuberi.rewards.blindness import refuse_blind
@@ -50,11 +52,12 @@ def create_grpo_data(config: GrpoDataConfig, draw: Callable[[Path, GrpoData], No
 
     `draw` adds figures to the folder that it is given, before that becomes the data set's folder.
     """
+    config = replace(config, metric=config.answer_metric)
     config.check()
     parent = config.output_dir / "data_grpo"
     if (there := made_by_original(config, parent, config.num_examples)) is not None:
         return _reused(there)
-    pool = read_pool(config.hf_dataset_path, config.ref_models)
+    pool = read_pool(config.hf_dataset_path, config.ref_models, config.split)
     request = request_of(config, pool)
     there = None if config.overwrite else find_made(parent, request, config.output_dataset_name)
     if there is not None:
@@ -64,7 +67,11 @@ def create_grpo_data(config: GrpoDataConfig, draw: Callable[[Path, GrpoData], No
         refuse_other(parent / config.output_dataset_name, request)
 
     examples, joined = join_references(pool, config.ref_models, config.min_references)
+    if config.engine_options.fold_system:
+        examples = [replace(row, messages=folded(row.messages)) for row in examples]
     log.info("Pool %s: %s", pool.name, joined.sentence())
+    if config.reasoning:
+        examples = [replace(row, messages=with_reasoning(row.messages)) for row in examples]
     if config.metric is not None:
         warning = refuse_blind(load_reward(config.metric), [row.references for row in examples])
         if warning:
@@ -82,7 +89,7 @@ def create_grpo_data(config: GrpoDataConfig, draw: Callable[[Path, GrpoData], No
     metric = config.metric_name if picked.signature else None
     if (there := made_by_original(config, parent, len(picked.chosen))) is not None:
         return _reused(there)
-    name = config.output_dataset_name or f"{label}_{config.selection_mode}_{len(picked.chosen)}{_placebo_mark(config)}"
+    name = config.output_dataset_name or f"{label}_{config.selection_mode}_{len(picked.chosen)}{_marks(config)}"
     scores = picked.mean_scores
     made = GrpoData(
         folder=parent / name,
@@ -222,5 +229,7 @@ def _placebo(config: GrpoDataConfig, chosen: Sequence[Example]) -> Sequence[Exam
     return chosen if config.shuffle_references is None else shuffle_references(chosen, config.shuffle_references)
 
 
-def _placebo_mark(config: GrpoDataConfig) -> str:
-    return "" if config.shuffle_references is None else f"_shuffled{config.shuffle_references}"
+def _marks(config: GrpoDataConfig) -> str:
+    """The end of a generated name: `_reasoning`, `_shuffledSEED`, both, or nothing."""
+    shuffled = "" if config.shuffle_references is None else f"_shuffled{config.shuffle_references}"
+    return ("_reasoning" if config.reasoning else "") + shuffled

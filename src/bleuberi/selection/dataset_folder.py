@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from bleuberi.artifacts import MANIFEST, file_hash, make_manifest, read_manifest, write_json
 from bleuberi.atomic_files import fresh_folder
-from bleuberi.columns import MAX_LABEL_BYTES
 from bleuberi.errors import MissingExtraError, UserError
+from bleuberi.redaction import redact_value
+
+_NAME_BYTES: Final = 250  # file systems take 255; the pairs of a data set get its name with _SFT
 
 
 class MadeDataset(NamedTuple):
@@ -23,15 +25,10 @@ class MadeDataset(NamedTuple):
 def check_dataset_name(name: str) -> None:
     """Refuse a name that is a path, or climbs out of its folder."""
     # Hidden names are those of unfinished folders.
-    if (
-        not name
-        or name.startswith(".")
-        or any(char in name for char in "/\\\0")
-        or len(name.encode()) > MAX_LABEL_BYTES
-    ):
+    if not name or name.startswith(".") or any(char in name for char in "/\\\0") or len(name.encode()) > _NAME_BYTES:
         raise UserError(
             f"The data set name {name!r:.80} is not a plain folder name.",
-            f"Give a name without slashes or a leading dot, of at most {MAX_LABEL_BYTES} bytes; "
+            f"Give a name without slashes or a leading dot, of at most {_NAME_BYTES} bytes; "
             "the place is chosen with --output_dir.",
         )
 
@@ -46,8 +43,11 @@ def find_made(parent: Path, request: Mapping[str, Any], name: str | None) -> Mad
             if name is not None:
                 raise
             continue  # a broken data set that was not asked for is no reason to stop
-        if manifest is not None and manifest.get("config") == dict(request):
-            return MadeDataset(folder, int(manifest["rows_out"]), manifest.get("reward_signature"))
+        if manifest is not None and manifest.get("config") == redact_value(request):
+            rows = manifest.get("rows_out")
+            if not isinstance(rows, int):
+                raise UserError(f"{folder / MANIFEST} has no number of rows.", "Move the folder away and run again.")
+            return MadeDataset(folder, rows, manifest.get("reward_signature"))
     return None
 
 

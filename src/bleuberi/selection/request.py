@@ -10,6 +10,7 @@ from bleuberi.artifacts import file_hash
 from bleuberi.columns import model_short_name, pool_label, reference_label
 from bleuberi.data.grpo_rows import read_grpo_rows
 from bleuberi.data.pool import Pool, pool_name
+from bleuberi.data.reasoning import REASONING_PROMPT
 from bleuberi.data.references import order_references
 from bleuberi.generation import local_revision
 from bleuberi.rewards import load_reward
@@ -49,6 +50,8 @@ def request_of(config: GrpoDataConfig, pool: Pool) -> dict[str, Any]:
         "model_revision": None,
         "output_dataset_name": plain.output_dataset_name,
     }
+    if plain.engine_options.fold_system:
+        request["fold_system"] = True
     if plain.scores_needed and plain.metric:
         imported = scored_by_original(plain)
         request["metric"] = imported_signature(imported) if imported else load_reward(plain.metric).signature()
@@ -62,6 +65,8 @@ def request_of(config: GrpoDataConfig, pool: Pool) -> dict[str, Any]:
                 request["chat_template_kwargs"] = dict(plain.engine_options.chat_template_kwargs)
             if (request["model_revision"] or "").startswith("files:"):
                 request["model"] = model_short_name(plain.model)
+    if plain.reasoning:
+        request["reasoning"] = REASONING_PROMPT
     if plain.shuffle_references is not None:
         request["shuffle_references"] = plain.shuffle_references
     if plain.generate_missing:
@@ -81,7 +86,7 @@ def _named_model(config: GrpoDataConfig) -> str | None:
 
 def made_by_original(config: GrpoDataConfig, parent: Path, count: int | None) -> MadeDataset | None:
     """A data set that the original program made: of the name that is asked for, or of the name that it generates."""
-    if config.overwrite or config.shuffle_references is not None:  # theirs is not a placebo
+    if config.overwrite or config.reasoning or config.shuffle_references is not None:  # theirs is neither
         return None
     if config.output_dataset_name is not None:
         return original_dataset([parent / config.output_dataset_name], read_grpo_rows)

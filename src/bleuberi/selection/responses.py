@@ -13,7 +13,7 @@ from bleuberi.artifacts import file_hash
 from bleuberi.data.made_responses import join_responses, no_response_fits, read_responses
 from bleuberi.errors import UserError
 from bleuberi.generation import EngineOptions, cached_engine
-from bleuberi.generation.base import NOT_ANSWERED, Sampling
+from bleuberi.generation.base import Sampling
 from bleuberi.records import Example
 from bleuberi.selection.original_files import original_response_file
 
@@ -94,10 +94,8 @@ def _generate(
 ) -> Answers:
     cached = cached_engine(model, engine, cache_folder, options or EngineOptions())
     outputs = cached.answer([row.conversation for row in examples], sampling)
-    dropped = Counter(
-        NOT_ANSWERED[output.finish_reason] for output in outputs.values() if output.finish_reason in NOT_ANSWERED
-    )
-    text_by_id = {row.id: outputs[row.id].text for row in examples if outputs[row.id].finish_reason not in NOT_ANSWERED}
+    dropped = Counter(output.unanswered for output in outputs.values() if output.unanswered)
+    text_by_id = {row.id: outputs[row.id].text for row in examples if not outputs[row.id].unanswered}
     provenance = {
         "model": cached.identity.settings(),
         "sampling": sampling.settings(),

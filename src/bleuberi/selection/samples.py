@@ -16,7 +16,7 @@ from bleuberi.artifacts import file_hash
 from bleuberi.data.made_responses import MadeResponse, join_responses, no_response_fits, read_responses
 from bleuberi.errors import UserError
 from bleuberi.generation import EngineOptions, cached_engine
-from bleuberi.generation.base import NOT_ANSWERED, Sampling
+from bleuberi.generation.base import Sampling
 from bleuberi.records import Example
 from bleuberi.statistics.spread import MIN_SAMPLES
 
@@ -82,9 +82,9 @@ def samples_from_model(
     by_id: dict[str, list[Sample]] = {}
     dropped: Counter[str] = Counter()
     for row_id, outputs in cached.answer_samples([row.conversation for row in examples], sampling, count).items():
-        lost = next((output.finish_reason for output in outputs if output.finish_reason in NOT_ANSWERED), None)
+        lost = next((output.unanswered for output in outputs if output.unanswered), None)
         if lost is not None:
-            dropped[NOT_ANSWERED[lost]] += 1
+            dropped[lost] += 1
         else:
             by_id[row_id] = [Sample(output.text, output.finish_reason) for output in outputs]
     provenance = {

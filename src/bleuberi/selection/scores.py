@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bleuberi.artifacts import content_hash, file_hash, json_hash, make_manifest, read_json, write_json, write_text
+from bleuberi.artifacts import (
+    content_hash,
+    file_hash,
+    json_hash,
+    make_manifest,
+    read_json,
+    read_state,
+    set_aside,
+    sidecar,
+    write_json,
+    write_text,
+)
 from bleuberi.columns import score_column
-from bleuberi.data.bounds import refuse_pointer
+from bleuberi.data.disguised import refuse_disguised
 from bleuberi.errors import UserError
 from bleuberi.records import Example
 from bleuberi.rewards import WITH_MODEL, Reward
@@ -61,9 +73,9 @@ def original_score_file(paths: Iterable[Path], metric: str) -> Path | None:
     """The first of the files that exists, if the method's original program wrote it (it has no manifest) for this
     metric. Errors: `UserError` if it is not JSON."""
     path = next((path for path in paths if path.is_file()), None)
-    if path is None or _sidecar(path).is_file():
+    if path is None or sidecar(path).is_file():
         return None
-    refuse_pointer(path)
+    refuse_disguised(path)
     content = read_json(path)
     rows = content.values() if isinstance(content, dict) else content if isinstance(content, list) else []
     named = {str(row["metric"]) for row in rows if isinstance(row, dict) and "metric" in row}
@@ -117,13 +129,16 @@ def _row_by_row(reward: Reward, folder: Path) -> Reward:
 
 def _kept_scores(path: Path, column: str, key: Mapping[str, str]) -> list[float | None] | None:
     """The scores at `path` where their manifest vouches for this key and for the file as it is; else None."""
-    sidecar = _sidecar(path)
-    if not (path.is_file() and sidecar.is_file()):
+    if not (path.is_file() and sidecar(path).is_file()):
         return None
-    manifest = read_json(sidecar)
+    manifest = read_state(sidecar(path))
+    if not sidecar(path).is_file():  # it was damaged; alone, the scores would be taken for somebody else's
+        set_aside(path)
+        return None
     if manifest.get("config") != dict(key) or manifest.get("sha256") != file_hash(path):
         return None
-    values = [row[column] for row in read_json(path)]
+    rows = read_json(path)
+    values = [row.get(column, math.nan) if isinstance(row, dict) else math.nan for row in rows]
     if all(value is None or is_finite(value) for value in values):
         return values
     log.warning("%s holds scores that are not finite numbers: they are computed again", path)
@@ -139,20 +154,16 @@ def _keep_scores(
     values: Sequence[float | None],  # N
 ) -> None:
     """Write the scores, and before them the manifest with their hash: a kill between the two vouches for nothing."""
-    if path.is_file() and not _sidecar(path).is_file():
+    if path.is_file() and not sidecar(path).is_file():
         path.replace(path.with_name(path.stem + ".imported.json"))  # the user's own file is never overwritten
     rows = [
         {"id": row.id, column: value, "response": response_by_id[row.id]}
         for row, value in zip(scored, values, strict=True)
     ]
     text = strict_json(rows, ascii_only=True, indent=1) + "\n"
-    write_json(_sidecar(path), make_manifest("scores", key, sha256=hashlib.sha256(text.encode()).hexdigest()))
+    write_json(sidecar(path), make_manifest("scores", key, sha256=hashlib.sha256(text.encode()).hexdigest()))
     write_text(path, text)
 
 
 def _score_names(metric: str) -> tuple[str, ...]:
     return (score_column(metric), metric, "score")
-
-
-def _sidecar(path: Path) -> Path:
-    return path.with_name(path.stem + ".manifest.json")

@@ -225,7 +225,7 @@ def drop_long_prompts(
 
     Errors: `UserError` if no row is left.
     """
-    lengths = [len(prompt_ids(tokenizer, prompt_messages(row))) for row in rows]
+    lengths = [len(prompt_ids(tokenizer, prompt_messages(row), row.get(columns.ID))) for row in rows]
     kept = [row for row, length in zip(rows, lengths, strict=True) if length <= max_tokens]
     tally = Tally(len(rows), len(kept), {f"prompts over {max_tokens} tokens": len(rows) - len(kept)})
     if not kept:

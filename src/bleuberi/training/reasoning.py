@@ -7,13 +7,9 @@ from typing import Any, Final
 
 from bleuberi.columns import MESSAGES
 from bleuberi.data.grpo_rows import prompt_messages
+from bleuberi.data.reasoning import with_reasoning
 from bleuberi.errors import UserError
-from bleuberi.records import Message
 
-SYSTEM_PROMPT: Final = (
-    "Think before you answer. Write your thoughts between <think> and </think>, then your answer to the user between "
-    "<answer> and </answer>: <think> your thoughts </think><answer> your answer </answer>"
-)
 _FORMAT: Final = "format"
 _ON_ANSWER: Final = "answer:"
 
@@ -32,7 +28,5 @@ def rewards_of_answers(names: Sequence[str]) -> list[str]:
 
 
 def asked_to_reason(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The row of a GRPO data set with the system turn that asks for tags; a system turn of its own follows in it."""
-    turns = prompt_messages(row)
-    own = [turns.pop(0)["content"]] if turns[0]["role"] == "system" else []
-    return {**row, MESSAGES: [Message(role="system", content="\n\n".join([SYSTEM_PROMPT, *own])), *turns]}
+    """The row of a GRPO data set with the system turn that asks for tags, once if the data set has it already."""
+    return {**row, MESSAGES: with_reasoning(prompt_messages(row))}

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bleuberi.artifacts import json_hash
-from bleuberi.columns import MESSAGES
+from bleuberi.columns import ID, MESSAGES
 from bleuberi.data.sft_rows import read_sft_rows, to_prompt_and_completion
 from bleuberi.errors import UserError
 from bleuberi.records import Tally
@@ -46,7 +46,7 @@ def train_sft(settings: RunSettings) -> Path:
     tokenizer = settings.load_tokenizer()
     pairs = [to_prompt_and_completion(row[MESSAGES]) for row in rows]
     encode = SftEncoder(tokenizer)
-    tokens = [encode(pair["prompt"], pair["completion"]) for pair in pairs]
+    tokens = [encode(pair["prompt"], pair["completion"], row.get(ID)) for row, pair in zip(rows, pairs, strict=True)]
     limit = settings.args.max_length
     tokens, tally = drop_filled_by_prompt(tokens, limit)
     check_one_batch(len(tokens), settings.args)

@@ -42,11 +42,11 @@ class SftEncoder:
         self._opens_thought = prompt.rstrip().endswith("<think>")
         self._context, self._lead, self.note = _around(between, self._opens_thought)
 
-    def __call__(self, prompt: Sequence[Message], completion: Sequence[Message]) -> SftTokens:
-        """One row; `completion` is its last turn."""
+    def __call__(self, prompt: Sequence[Message], completion: Sequence[Message], row: object = None) -> SftTokens:
+        """One row; `completion` is its last turn, `row` its id for errors."""
         response = completion[-1]["content"]
         response = response.strip() if self._strips else response
-        asked, context = prompt_ids(self._tokenizer, list(prompt)), self._context
+        asked, context = prompt_ids(self._tokenizer, list(prompt), row), self._context
         if self._opens_thought and "</think>" in response:  # it brings its own thought
             response, context = response.lstrip().removeprefix("<think>").lstrip("\n"), ""
         asked += self._ids(context)

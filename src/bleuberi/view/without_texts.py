@@ -12,6 +12,7 @@ from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from bleuberi.artifacts import home_folder
 from bleuberi.view.parts import Chart, Notice, Section, Spec, Table
 
 SENTENCE: Final = (
@@ -50,7 +51,7 @@ def _last_name(found: re.Match[str]) -> str:
 
 
 def _known(folders: Iterable[Path]) -> list[str]:
-    found = {Path.home(), Path.cwd()}
+    found = {folder for folder in (home_folder(), Path.cwd()) if folder is not None}
     for folder in folders:
         whole = folder.resolve()
         found |= {folder.absolute(), whole, *folder.absolute().parents, *whole.parents}
@@ -102,5 +103,6 @@ def _mapped(value: Any, change: Callable[[str], str]) -> Any:  # noqa: ANN401 - 
 def own_name(folder: Path) -> str:
     """The last name of its path; `~` for a home, whose name is its user's."""
     whole = folder.resolve()
-    is_home = whole == Path.home().resolve() or whole.parent in (Path("/home"), Path("/Users"))
+    home = home_folder()
+    is_home = (home is not None and whole == home.resolve()) or whole.parent in (Path("/home"), Path("/Users"))
     return "~" if is_home else whole.name

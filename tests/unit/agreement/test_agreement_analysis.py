@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from bleuberi.agreement.analysis import Sureness, analyse
-from bleuberi.agreement.pairs import PreferencePair
+from bleuberi.agreement.pairs import PreferencePair, Votes
 from bleuberi.agreement.scores import Scored
 from bleuberi.agreement.table import print_agreement
 from bleuberi.agreement.verdict import annotators_sentence, verdict, warnings_of
@@ -28,7 +28,9 @@ def simulate(seed, prompts, per_prompt=4, good=0.75, length=0.65, ties=0.1, sour
             tie = generator.random() < ties
             winner = "tie" if tie else "a" if sign > 0 else "b"
             pairs.append(
-                PreferencePair("", source(prompt), f"p{prompt}", "x " * 10, "x " * 12, winner, (), (None, None), {}, {})
+                PreferencePair(
+                    "", source(prompt), f"p{prompt}", "x " * 10, "x " * 12, winner, Votes(), (None, None), {}, {}
+                )
             )
             good_margin.append(sign * (1 if generator.random() < good else -1) * generator.exponential())
             length_margin.append(sign * (1 if generator.random() < length else -1) * generator.exponential())
@@ -157,7 +159,7 @@ def voted(pairs, right):
     return [
         replace(
             pair,
-            votes=tuple(pair.winner if (row + 33 * vote) % 100 < right else sides[pair.winner] for vote in range(3)),
+            votes=Votes.of(pair.winner if (row + 33 * vote) % 100 < right else sides[pair.winner] for vote in range(3)),
             source="even" if row % 2 else "odd",
         )
         for row, pair in enumerate(pairs)
@@ -166,7 +168,7 @@ def voted(pairs, right):
 
 def test_annotators_are_compared_on_the_same_pairs_and_by_source():
     pairs, scored = simulate(6, 100, good=0.7, ties=0.0)
-    half = [pair if row < 200 else replace(pair, votes=()) for row, pair in enumerate(voted(pairs, 95))]
+    half = [pair if row < 200 else replace(pair, votes=Votes()) for row, pair in enumerate(voted(pairs, 95))]
     result = analyse(half, scored, {}, SURENESS)
     assert result["annotators"]["with_others"]["n"] == entry(result, "good")["annotated"]["n"] <= 200
     assert set(result["annotators"]["sources"]) == {"even", "odd"}
@@ -208,7 +210,7 @@ def test_one_class_only_is_analysed_and_noted():
                 one.scores[row] = one.scores[row, ::-1]
         chosen.append(
             PreferencePair(
-                "", "s", pair.prompt, "x", "y", "tie" if pair.winner == "tie" else "a", (), (None, None), {}, {}
+                "", "s", pair.prompt, "x", "y", "tie" if pair.winner == "tie" else "a", Votes(), (None, None), {}, {}
             )
         )
     both, one_class = analyse(pairs, scored, {}, SURENESS), analyse(chosen, flipped, {}, SURENESS)

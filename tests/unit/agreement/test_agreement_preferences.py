@@ -2,8 +2,9 @@
 
 import pytest
 
-from bleuberi.agreement.pairs import read_preferences
+from bleuberi.agreement.pairs import Votes, read_preferences
 from bleuberi.agreement.references import choose_references, normalized_model, pool_references
+from bleuberi.agreement.votes import annotator_agreement
 from bleuberi.errors import UserError
 
 
@@ -62,9 +63,67 @@ def test_nothing_left_is_an_error_that_lists_the_sources():
 
 
 def test_votes_as_list_or_as_counts():
-    assert only([row(votes=["model_a", None, "tie"])]).votes == ("a", "tie")
-    assert only([row(votes={"model_a": 2, "tie": 1})]).votes == ("a", "a", "tie")
-    assert only([row(votes=None)]).votes == ()
+    assert only([row(votes=["model_a", None, "tie"])]).votes == Votes(a=1, tie=1)
+    assert only([row(votes={"model_a": 2, "tie": 1})]).votes == Votes(a=2, tie=1)
+    assert only([row(votes={"model_a": 2.0, "model_b": None})]).votes == Votes(a=2)
+    assert only([row(votes=None)]).votes == Votes()
+
+
+@pytest.mark.parametrize("votes", ["model_a", "2", 3, {"model_a": "2"}, {"model_a": 1.5}, {"model_a": -1}, {"a": True}])
+def test_votes_that_are_none(votes):
+    with pytest.raises(UserError, match="Row 1: "):
+        read_preferences([row(votes=votes)])
+
+
+def test_a_billion_votes_cost_nothing():
+    found = annotator_agreement([only([row(votes={"model_a": 10**9, "model_b": 10**9 // 2})])])
+    assert found.with_others[0] == pytest.approx(2 / 3)
+
+
+ASKED = [{"role": "user", "content": "Q1"}, {"role": "assistant", "content": "A1"}, {"role": "user", "content": "Q2"}]
+
+
+def said(text):
+    return [*ASKED, {"role": "assistant", "content": text}]
+
+
+FORMS = {
+    "Chatbot Arena": {
+        "question_id": "q", "model_a": "m", "model_b": "n", "winner": "model_a", "turn": 2,
+        "conversation_a": said("good"), "conversation_b": said("bad"),
+    },
+    "Kaggle": {
+        "id": 65089.0, "prompt": '["Q1", "Q2"]', "response_a": '["A1", "good"]', "response_b": '["B1", "bad"]',
+        "winner_model_a": "1", "winner_model_b": "0", "winner_tie": "0",
+    },
+    "ShareGPT's roles": {
+        "prompt": [{"from": "human", "value": "Q1"}, {"from": "gpt", "value": "A1"}, {"from": "human", "value": "Q2"}],
+        "chosen": {"from": "gpt", "value": "good"}, "rejected": {"from": "gpt", "value": "bad"},
+    },
+    "HH": {
+        "chosen": "\n\nHuman: Q1\n\nAssistant: A1\n\nHuman: Q2\n\nAssistant: good",
+        "rejected": "\n\nHuman: Q1\n\nAssistant: A1\n\nHuman: Q2\n\nAssistant: bad",
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_forms_of_other_data_sets_are_joined_by_their_whole_conversation(form):
+    pair = only([FORMS[form]])
+    assert (pair.prompt, pair.response_a, pair.response_b, pair.winner) == ("Q2", "good", "bad", "a")
+    other = [{"role": "user", "content": "Q0"}, *ASKED[1:]]
+    pool = pool_references(
+        [{"messages": other, "ref_output_x": "wrong"}, {"prompt": "Q2", "ref_output_x": "wrong too"},
+         {"messages": ASKED, "ref_output_x": "right"}]
+    )  # fmt: skip
+    assert choose_references([pair], pool=pool)[1] == [["right"]]
+
+
+def test_kaggle_rows_without_a_winner():
+    flags = {"winner_model_a": 0, "winner_model_b": 0, "winner_tie": 1}
+    plain = {"prompt": "p", "response_a": "x", "response_b": "y"}
+    assert only([{**plain, **flags}]).winner == "tie"
+    assert read_preferences([row(), {**plain, **flags, "winner_tie": 0}])[1].dropped == {"without a winner": 1}
 
 
 def test_scores_made_elsewhere():

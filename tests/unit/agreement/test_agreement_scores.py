@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bleuberi.agreement.mixes import logistic_mix, parts_of_mix, z_mean
-from bleuberi.agreement.pairs import PreferencePair
+from bleuberi.agreement.pairs import PreferencePair, Votes
 from bleuberi.agreement.scores import (
     Scored,
     agreement_of_margins,
@@ -35,7 +35,7 @@ TEXTS = st.lists(st.sampled_from(["the", "cat", "sat", "on", "mat", ",", "42"]),
 
 
 def pair(a, b, winner="a", prompt="p", votes=()):
-    return PreferencePair("1", "s", prompt, a, b, winner, tuple(votes), (None, None), {}, {})
+    return PreferencePair("1", "s", prompt, a, b, winner, Votes.of(votes), (None, None), {}, {})
 
 
 def score(reward, responses, references):

@@ -9,10 +9,10 @@ from scipy import stats
 
 from bleuberi.agreement.analysis import Sureness
 from bleuberi.agreement.answers import Answer, labels_of, number_of, read_answers, serving_as_references
+from bleuberi.agreement.judged import answer_pairs
 from bleuberi.agreement.run_systems import Grid, SystemsConfig, analyse_systems
 from bleuberi.agreement.systems import (
     SystemScores,
-    answer_pairs,
     check_order,
     compare,
     correlations,
@@ -185,7 +185,7 @@ def test_pairs_of_answers_and_ties_by_hand():
     judged = np.array([[5.0, 1.0, 1.0], [3.0, np.nan, 2.0]])
     good = scores([[0.9, 0.1, 0.2], [0.5, 0.9, 0.5]], "good")
     length = scores([[1, 2, 3], [3, 2, 1]], "longer_words", "baseline")
-    rates, compared = answer_pairs([good, length], judged, ["p", "q"], Sureness(resamples=50))
+    rates, compared, *_ = answer_pairs([good, length], judged, ["p", "q"], Sureness(resamples=50))
     assert rates["good"]["value"] == pytest.approx((1 + 1 + 0.5) / 3)
     assert rates["good"]["n"] == 3  # equal labels and missing ones make no pair
     assert compared[0]["difference"]["value"] == pytest.approx((1 + 1 + 0.5) / 3 - (0 + 0 + 1) / 3)

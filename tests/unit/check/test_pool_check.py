@@ -10,8 +10,9 @@ from bleuberi.check.findings import check_texts
 from bleuberi.check.held_out import split_held_out
 from bleuberi.check.prompt_overlap import TestPrompts
 from bleuberi.data.near_duplicates import NEAR_JACCARD, near_duplicate_groups
+from bleuberi.data.refusals import is_refusal
 from bleuberi.data.shingles import jaccard, shingles
-from bleuberi.data.text_checks import is_damaged, is_looping, is_refusal, is_truncated
+from bleuberi.data.text_checks import is_damaged, is_looping, is_truncated
 from bleuberi.records import Message, PoolRow
 
 WORDS = "river stone lamp green seven walk under paper quiet north bread glass open winter copper bridge".split()  # noqa: SIM905
@@ -153,3 +154,13 @@ def test_every_row_gets_its_flags():
     entry = next(entry for entry in findings.table() if entry["flag"] == "refusal")
     assert (entry["rows"], entry["share"], entry["references"], entry["examples"]) == (1, 0.25, 1, ["a"])
     assert findings.group_by_id == {"a": "a", "b": "a", "c": "a", "d": "d"}
+
+
+def test_thoughts_and_tokens_of_chat_formats_are_flagged():
+    texts = {"a": ("Hello?", "<think>Hm.</think>Hi."), "b": ("What does <|im_end|> do?", "It ends a turn."),
+             "c": ("Hello?", "I think <b>so</b> [1]."), "d": ("Hello?", "Hi.<|eot_id|>")}  # fmt: skip
+    rows = [PoolRow(row_id, "s", [Message(role="user", content=f"{row_id} {prompt}")], prompt, text, {"gold": text})
+            for row_id, (prompt, text) in texts.items()]  # fmt: skip
+    flags = check_texts(rows, None).row_ids
+    assert flags["thoughts"] == ["a"]
+    assert flags["control_tokens"] == ["b", "d"]

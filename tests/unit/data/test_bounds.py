@@ -53,11 +53,18 @@ def test_a_packed_file_that_unpacks_to_nothing_but_blank_lines(small, tmp_path):
 
 
 @pytest.mark.parametrize("ending", [".json", ".json.gz"])
-def test_an_array_of_too_much(small, tmp_path, ending):
+def test_a_long_array_is_read_piece_by_piece(small, tmp_path, ending):
     path = tmp_path / f"pool{ending}"
-    content = json.dumps([{**ROW, "id": str(number), "x": "word " * 200} for number in range(4000)]).encode()
+    content = json.dumps([{**ROW, "id": str(number), "x": f"word{number} " * 200} for number in range(9000)]).encode()
     path.write_bytes(gzip.compress(content) if ending.endswith(".gz") else content)
-    assert refused(path)[0].startswith(f"pool{ending} ")
+    size = len(content)
+    del content
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in read_rows(str(path))) == 9000
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20 < size
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_parquet_column_of_a_huge_text_repeated(small, tmp_path):

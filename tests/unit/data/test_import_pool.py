@@ -43,11 +43,44 @@ def test_answers_of_several_models_join_by_prompt(files, tmp_path):
 
 
 def test_what_is_left_out_is_counted(files, tmp_path):
-    rows = [{"question": q, "answer": a} for q, a in (("Q", "A"), (" ", "A"), ("Q", "B"), ("R", None))]
+    rows = [{"question": q, "answer": a} for q, a in (("Q", "A"), (" ", "A"), ("Q", "A"), ("R", None))]
     done = made(tmp_path, files("f.jsonl", *rows))
     assert done.left_out == {"without a prompt": 1, "with nothing new for a prompt that stands earlier": 1}
     assert (done.instructions, done.references) == (2, {"gold": 1})
     assert done.rows_read == done.instructions + sum(done.left_out.values())
+
+
+def test_further_answers_of_nobody_are_kept(files, tmp_path):
+    """HelpSteer and KTO have several rows for a prompt, and name no model."""
+    rows = [{"prompt": "Q", "response": text, "helpfulness": 3} for text in ("A", "B", "A", "C")]
+    done = made(tmp_path, files("f.jsonl", *rows))
+    (row,) = read_pool(str(done.path), None).rows
+    assert row.reference_by_model == {"gold": "A", "gold_2": "B", "gold_3": "C"}
+    assert done.left_out == {"with nothing new for a prompt that stands earlier": 1}
+    two = [{"instruction": "Q", "output": text, "generator": "m"} for text in ("A", "B")]
+    (row,) = read_pool(str(made(tmp_path, files("g.jsonl", *two), overwrite=True).path), None).rows
+    assert row.reference_by_model == {"m": "A", "m_2": "B"}
+
+
+def test_a_name_per_row_makes_no_square(files, tmp_path):
+    def size(count):
+        rows = [{"prompt": f"Q{n}", "response": "A", "generator": f"model-{n}"} for n in range(count)]
+        return made(tmp_path, files("f.jsonl", *rows), overwrite=True).path.stat().st_size
+
+    assert size(2000) < 2.5 * size(1000)
+
+
+def test_other_tools_read_the_pool(files, tmp_path):
+    """`load_dataset("json")` takes the columns and types of the first rows for those of all."""
+    datasets = pytest.importorskip("datasets")
+    talk = [{"role": role, "content": "x" * 3000} for role in ("user", "assistant", "user")]
+    plain = [{"prompt": f"Q{n} " + "x" * 3000, "response": "A", "model": "m1"} for n in range(4000)]
+    late = [{"messages": [*talk, {"role": "assistant", "content": "B"}]}]
+    done = made(tmp_path, files("a.jsonl", *plain), files("b.jsonl", *late))
+    loaded = datasets.load_dataset("json", data_files=str(done.path), split="train", cache_dir=str(tmp_path / "cache"))
+    assert len(loaded) == 4001
+    assert loaded[4000]["ref_output_gold"] == "B"
+    assert [turn["content"][0] for turn in loaded[0]["messages"]] == ["Q"]
 
 
 def test_ids_are_kept_or_made_of_the_prompt_and_do_not_move(files, tmp_path):

@@ -157,6 +157,31 @@ def test_a_prompt_that_is_asked_twice_counts_twice_unless_its_talk_differs(tmp_p
     assert joined(pool("a", "b", prompts=["Go on.", "Go on."], messages=talks), rows, tmp_path) == ({}, 1)
 
 
+def test_whole_conversations_are_the_key(tmp_path):
+    talks = [[{"role": "user", "content": text}, {"role": "user", "content": "Go on."}] for text in "xy"]
+    examples = pool("a", "b", prompts=["Go on.", "Go on."], messages=talks)
+    rows = [
+        {"messages": [*talk, {"role": "assistant", "content": talk[0]["content"]}]} for talk in (*talks, [talks[0][1]])
+    ]
+    assert joined(examples, rows, tmp_path) == ({"a": ["x"], "b": ["y"]}, 1)
+    system = [{"role": "system", "content": "S"}, {"role": "user", "content": "Q"}]
+    asked = {"conversations": [{"from": "human", "value": "Q"}, {"from": "gpt", "value": "A"}]}
+    assert joined(pool("a", prompts=["Q"], messages=[system]), [asked], tmp_path) == ({"a": ["A"]}, 0)
+
+
+def test_outputs_of_other_tools(tmp_path):
+    rows = [
+        {"instruction": "What is a?", "output": "A", "generator": "m", "dataset": "d"},
+        {"id": 2.0, "response": {"role": "model", "content": "B"}, "generator": "m"},
+        {"id": float("nan"), "prompt": "What is c?", "response": "C", "generator": "m"},
+        {"id": 4, "response": float("nan"), "generator": "m"},
+    ]
+    found, unknown = joined(pool("a", "2", "c", prompts=["What is a?", "What is 2?", "What is c?"]), rows, tmp_path)
+    assert (found, unknown) == ({"a": ["A"], "2": ["B"], "c": ["C"]}, 0)
+    with pytest.raises(UserError, match=r"has no responses of x\. Models found: m"):
+        read_responses(tmp_path / "o.jsonl", "x")
+
+
 def test_a_packed_csv(tmp_path):
     (tmp_path / "o.csv.gz").write_bytes(gzip.compress(b'id,response\r\n1,"two\nlines"\r\n'))
     assert texts(tmp_path / "o.csv.gz") == {"1": "two\nlines"}

@@ -66,6 +66,33 @@ def test_a_plain_chat_file_has_its_last_answers_as_gold(write_pool):
     assert pool.rows[0].reference_by_model == {"gold": "Bye."}
 
 
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"id": 1.0, "conversations": [{"from": "human", "value": "Q"}, {"from": "gpt", "value": "A"}]},
+        {"id": 1, "instruction": "Q", "input": "", "ref_output_gold": "A"},
+        {"id": "1", "messages": {"role": "User", "content": "Q"}, "ref_output_gold": "A"},
+        {
+            "id": "1",
+            "messages": [{"role": "human", "content": [{"type": "text", "text": "Q"}]}],
+            "ref_output_gold": "A",
+        },
+        {"id": 1, "messages": float("nan"), "prompt": "Q", "ref_output_gold": "A", "ref_output_b": float("nan")},
+        {"id": 1, "messages": '[{"role": "user", "content": "Q"}, {"role": "assistant", "content": "A"}]'},
+    ],
+)
+def test_shapes_of_other_tools_are_read(write_pool, row):
+    (found,) = read(write_pool([row])).rows
+    assert (found.id, found.messages, found.prompt) == ("1", [{"role": "user", "content": "Q"}], "Q")
+    assert found.reference_by_model == {"gold": "A"}
+
+
+def test_tool_calls_are_not_lost_in_silence(write_pool):
+    turns = [{"role": "user", "content": "Q"}, {"role": "assistant", "content": "", "tool_calls": [{"id": "1"}]}]
+    with pytest.raises(UserError, match="`messages` has tool calls, which no text shows"):
+        read(write_pool([{"id": "1", "messages": turns, "ref_output_gold": "A"}]))
+
+
 def test_blank_references_count_as_none(write_pool):
     rows = [*pool_rows(1), {"id": "b", "prompt": "P", "ref_output_gold": " \n "}]
     assert read(write_pool(rows)).rows[1].reference_by_model == {}

@@ -94,3 +94,35 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_):
         pass
+
+
+def raw_server(answer):
+    """A server that answers with bytes: `answer(handler)` writes them."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.asked = self.rfile.read(int(self.headers["Content-Length"]))
+            self.server.count += 1
+            self.close_connection = True
+            answer(self)
+
+        def log_message(self, *_):
+            pass
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+        count = 0
+        url = property(lambda self: f"http://127.0.0.1:{self.server_address[1]}/v1")
+
+        def handle_error(self, *_):
+            """A client that gave up is no news."""
+
+        def __enter__(self):
+            threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+            return self
+
+        def __exit__(self, *_):
+            self.shutdown()
+            self.server_close()
+
+    return Server(("127.0.0.1", 0), Handler)

@@ -132,3 +132,17 @@ def test_a_journal_left_by_a_kill_after_its_sealing_is_cleared(pool, tmp_path):
     assert not journal.exists()
     assert list(shard.parent.glob("[!.]*.jsonl")) == [shard]
     assert (tmp_path / "again.jsonl").read_bytes() == (tmp_path / "new.jsonl").read_bytes()
+
+
+def test_thoughts_are_flagged_and_can_be_cut(pool, tmp_path):
+    replies = {"p1": {"content": "<think>Hm.</think>\n\nYes."}, "p2": {"content": "Hm.\n</think>\nI can't help you."}}
+    with ChatServer(lambda prompt, attempt: replies.get(prompt)) as server:
+        assert references.main(words_for(pool, server, tmp_path / "a.jsonl")) == 0
+        asked = len(server.bodies)
+        assert references.main([*words_for(pool, server, tmp_path / "b.jsonl"), "--cut_thoughts"]) == 0
+        assert len(server.bodies) == asked  # the whole answers are in the cache
+    kept, cut = rows_of(tmp_path / "a.jsonl"), rows_of(tmp_path / "b.jsonl")
+    assert [row["ref_flag_strong-1"] for row in kept[:4]] == [None, "holds thoughts", "holds thoughts", None]
+    assert kept[1]["ref_output_strong-1"] == "<think>Hm.</think>\n\nYes."
+    assert [row["ref_output_strong-1"] for row in cut[:3]] == ["echo p0", "Yes.", "I can't help you."]
+    assert [row["ref_flag_strong-1"] for row in cut[:3]] == [None, None, "reads like a refusal"]

@@ -111,21 +111,25 @@ def test_a_row_that_is_never_answered_is_a_counted_failure_and_not_kept(pool, tm
         assert len(server.bodies) == asked + 1
 
 
+FILTERED = (400, '{"error": {"code": "data_inspection_failed", "message": "inappropriate content"}}')
+
+
 def test_data_and_evaluation_leave_out_and_count_what_has_no_answer(pool, tmp_path, caplog):
     pytest.importorskip("datasets")
-    with ChatServer(lambda prompt, _: UNUSABLE[0] if prompt == "p3" else None) as server:
+    with ChatServer(lambda prompt, _: {"p3": UNUSABLE[0], "p4": FILTERED}.get(prompt)) as server:
         server_words = ["--engine", "openai", "--base_url", server.url, "--concurrency", "16"]
         words = ["--hf_dataset_path", str(pool), "--metric", "bleu", "--model", "strong", *server_words]
         assert create_training_data.grpo([*words, "--output_dir", str(tmp_path / "data")]) == 0
         (manifest,) = (tmp_path / "data/data_grpo").glob("*/manifest.json")
         found = json.loads(manifest.read_text())
-        assert (found["rows_out"], found["dropped"]["prompts without a usable answer"]) == (ROWS - 1, 1)
+        assert (found["rows_out"], found["dropped"]["prompts without a usable answer"]) == (ROWS - 2, 1)
+        assert found["dropped"]["prompts that the server's filter stopped"] == 1
         words = ["--prompts", str(pool), "--models", "a=strong", "--output_dir", str(tmp_path / "out"), *server_words]
         assert evaluate.main([*words, "--metrics", "bleu"]) == 0
     rows = json.loads((tmp_path / "out/evaluation.json").read_text())["rows"]
-    assert rows["kept"] == ROWS - 1
-    assert rows["dropped"]["without a usable answer of a model"] == 1
-    assert "1 prompts have no usable answer of a model and are left out for all" in caplog.text
+    assert rows["kept"] == ROWS - 2
+    assert rows["dropped"]["without a usable answer of a model"] == 2
+    assert "2 prompts have no usable answer of a model and are left out for all" in caplog.text
 
 
 @pytest.mark.parametrize("count", ['"many"', "NaN", "Infinity", "-1", "1e400", "true", "9" * 400, "[2]", "2.5"])

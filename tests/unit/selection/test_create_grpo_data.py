@@ -5,6 +5,7 @@ import json
 import pytest
 
 from bleuberi.cli.create_training_data import front_door
+from bleuberi.data.reasoning import with_reasoning, without_reasoning
 from bleuberi.errors import UserError
 from bleuberi.rewards import load_reward
 from bleuberi.selection.dataset_folder import save_dataset
@@ -315,3 +316,42 @@ def test_scores_of_a_random_draw_leave_the_whole_pools_scores_alone(pool_file, t
     whole = {row["id"]: row["bleu_score"] for row in json.loads(before)}
     assert len(drawn) == 5
     assert all(row["bleu_score"] == whole[row["id"]] for row in drawn)
+
+
+def test_reasoning_asks_for_tags_and_scores_the_answer(grpo):
+    plain = grpo()
+    tagged = "".join(
+        json.dumps({"id": key, "output": f"<think>Some long idle words.</think><answer>{text}</answer>"}) + "\n"
+        for key, text in OUTPUTS.items()
+    )
+    grpo.outputs.write_text(tagged)
+    folder = grpo("--reasoning")
+    assert folder.name == "pool_bleu_on_answer_some-model_1ref-gold_hard_12_reasoning"
+    assert manifest(folder)["reward_signature"].endswith("|on:first-answer-tag-or-behind-think-or-all")
+    scores = {row["id"]: row["bleu_on_answer_score"] for row in rows(folder)}
+    assert scores == {row["id"]: row["bleu_score"] for row in rows(plain)}
+    system = {row["messages"][0]["content"] for row in rows(folder)}
+    assert len(system) == 1
+    assert all(tag in system.copy().pop() for tag in ("<think>", "</think>", "<answer>"))
+    assert rows(folder)[0]["messages"][0]["role"] == "system"
+    with pytest.raises(UserError, match=r"already exists|made otherwise"):
+        grpo("--output_dataset_name", folder.name)
+
+
+def test_sft_pairs_leave_the_reasoning_turn_out(grpo):
+    """References have no tags: pairs that ask for them would teach the model to ignore the request."""
+    folder = grpo("--reasoning", "--selection_mode", "random", "--num_examples", "3", scored=False)
+    assert folder.name.endswith("_random_3_reasoning")
+    assert front_door(["sft", "--input_data_path", str(folder), "--output_dir", str(grpo.data)]) == 0
+    pairs = rows(grpo.data / "data_sft" / f"{folder.name}_SFT")
+    assert pairs
+    assert all([turn["role"] for turn in row["messages"]] == ["user", "assistant"] for row in pairs)
+
+
+def test_reasoning_keeps_the_pools_own_system_turn():
+    turns = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}]
+    asked = with_reasoning(turns)
+    assert asked[0]["content"].startswith("Be brief.\n\n")
+    assert asked[1:] == turns[1:]
+    assert with_reasoning(asked) == asked
+    assert without_reasoning(asked) == turns

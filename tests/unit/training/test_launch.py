@@ -112,6 +112,22 @@ def after(words, flag):
     return words[words.index(flag) + 1]
 
 
+def test_words_are_words_and_not_patterns_of_files(tmp_path):
+    done, words = job(tmp_path, REWARD_FUNCS="* bleu", REF_MODELS="*")
+    assert done.returncode == 0, done.stderr
+    place = words.index("--reward_funcs")
+    assert words[place + 1 : place + 3] == ["*", "bleu"]
+
+
+@pytest.mark.parametrize("script", ["grpo.sh", "sft.sh"])
+@pytest.mark.parametrize("name", ["../../x", "a/b", "..", ".hidden", "/tmp/x"])
+def test_a_run_is_a_folder_in_ckpt_dir(script, name, tmp_path):
+    done, words = job(tmp_path, script, RUN_NAME=name)
+    assert (done.returncode, words) == (2, [])
+    assert f"Error: RUN_NAME is '{name}', which is not a plain folder name." in done.stderr
+    assert len(done.stderr.splitlines()) == 2
+
+
 @pytest.mark.parametrize("script", ["grpo.sh", "sft.sh"])
 def test_the_scripts_launch_zero_3_with_offload_by_default(script, tmp_path):
     done, words = job(tmp_path, script)

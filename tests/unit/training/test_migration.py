@@ -111,16 +111,17 @@ def test_reasoning_needs_a_reward_of_the_tags():
 
 
 def test_reasoning_asks_for_the_tags_first():
-    from bleuberi.training.reasoning import SYSTEM_PROMPT, asked_to_reason
+    from bleuberi.data.reasoning import REASONING_PROMPT
+    from bleuberi.training.reasoning import asked_to_reason
 
     turns = [{"role": "user", "content": "Why?"}, {"role": "assistant", "content": "Gold."}]
     row = {"id": "a", "messages": turns, "prompt": "Why?", "references": ["Gold."]}
     made = asked_to_reason(row)
-    assert made["messages"] == [{"role": "system", "content": SYSTEM_PROMPT}, turns[0]]
+    assert made["messages"] == [{"role": "system", "content": REASONING_PROMPT}, turns[0]]
     assert row["messages"] == turns
     own = asked_to_reason({**row, "messages": [{"role": "system", "content": "Be brief."}, *turns]})
-    assert own["messages"] == [{"role": "system", "content": f"{SYSTEM_PROMPT}\n\nBe brief."}, turns[0]]
-    assert all(tag in SYSTEM_PROMPT for tag in ("<think>", "</think>", "<answer>", "</answer>"))
+    assert own["messages"] == [{"role": "system", "content": f"Be brief.\n\n{REASONING_PROMPT}"}, turns[0]]
+    assert all(tag in REASONING_PROMPT for tag in ("<think>", "</think>", "<answer>", "</answer>"))
 
 
 @pytest.mark.parametrize("method", ["grpo", "sft"])

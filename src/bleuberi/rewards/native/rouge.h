@@ -62,6 +62,7 @@ class CommonSubsequence {
         u64* const masks = masks_.data();
         for (size_t block = 0; block < length; block += 64) {
             const size_t width = std::min<size_t>(64, length - block);
+            Pulse::spend(words);
             for (size_t i = 0; i < width; ++i) masks[reference[block + i]] |= u64(1) << i;
             u64 row = ~u64(0);
             for (size_t j = 0; j < words; ++j) {

@@ -10,8 +10,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from bleuberi.artifacts import local_path
 from bleuberi.errors import UserError
 from bleuberi.training.settings.installed import item_kinds, plain_kinds
+from bleuberi.yaml_files import read_yaml
 
 PRESETS: Final = Path(__file__).parents[1] / "presets"
 LAUNCH: Final = Path(__file__).parents[1] / "launch"
@@ -50,7 +52,7 @@ def located(field: str, value: Any) -> Any:  # noqa: ANN401 - a config value of 
         packaged = folder / f"{value}{ending}"
         if value == packaged.stem and packaged.is_file():
             return str(packaged)
-    return str(Path(value).expanduser()) if value.startswith("~") else value
+    return str(local_path(value)) if value.startswith("~") else value
 
 
 def config_file(words: Sequence[str]) -> Path | None:
@@ -69,12 +71,7 @@ def config_file(words: Sequence[str]) -> Path | None:
 
 def read_config_file(path: Path) -> dict[str, Any]:
     """A config file's fields, without `env`, from which TRL's parser sets the environment. Errors: `UserError`."""
-    import yaml
-
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not valid YAML: {error}", "Mend the file.") from error
+    values = read_yaml(path)
     if not isinstance(values, dict):
         raise UserError(f"{path} is not a YAML mapping of field: value.", "Write one `field: value` a line.")
     values.pop("env", None)

@@ -1,0 +1,93 @@
+"""Which reward to train on, in words: by length-balanced agreement, and by what best-of-n selection gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bleuberi.agreement.best_of import ORACLE
+from bleuberi.agreement.which import FOLLOWS_LENGTH
+from bleuberi.statistics.shown import has_interval, percent
+
+Entry = Mapping[str, Any]
+
+
+def choice_sentence(rewards: Sequence[Entry], comparisons: Sequence[Entry], key: str, confidence: float) -> str:
+    """The reward with the highest value of `key`, and the others that it is better than or not told apart from."""
+    own = [one for one in rewards if one["kind"] == "reward" and one.get(key)]
+    if not own:
+        return ""
+    best = max(own, key=lambda one: one[key]["value"])
+    said = f"{best['name']} has the highest length-balanced agreement, {percent(best[key])} (length alone: 50 %)"
+    if has_interval(best[key]) and best[key]["low"] <= 0.5:
+        said += ", which is not told apart from a coin" if best[key]["high"] >= 0.5 else ", worse than a coin"
+    beaten, level = against(best["name"], [one["name"] for one in own], comparisons, confidence)
+    return said + relation_words(beaten, level) + "."
+
+
+def against(
+    best: str, names: Sequence[str], comparisons: Sequence[Entry], confidence: float
+) -> tuple[list[str], list[str]]:
+    """The names that `best` is better than after correction for all comparisons, and those it is not told from."""
+    beaten: list[str] = []
+    level: list[str] = []
+    for name in names:
+        if name == best:
+            continue
+        one = next((c for c in comparisons if {c["base"], c["other"]} == {best, name}), None)
+        if one is None:
+            continue
+        low, high = one["difference"]["low"], one["difference"]["high"]
+        sure = one["p_value"] <= 1.0 - confidence and has_interval(one["difference"]) and (low > 0 or high < 0)
+        (beaten if sure else level).append(name)
+    return beaten, level
+
+
+def relation_words(beaten: Sequence[str], level: Sequence[str]) -> str:
+    """E.g. `: better than bleu, not told apart from rouge`."""
+    parts = [f"better than {', '.join(beaten)}"] if beaten else []
+    parts += [f"not told apart from {', '.join(level)}"] if level else []
+    return f": {'; '.join(parts)}, corrected for all comparisons" if parts else ""
+
+
+def length_sentences(rewards: Sequence[Entry]) -> list[str]:
+    """Rewards that are length, or length in reverse."""
+    found = []
+    for one in rewards:
+        share = one.get("prefers_longer")
+        if one["kind"] == "baseline" or share is None:
+            continue
+        if share >= FOLLOWS_LENGTH:
+            found.append(f"{one['name']} is length: it prefers the longer response in {_percent(share)} of the pairs.")
+        elif share <= 1.0 - FOLLOWS_LENGTH:
+            found.append(
+                f"{one['name']} is brevity: it prefers the shorter response in {_percent(1 - share)} of the pairs."
+            )
+    return found
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def best_of_sentence(best_of: Entry, reward: str, baseline: str, label: str) -> str:
+    """What the answer that the reward picks from n gains, how long it gets, and where the gain turns."""
+    if not best_of:
+        return ""
+    at = {(one["reward"], one["n"]): one for one in best_of["curves"]}
+    largest = best_of["largest"]
+    if (reward, 1) not in at or (reward, largest) not in at:
+        return ""
+
+    def shown(name: str, n: int) -> str:
+        one = at[name, n]
+        return f"{one['label']['value']:.3g} at {one['words']['value']:.0f} words"
+
+    turn = best_of["turns"][reward]
+    said = (
+        f"Its pick from {largest} answers has a mean {label} of {shown(reward, largest)}; a random answer has "
+        f"{shown(reward, 1)}, {baseline}'s pick {shown(baseline, largest)}, the best answer {shown(ORACLE, largest)}."
+    )
+    if turn["turned"]:
+        return said + f" The curve turns: {reward}'s pick is best at n = {turn['peak']} and falls from there."
+    return said + " The curve is not seen to turn."

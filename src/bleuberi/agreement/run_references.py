@@ -1,0 +1,106 @@
+"""Read a pool and samples, score references and what was made of them, write `agreement.json`."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import bleuberi
+from bleuberi.agreement.analysis import Sureness
+from bleuberi.agreement.from_references import analyse_trials, make_trials, score_trials
+from bleuberi.agreement.references_verdict import references_verdict, references_warnings
+from bleuberi.agreement.run_pairs import SCHEMA, fingerprint, write_result
+from bleuberi.agreement.scores import named_rewards
+from bleuberi.artifacts import local_path
+from bleuberi.data.made_responses import join_responses, no_response_fits, read_responses
+from bleuberi.data.pool import read_pool
+from bleuberi.data.references import join_references
+from bleuberi.errors import UserError
+from bleuberi.records import Example
+from bleuberi.redaction import redact_words
+from bleuberi.rewards.baselines import BASELINES, LENGTH_BASELINE
+from bleuberi.rewards.blindness import blind_warnings
+
+Log = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ReferencesConfig:
+    """What `bleuberi agreement --pool` without preferences and labels was asked."""
+
+    pool: str
+    output_dir: Path
+    rewards: tuple[str, ...] = ("bleu", "rouge", "bleu_rouge_f1")
+    ref_models: tuple[str, ...] = ()
+    max_references: int = 5
+    outputs: str | None = None
+    model: str | None = None
+    num_examples: int = 500
+    sureness: Sureness = field(default_factory=Sureness)
+
+
+def run_references(config: ReferencesConfig, command: Sequence[str], log: Log) -> dict[str, Any]:
+    """Choose a reward from references alone; writes `agreement.json` and returns its content."""
+    if not config.rewards:
+        raise UserError("There is nothing to compare.", "Give --rewards.")
+    asked = list(config.ref_models) or ["all"]
+    examples, tally = join_references(read_pool(config.pool, asked), asked, 1)
+    log(f"{config.pool}: {tally.sentence()} rows")
+    samples = _samples(config, examples, log) if config.outputs else None
+    if samples is not None:
+        examples = [row for row in examples if len(samples.get(row.id, ())) > 1]
+    seed = config.sureness.seed
+    if len(examples) > config.num_examples:
+        drawn = set(random.Random(seed).sample(range(len(examples)), config.num_examples))
+        examples = [row for place, row in enumerate(examples) if place in drawn]
+    examples = [replace(row, references=row.references[: config.max_references]) for row in examples]
+    trials = make_trials(examples, samples, seed)
+    rewards = named_rewards(config.rewards)
+    scored = []
+    for name, reward in rewards.items():
+        log(f"scoring {len(trials):,} prompts with {name}")
+        scored.append(score_trials(name, "reward", reward, trials))
+    scored += [score_trials(one.name, "baseline", one(), trials) for one in BASELINES]
+    document: dict[str, Any] = {
+        "schema": SCHEMA,
+        "kind": "references",
+        "command": redact_words(command),
+        "version": bleuberi.__version__,
+        "inputs": {
+            "pool": fingerprint(config.pool),
+            "outputs": fingerprint(config.outputs) if config.outputs else None,
+            "rows": {"in": tally.rows_in, "kept": len(examples), "dropped": dict(tally.dropped)},
+            "references_used": {
+                "models": list(config.ref_models) or "in the order of the columns",
+                "most": config.max_references,
+                "mean": sum(len(row.references) for row in examples) / len(examples),
+            },
+        },
+        "sureness": asdict(config.sureness),
+        "length_baseline": LENGTH_BASELINE,
+        **analyse_trials(trials, scored, config.sureness),
+    }
+    blind = blind_warnings(rewards.values(), [row.references for row in examples])
+    document["warnings"] = [*blind, *references_warnings(document)]
+    document["verdict"] = references_verdict(document)
+    write_result(document, config.output_dir)
+    return document
+
+
+def _samples(config: ReferencesConfig, examples: Sequence[Example], log: Log) -> dict[str, list[str]]:
+    path = local_path(config.outputs or "")
+    made = join_responses(examples, read_responses(path, config.model))
+    if not made.by_id:
+        raise no_response_fits(path)
+    samples = {row: [one.text for one in rows] for row, rows in made.by_id.items()}
+    several = sum(len(texts) > 1 for texts in samples.values())
+    log(f"{config.outputs}: samples of {len(samples):,} prompts, two or more of {several:,}")
+    if not several:
+        raise UserError(
+            f"{path.name} has one sample per prompt; headroom is the difference between samples.",
+            "Give two or more per prompt (8 is a good number), or leave --outputs out.",
+        )
+    return samples

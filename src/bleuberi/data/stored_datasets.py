@@ -1,0 +1,90 @@
+"""Rows of data sets of the library `datasets`: folders that `save_to_disk` wrote, and the Hugging Face hub."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from bleuberi.data import bounds
+from bleuberi.data.raw_row import RawRow
+from bleuberi.errors import MissingExtraError, UserError
+
+log = logging.getLogger(__name__)
+
+_ROWS: Final = 64  # at once
+MARKS: Final = ("dataset_info.json", "state.json", "dataset_dict.json")
+"""Files by which a folder that `save_to_disk` wrote is known."""
+
+
+def saved_rows(path: Path, split: str) -> Iterator[RawRow]:
+    """The rows of a folder that `save_to_disk` wrote. Errors: `UserError`."""
+    datasets = _datasets("Reading a data set folder")
+    try:
+        loaded = datasets.load_from_disk(str(path))
+    except (FileNotFoundError, ValueError) as error:
+        raise UserError(
+            f"{path} is a folder, but no data set that `save_to_disk` wrote.",
+            "Give the data set's own folder, a folder of tables, or a .jsonl, .json, .csv or .parquet file.",
+        ) from error
+    yield from _rows(loaded, path.name, split)
+
+
+def hub_rows(source: str, split: str, subset: str | None) -> Iterator[RawRow]:
+    """The rows of a data set on the hub. Errors: `UserError`."""
+    datasets = _datasets("Loading a data set from the Hugging Face hub")
+    try:
+        loaded = datasets.load_dataset(source, subset)
+    except (OSError, ValueError, RuntimeError) as error:
+        # Whatever way the hub, its cache or the network fails, it is one of these three.
+        lines = str(error).splitlines() or [type(error).__name__]
+        if lines[0].startswith("Config name is missing"):
+            raise UserError(
+                f"The data set {source} has several subsets. {' '.join(lines[1:])[:300]}",
+                "Choose one: bleuberi data import --subset NAME makes a pool of it.",
+            ) from error
+        reason = lines[0][:200]
+        raise UserError(
+            f"The data set {source} is neither a local file nor could it be loaded from the Hugging Face hub: {reason}",
+            "Check the name and the network, or give a local file.",
+        ) from error
+    yield from _rows(loaded, source, split)
+
+
+def _rows(loaded: Any, name: str, split: str) -> Iterator[RawRow]:  # noqa: ANN401 - a Dataset or a DatasetDict
+    if isinstance(loaded, dict):
+        if split not in loaded:
+            raise UserError(
+                f"The data set {name} has no split {split}, only: {', '.join(loaded)}.",
+                f"Choose one of them with --split, e.g. --split {next(iter(loaded), 'train')}.",
+            )
+        loaded = loaded[split]
+    media = [field.name for field in loaded.features.arrow_schema if _holds_bytes(field.type)]
+    if media:
+        log.warning("%s: pictures, sounds or other bytes are not read: %s", name, ", ".join(media))
+        loaded = loaded.remove_columns(media)
+    number = 0
+    # As Arrow: nothing is decoded, no file that a row names is opened.
+    for table in loaded.with_format("arrow").iter(batch_size=_ROWS):
+        for values in table.to_pylist():
+            number += 1
+            place = f"{name}, row {number}"
+            bounds.check_row_size(place, values)
+            yield RawRow(place, values)
+
+
+def _holds_bytes(kind: Any) -> bool:  # noqa: ANN401 - a pyarrow type
+    import pyarrow.types as known
+
+    if known.is_binary(kind) or known.is_large_binary(kind):
+        return True
+    return any(_holds_bytes(kind.field(number).type) for number in range(kind.num_fields))
+
+
+def _datasets(needed_for: str) -> Any:  # noqa: ANN401 - the module, which carries no types
+    try:
+        import datasets
+    except ImportError as error:
+        raise MissingExtraError("datasets", "train", needed_for) from error
+    return datasets

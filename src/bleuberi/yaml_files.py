@@ -1,0 +1,56 @@
+"""YAML files of settings, which may come from anybody."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from bleuberi.errors import UserError
+
+_MOST_BYTES: Final = 4 << 20
+_MOST_VALUES: Final = 100_000
+_DEEPEST: Final = 100
+
+
+def read_yaml(path: Path) -> Any:  # noqa: ANN401 - whatever was written
+    """A YAML file's value. Errors: `UserError` if it is damaged, or small and made to fill memory."""
+    import yaml
+
+    text = yaml_text(path)
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UserError(f"{path} is not valid YAML: {error}", "Mend the file.") from error
+
+
+def yaml_text(path: Path) -> str:
+    """A YAML file's text, for a parser. Errors: `UserError` if it is no text, or its aliases stand for absurdly much.
+
+    Ten lines of aliases of aliases can stand for billions of values.
+    """
+    import yaml
+
+    try:
+        with path.open("rb") as stream:
+            text = stream.read(_MOST_BYTES + 1).decode("utf-8-sig")
+        sizes: dict[str, int] = {}
+        open_nodes: list[tuple[str | None, int]] = []  # anchor, values so far
+        values = 0
+        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+            if isinstance(event, yaml.CollectionStartEvent):
+                open_nodes.append((event.anchor, values))
+            elif isinstance(event, yaml.CollectionEndEvent):
+                anchor, before = open_nodes.pop()
+                if anchor is not None:
+                    sizes[anchor] = values - before + 1
+            elif isinstance(event, yaml.AliasEvent):
+                values += sizes.get(event.anchor, 1)
+            values += 1
+            if values > _MOST_VALUES or len(open_nodes) > _DEEPEST or len(text) > _MOST_BYTES:
+                raise UserError(
+                    f"{path} has more or deeper values than a config, its aliases (*name) counted in full.",
+                    "Write the few values that it needs.",
+                )
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not valid YAML: {error}", "Mend the file.") from error
+    return text
