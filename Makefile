@@ -12,7 +12,7 @@ demo: $(VENV)/.train
 	@$(BIN)/bleuberi demo $(DEMO_FLAGS)
 
 # Two processes with one torch thread each; tests over five seconds are in test-slow.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope
+PYTEST := PYTHONHASHSEED=0 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope
 test: $(VENV)/.dev
 	$(PYTEST)
 

@@ -45,12 +45,12 @@ def refused(path, *more):
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("p.ndjson", LINES), ("P.JSONL", LINES), ("p.JSON", LINES), ("p.jsonl.GZ", gzip.compress(LINES)),
+        ("p.ndjson", LINES), ("P.JSONL", LINES), ("p.JSON", LINES), ("p.jsonl.GZ", gzip.compress(LINES, mtime=0)),
         ("p.jsonl.bz2", bz2.compress(LINES)), ("p.jsonl.xz", lzma.compress(LINES)), ("p.json", PRETTY),
         ("p.json", json.dumps(ROWS, indent=1).encode()), ("p.jsonl", PRETTY),
         ("p.json", json.dumps({"version": 1, "data": ROWS}).encode()),
         ("p.json", json.dumps({"version": 1, "data": ROWS}, indent=1).encode()),
-        ("p.csv", CSV), ("p.csv.gz", gzip.compress(CSV)), ("p.CSV", b"\n" + CSV), ("p.tsv", TSV),
+        ("p.csv", CSV), ("p.csv.gz", gzip.compress(CSV, mtime=0)), ("p.CSV", b"\n" + CSV), ("p.tsv", TSV),
         ("p.csv", CSV.replace(b",", b";")), ("p.tsv.xz", lzma.compress(TSV)),
     ],
 )  # fmt: skip
@@ -110,7 +110,7 @@ def test_damaged_json(tmp_path, content, what):
         ("p.jsonl", '{"id": "a"}\n'.encode("utf-16"), "is UTF-16 text", "iconv -f UTF-16 -t UTF-8 p.jsonl"),
         ("p.csv", b"\xfe\xff" + "id,prompt\n".encode("utf-16-be"), "is UTF-16 text", "iconv"),
         ("p.jsonl", b"PAR1....", "is a Parquet file", "the ending .parquet"),
-        ("p.jsonl", gzip.compress(LINES), "is packed with gzip", "the ending .gz"),
+        ("p.jsonl", gzip.compress(LINES, mtime=0), "is packed with gzip", "the ending .gz"),
         ("p.xlsx", b"PK\x03\x04....", "Excel", ".csv"),
     ],
 )  # fmt: skip
@@ -175,7 +175,7 @@ def test_folders_of_other_shards(tmp_path):
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
     (tmp_path / "one/0.jsonl").write_bytes(LINES)
-    (tmp_path / "one/part-1.jsonl.gz").write_bytes(gzip.compress(LINES))
+    (tmp_path / "one/part-1.jsonl.gz").write_bytes(gzip.compress(LINES, mtime=0))
     assert values(tmp_path / "one") == ROWS * 2
     (tmp_path / "two/validation").mkdir()
     (tmp_path / "two/train").mkdir()
@@ -246,7 +246,7 @@ def test_bombs(tmp_path):
     said, grown = peak_mib(tmp_path / "bomb.parquet")
     assert "unpacks to more than 200 times its size" in said
     assert grown < 400
-    (tmp_path / "bomb.json.gz").write_bytes(gzip.compress(b"[" + b"{}," * 400_000 + b"{}]", 9))
+    (tmp_path / "bomb.json.gz").write_bytes(gzip.compress(b"[" + b"{}," * 400_000 + b"{}]", 9, mtime=0))
     said, grown = peak_mib(tmp_path / "bomb.json.gz")
     assert grown < 20  # 35 as a whole
     (tmp_path / "line.jsonl").write_bytes(b'{"a": [' + b"[]," * 10_000_000 + b"[]]}")

@@ -34,8 +34,8 @@ def values(path):
         ("pool.json", as_jsonl(ROWS)),
         ("pool.json", json.dumps(ROWS, indent=2).encode()),
         ("pool.jsonl", json.dumps(ROWS).encode()),
-        ("pool.jsonl.gz", gzip.compress(as_jsonl(ROWS))),
-        ("pool.json.gz", gzip.compress(json.dumps(ROWS).encode())),
+        ("pool.jsonl.gz", gzip.compress(as_jsonl(ROWS), mtime=0)),
+        ("pool.json.gz", gzip.compress(json.dumps(ROWS).encode(), mtime=0)),
         ("bom.jsonl", b"\xef\xbb\xbf" + as_jsonl(ROWS)),
         ("bom.json", b"\xef\xbb\xbf" + json.dumps(ROWS).encode()),
         ("crlf.jsonl", as_jsonl(ROWS).replace(b"\n", b"\r\n")),
@@ -55,7 +55,7 @@ def test_parquet(tmp_path, name):
 
     pq.write_table(pa.Table.from_pylist(ROWS), tmp_path / "pool.parquet", row_group_size=2)
     if name.endswith(".gz"):
-        (tmp_path / name).write_bytes(gzip.compress((tmp_path / "pool.parquet").read_bytes()))
+        (tmp_path / name).write_bytes(gzip.compress((tmp_path / "pool.parquet").read_bytes(), mtime=0))
     assert values(tmp_path / name) == ROWS
     assert [row.place for row in read_rows(str(tmp_path / name))] == [f"{name}, row {n}" for n in (1, 2, 3)]
 
@@ -91,7 +91,12 @@ def test_the_home_folder_may_be_written_as_a_tilde(tmp_path, monkeypatch):
         ("p.json", b'[{"id": 1},\n', "p.json is not valid JSON: ", "one object a line"),
         ("p.json", b"[" * 200_000, "p.json is not valid JSON: ", "one object a line"),
         ("p.jsonl.gz", as_jsonl(ROWS), "p.jsonl.gz is not a whole gzip file: ", "again"),
-        ("p.jsonl.gz", gzip.compress(as_jsonl(ROWS * 99))[:-20], "p.jsonl.gz is not a whole gzip file: ", "again"),
+        (
+            "p.jsonl.gz",
+            gzip.compress(as_jsonl(ROWS * 99), mtime=0)[:-20],
+            "p.jsonl.gz is not a whole gzip file: ",
+            "again",
+        ),
         ("p.parquet", b"PAR1 and no more", "p.parquet is not a readable Parquet file: ", "Write the file again."),
         ("p.parquet.gz", b"no gzip", "p.parquet.gz is not a whole gzip file: ", "again"),
         ("p.xlsx", b"x", "p.xlsx is of a kind that is not read here.", "Give one of: .jsonl, .json, .parquet"),
@@ -107,7 +112,7 @@ def test_damaged_files_are_told_in_two_lines(tmp_path, name, content, what, cure
 
 
 def test_gzip_with_damage_in_its_middle(tmp_path):
-    content = bytearray(gzip.compress(as_jsonl(ROWS * 999)))
+    content = bytearray(gzip.compress(as_jsonl(ROWS * 999), mtime=0))
     content[60:80] = b"\xff" * 20
     (tmp_path / "p.jsonl.gz").write_bytes(bytes(content))
     with pytest.raises(UserError, match=r"p\.jsonl\.gz is not a whole gzip file"):
