@@ -130,21 +130,6 @@ def test_other_references_and_no_reward_models(arena, tmp_path):
     assert not [one for one in result["rewards"] if one["kind"] == "column"]
 
 
-def test_arenas_own_rows_are_read_as_preferences_by_their_first_exchange(arena, tmp_path):
-    folder, pairs, texts, _ = arena
-    pool = tmp_path / "pool.jsonl"
-    rows = [{"id": row_id, "prompt": f"Tell {row_id[1:]}", "ref_output_gold": text}
-            for row_id, text in texts[ORDER[0]].items()]  # fmt: skip
-    pool.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    words = ["--preferences", str(folder / "arena_1k_final"), "--pool", str(pool), "--rewards", "bleu", "--no_figures"]
-    assert main([*words, "--output_dir", str(tmp_path / "out"), "--resamples", "200"]) == 0
-    result = json.loads((tmp_path / "out/agreement.json").read_text(encoding="utf-8"))
-    ties = sum(pair["winner"].startswith("tie") for pair in pairs)
-    assert (result["counts"]["pairs"], result["counts"]["ties_of_people"]) == (42, ties)
-    assert result["counts"]["prompts"] == 42 - ties
-    assert "figure_1" not in result
-
-
 def test_files_in_other_places_are_recognised_by_their_columns(arena, tmp_path):
     folder, *_ = arena
     words = ("--rewards", "bleu", "--no_figures")

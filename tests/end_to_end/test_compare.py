@@ -223,7 +223,7 @@ def test_an_unequal_rerun_names_the_first_difference(copied, capsys, monkeypatch
     said = capsys.readouterr().out
     assert "base: 2 of 6 responses differ from the committed ones." in said
     assert f"First: {rows[2]['id']}" in said
-    assert "and more'" in said
+    assert " and more" in said
     assert "processor Another then" in said
 
 

@@ -326,8 +326,8 @@ TRAPS = {
             "Yes, in facts: +0.978 [+0.961, +0.991] on 120 prompts with 3 runs of trained and base as one fixed "
             "model, p < 0.0001 (corrected for 2 questions: p < 0.0001). Smallest visible difference: 0.030 (80 % "
             "power).",
-            "More than copying: against an echo of the prompt at its length it gains +0.377 [+0.355, +0.399] in bleu (an "
-            "echo repeats every fact), and 1% of its 4-grams are from the prompt (of the references' 1%).",
+            "More than copying: against an echo of the prompt at its length it gains +0.377 [+0.355, +0.399] in bleu "
+            "(an echo repeats every fact), and 1% of its 4-grams are from the prompt (of the references' 1%).",
             "More than the placebo: against a model trained on shuffled references it gains +0.980 [+0.968, +0.988].",
             "Primary comparison: trained against shuffled in facts (declared)."),
         words=("--placebo", "shuffled", "--primary", "trained:shuffled:facts"),

@@ -83,11 +83,24 @@ def read_arena(folder: Path) -> Arena:
             own = scores.get(row_id, {})
             table = {f"{name}_{side}": own.get(name, (None, None))[place] for name in names
                      for place, side in enumerate("ab")}  # fmt: skip
-            kept.append({**row, **{columns.reference_column(model): text for model, text in texts.items()}, **table})
+            kept.append(
+                {
+                    **row,
+                    **_first_exchange(row),
+                    **{columns.reference_column(model): text for model, text in texts.items()},
+                    **table,
+                }
+            )
     if not kept:
         raise UserError(f"No pair of {pairs} is left ({dict(dropped)}).", "Check that the files have the same ids.")
     ordered = [model for name in ORDER for model in by_model if model.startswith(name)]
     return Arena(kept, dict(dropped), names, (*ordered, *(model for model in by_model if model not in ordered)))
+
+
+def _first_exchange(row: Row) -> Row:
+    """The conversations up to their first response, which is what the paper compares."""
+    talks = {name: row.get(name) for name in ("conversation_a", "conversation_b")}
+    return {name: talk[:2] for name, talk in talks.items() if isinstance(talk, list)}
 
 
 def figure_1(

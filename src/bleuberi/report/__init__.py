@@ -1,5 +1,8 @@
 """One page about everything below some folders.
 
 `find` finds results, `build` asks each room's `view` for its section, `shape` checks sections, `save` writes the page
-and its files. To add a section, add the file that marks the result to `find` and its builder to `build`.
+and its files. To add a section: the file that marks its result in `find.MARKS`, its builder in `build._BUILDERS`, and
+a row in docs/report.md. A builder is in the `view` of the room that wrote the file, or here if none did. `--no_texts`
+shares leads and facts: words of the data go only into browsers, `Table.words`, `Chart.words` or a `Notice` with
+`shared`.
 """

@@ -12,9 +12,10 @@
 - tags.py, cached.py, on_cluster.py, adapters.py: rewards on tagged answers, with a cache, on Ray, in other trainers.
 - function.py: reward functions written for TRL.
 
-To add a reward: subclass `TextReward` with `name`, `signature()` and `score_batch()`, name it in `REWARDS`, and add it
-to tests/contracts/test_reward_laws.py and docs/rewards.md. If an unrelated answer gets 0.0, add the name to
-`selection/measures.py`, so that selections count rows at the floor.
+To add a reward: subclass `TextReward` with `name`, `signature()` and `score_batch()` (a blank response gets 0.0; None
+if no reference says anything), and `blind_to()` if its tokens are made for some scripts only. Name it in `REWARDS`,
+which serves every command; add it to tests/contracts/test_reward_laws.py and docs/rewards.md. If an unrelated answer
+gets 0.0, add the name to `selection/measures.py`, so that selections count rows at the floor.
 """
 
 from __future__ import annotations

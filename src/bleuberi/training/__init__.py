@@ -4,6 +4,6 @@
 `merge` puts LoRA into its base without loss, `early_stop` saves and leaves when a run is told to stop; `settings/`
 reads and checks the config, `watch/` is what runs beside the trainer (rewards, gate, monitor, samples, dev prompts),
 `folder/` is what a run leaves (checkpoints, log, export, model card); `presets/` and `launch/` are files that the
-commands take by name; `view*` shows a run. To add an export format, add a module to `folder/` and call it from
-`folder/export.py`; to add a preset, add a YAML file to `presets/`.
+commands take by name; `view*` shows a run. To add an export format: see
+`folder/`; to add a preset, add a YAML file to `presets/`.
 """

@@ -3,6 +3,5 @@
 `parts` are the pieces (fact, notice, table, chart, browser, section); `charts` and `curve_charts` (style:
 `chart_style`) draw in Vega-Lite; `html` renders the page with `assets/`; `reading` reads numbers from JSON;
 `highlight` marks matched n-grams; `without_texts` removes the data's words; `style` and `figure_style` draw PNG
-files. To add a report section, write a `view` module in the room that made the result and add it to
-`bleuberi.report.build`.
+files. To add a report section: see `bleuberi.report`.
 """

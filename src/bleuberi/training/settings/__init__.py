@@ -3,5 +3,5 @@
 `read` builds the config (`run_config` and the classes of TRL) from flags and file (`words`). `rules` and `conflicts`
 check values, `original_flags` names the replacements of the original program's flags, and `installed`, `drift` and
 `deciding` compare with the installed classes. `ready`, `lengths`, `dataset` and `paper_batch` look at the model, data
-and processes. To add a rule, add it to `rules` or `conflicts`: `train` and the doctor call both.
+and processes. To add a rule that refuses a run, add it to `rules` or `conflicts`: `train` and the doctor call both.
 """
