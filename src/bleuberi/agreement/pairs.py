@@ -78,8 +78,8 @@ def read_preferences(
 ) -> tuple[list[PreferencePair], Tally]:
     """Pairs from rows with `response_a, response_b, winner` or `chosen, rejected`; rows without a winner are dropped.
 
-    In place of the responses a row may have Chatbot Arena's `conversation_a` and `conversation_b`: their first exchange
-    counts.
+    In place of the responses a row may have Chatbot Arena's `conversation_a` and `conversation_b`: their last responses
+    count.
 
     `sources` keeps the rows of these sources alone. Errors: `UserError` for missing columns and unknown winners.
     """

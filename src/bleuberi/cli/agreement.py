@@ -38,7 +38,7 @@ examples:
 
 preferences: one row a pair with prompt, response_a, response_b, winner (model_a, model_b, tie, or the model's name), or
 prompt, chosen, rejected; where known also votes (a list of winners), source, model_a, model_b, ref_output_<model>.
-Chatbot Arena's conversation_a and conversation_b are read too: their first exchange counts."""
+Chatbot Arena's conversation_a and conversation_b are read too: their last responses count, with --arena the first."""
 
 
 def parser() -> Parser:
