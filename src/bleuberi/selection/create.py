@@ -73,8 +73,7 @@ def create_grpo_data(config: GrpoDataConfig, draw: Callable[[Path, GrpoData], No
     if config.reasoning:
         examples = [replace(row, messages=with_reasoning(row.messages)) for row in examples]
     if config.metric is not None:
-        warning = refuse_blind(load_reward(config.metric), [row.references for row in examples])
-        if warning:
+        if warning := refuse_blind(load_reward(config.metric), [row.references for row in examples]):
             log.warning(warning)
     if config.metric is not None and not config.scores_needed:
         why = "random takes rows without scores" if config.model else "nothing to score without --model or --outputs"
