@@ -72,9 +72,9 @@ def create_grpo_data(config: GrpoDataConfig, draw: Callable[[Path, GrpoData], No
     log.info("Pool %s: %s", pool.name, joined.sentence())
     if config.reasoning:
         examples = [replace(row, messages=with_reasoning(row.messages)) for row in examples]
-    if config.metric is not None:
-        if warning := refuse_blind(load_reward(config.metric), [row.references for row in examples]):
-            log.warning(warning)
+    references = [row.references for row in examples]
+    if config.metric is not None and (warning := refuse_blind(load_reward(config.metric), references)):
+        log.warning(warning)
     if config.metric is not None and not config.scores_needed:
         why = "random takes rows without scores" if config.model else "nothing to score without --model or --outputs"
         log.info("The data set is saved without scores: %s", why)
