@@ -115,7 +115,9 @@ def test_a_reward_that_falls_names_its_best_step_and_checkpoint(start, tmp_path)
     assert caught.value.what.startswith(f"Stopped after step {step}, with a checkpoint: the reward has fallen: its")
     assert caught.value.what.endswith("around step 2; the nearest checkpoint is checkpoint-4.")
     logged = [text for entry in lines(tmp_path / "run/metrics.jsonl") for text in entry.get("warnings", [])]
-    assert [text.rpartition(" was ")[2] for text in logged] == ["0.86 around step 2"], "and name no checkpoint"
+    (best,) = (text.rpartition(" was ")[2] for text in logged)
+    assert best.endswith(" around step 2"), "and name no checkpoint"
+    assert 0.8 < float(best.split()[0]) < 0.9
 
 
 def test_a_learning_rate_of_zero_is_warned_of(start, tmp_path):
