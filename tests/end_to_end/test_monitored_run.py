@@ -114,10 +114,11 @@ def test_a_reward_that_falls_names_its_best_step_and_checkpoint(start, tmp_path)
     assert step <= 8
     assert caught.value.what.startswith(f"Stopped after step {step}, with a checkpoint: the reward has fallen: its")
     assert caught.value.what.endswith("around step 2; the nearest checkpoint is checkpoint-4.")
-    logged = [text for entry in lines(tmp_path / "run/metrics.jsonl") for text in entry.get("warnings", [])]
-    (best,) = (text.rpartition(" was ")[2] for text in logged)
-    assert best.endswith(" around step 2"), "and name no checkpoint"
-    assert 0.8 < float(best.split()[0]) < 0.9
+    steps = lines(tmp_path / "run/metrics.jsonl")
+    logged = [text for entry in steps for text in entry.get("warnings", [])]
+    # Rewards hang on the sampled texts, which differ between processors; the best window is that of the first steps.
+    best = sum(entry["reward"] for entry in steps[:2]) / 2
+    assert [text.rpartition(" was ")[2] for text in logged] == [f"{best:.3g} around step 2"], "and name no checkpoint"
 
 
 def test_a_learning_rate_of_zero_is_warned_of(start, tmp_path):

@@ -122,12 +122,21 @@ def _metrics(folder):
     return (folder / "metrics.jsonl").read_text().splitlines()
 
 
-def test_an_evaluation_asks_no_model_again(place):
-    for before in (ARTIFACTS / "evaluation/inference_outputs").iterdir():
-        after = cache_facts(place / "evaluation/inference_outputs" / before.name)
-        assert set(cache_facts(before)["hashes"]) <= set(after["hashes"])
-        # The base alone is asked for more: the control `brief` is newer than the artifact.
-        assert after["rows"] in (cache_facts(before)["rows"], 2 * cache_facts(before)["rows"])
+def test_an_evaluation_asks_no_model_again_but_the_base_for_its_new_control(place):
+    """`brief` is newer than the artifact; every older response and every older number stays."""
+    before, after = (folder / "evaluation" for folder in (ARTIFACTS, place))
+    (trained,) = (path.name for path in (before / "inference_outputs").glob("finished_*"))
+    (base,) = (path.name for path in (before / "inference_outputs").glob("model_*"))
+    kept, now = ({name: cache_facts(folder / "inference_outputs" / name) for name in (trained, base)}
+                 for folder in (before, after))  # fmt: skip
+    assert now[trained] == kept[trained]
+    assert set(kept[base]["hashes"]) < set(now[base]["hashes"])
+    assert now[base]["rows"] == 2 * kept[base]["rows"]
+    old, new = (json.loads((folder / "evaluation.json").read_text())["models"] for folder in (before, after))
+    for was, is_now in zip(old, new, strict=True):
+        assert is_now["name"] == was["name"]
+        for metric, mean in was["mean"].items():
+            assert is_now["mean"][metric]["value"] == pytest.approx(mean["value"], abs=1e-12)
 
 
 @pytest.mark.parametrize(
