@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,31 +49,27 @@ def agreement_section(folder: Path, id_: str, name: str) -> Section:
 def _pair_charts(result: Json, how: str) -> list[Chart]:
     rewards = [one for one in result["rewards"] if one["name"] != "random"]
     kind = {one["name"]: _KINDS.get(one["kind"], one["kind"]) for one in rewards}
-    agreement = [_row(one["name"], one["agreement"], kind[one["name"]], 100) for one in rewards]
-    charts = [
-        Chart(
-            "agreement",
-            "How often a score prefers what people prefer",
-            intervals([row for row in agreement if row], "% of decisive pairs", form=".1f", zero_line=50),
-            f"{how}, over prompts; dashed: a coin",
-            wide=True,
-        )
-    ]
-    lead = [
-        _row(one["other"], one["difference"], kind.get(one["other"], ""), 100)
-        for one in result["comparisons"]
-        if one["base"] == result["length_baseline"]
-    ]
-    if any(lead):
-        charts.append(
-            Chart(
-                "lead",
-                f"Lead over {result['length_baseline']}",
-                intervals([row for row in lead if row], "percentage points", form="+.1f", zero_line=0),
-                f"paired; {how}",
-                wide=True,
-            )
-        )
+    ceiling = estimate(result["annotators"]["with_others"])[0]
+    charts = _dots(
+        "agreement",
+        "How often a score prefers what people prefer",
+        [_row(one["name"], one["agreement"], kind[one["name"]], 100) for one in rewards],
+        ("% of decisive pairs", ".1f"),
+        f"{how}, over prompts; dashed: a coin" + ("" if ceiling is None else ", annotators"),
+        [50, None if ceiling is None else 100 * ceiling],
+    )
+    charts += _dots(
+        "lead_over_length",
+        f"Lead over {result['length_baseline']}",
+        [
+            _row(one["other"], one["difference"], kind.get(one["other"], ""), 100)
+            for one in result["comparisons"]
+            if one["base"] == result["length_baseline"]
+        ],
+        ("percentage points", "+.1f"),
+        f"paired; {how}",
+        [0],
+    )
     curves = [
         {"step": one["references"], "series": one["reward"], "value": 100 * one["agreement"]["value"]}
         for one in result["curves"]
@@ -79,9 +77,53 @@ def _pair_charts(result: Json, how: str) -> list[Chart]:
     ]
     if curves:
         spec = lines(curves, "% of decisive pairs", form=".1f")
-        spec["encoding"]["x"]["axis"]["title"] = "number of references"
+        numbers = sorted({one["references"] for one in result["curves"]})
+        spec["encoding"]["x"]["axis"] |= {"title": "number of references", "values": numbers}
         charts.append(Chart("references", "Agreement by number of references", spec, "mean over sampled orders"))
-    return charts
+    return charts + _figure_1_chart(result, kind) + _source_chart(result, how)
+
+
+def _figure_1_chart(result: Json, kind: dict[str, str]) -> list[Chart]:
+    """The paper's figure: BLEU with each number of references, every other score with its highest."""
+    last = {one["score"]: one for one in result.get("figure_1", [])}
+    shown = [one for one in result.get("figure_1", []) if one["score"] == "bleu" or one is last[one["score"]]]
+    rows = []
+    for one in shown:
+        published = "" if one["paper"] is None else f" (published {one['paper']:.1f})"
+        name = one["score"] + (f", {one['references']} ref" if one["references"] else "") + published
+        rows.append(_row(name, one["same_winner"], kind.get(one["score"], ""), 100))
+    title = "Figure 1 of the paper, from its released files"
+    return _dots("figure_1", title, rows, ("the same winner as people, % of all pairs", ".1f"), "", [])
+
+
+def _source_chart(result: Json, how: str) -> list[Chart]:
+    """The first reward and the length baseline by source, if there are several."""
+    reward = next((one for one in result["rewards"] if one["kind"] != "baseline"), None)
+    baseline = next((one for one in result["rewards"] if one["name"] == result["length_baseline"]), None)
+    if reward is None or baseline is None or len(reward["sources"]) < 2:
+        return []
+    rows = [
+        _row(f"{source}, {found['n']:,} pairs: {one['name']}", one["sources"].get(source), one["name"], 100)
+        for source, found in reward["sources"].items()
+        if found
+        for one in (reward, baseline)
+    ]
+    chart = _dots("sources", "Source by source", rows, ("% of decisive pairs", ".1f"), f"{how}, over prompts", [50])
+    return [replace(one, words={"name": "source"}) for one in chart]
+
+
+def _dots(
+    name: str,
+    title: str,
+    rows: list[dict[str, Any] | None],
+    axis: tuple[str, str],
+    note: str,
+    marked: Sequence[float | None],
+) -> list[Chart]:
+    """A chart of estimates with intervals; none if no estimate is known. `axis`: its label and number format."""
+    known = [row for row in rows if row]
+    spec = intervals(known, axis[0], form=axis[1], lines=marked)
+    return [Chart(name, title, spec, note, wide=True)] if known else []
 
 
 def _row(name: str, value: Json | None, group: str, scale: float = 1) -> dict[str, Any] | None:
@@ -140,21 +182,19 @@ def _cells(value: Json | None, scale: float, digits: int) -> list[Cell]:
 
 
 def _system_charts(result: Json, how: str) -> list[Chart]:
-    rows = [
-        _row(one["name"], one["spearman"]["both"], _KINDS.get(one["kind"], one["kind"])) for one in result["rewards"]
-    ]
-    charts = [
-        Chart(
-            "correlation",
-            f"Do mean scores rank models as {result['label']} does?",
-            intervals([row for row in rows if row], "Spearman correlation", form=".2f", zero_line=0),
-            f"{how}, over prompts and models",
-            wide=True,
-        )
-    ]
+    charts = _dots(
+        "systems_correlation",
+        f"Do mean scores rank models as {result['label']} does?",
+        [_row(one["name"], one["spearman"]["both"], _KINDS.get(one["kind"], one["kind"])) for one in result["rewards"]],
+        ("Spearman correlation", ".2f"),
+        f"{how}, over prompts and models",
+        [0],
+    )
     first = next((one for one in result["rewards"] if one["kind"] != "baseline"), None)
-    shown = [one for one in result["rewards"] if one is first or one["name"] == result["length_baseline"]]
-    for one in shown:
+    length = next((one for one in result["rewards"] if one["name"] == result["length_baseline"]), None)
+    for name, one in (("systems_scatter", first), ("systems_scatter_length", length)):
+        if one is None:
+            continue
         points = []
         for system in result["systems"]:
             middle, low, high = estimate(system["means"].get(one["name"]))
@@ -162,15 +202,9 @@ def _system_charts(result: Json, how: str) -> list[Chart]:
             if middle is not None and label is not None:
                 points.append({"name": system["name"], "x": label, "value": middle, "low": low, "high": high})
         if points:
-            charts.append(
-                Chart(
-                    f"means_{one['name']}",
-                    f"Models by {one['name']}",
-                    scatter(points, str(result["label"]), f"mean {one['name']}"),
-                    f"a point a model; {how}",
-                    str(one.get("signature") or ""),
-                )
-            )
+            spec = scatter(points, str(result["label"]), f"mean {one['name']}")
+            note, signature = f"one point per model; {how}", str(one.get("signature") or "")
+            charts.append(Chart(name, f"Models by {one['name']}", spec, note, signature))
     return charts
 
 

@@ -24,7 +24,7 @@ def references_section(result: Json, id_: str, name: str) -> Section:
         Chart(
             "damage",
             "How often a score falls if the answer is damaged",
-            intervals([row for row in rows if row], "% of cases, mean over kinds of damage", form=".1f", zero_line=50),
+            intervals([row for row in rows if row], "% of cases, mean over kinds of damage", form=".1f", lines=[50]),
             f"{how}, over prompts; dashed: a coin",
             wide=True,
         )
@@ -47,7 +47,7 @@ def which_charts(result: Json, how: str) -> list[Chart]:
             Chart(
                 "balanced",
                 "Length-balanced agreement",
-                intervals([row for row in rows if row], "% of pairs", form=".1f", zero_line=50),
+                intervals([row for row in rows if row], "% of pairs", form=".1f", lines=[50]),
                 f"mean of pairs that the longer and that the shorter response wins; {how}; dashed: length alone",
                 wide=True,
             )
@@ -62,7 +62,8 @@ def which_charts(result: Json, how: str) -> list[Chart]:
         ]
         if values:
             spec = lines(values, str(result.get("label")) if part == "label" else "words", form=".3~g")
-            spec["encoding"]["x"]["axis"]["title"] = "n, answers to pick from"
+            sizes = sorted({row["step"] for row in values})
+            spec["encoding"]["x"]["axis"] |= {"title": "n, answers to pick from", "values": sizes}
             charts.append(Chart(f"best_of_n_{part}", title, spec, f"{found['prompts']:,} prompts; exact expectation"))
     return charts
 

@@ -134,8 +134,8 @@ def main(argv: Sequence[str]) -> int:
     command = ["bleuberi", "agreement", *argv]
     from rich.console import Console
 
-    for package in ("scipy",) if given.no_figures else ("scipy", "matplotlib"):
-        if find_spec(package) is None:
+    for module, package in (("scipy", "scipy"), ("vl_convert", "vl-convert-python"))[: 1 if given.no_figures else 2]:
+        if find_spec(module) is None:
             raise MissingExtraError(package, "report", "bleuberi agreement")
     console = Console()
     if not console.is_terminal:
@@ -152,9 +152,11 @@ def main(argv: Sequence[str]) -> int:
         print_agreement(result, console)
     written = ["agreement.json", "agreement.md"]
     if not given.no_figures:
-        from bleuberi.agreement.figures import draw_agreement
+        from bleuberi.agreement.view import agreement_section
+        from bleuberi.view.pictures import write_pictures
 
-        written += [path.name for path in draw_agreement(given.output_dir / "agreement.json")]
+        charts = agreement_section(given.output_dir, "agreement", given.output_dir.name).charts
+        written += [path.name for path in write_pictures(given.output_dir, charts)]
     if given.json:
         say_json(result)
         return 0

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from bleuberi.artifacts import write_text
+from bleuberi.evaluation.view import evaluation_section
 from bleuberi.plain_text import one_line, plain, say
 from bleuberi.statistics import shown
-from bleuberi.view.style import BLUE, INK, MUTED, new_figure, save, title
+from bleuberi.view.pictures import write_picture
 
 Rows = list[list[str]]
 _WIDEST: Final = 10_000  # characters of a table
@@ -241,30 +242,6 @@ def print_comparison(evaluation: dict[str, Any]) -> None:
         say(f"Mind: {warning}")
 
 
-def draw_differences(evaluation: dict[str, Any], path: Path) -> None:
-    """Paired differences to the base with their intervals, one panel a score."""
-    metrics, base = scores(evaluation), evaluation["base"]
-    difference = differences_to_base(evaluation)
-    figure, axes = new_figure(3.8 * len(metrics), 1.5 + 0.55 * len(difference), cols=len(metrics))
-    for axis, metric in zip(axes, metrics, strict=True):
-        axis.grid(visible=False)
-        axis.axvline(0, color=MUTED, linewidth=1)
-        for row, found in enumerate(difference.values()):
-            estimate = found[metric]
-            if estimate["low"] is not None:
-                axis.plot([estimate["low"], estimate["high"]], [row, row], color=BLUE, linewidth=2)
-            axis.plot(estimate["value"], row, "o", color=BLUE, markersize=7)
-            axis.annotate(
-                f"{estimate['value']:+.3f}", (estimate["value"], row), xytext=(0, 8),
-                textcoords="offset points", ha="center", fontsize=9, color=INK,
-            )  # fmt: skip
-        axis.set_yticks(range(len(difference)), list(difference))
-        axis.set_ylim(len(difference) - 0.4, -0.7)  # the first model on top, as in the table
-        axis.locator_params(axis="x", nbins=4)
-        title(axis, f"{metric}: difference to {base}", f"95 % interval, {evaluation['prompts']} prompts, paired")
-    save(figure, path)
-
-
 def write_comparison(evaluation: dict[str, Any], folder: Path) -> None:
     """`comparison.md` with tables, sentences, warnings and signatures, and the figure of the differences."""
     makers = (table_rows, control_rows, gain_rows, part_rows, judge_rows, verdict_rows)
@@ -283,6 +260,8 @@ def write_comparison(evaluation: dict[str, Any], folder: Path) -> None:
         lines += [f"judge: `{evaluation['judge']['signature']}` at {evaluation['judge']['settings']['url']}"]
     methods = {found["method"] for row in evaluation["comparisons"] for found in row["difference"].values()}
     lines += [f"intervals: {method}" for method in sorted(methods)]
-    if evaluation["comparisons"]:
-        draw_differences(evaluation, folder / "differences.png")
+    charts = evaluation_section(folder, "evaluation", folder.name).charts
+    differences = [chart for chart in charts if chart.name.startswith("differences_")]
+    if differences:
+        write_picture(folder / "differences.png", differences)
     write_text(folder / "comparison.md", "\n".join(lines) + "\n")

@@ -150,7 +150,7 @@ def _difference_chart(result: Result, metric: str) -> list[Chart]:
     if not rows:
         return []
     note = f"paired over {result.content['prompts']:,} prompts; 95 % intervals; dashed: 0"
-    spec = intervals(rows, f"difference of {metric}", form="+.3f", zero_line=0)
+    spec = intervals(rows, f"difference of {metric}", form="+.3f", lines=[0])
     return [Chart(f"differences_{metric}", f"Differences in {metric}", spec, note, result.signatures[metric])]
 
 

@@ -18,7 +18,7 @@ def control_chart(content: Json, metric: str, signature: str) -> list[Chart]:
             name = f"{control['other']} - {control['name']}"
             rows.append({"name": name, "value": value, "low": low, "high": high, "group": metric})
     note = "a gain that is more than its control's explanation lies right of 0; 95 % intervals"
-    spec = intervals(rows, f"gain of {metric} over the control", form="+.3f", zero_line=0)
+    spec = intervals(rows, f"gain of {metric} over the control", form="+.3f", lines=[0])
     return [Chart("controls", "Gains over the controls", spec, note, signature)] if rows else []
 
 

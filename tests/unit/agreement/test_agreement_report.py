@@ -1,30 +1,11 @@
-"""The report reads `agreement.json` and nothing else: tables that fit, labels that do not overlap."""
+"""The report reads `agreement.json` and nothing else: tables that fit."""
 
 from io import StringIO
-from itertools import pairwise
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from rich.console import Console
 
 from bleuberi.agreement.table import bounds, pairs_table, print_agreement, span
-from bleuberi.view.figure_style import spread
-
-HEIGHTS = st.lists(st.floats(-100, 100), min_size=1, max_size=12)
-
-
-@given(HEIGHTS, st.floats(0.1, 20))
-def test_labels_never_overlap_and_keep_their_order(heights, gap):
-    placed = spread(heights, gap)
-    order = sorted(range(len(heights)), key=lambda index: (heights[index], placed[index]))
-    for lower, upper in pairwise(order):
-        assert placed[upper] - placed[lower] >= gap - 1e-6
-    assert all(height >= -100 - 1e-6 for height in spread(heights, gap, -100.0))
-
-
-def test_labels_with_room_stay_where_they_are():
-    assert spread([3.0, 1.0, 9.0], 1.0) == [3.0, 1.0, 9.0]
 
 
 def estimate(value, low, high):
