@@ -24,8 +24,7 @@ from bleuberi.agreement.scores import (
 from bleuberi.agreement.tables import Row, read_rows
 from bleuberi.agreement.verdict import annotators_sentence, verdicts, warnings_of
 from bleuberi.agreement.votes import people_signs
-from bleuberi.agreement.which_tables import markdown
-from bleuberi.artifacts import file_hash, local_path, write_json, write_text
+from bleuberi.artifacts import file_hash, local_path, write_json
 from bleuberi.errors import UserError
 from bleuberi.records import Tally
 from bleuberi.redaction import redact_words
@@ -36,7 +35,6 @@ from bleuberi.statistics import prompt_clusters
 
 SCHEMA = "bleuberi.agreement/1"
 RESULT_FILE = "agreement.json"
-MARKDOWN_FILE = "agreement.md"
 FEWEST_PROMPTS_FOR_LOGISTIC = 10
 
 Log = Callable[[str], None]
@@ -196,10 +194,9 @@ def _curves(
 
 
 def write_result(document: Mapping[str, object], output_dir: Path) -> Path:
-    """Write `agreement.json`, and its tables on which reward to train on as `agreement.md`."""
+    """Write `agreement.json` and return its path."""
     path = output_dir / RESULT_FILE
     write_json(path, document)
-    write_text(output_dir / MARKDOWN_FILE, markdown(document))
     return path
 
 

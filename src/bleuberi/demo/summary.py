@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from bleuberi.evaluation.table import differences_to_base, interval, read_evaluation
 from bleuberi.plain_text import one_line
-from bleuberi.view.reading import read_lines
+from bleuberi.statistics import shown
+from bleuberi.view.reading import read_lines, read_object
 
 WIDTH: Final = 116
 LABEL: Final = 46
@@ -28,7 +28,7 @@ def summary(evaluation: Path) -> list[str]:
 
     Gains are in BLEU (0 to 1) and in facts mentioned (0 to 1), with 95 % intervals over prompts.
     """
-    saved = read_evaluation(evaluation)
+    saved = read_object(evaluation / "evaluation.json")
     rows, _ = read_lines(evaluation / "answers.jsonl")
     trained = [group["name"] for group in saved["groups"][1:]]
     lines = [*_examples(rows, saved["base"], trained), *_table(saved, trained), ""]
@@ -63,8 +63,8 @@ def _table(saved: dict[str, Any], trained: Sequence[str]) -> Iterator[str]:
     for name in trained:
         yield _row(name, means[name], f"{means[name]['words']['value']:.0f}")
         for label, difference in _gains(saved, name).items():
-            truth = "(it copies them)" if label == CONTROLS["echo"] else interval(difference[TRUTH])
-            yield f"{f'  gain over {label}':<{LABEL}}{interval(difference[METRIC]):<27}{truth}"
+            truth = "(it copies them)" if label == CONTROLS["echo"] else shown.difference(difference[TRUTH])
+            yield f"{f'  gain over {label}':<{LABEL}}{shown.difference(difference[METRIC]):<27}{truth}"
 
 
 def _row(name: str, mean: dict[str, Any], words: str) -> str:
@@ -73,7 +73,9 @@ def _row(name: str, mean: dict[str, Any], words: str) -> str:
 
 def _gains(saved: dict[str, Any], name: str) -> dict[str, dict[str, Any]]:
     """Differences by what they are taken against, the base first."""
-    return {"the base": differences_to_base(saved)[name]} | {
+    pair = {"base": saved["base"], "other": name}
+    to_base = next(row["difference"] for row in saved["comparisons"] if row.items() >= pair.items())
+    return {"the base": to_base} | {
         CONTROLS.get(control["name"], control["name"]): control["difference"]
         for control in saved["controls"]
         if control["other"] == name and control["computed"]
@@ -82,14 +84,13 @@ def _gains(saved: dict[str, Any], name: str) -> dict[str, dict[str, Any]]:
 
 def _finding(saved: dict[str, Any], name: str) -> str:
     gains = _gains(saved, name)
-    lows = {label: difference[METRIC]["low"] for label, difference in gains.items()}
-    open_ones = [label for label, low in lows.items() if low is None or low <= 0]
+    open_ones = [label for label, difference in gains.items() if shown.side(difference[METRIC]) < 1]
     if open_ones:
         return f"{name}: not shown. The gain in BLEU over {', '.join(open_ones)} may be zero or less."
     truth = gains["the base"][TRUTH]
     facts = (
         f"and it mentions {100 * truth['value']:.0f} points more of the facts than the base"
-        if truth["low"] > 0
+        if shown.side(truth) > 0
         else "but it is not shown to mention more of the facts"
     )
     return f"{name}: the gain in BLEU is above zero over all {len(gains)} comparisons, {facts}."
