@@ -77,6 +77,9 @@ def test_the_page_has_the_whole_chain(run):
     told = json.loads((run / "report/numbers.json").read_text())
     kinds = [section["kind"] for section in told["sections"]]
     assert kinds == ["selection", "training run", "training run", "side by side", "evaluation"]
+    pictures = {path.name for form in ("png", "svg") for path in run.parent.rglob(f"*.{form}")}
+    assert {name.rpartition("_")[2] for name in pictures} == {"distribution.png", "selection.png", "differences.png"}
+    assert len(pictures) == 4  # the distribution is beside the scores and beside the data set
 
 
 def test_the_summary_says_what_the_intervals_say(run, tmp_path):

@@ -167,7 +167,7 @@ def _finish(demo: Demo) -> None:
     from bleuberi.demo.summary import summary
 
     page = demo.run / "report"
-    words = [str(demo.grpo_data), str(demo.run), "--output_dir", str(page), "--title", "The demo"]
+    words = [str(demo.grpo_data), str(demo.run), "--output_dir", str(page), "--title", "The demo", "--no_figures"]
     demo.stage("report", "Report", report.main, words)
     say()
     for line in summary(demo.run / "evaluation"):

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeGuard
 EstimateJson = Mapping[str, Any]
 
 UNKNOWN: Final = "no interval"
+COIN: Final = 0.5  # what chance alone reaches
 
 
 def has_interval(estimate: EstimateJson | None) -> bool:
