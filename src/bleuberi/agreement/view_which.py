@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bleuberi.agreement.view_tables import agreement_tables
+from bleuberi.agreement.view_tables import KINDS, agreement_tables
 from bleuberi.view.charts import intervals
 from bleuberi.view.curve_charts import lines
 from bleuberi.view.parts import Chart, Fact, Notice, Section
@@ -86,4 +86,5 @@ def row_of(name: str, value: Json | None, group: str, scale: float = 100.0) -> d
 
 
 def _rows(result: Json, key: str) -> list[dict[str, Any] | None]:
-    return [row_of(one["name"], one.get(key), one["kind"]) for one in result["rewards"] if one["name"] != "random"]
+    named = [one for one in result["rewards"] if one["name"] != "random"]
+    return [row_of(one["name"], one.get(key), KINDS.get(one["kind"], one["kind"])) for one in named]

@@ -128,7 +128,7 @@ def main(argv: Sequence[str]) -> int:
     write_markdown(folder / "comparison.md", section)
     differences = [chart for chart in section.charts if chart.name.startswith("differences_")]
     if differences:
-        write_picture(folder / "differences.png", differences)
+        write_picture(folder / "differences.png", differences, columns=2)
     if as_json:
         say_json(read_object(folder / "evaluation.json"))
         return 0
