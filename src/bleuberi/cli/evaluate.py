@@ -71,6 +71,11 @@ def make_parser() -> Parser:
         metavar="POINTS",
         help="standard deviation of the first score between runs, assumed for groups with one run",
     )
+    add(
+        "--reasoning",
+        action="store_true",
+        help="ask for <think> and <answer> (as data grpo --reasoning does) and compare the answers",
+    )
     add("--max_new_tokens", type=int, default=512, help="the most tokens an answer may have")
     add("--cache_dir", type=Path, help="where answers are kept; OUTPUT_DIR/inference_outputs where not given")
     add("--overwrite", action="store_true", help="replace an evaluation with other settings; its cache stays")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bleuberi.artifacts import read_state
+from bleuberi.data.reasoning import REASONING_PROMPT
 from bleuberi.errors import UserError
 from bleuberi.evaluation.controls import CONTROLS
 from bleuberi.evaluation.judge import JudgeConfig
@@ -47,6 +48,7 @@ class EvaluationConfig:
     cache_dir: Path | None = None
     overwrite: bool = False
     split: str = "train"  # of prompts that have splits
+    reasoning: bool = False  # the system turn of tags is added, and the tagged answers are compared
 
     @property
     def sampling(self) -> Sampling:
@@ -83,6 +85,7 @@ class EvaluationConfig:
             "run_spread": self.run_spread,
             "judge": None if self.judge is None else self.judge.settings(),
             **({"fold_system": True} if self.engine_options.fold_system else {}),
+            **({"reasoning": REASONING_PROMPT} if self.reasoning else {}),
         }
 
 
