@@ -105,9 +105,12 @@ def refuse_other_evaluation(config: EvaluationConfig, settings: Mapping[str, Any
     added = {name for name in ("judge", "controls") if not before.get(name)}
     if set(before.get("metrics", ())) <= set(asked["metrics"]):
         added.add("metrics")
-    names = [name for name in before.keys() & asked.keys() - added - {"prompts"} if before[name] != asked[name]]
+    comparable = (before.keys() & asked.keys() - added - {"prompts"}) | {"fold_system", "reasoning"}
+    names = [name for name in comparable if before.get(name) != asked.get(name)]
     if names:
-        said = "; ".join(f"{name}: {before[name]!s:.60} there, {asked[name]!s:.60} asked" for name in sorted(names))
+        said = "; ".join(
+            f"{name}: {before.get(name)!s:.60} there, {asked.get(name)!s:.60} asked" for name in sorted(names)
+        )
         raise UserError(
             f"{config.output_dir} holds an evaluation with other settings ({said}).",
             "Choose another --output_dir, or replace it with --overwrite; answers that fit are reused.",
