@@ -319,7 +319,7 @@ def test_with_reasoning_the_tags_are_asked_for_and_only_the_answers_are_compared
     assert all(row["responses"]["thinker"].startswith("<think>Not") for row in rows)
     assert all(row["answers"]["base"] == row["responses"]["base"] for row in rows)  # it has no tags, so all counts
     # The same folder without the flag is another evaluation; there the thinker is not asked to think.
-    assert call(tmp_path / "out", *models, "--controls", "echo") == 1
+    assert call(tmp_path / "out", *models, "--controls", "echo") == 2
     assert call(tmp_path / "plain", *models, "--controls", "echo") == 0
     rows = [json.loads(line) for line in (tmp_path / "plain" / "answers.jsonl").open()]
     assert not any("responses" in row or "<think>" in row["answers"]["thinker"] for row in rows)
