@@ -332,7 +332,9 @@ def test_a_model_trained_to_reason_and_not_asked_to_is_reported(tmp_path, whose)
         folder.mkdir()
         config = {**config, "reasoning": (folder == model) == (whose == "training")}
         parents = {"data_sha256": "x", "reward_signatures": ["bleu|v:1"]}
-        (folder / "manifest.json").write_text(json.dumps({"kind": "model", "parents": parents, "config": config}))
+        (folder / "manifest.json").write_text(
+            json.dumps({"schema_version": 1, "kind": "model", "parents": parents, "config": config})
+        )
     facts, models = {"grpo": training_facts(str(model))}, {"grpo": str(model)}
     (said,) = training_warnings([Group("grpo", ("grpo",))], facts, models, [])
     assert said == "grpo: trained with --reasoning, but not asked for tags here: add --reasoning."
