@@ -63,6 +63,7 @@ def check_model(folder):
     )
 
 
+@pytest.mark.slow
 def test_sft_makes_its_data_and_grpo_uses_them(place):
     folder, environment = place
     shared = {"RUN_NAME": "sft", "REF_MODELS": "gold second", "SELECTION_MODE": "easy"}
