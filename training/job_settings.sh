@@ -138,6 +138,7 @@ base_template() {
     echo "${found:-plain}"
 }
 
+# ENGINE_FLAGS: further words for the engine that answers, e.g. "--engine vllm --engine_args max_model_len=4096".
 # Makes the GRPO data set $1, a folder in a folder data_grpo; one that is there is used.
 make_grpo_data() {
     # REF_MODELS is a list of words, so it stands unquoted.
@@ -150,6 +151,7 @@ make_grpo_data() {
         --model "$MODEL" \
         --inference_max_new_tokens "$MAX_NEW_TOKENS" \
         --base_template "$(base_template)" \
+        ${ENGINE_FLAGS:-} \
         --output_dir "$(dirname "$(dirname "$1")")" \
         --output_dataset_name "$(basename "$1")"
 }
