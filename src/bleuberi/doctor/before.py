@@ -1,4 +1,4 @@
-"""Checks before anything is made: a data set that is still to come, room for checkpoints, the job's time limit."""
+"""Checks before anything is made: a data set that is still to come, an interrupted run, disk space, a time limit."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from bleuberi.doctor.memory import Zero
 from bleuberi.doctor.model import ModelSizes
 from bleuberi.doctor.tokens import check_template
 from bleuberi.errors import UserError
+from bleuberi.training.folder.checkpoints import find_checkpoints, read_mark
 from bleuberi.training.folder.resume import check_save_steps, saves_before_the_end
 from bleuberi.training.settings.read import RunSettings
 
@@ -42,6 +43,18 @@ def check_planned_rows(report: Report, settings: RunSettings, processes: int, ro
         check_checkpoints(report, settings.args)
     except UserError as error:
         report.add_error("checkpoints", error)
+
+
+def check_other_gpus(report: Report, settings: RunSettings, processes: int) -> None:
+    """Whether the output folder has a run that was interrupted on another number of processes."""
+    marks = (read_mark(place) for place in reversed(find_checkpoints(Path(settings.args.output_dir).expanduser())))
+    mark = next((mark for mark in marks if mark is not None), None)
+    before = None if mark is None else mark["settings"].get("processes")
+    if before in (None, processes):
+        return
+    text = f"{settings.args.output_dir} has a run of {before} processes; it cannot resume on {processes}"
+    cure = f"Use {before} again (optimizer states and the order of data depend on it), or choose another --output_dir."
+    report.add("resume", "problem", text, cure)
 
 
 def check_disk(report: Report, settings: RunSettings, sizes: ModelSizes, zero: Zero) -> None:

@@ -16,7 +16,7 @@ from bleuberi.columns import MESSAGES, REFERENCES
 from bleuberi.data.grpo_rows import prompt_messages, read_grpo_rows
 from bleuberi.data.sft_rows import read_sft_rows, to_prompt_and_completion
 from bleuberi.doctor.batch import check_checkpoints, check_devices, check_gradient, check_grpo_batch, check_sft_batch
-from bleuberi.doctor.before import check_disk, check_planned_rows, check_time_limit
+from bleuberi.doctor.before import check_disk, check_other_gpus, check_planned_rows, check_time_limit
 from bleuberi.doctor.findings import Report, Verdict, counted
 from bleuberi.doctor.fit import check_fit, check_time
 from bleuberi.doctor.installed import check_offline, check_optional, check_versions, extras_of
@@ -81,6 +81,7 @@ def preflight(argv: Sequence[str], asked: Asked) -> tuple[Report, Text | None]:
     if grown := grown_batch(argv, settings.args, processes):
         report.add("batch", "warning", *grown)
     check_devices(report, machine, settings.args.bf16)
+    check_other_gpus(report, settings, processes)
     named = Path(located("deepspeed", str(asked.deepspeed))) if asked.deepspeed else None
     zero_file = named or launch.deepspeed or _deepspeed_of(settings)
     check_versions(report, extras_of(settings, zero_file is not None))

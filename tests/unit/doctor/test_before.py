@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from bleuberi.training.folder.checkpoints import mark_complete
 from tests.unit.doctor.test_preflight import doctor, finding, grpo_rows, save  # noqa: F401 - fixtures
 
 pytest.importorskip("trl")
@@ -47,3 +48,15 @@ def test_a_run_longer_than_its_job_is_reported(doctor, save, monkeypatch, second
     monkeypatch.delenv("SLURM_JOB_END_TIME")
     report = doctor("grpo_cpu", save(grpo_rows(64), "again"), *SMALL)
     assert all(entry["topic"] != "time limit" for entry in report["findings"])
+
+
+def test_an_interrupted_run_of_another_number_of_processes_is_found(doctor, save, tmp_path):  # noqa: F811
+    checkpoint = tmp_path / "out/checkpoint-1"
+    checkpoint.mkdir(parents=True)
+    (checkpoint / "trainer_state.json").write_text("{}")
+    mark_complete(checkpoint, {"processes": 4})
+    data = save(grpo_rows(64))
+    found = finding(doctor("grpo_cpu", data, *SMALL, expected=2), "resume")
+    assert "has a run of 4 processes; it cannot resume on 1" in found["text"]
+    report = doctor("grpo_cpu", data, *SMALL, "--processes", "4")
+    assert all(entry["topic"] != "resume" for entry in report["findings"])
