@@ -1,4 +1,4 @@
-"""What did training do to the rest of the model? The tasks of lm-evaluation-harness (IFEval, GSM8K, ...), model by model.
+"""What did training do to the rest of the model? Tasks of lm-evaluation-harness (IFEval, GSM8K, ...) for each model.
 
 The harness is the field's own (EleutherAI, package `lm_eval`); it is started as a command, and its results are read.
 """
@@ -15,12 +15,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
-from bleuberi.errors import MissingExtraError, UserError
+from bleuberi.errors import UserError
 from bleuberi.evaluation.models import EvaluatedModel
 
 log = logging.getLogger(__name__)
 
 FOLDER: Final = "lm_eval"
+INSTALL: Final = "pip install 'lm_eval[hf]>=0.4.13'"
 _LAST_LINES: Final = 15
 
 
@@ -29,7 +30,7 @@ def check_lm_eval(tasks: Sequence[str], models: Sequence[EvaluatedModel]) -> Non
     if not tasks:
         return
     if find_spec("lm_eval") is None:
-        raise MissingExtraError("lm_eval", "lm-eval", "--lm_eval")
+        raise UserError("--lm_eval needs the package lm_eval, which is not installed.", f"Install it with: {INSTALL}")
     if fixed := [entry.name for entry in models if entry.response_file is not None]:
         raise UserError(
             f"--lm_eval asks models, and {', '.join(fixed)} is a file of responses.", "Give folders or hub ids."
@@ -76,7 +77,10 @@ def _run(entry: EvaluatedModel, tasks: Sequence[str], words: Sequence[str], plac
 
 
 def read_results(place: Path) -> dict[str, dict[str, float]]:
-    """The numbers of a folder that the harness wrote, by task; standard errors are `..._stderr,...`. Errors: `UserError`."""
+    """The numbers of a folder that the harness wrote, by task; a standard error is called `..._stderr,...`.
+
+    Errors: `UserError` if there are none.
+    """
     files = sorted(place.rglob("results_*.json"))
     if not files:
         raise UserError(f"lm_eval left no results in {place}.", f"Look into {place / 'output.log'}.")
