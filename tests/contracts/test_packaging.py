@@ -66,7 +66,7 @@ def test_the_container_copies_what_is_there():
 def slurm(tmp_path):
     """The batch script with a `python` and a `scontrol` that write down how they were called."""
 
-    def start(python):
+    def start(python, **more):
         tools = tmp_path / "tools"
         tools.mkdir()
         for name, body in (("python", python), ("scontrol", 'echo "scontrol $*"')):
@@ -75,6 +75,7 @@ def slurm(tmp_path):
         own = {"PATH": f"{tools}:/usr/bin:/bin", "PYTHON": str(tools / "python"), "SLURM_SUBMIT_DIR": str(ROOT)}
         own |= {"SLURM_GPUS_ON_NODE": "4", "SLURM_JOB_ID": "17", "MODEL": "org/model", "RUN_NAME": "run"}
         own |= {"DATA_DIR": str(tmp_path / "data"), "CKPT_DIR": str(tmp_path / "models")}
+        own |= more
         copy = tmp_path / "slurm_script"  # Slurm runs a copy from its spool folder
         copy.write_bytes((ROOT / "training/slurm/grpo.sbatch").read_bytes())
         return subprocess.Popen(
@@ -86,7 +87,8 @@ def slurm(tmp_path):
 
 def test_the_slurm_job_makes_data_and_launches_a_process_a_gpu(slurm):
     said, _ = slurm('echo "called $*"').communicate(timeout=60)
-    data, train = said.splitlines()
+    _, doctor, data, train = said.splitlines()  # first what is being checked
+    assert "doctor --method grpo --planned_rows 5000 --processes 4" in doctor
     assert "create_training_data.py grpo" in data
     assert "--model org/model" in data
     assert "accelerate.commands.launch" in train
@@ -96,7 +98,7 @@ def test_the_slurm_job_makes_data_and_launches_a_process_a_gpu(slurm):
 
 
 def test_near_its_time_limit_the_slurm_job_stops_and_is_queued_again(slurm, tmp_path):
-    job = slurm('trap "sleep 0.3; echo stopped; exit 143" TERM; echo "working"; sleep 60 & wait')
+    job = slurm('trap "sleep 0.3; echo stopped; exit 143" TERM; echo "working"; sleep 60 & wait', SKIP_DOCTOR="1")
     assert job.stdout.readline() == "working\n"
     job.send_signal(10)  # USR1
     said, _ = job.communicate(timeout=30)
