@@ -9,8 +9,9 @@ from typing import Final, Literal, NamedTuple
 
 from bleuberi import columns
 from bleuberi.agreement.tables import Row
+from bleuberi.data.asked import asked_of
 from bleuberi.data.cells import id_text, valid_text
-from bleuberi.data.known_columns import CHATS, chat_turns
+from bleuberi.data.known_columns import CHATS, PROMPTS, chat_turns
 from bleuberi.data.raw_row import RawRow
 from bleuberi.data.references import references_in
 from bleuberi.data.turns import alternating, as_turns, conversation_key, last_user_text, read_turns
@@ -199,6 +200,9 @@ def _said(row: Row, number: int, form: _Form) -> tuple[list[Message], tuple[str,
                 asked.append(Message(role="assistant", content=str(said[place]["content"])))
     elif not asked:
         asked = first[:-1] if first and first[-1]["role"] == "assistant" else first
+        if not any(turn["role"] == "user" for turn in asked):
+            turns, text = asked_of(raw)
+            asked = turns or ([Message(role="user", content=text)] if text else [])
     return asked, (_last_response(first), _last_response(second))
 
 
@@ -230,7 +234,7 @@ def _id(row: Row, number: int) -> str:
 def row_turns(row: Row, number: int = 0) -> list[Message]:
     """What a row of a pool or of responses asks: its `messages` up to the closing response, or its prompt."""
     raw = RawRow(f"row {number}", row)
-    for column in (*CHATS, columns.PROMPT, "instruction"):
+    for column in (*CHATS, columns.PROMPT, *PROMPTS):
         turns = chat_turns(column, row.get(column)) if column in CHATS else None
         found = read_turns(raw, column, turns) if turns is not None else []
         if column not in CHATS:

@@ -15,7 +15,8 @@ from bleuberi.atomic_files import fresh_folder
 from bleuberi.check.findings import FLAGS, Findings, check_texts
 from bleuberi.check.held_out import split_held_out
 from bleuberi.check.prompt_overlap import TestPrompts
-from bleuberi.columns import ID, MESSAGES, PROMPT
+from bleuberi.columns import ID
+from bleuberi.data.asked import asked_of
 from bleuberi.data.cells import id_text
 from bleuberi.data.near_duplicates import METHOD
 from bleuberi.data.pool import Pool, read_pool
@@ -127,15 +128,13 @@ def _check_place(folder: Path, request: Mapping[str, Any], *, overwrite: bool) -
 
 
 def _test_prompts(source: str) -> list[str]:
-    """The prompts of a file that need be no pool: `prompt`, else the user's turns. Errors: `UserError`."""
+    """The prompts of a file that need be no pool; of several turns, all of the user's. Errors: `UserError`."""
     prompts = []
     for raw in read_rows(source):
-        prompt, turns = raw.values.get(PROMPT), raw.values.get(MESSAGES)
-        if not isinstance(prompt, str) and isinstance(turns, list):
-            prompt = "\n".join(
-                str(turn.get("content")) for turn in turns if isinstance(turn, dict) and turn.get("role") == "user"
-            )
-        if not isinstance(prompt, str) or not prompt.strip():
+        turns, prompt = asked_of(raw)
+        if turns:
+            prompt = "\n".join(turn["content"] for turn in turns if turn["role"] == "user")
+        if prompt is None or not prompt.strip():
             raise UserError(f"{raw.place} has neither a `prompt` nor a user's turn.", "Name the column `prompt`.")
         prompts.append(prompt)
     return prompts
