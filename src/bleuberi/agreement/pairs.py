@@ -14,7 +14,7 @@ from bleuberi.data.cells import id_text, valid_text
 from bleuberi.data.known_columns import CHATS, PROMPTS, chat_turns
 from bleuberi.data.raw_row import RawRow
 from bleuberi.data.references import references_in
-from bleuberi.data.turns import alternating, as_turns, conversation_key, last_user_text, read_turns
+from bleuberi.data.turns import alternating, as_turns, conversation_key, last_user_text, parts_text, read_turns
 from bleuberi.errors import UserError
 from bleuberi.records import Message, Tally
 from bleuberi.strict_json import as_finite
@@ -211,6 +211,7 @@ def _turns(raw: RawRow, column: str, role: str) -> list[Message]:
     value = raw.values.get(column)
     if value is None:
         return []
+    value = value if (text := parts_text(value)) is None else text
     found = alternating(value)
     if found is not None:
         return [Message(role=role, content=str(turn["content"])) for turn in found]
@@ -248,8 +249,8 @@ def row_turns(row: Row, number: int = 0) -> list[Message]:
 
 def message_text(value: object, role: str) -> str:
     """A text as it is; of a list of messages the content of the last turn of that role."""
-    if isinstance(value, str):
-        return value
+    if (text := value if isinstance(value, str) else parts_text(value)) is not None:
+        return text
     found = as_turns(value) or []
     turns = [turn["content"] for turn in read_turns(RawRow("a row", {}), "", found) if turn["role"] == role]
     return turns[-1] if turns else ""

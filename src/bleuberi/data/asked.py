@@ -8,7 +8,7 @@ from bleuberi import columns
 from bleuberi.data.cells import cell, is_filled
 from bleuberi.data.known_columns import CHATS, CONTEXTS, PROMPTS, chat_turns
 from bleuberi.data.raw_row import RawRow
-from bleuberi.data.turns import as_turns, last_user_text, read_turns
+from bleuberi.data.turns import as_turns, last_user_text, parts_text, read_turns
 from bleuberi.records import Message
 
 _TURNS: Final = "turns"
@@ -23,6 +23,7 @@ def asked_of(raw: RawRow) -> tuple[list[Message], str | None]:
     names = (columns.PROMPT, *(name for name in PROMPTS if name != columns.PROMPT))
     column = next((name for name in names if is_filled(cell(raw.values, name))), None)
     value = None if column is None else cell(raw.values, column)
+    value = value if (text := parts_text(value)) is None else text
     found = None if isinstance(value, str) and column != columns.PROMPT else as_turns(value)
     if column is None or (found is None and not isinstance(value, str)):
         column = chat_column(raw)

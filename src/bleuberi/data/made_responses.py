@@ -17,7 +17,7 @@ from bleuberi.data.cells import cell, id_text, is_missing, valid_text
 from bleuberi.data.known_columns import CHATS, NAMES, chat_turns
 from bleuberi.data.raw_row import RawRow
 from bleuberi.data.tables import read_rows
-from bleuberi.data.turns import as_turns, conversation_key, has_tool_calls, read_turns
+from bleuberi.data.turns import as_turns, conversation_key, has_tool_calls, parts_text, read_turns
 from bleuberi.errors import UserError
 from bleuberi.records import Example, Message
 
@@ -158,6 +158,7 @@ def _text(raw: RawRow) -> str | None:
             f"Name its column `response` (or {', '.join(columns.TEXT_COLUMNS)}), or give a chat as `messages`.",
         )
     value = cell(raw.values, column)
+    value = value if (text := parts_text(value)) is None else text
     found = value if isinstance(value, list) else chat_turns(column, value) if column in CHATS else None
     if isinstance(value, dict):
         found = as_turns(value)
