@@ -119,7 +119,8 @@ $(VENV)/.docs: constraints.txt pyproject.toml
 
 # The pinned set with the hashes of its files on PyPI (torch's CUDA build), for the container and for whoever installs with
 # pip install --require-hashes. make install does without: a machine may have a torch of its own.
-hashes: $(VENV)/.torch
+hashes:
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(PIP) --target $(VENV)/uv uv
 	$(VENV)/uv/bin/uv pip compile pyproject.toml --quiet --extra train --extra openai -c constraints.txt --generate-hashes \
 		--universal --python-version 3.11 --no-annotate --custom-compile-command "make hashes" \
