@@ -253,15 +253,25 @@ def _write_pools(folder: Path, source: str, split: str, file_of: Mapping[str, st
     streams = {
         name: (folder / name).open("w", encoding="utf-8", newline="\n") for name in sorted(set(file_of.values()))
     }
+    left_out: dict[str, None] = {}
     try:
         for raw in read_rows(source, split):
             name = file_of.get(id_text(raw.values[ID]) or "")
             if name is not None:
-                # Dates and bytes of a Parquet pool become texts.
-                streams[name].write(strict_json(raw.values, ascii_only=True, default=str) + "\n")
+                left_out |= dict.fromkeys(column for column, value in raw.values.items() if _holds_bytes(value))
+                values = {column: value for column, value in raw.values.items() if column not in left_out}
+                streams[name].write(strict_json(values, ascii_only=True, default=str) + "\n")  # dates become texts
     finally:
         for stream in streams.values():
             stream.close()
+    if left_out:
+        log.warning("%s: pictures, sounds or other bytes are not written: %s", source, ", ".join(left_out))
+
+
+def _holds_bytes(value: object) -> bool:
+    if isinstance(value, dict | list):
+        return any(_holds_bytes(part) for part in (value.values() if isinstance(value, dict) else value))
+    return isinstance(value, bytes)
 
 
 def _write_lines(path: Path, rows: Iterator[Mapping[str, Any]]) -> None:

@@ -1,5 +1,6 @@
 """Signs of trouble in texts, near-duplicates, test prompts in a pool, held-out rows."""
 
+import datetime
 import json
 import random
 
@@ -144,6 +145,20 @@ def test_test_prompts_are_read_in_any_shape(row, write_pool, tmp_path):
     (tmp_path / "tests.jsonl").write_text(json.dumps(row) + "\n")
     table = check_pool(CheckConfig(str(pool), against=(str(tmp_path / "tests.jsonl"),))).table
     assert [entry["rows"] for entry in table if entry["flag"] == "in_test_prompts"] == [1]
+
+
+def test_pictures_of_a_parquet_pool_are_left_out_and_said(tmp_path, caplog):
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as pq
+
+    picture = {"image": {"bytes": b"\x89PNG", "path": "x.png"}, "sounds": [b"RIFF"], "seen": datetime.date(2026, 1, 2)}
+    rows = [{"id": str(n), "prompt": f"Name the {word} thing.", **picture} for n, word in enumerate(WORDS)]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "pool.parquet")
+    check_pool(CheckConfig(str(tmp_path / "pool.parquet"), held_out=2, output_dir=tmp_path / "out"))
+    written = [json.loads(line) for line in (tmp_path / "out/train.jsonl").read_text().splitlines()]
+    assert len(written) == len(rows) - 2
+    assert all(row.keys() == {"id", "prompt", "seen"} for row in written)
+    assert "pictures, sounds or other bytes are not written: image, sounds" in caplog.text
 
 
 @given(st.lists(st.integers(0, 8), min_size=1, max_size=40), st.integers(0, 30), st.integers(0, 5))
