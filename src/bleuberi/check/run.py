@@ -53,6 +53,7 @@ class CheckConfig:
     seed: int = 42
     overwrite: bool = False
     split: str = "train"  # of a pool that has splits
+    against_split: str = "train"  # of test prompts that have splits
 
     def check(self) -> None:
         """Refuse what cannot work, before anything is read. Errors: `UserError`."""
@@ -91,7 +92,7 @@ def check_pool(config: CheckConfig) -> PoolCheck:
     if config.output_dir is not None:
         _check_place(config.output_dir, request, overwrite=config.overwrite)
     log.info("Pool %s: %d rows, references of %s", pool.name, len(pool.rows), ", ".join(request["ref_models"]))
-    tests = [prompt for path in config.against for prompt in _test_prompts(path)]
+    tests = [prompt for path in config.against for prompt in _test_prompts(path, config)]
     findings = check_texts(pool.rows, TestPrompts(tests) if tests else None)
     length_method = _check_lengths(pool.rows, config, findings)
     _check_agreement(pool.rows, findings)
@@ -127,10 +128,10 @@ def _check_place(folder: Path, request: Mapping[str, Any], *, overwrite: bool) -
     )
 
 
-def _test_prompts(source: str) -> list[str]:
+def _test_prompts(source: str, config: CheckConfig) -> list[str]:
     """The prompts of a file that need be no pool; of several turns, all of the user's. Errors: `UserError`."""
     prompts = []
-    for raw in read_rows(source):
+    for raw in read_rows(source, config.against_split):
         turns, prompt = asked_of(raw)
         if turns:
             prompt = "\n".join(turn["content"] for turn in turns if turn["role"] == "user")
@@ -287,7 +288,7 @@ def _request(config: CheckConfig, pool: Pool) -> dict[str, Any]:
         "ref_models": list(config.ref_models or pool.reference_models),
         "max_completion_length": config.max_completion_length,
         "model": config.model,
-        "against_sha256": [content_hash(*_test_prompts(path)) for path in config.against],
+        "against_sha256": [content_hash(*_test_prompts(path, config)) for path in config.against],
         "drop": list(config.drop),
         "held_out": config.held_out,
         "seed": config.seed,

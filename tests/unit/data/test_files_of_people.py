@@ -198,6 +198,17 @@ FOUND = {
 }
 
 
+def test_test_prompts_have_a_split_of_their_own(splits, capsys):
+    pool = splits / "pool.jsonl"
+    pool.write_text(lines({"id": str(n), "prompt": f"Name {n}."} for n in range(6)))
+    for split, found in (("test", 4), ("train", 6)):
+        words = ["data", "check", str(pool), "--against", str(splits / "set"), "--against_split", split, "--json"]
+        command, rest = find_command(words)
+        assert command(rest) == 0
+        table = json.loads(capsys.readouterr().out)["table"]
+        assert [entry["rows"] for entry in table if entry["flag"] == "in_test_prompts"] == [found]
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_that_reads_a_set_takes_a_split(splits, name, capsys):
     (splits / "out/inference_outputs/x").mkdir(parents=True)
