@@ -38,6 +38,49 @@ def test_every_dependency_has_a_reason_and_a_tested_version():
     assert pinned >= REQUIRED
 
 
+def _blocks(text):
+    """Requirement line -> its hashes, of a file that `make hashes` wrote."""
+    found = {}
+    for line in text.splitlines():
+        if re.match("[a-z]", line):
+            requirement = line.removesuffix("\\").strip()
+            found[requirement] = []
+        elif "--hash=" in line:
+            found[requirement] += re.findall(r"--hash=sha256:([0-9a-f]{64})\b", line)
+    return found
+
+
+def test_the_hashed_set_is_the_pinned_set():
+    hashed = _blocks((ROOT / "requirements-hashed.txt").read_text(encoding="utf-8"))
+    versions = dict(re.split("==| ", requirement)[:2] for requirement in hashed)
+    pins = dict(
+        re.split("==", line.lower().replace("_", "-"))
+        for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+        if "==" in line
+    )
+    assert {name: pins[name] for name in versions if name in pins} == {
+        name: version for name, version in versions.items() if name in pins
+    }, "make hashes"
+    assert all(hashed.values())
+    extras = PROJECT["optional-dependencies"]
+    wanted = [*PROJECT["dependencies"], *extras["check"], *extras["report"], *extras["train"], *extras["openai"]]
+    assert {re.split(r"[<>=\[;]", one)[0] for one in wanted} - {"bleuberi"} <= versions.keys()
+
+
+@pytest.mark.parametrize("file", ["Makefile", "container/Dockerfile"])
+def test_torch_is_taken_out_of_the_hashed_set_whole(file):
+    text = (ROOT / file).read_text(encoding="utf-8").replace("$(FULL)", "")
+    program = re.search("awk '([^']+)'", text)[1]
+    words = ["awk", program, "requirements-hashed.txt"]
+    kept = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    whole = _blocks((ROOT / "requirements-hashed.txt").read_text(encoding="utf-8"))
+    left = _blocks(kept)
+    gone = {re.split("==", name)[0] for name in whole.keys() - left.keys()}
+    assert {"torch", "triton", "nvidia-cublas"} <= gone
+    assert all(re.match("torch|triton|nvidia-|cuda-", name) for name in gone)
+    assert left == {name: hashes for name, hashes in whole.items() if name in left}
+
+
 def test_a_wheel_carries_every_file_of_the_package():
     source = ROOT / "src/bleuberi"
     patterns = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["bleuberi"]
