@@ -19,7 +19,7 @@ from bleuberi.rewards import load_reward
 from bleuberi.rewards.blindness import refuse_blind
 from bleuberi.rewards.on_cluster import load_reward_on
 from bleuberi.selection.config import GrpoDataConfig
-from bleuberi.selection.dataset_folder import MadeDataset, find_made, refuse_other, save_dataset
+from bleuberi.selection.dataset_folder import MadeDataset, find_made, refuse_taken_name, save_dataset
 from bleuberi.selection.examples import SELECTION_EXAMPLES, selection_examples
 from bleuberi.selection.pick import select, select_random
 from bleuberi.selection.record import SELECTION_RECORD, Picked, ScoredSample, selection_record
@@ -59,12 +59,12 @@ def create_grpo_data(config: GrpoDataConfig, draw: Callable[[Path, GrpoData], No
         return _reused(there)
     pool = read_pool(config.hf_dataset_path, config.ref_models, config.split)
     request = request_of(config, pool)
-    there = None if config.overwrite else find_made(parent, request, config.output_dataset_name)
-    if there is not None:
-        log.info("The data set %s was made by the same command and is used as it is", there.folder)
-        return _reused(there)
-    if config.output_dataset_name is not None and not config.overwrite:
-        refuse_other(parent / config.output_dataset_name, request)
+    label = label_of(config)
+    if not config.overwrite:
+        if (there := find_made(parent, request, config.output_dataset_name)) is not None:
+            return _reused(there)
+        if config.output_dataset_name is None:
+            refuse_taken_name(parent, request, f"{label}_{config.selection_mode}_", _marks(config), config.num_examples)
 
     examples, joined = join_references(pool, config.ref_models, config.min_references)
     if config.engine_options.fold_system:
@@ -78,7 +78,6 @@ def create_grpo_data(config: GrpoDataConfig, draw: Callable[[Path, GrpoData], No
     if config.metric is not None and not config.scores_needed:
         why = "random takes rows without scores" if config.model else "nothing to score without --model or --outputs"
         log.info("The data set is saved without scores: %s", why)
-    label = label_of(config)
     scores_path = config.output_dir / "scored_outputs" / f"{label}.json" if config.scores_needed else None
     picked = _pick(config, examples, scores_path)
     reasons = Counter(joined.dropped)

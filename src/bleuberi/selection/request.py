@@ -50,8 +50,7 @@ def request_of(config: GrpoDataConfig, pool: Pool) -> dict[str, Any]:
         "model_revision": None,
         "output_dataset_name": plain.output_dataset_name,
     }
-    if plain.engine_options.fold_system:
-        request["fold_system"] = True
+    request |= plain.engine_options.deciding()
     if plain.scores_needed and plain.metric:
         imported = scored_by_original(plain)
         request["metric"] = imported_signature(imported) if imported else load_reward(plain.metric).signature()
@@ -61,8 +60,6 @@ def request_of(config: GrpoDataConfig, pool: Pool) -> dict[str, Any]:
         elif plain.model is not None:
             request["inference_max_new_tokens"] = plain.inference_max_new_tokens
             request["model_revision"] = local_revision(plain.model, plain.engine, plain.engine_options)
-            if plain.engine_options.chat_template_kwargs:
-                request["chat_template_kwargs"] = dict(plain.engine_options.chat_template_kwargs)
             if (request["model_revision"] or "").startswith("files:"):
                 request["model"] = model_short_name(plain.model)
     if plain.reasoning:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 
 from bleuberi.artifacts import json_hash, read_manifest
 from bleuberi.data.grpo_rows import read_grpo_rows
 from bleuberi.data.sft_rows import read_sft_rows, to_sft_rows
-from bleuberi.selection.dataset_folder import find_made, refuse_other, save_dataset
+from bleuberi.selection.dataset_folder import find_made, save_dataset
 from bleuberi.selection.original_files import original_dataset
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +38,8 @@ def create_sft_data(config: SftDataConfig) -> SftData:
         return SftData(there.folder, there.rows, True)
     rows = read_grpo_rows(config.input_data_path)
     request = {"input": config.input_data_path.resolve().name, "input_sha256": json_hash(rows)}
-    if not config.overwrite:
-        if (made := find_made(parent, request, name)) is not None:
-            log.info("The data set %s was made by the same command and is used as it is", made.folder)
-            return SftData(made.folder, made.rows, True)
-        refuse_other(parent / name, request)
+    if not config.overwrite and (made := find_made(parent, request, name)) is not None:
+        return SftData(made.folder, made.rows, True)
     pairs = [pair for row in rows for pair in to_sft_rows(row)]
     parent_manifest = read_manifest(config.input_data_path) or {}
     folder = save_dataset(
