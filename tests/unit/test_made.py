@@ -33,6 +33,7 @@ from bleuberi.generation.base import Sampling
 from bleuberi.selection.config import GrpoDataConfig
 from bleuberi.selection.create import create_grpo_data
 from bleuberi.selection.request import request_of as data_request
+from bleuberi.selection.request import resolve
 from bleuberi.selection.sft_pairs import SftDataConfig, create_sft_data
 from bleuberi.selection.signal import SignalSettings
 from bleuberi.training.settings.read import _NOT_DECIDING, RunSettings
@@ -130,7 +131,11 @@ def test_grpo_data(pool, answers, tmp_path):
             continue
         refused(create_grpo_data, changed)
     signal = dataclasses.replace(base, selection_mode="signal", signal=SignalSettings())
-    requests = partial(data_request, pool=read_pool(base.hf_dataset_path, base.ref_models))
+    read = read_pool(base.hf_dataset_path, base.ref_models)
+
+    def requests(config):
+        return data_request(resolve(config), read)
+
     of_signal = {"num_samples": 9, "stratify": (), "sample_temperature": 1.0, "sample_top_p": 0.5, "sample_top_k": 3,
                  "max_cut_share": 0.5}  # fmt: skip
     for _, changed in every_field(SignalSettings(), of_signal):
@@ -144,7 +149,11 @@ def test_grpo_data(pool, answers, tmp_path):
 def test_options_of_engines(pool, answers, tmp_path, local, request):
     model = request.getfixturevalue("tiny_model") if local else "owner/name"
     base = GrpoDataConfig(pool("p.jsonl"), metric="bleu", model=str(model), engine="transformers")
-    requests = partial(data_request, pool=read_pool(base.hf_dataset_path, base.ref_models))
+    read = read_pool(base.hf_dataset_path, base.ref_models)
+
+    def requests(config):
+        return data_request(resolve(config), read)
+
     served = {"engine": "openai", "engine_options": EngineOptions(base_url="http://a.example/v1")}
     canned = {"engine": "canned", "engine_options": EngineOptions(answers=answers("a.jsonl"))}
     changes = {
@@ -163,7 +172,7 @@ def test_a_generated_name_that_is_taken_is_found_before_anything_is_scored(pool,
         config = dataclasses.replace(base, num_examples=count)
         create_grpo_data(config)
         with monkeypatch.context() as patch:
-            patch.setattr("bleuberi.selection.create.answers_from_file", None)
+            patch.setattr("bleuberi.selection.modes.answers_from_file", None)
             refused(create_grpo_data, dataclasses.replace(config, seed=7))
 
 
