@@ -132,7 +132,7 @@ def test_the_same_command_again_uses_what_is_there(grpo, caplog, name):
     before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in folder.rglob("*") if path.is_file()}
     with caplog.at_level("INFO"):
         assert grpo("--num_examples", "4", *name) is None
-    assert "was made by the same command and is used as it is" in caplog.text
+    assert "was made by an equal request and is reused" in caplog.text
     assert {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in before} == before
 
 
@@ -154,7 +154,7 @@ def test_a_broken_data_set_of_another_name_is_nobodys_business(grpo):
     [
         (["--num_examples", "5"], "num_examples: existing 4, requested 5"),
         (["--num_examples", "4", "--selection_mode", "easy"], "selection_mode: existing hard, requested easy"),
-        (["--num_examples", "4", "--metric", "rouge"], "metric: bleu|"),
+        (["--num_examples", "4", "--metric", "rouge"], "metric: existing bleu|"),
         (["--num_examples", "4", "--seed", "1"], "seed: existing 42, requested 1"),
         (["--num_examples", "4", "--ref_models", "o4-mini-2025-04-16"], "ref_models: existing ['gold'], requested "),
     ],
@@ -202,7 +202,7 @@ def test_scores_of_other_outputs_or_a_touched_file_are_never_read(grpo, damage):
 def test_a_folder_that_this_tool_did_not_make_is_refused(grpo):
     (grpo.data / "data_grpo/mine").mkdir(parents=True)
     (grpo.data / "data_grpo/mine/letter.txt").write_text("dear")
-    with pytest.raises(UserError, match="it has no manifest, so this tool did not make it"):
+    with pytest.raises(UserError, match="it has no manifest, so this command did not make it"):
         grpo("--num_examples", "4", "--output_dataset_name", "mine")
     assert (grpo.data / "data_grpo/mine/letter.txt").read_text() == "dear"
 
