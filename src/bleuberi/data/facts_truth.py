@@ -66,12 +66,6 @@ def facts_in(values: Mapping[str, Any]) -> dict[str, str]:
     )
 
 
-def shares_mentioned(facts: Mapping[str, Mapping[str, str]], responses: Mapping[str, str]) -> dict[str, float]:
-    """Row id -> the share of its facts that its response mentions; rows without facts or a response are left out."""
-    shares = {row: share_mentioned(facts[row], text) for row, text in responses.items() if row in facts}
-    return {row: share for row, share in shares.items() if share is not None}
-
-
 def normalized(text: str) -> str:
     """The text's words in lower case with single spaces; punctuation becomes `|`."""
     text = unicodedata.normalize("NFKD", text.lower())

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from bleuberi.artifacts import read_manifest
 from bleuberi.data.grpo_rows import prompt_messages
 from bleuberi.data.tables import read_rows
 from bleuberi.errors import UserError
 from bleuberi.evaluation.model_facts import TrainingFacts
 from bleuberi.evaluation.models import Group
 from bleuberi.evaluation.responses import ModelAnswers
+from bleuberi.folders import ModelFolder
 from bleuberi.records import Example
 
 MUCH_CUT: Final = 0.1
@@ -75,7 +75,8 @@ def training_warnings(
     asked = {row.prompt.strip() for row in examples}
     found: dict[Path, set[str]] = {}  # seeds of one training share their data set
     for name, model in models.items():
-        folder = training_data(model) if facts[name] is not None else None
+        trained = ModelFolder.load(model)
+        folder = trained.dataset if trained is not None else None
         if folder is not None and folder not in found:
             found[folder] = prompts_in(folder)
         seen = asked & found[folder] if folder is not None else set()
@@ -85,14 +86,6 @@ def training_warnings(
                 "Hold prompts out with: bleuberi data check."
             )
     return said
-
-
-def training_data(model: str) -> Path | None:
-    """The data set that a model folder's manifest names, where it is still there."""
-    manifest = read_manifest(Path(model).expanduser()) or {}
-    path = manifest.get("config", {}).get("dataset_path")
-    folder = Path(str(path)).expanduser() if path else None
-    return folder if folder is not None and folder.is_dir() else None
 
 
 def prompts_in(folder: Path) -> set[str]:

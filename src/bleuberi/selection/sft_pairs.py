@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from bleuberi.artifacts import json_hash, read_manifest
+from bleuberi.artifacts import json_hash
 from bleuberi.data.grpo_rows import read_grpo_rows
 from bleuberi.data.sft_rows import read_sft_rows, to_sft_rows
+from bleuberi.folders import DatasetFolder
 from bleuberi.selection.dataset_folder import find_made, save_dataset
 from bleuberi.selection.original_files import original_dataset
 
@@ -41,7 +42,6 @@ def create_sft_data(config: SftDataConfig) -> SftData:
     if not config.overwrite and (made := find_made(parent, request, name)) is not None:
         return SftData(made.folder, made.rows, True)
     pairs = [pair for row in rows for pair in to_sft_rows(row)]
-    parent_manifest = read_manifest(config.input_data_path) or {}
     folder = save_dataset(
         parent / name,
         pairs,
@@ -49,6 +49,6 @@ def create_sft_data(config: SftDataConfig) -> SftData:
         overwrite=config.overwrite,
         rows_in=len(rows),
         rows_out=len(pairs),
-        parents=[{"folder": request["input"], "files_sha256": parent_manifest.get("files_sha256")}],
+        parents=[{"folder": request["input"], "files_sha256": DatasetFolder.load(config.input_data_path).files_sha256}],
     )
     return SftData(folder, len(pairs), False)

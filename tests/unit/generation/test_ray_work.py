@@ -10,12 +10,13 @@ from bleuberi.cluster import Workers
 from bleuberi.errors import UserError
 from bleuberi.generation import EngineOptions
 from bleuberi.generation.base import Output, Request, Sampling
-from bleuberi.generation.canned import CannedEngine, answers_revision
+from bleuberi.generation.canned import answers_revision
 from bleuberi.generation.model_identity import ModelIdentity
 from bleuberi.generation.ray_engine import RayShards
 from bleuberi.generation.ray_work import StreamWork, _EndlessStream
 from bleuberi.generation.transformers_engine import BATCHES_A_SHARD
 from bleuberi.records import Conversation, Message
+from tests.canned import CannedEngine
 
 
 def unit_of(numbers):

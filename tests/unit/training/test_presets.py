@@ -6,9 +6,10 @@ import re
 import pytest
 import yaml
 
-from bleuberi.training.settings.deciding import CONDITIONAL, DECIDING, NOT_DECIDING
+from bleuberi.training.settings.deciding import NOT_DECIDING
 from bleuberi.training.settings.read import PRESETS, RunConfig, read_settings
 from bleuberi.training.settings.rules import check_batch, check_values, raise_first
+from tests.unit.training.deciding_fields import CONDITIONAL, DECIDING
 
 trl = pytest.importorskip("trl")
 
