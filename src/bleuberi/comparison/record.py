@@ -100,7 +100,7 @@ def command_of(protocol: Protocol) -> list[str]:
 def read_record(run: Run, decides: Decides, protocol: Protocol) -> RunRecord | None:
     """The run's record; None if there is none.
 
-    Errors: `UserError` if it was made with other settings (naming them), or if its files were changed since.
+    Errors: `UserError` if it was made with different settings, or if its files were changed since.
     """
     folder = protocol.folder / RUNS / run.name
     if read_manifest(folder) is None:

@@ -89,7 +89,7 @@ class EvaluationConfig:
 def refuse_other_evaluation(config: EvaluationConfig, settings: Mapping[str, Any]) -> bool:
     """Whether the folder holds this evaluation, judged already; it is then kept until it is made again.
 
-    Errors: `UserError` where it holds one with other settings.
+    Errors: `UserError` if it holds one with different settings.
     """
     path = config.output_dir / RESULT
     content = {} if config.overwrite else read_state(path)

@@ -56,7 +56,7 @@ def start_run(folder: Path, args: Any, asked: dict[str, Any]) -> str | None:  # 
     """The checkpoint to go on from, None for a fresh start; `args` are the trainer's, `asked` `checkpoint_settings`.
 
     The metrics behind that checkpoint are cut off: they come again. Call it before the model is loaded.
-    Errors: `UserError` where the checkpoints were made with other settings or data, since going on from them would
+    Errors: `UserError` if the checkpoints were made with different settings or data, since resuming from them would
     mix two runs.
     """
     named = args.resume_from_checkpoint
