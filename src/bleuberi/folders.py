@@ -69,6 +69,7 @@ class DatasetFolder:
 
     model: str | None = None  # whose responses were scored
     chat_template_kwargs: Mapping[str, Any] | None = None  # that its prompts were rendered with
+    reasoning: bool = False  # its prompts ask for thoughts in tags
     input_sha256: str | None = None  # of SFT pairs: the rows of the GRPO data set that they come from
     files_sha256: Mapping[str, str] | None = None
 
@@ -80,6 +81,7 @@ class DatasetFolder:
         return cls(
             model=request.get("model"),
             chat_template_kwargs=request.get("chat_template_kwargs"),
+            reasoning=bool(request.get("reasoning")),
             input_sha256=request.get("input_sha256"),
             files_sha256=manifest.get("files_sha256"),
         )

@@ -29,5 +29,5 @@ def test_folders_that_no_training_left(tmp_path, kind, facts):
 
 def test_a_data_set(tmp_path):
     made = save(tmp_path / "data", "dataset", {"model": "m", "chat_template_kwargs": {"a": 1}}, files_sha256={"f": "h"})
-    assert DatasetFolder.load(made) == DatasetFolder("m", {"a": 1}, None, {"f": "h"})
+    assert DatasetFolder.load(made) == DatasetFolder("m", {"a": 1}, files_sha256={"f": "h"})
     assert DatasetFolder.load(str(tmp_path / "none")) == DatasetFolder()

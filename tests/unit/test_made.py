@@ -61,6 +61,7 @@ CANNOT_CHANGE = {
     EvaluationConfig: {
         "output_dir": PLACE, "cache_dir": PLACE, "overwrite": WHETHER, "split": ROWS, "engine": ENGINE,
         "prompts": "a file may be elsewhere; the request has the hash of its content",
+        "lm_eval": "its results have a request of their own, for each model", "lm_eval_args": "as lm_eval",
     },
     JudgeConfig: {"pairs": "each pair is judged and cached by itself, and the result has those that were asked for"},
     PairsConfig: {"output_dir": PLACE, "overwrite": WHETHER},
@@ -268,7 +269,7 @@ def test_evaluations(pool, tmp_path):
         "models": read_models(["a=some/model", "b=third/model"]), "ref_models": ("other",), "min_references": 1,
         "metrics": ("bleu",), "no_references": True, "max_new_tokens": 9, "controls": {"echo": None},
         "placebo": ("b",), "primary": Primary("a", "b"), "trained_on": ("rouge",), "untrained": ("b",),
-        "run_spread": 1.0, "judge": None, "engine_options": EngineOptions(base_template="paper"),
+        "run_spread": 1.0, "judge": None, "reasoning": True, "engine_options": EngineOptions(base_template="paper"),
     }  # fmt: skip
     for _, changed in every_field(base, changes):
         refused(find, changed)

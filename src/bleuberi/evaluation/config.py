@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from bleuberi import made
 from bleuberi.artifacts import read_state
+from bleuberi.data.reasoning import REASONING_PROMPT
 from bleuberi.evaluation.controls import CONTROLS
 from bleuberi.evaluation.judge import JudgeConfig
 from bleuberi.evaluation.models import EvaluatedModel, Primary
@@ -46,6 +47,9 @@ class EvaluationConfig:
     cache_dir: Path | None = None
     overwrite: bool = False
     split: str = "train"  # of prompts that have splits
+    lm_eval: tuple[str, ...] = ()  # tasks of lm-evaluation-harness that each model is asked, too
+    lm_eval_args: str = ""  # further flags of `lm_eval run`
+    reasoning: bool = False  # the system turn of tags is added, and the tagged answers are compared
 
     @property
     def sampling(self) -> Sampling:
@@ -83,6 +87,7 @@ class EvaluationConfig:
             "judge": None if self.judge is None else self.judge.settings(),
             **({"trained_on": list(self.trained_on)} if self.trained_on != TRAINED_ON else {}),
             **self.engine_options.deciding(),
+            **({"reasoning": REASONING_PROMPT} if self.reasoning else {}),
         }
 
 

@@ -13,7 +13,7 @@ from bleuberi.errors import UserError
 from bleuberi.evaluation.model_facts import TrainingFacts
 from bleuberi.evaluation.models import Group
 from bleuberi.evaluation.responses import ModelAnswers
-from bleuberi.folders import ModelFolder
+from bleuberi.folders import DatasetFolder, ModelFolder
 from bleuberi.records import Example
 
 MUCH_CUT: Final = 0.1
@@ -62,9 +62,13 @@ def training_warnings(
     facts: Mapping[str, TrainingFacts | None],  # by model
     models: Mapping[str, str],  # name -> folder
     examples: Sequence[Example],
+    reasoning: bool = False,  # whether these prompts ask for tags
 ) -> list[str]:
-    """On groups whose members were trained unlike each other, and on prompts that were trained on."""
+    """On groups trained unlike each other, on prompts that were trained on, and on prompts without the turn of tags."""
     said = []
+    thinking = [name for name, fact in facts.items() if fact is not None and _trained_to_reason(models[name])]
+    if thinking and not reasoning:
+        said.append(f"{', '.join(thinking)}: trained with --reasoning, but not asked for tags here: add --reasoning.")
     for group in groups:
         kinds = {
             None if fact is None else (fact.label, fact.steps, fact.prompts_sha256, fact.base_model)
@@ -86,6 +90,16 @@ def training_warnings(
                 "Hold prompts out with: bleuberi data check."
             )
     return said
+
+
+def _trained_to_reason(model: str) -> bool:
+    """Whether the training, or the making of its data set, asked for tags."""
+    trained = ModelFolder.load(model)
+    if trained is None:
+        return False
+    return bool(trained.config.get("reasoning")) or (
+        trained.dataset is not None and DatasetFolder.load(trained.dataset).reasoning
+    )
 
 
 def prompts_in(folder: Path) -> set[str]:
