@@ -19,6 +19,7 @@ from bleuberi.strict_json import strict_json
 Request = Mapping[str, Any]
 _MOST_NAMED: Final = 4
 _LETTERS: Final = 40  # of a value in an error
+_MOVE: Final = "Move it away, or choose another folder."  # never to overwrite what no command made
 
 
 class Difference(NamedTuple):
@@ -65,7 +66,7 @@ def find(folder: Path, kind: str, requested: Request, cure: str, *, overwrite: b
     manifest = read_manifest(folder) if folder.is_dir() else None
     if manifest is None or manifest.get("kind") != kind:
         has = f"its manifest is of another kind ({manifest.get('kind')})" if manifest else "it has no manifest"
-        raise UserError(f"{folder} already exists; {has}, so this command did not make it.", cure)
+        raise UserError(f"{folder} already exists; {has}, so this command did not make it.", _MOVE)
     if overwrite:
         return None
     refuse_other(folder, manifest.get("config", {}), requested, cure)

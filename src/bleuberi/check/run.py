@@ -123,8 +123,10 @@ def _made_before(config: CheckConfig, folder: Path, request: Mapping[str, Any], 
     manifest = made.find(folder, KIND, request, cure, overwrite=config.overwrite)
     if manifest is None:
         return None
-    log.info("%s was made by an equal request and is reused", folder)
     check = read_json(folder / "check.json")
+    if [entry["flag"] for entry in check["table"]] != list(FLAGS):
+        return None  # a version with fewer flags made it
+    log.info("%s was made by an equal request and is reused", folder)
     tally = Tally(manifest["rows_in"], manifest["rows_out"], manifest["dropped"])
     references = sum(len(row.reference_by_model) for row in pool.rows)
     return PoolCheck(check["table"], check["rows"], references, tally, _files(folder))
