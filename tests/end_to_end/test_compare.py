@@ -265,7 +265,7 @@ def test_changed_files_and_runs_that_the_protocol_does_not_have_are_refused(copi
     path = protocol.parent / "runs/grpo@1/metrics.jsonl"
     content = path.read_text()
     path.write_text(content.replace("1", "2", 1))
-    with pytest.raises(UserError, match=r"metrics\.jsonl was changed after the run"):
+    with pytest.raises(UserError, match=r"metrics\.jsonl was changed after it was written"):
         quietly(protocol, cache)
     path.write_text(content)
     arms = {name: arm for name, arm in ARMS.items() if name != "placebo"}
