@@ -53,11 +53,11 @@ CANNOT_CHANGE = {
     },
     SftDataConfig: {"output_dir": PLACE, "overwrite": WHETHER},
     ImportConfig: {"output": PLACE, "overwrite": WHETHER, "split": ROWS, "subset": ROWS},
-    Layout: {"known": "found from the files' columns, and part of the sentence in the request"},
+    Layout: dict.fromkeys(("known", "flat_trees"), "found in the files, and part of the sentence in the request"),
     ReferencesConfig: {
         "output": PLACE, "cache_dir": PLACE, "overwrite": WHETHER, "split": ROWS, "engine": ENGINE,
     },
-    CheckConfig: {"output_dir": PLACE, "overwrite": WHETHER, "split": ROWS},
+    CheckConfig: {"output_dir": PLACE, "overwrite": WHETHER, "split": ROWS, "against_split": ROWS},
     EvaluationConfig: {
         "output_dir": PLACE, "cache_dir": PLACE, "overwrite": WHETHER, "split": ROWS, "engine": ENGINE,
         "prompts": "a file may be elsewhere; the request has the hash of its content",

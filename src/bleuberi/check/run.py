@@ -11,14 +11,7 @@ from statistics import median
 from typing import Any, Final
 
 from bleuberi import made
-from bleuberi.artifacts import (
-    MANIFEST,
-    content_hash,
-    file_hash,
-    make_manifest,
-    read_json,
-    write_json,
-)
+from bleuberi.artifacts import MANIFEST, content_hash, file_hash, make_manifest, read_json, write_json
 from bleuberi.atomic_files import fresh_folder
 from bleuberi.check.findings import FLAGS, Findings, check_texts
 from bleuberi.check.held_out import split_held_out
