@@ -15,16 +15,8 @@ from typing import Any, Final, NoReturn
 from bleuberi import columns
 from bleuberi.data.cells import cell, id_text, is_missing, valid_text
 from bleuberi.data.known_columns import (
-    CHATS,
-    LABELS,
-    NAMES,
-    PROMPTS,
-    FileColumns,
-    Known,
-    as_verdict,
-    chat_turns,
-    first_filled,
-)
+    CHATS, LABELS, NAMES, PROMPTS, FileColumns, Known, as_verdict, chat_turns, first_filled,
+)  # fmt: skip
 from bleuberi.data.raw_row import RawRow
 from bleuberi.data.trees import FLAT, ORPHANS, grown_trees, is_tree, threads
 from bleuberi.data.turns import as_turns, has_tool_calls, is_turn, parts_text, read_turns
