@@ -26,18 +26,20 @@ def data_commands(place):
 
 
 def train_commands(place):
-    """The same for training."""
+    """Setting -> the same for training. With JIT checkpoints SIGTERM saves first, at steps without a regular checkpoint."""
     flags = ["--model_name_or_path", str(place / "tiny"), "--output_dir", "OUT/run", "--use_peft", "false"]
-    flags += ["--max_steps", "4", "--save_steps", "1", "--logging_steps", "1", "--disable_tqdm", "true"]
+    flags += ["--max_steps", "8", "--save_steps", "4", "--logging_steps", "1", "--disable_tqdm", "true"]
     pairs = str(place / "data_sft/made_SFT")
+    sft = ["train", "sft", "--config", "sft_cpu", "--dataset_path", pairs, *flags]
     grpo = ["train", "grpo", "--config", "grpo_cpu", "--dataset_path", str(place / "data_grpo/made"), *flags]
-    grpo += ["--max_completion_length", "8", "--max_prompt_tokens", "400"]
+    grpo += ["--max_completion_length", "8", "--max_prompt_tokens", "400", "--num_generations", "2"]
+    grpo += ["--per_device_train_batch_size", "4", "--num_iterations", "2", "--dev_prompts", "4", "--dev_every", "4"]
+    commands = {"train sft": sft, "train grpo": grpo}
     jit = ["--enable_jit_checkpoint", "true"]
     return {
-        "train sft": ["train", "sft", "--config", "sft_cpu", "--dataset_path", pairs, *flags],
-        "train grpo": grpo,
-        "train grpo, JIT checkpoints": [*grpo, *jit, "--dev_prompts", "4", "--dev_every", "2"],
-    }  # fmt: skip
+        "training": commands,
+        "training, JIT checkpoints": {f"{name}, JIT checkpoints": [*words, *jit] for name, words in commands.items()},
+    }
 
 
 def kill_often(name, words, kills, work, rng, skip=()):
