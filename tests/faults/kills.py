@@ -26,7 +26,7 @@ def data_commands(place):
 
 
 def train_commands(place):
-    """Setting -> the same for training. With JIT checkpoints SIGTERM saves first, at steps without a regular checkpoint."""
+    """Setting -> the same for training. With JIT checkpoints SIGTERM saves first, also between regular checkpoints."""
     flags = ["--model_name_or_path", str(place / "tiny"), "--output_dir", "OUT/run", "--use_peft", "false"]
     flags += ["--max_steps", "8", "--save_steps", "4", "--logging_steps", "1", "--disable_tqdm", "true"]
     pairs = str(place / "data_sft/made_SFT")
@@ -80,10 +80,20 @@ def kill_often(name, words, kills, work, rng, skip=()):
             continue
         found = content(whole, skip)
         wrong += [
-            f"{name}: {path} differs" for path in sorted({**expected, **found}) if expected.get(path) != found.get(path)
+            f"{name}: {path} differs{_where(expected.get(path), found.get(path))}"
+            for path in sorted({**expected, **found})
+            if expected.get(path) != found.get(path)
         ]
         wrong += [f"{name}: {path} was left" for path in orphans(whole)]
     return hits, wrong
+
+
+def _where(one, other):
+    """The fields that differ, if both are JSON objects."""
+    if not (isinstance(one, dict) and isinstance(other, dict)):
+        return ""
+    unlike = [key for key in {**one, **other} if one.get(key) != other.get(key)]
+    return ": " + ", ".join(f"{key} {one.get(key)!s:.200} / {other.get(key)!s:.200}" for key in unlike)
 
 
 def _told_in_one_line(said):
