@@ -56,6 +56,7 @@ GRPO = [  # words behind a good GRPO command, the first line, the second line
     (["--sync_ref_model", "true", "--beta", "0.1"], "sync_ref_model needs a reference model", "use_peft: false"),
     (["--sync_ref_model", "true", "--beta", "0.1", "--use_peft", "false", "--fsdp", "full_shard"],
      "checkpoints of split models do not have", "sync_ref_model: false"),
+    (["--warm_start", "sft_cpu", "--deepspeed", "zero3"], "warm_start does not go with DeepSpeed", "train sft first"),
     (["--fit_completions", "2"], "fit_completions is 2.0.", "Give a share"),
     (["--use_kernels", "true"], "use_kernels is True and needs a GPU", "Leave use_kernels out."),
     (["--bf16", "true", "--use_cpu", "false"], "bf16 is on, and no GPU here can do it.", "the preset grpo_cpu"),
