@@ -4,9 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: docs site install demo test test-slow test-package test-faults fuzz check format benchmark release clean
+.PHONY: hashes test-hashes docs site install install-gpu demo test test-slow test-package test-faults fuzz check format benchmark release clean
 
 install: $(VENV)/.train
+
+# All of a GPU node in one environment: torch, vLLM, DeepSpeed and TRL in the tested versions.
+install-gpu: $(VENV)/.train
+	@echo "Installing vLLM and DeepSpeed (several gigabytes) ..."
+	@$(PIP) -e '.[gpu]'
 
 demo: $(VENV)/.train
 	@$(BIN)/bleuberi demo $(DEMO_FLAGS)
@@ -117,16 +122,33 @@ $(VENV)/.docs: constraints.txt pyproject.toml
 	@$(PIP) -e '.[docs]'
 	@touch $@
 
+# The pinned set with the hashes of its files on PyPI (torch's CUDA build), for the container and for whoever installs with
+# pip install --require-hashes. make install does without: a machine may have a torch of its own.
+hashes:
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) --target $(VENV)/uv uv
+	$(VENV)/uv/bin/uv pip compile pyproject.toml --quiet --extra train --extra openai -c constraints.txt --generate-hashes \
+		--universal --python-version 3.11 --no-annotate --custom-compile-command "make hashes" \
+		--default-index https://pypi.org/simple --output-file requirements-hashed.txt
+
+# Installs that set by its hashes, in an environment of its own; torch, which is gigabytes, with FULL=1 only.
+test-hashes:
+	$(PYTHON) -m venv --clear build/hashed
+	awk '/^[a-z]/ { keep = "$(FULL)" || !/^(torch|triton|nvidia-|cuda-)/ } keep' requirements-hashed.txt \
+		| build/hashed/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r /dev/stdin
+	build/hashed/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation .
+	build/hashed/bin/bleuberi --version
+
 # A short real run of each GPU path; where there is no GPU it says so.
 .PHONY: test-gpu check-extras
 test-gpu: $(VENV)/.dev
 	$(BIN)/python -m tests.gpu
 
 # Whether each GPU extra can be installed beside the tested versions; nothing is installed. Needs a package index.
-# vLLM pins a torch of its own, so it is resolved without ours, as make test-vllm installs it.
+# The set for a GPU node is resolved from nothing, vLLM's own pin of torch included.
 check-extras: $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --dry-run -c constraints.txt '.[deepspeed]' bitsandbytes
-	$(BIN)/python -m pip install --quiet --dry-run --ignore-installed '.[vllm]'
+	$(BIN)/python -m pip install --quiet --dry-run --ignore-installed -c constraints.txt '.[gpu]'
 # A minute of real Ray with two workers; Ray is 270 MB that the other tests do without.
 .PHONY: test-ray
 test-ray: $(VENV)/.ray

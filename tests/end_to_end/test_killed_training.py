@@ -65,6 +65,7 @@ def history(folder, step):
     return [{name: value for name, value in entry.items() if name not in unlike} for entry in entries]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RUNS)
 def test_curves_and_weights_are_those_of_an_undisturbed_run(killed, name):
     work, said = killed
