@@ -15,7 +15,15 @@ from typing import Any, Final, NoReturn
 from bleuberi import columns
 from bleuberi.data.cells import cell, id_text, is_missing, valid_text
 from bleuberi.data.known_columns import (
-    CHATS, LABELS, NAMES, PROMPTS, FileColumns, Known, as_verdict, chat_turns, first_filled,
+    CHATS,
+    LABELS,
+    NAMES,
+    PROMPTS,
+    FileColumns,
+    Known,
+    as_verdict,
+    chat_turns,
+    first_filled,
 )  # fmt: skip
 from bleuberi.data.raw_row import RawRow
 from bleuberi.data.trees import FLAT, ORPHANS, grown_trees, is_tree, threads
@@ -88,8 +96,11 @@ def named_columns(words: Sequence[str]) -> tuple[tuple[str, str], ...]:
     """
     pairs = [(name, column) if column else (columns.GOLD if len(words) == 1 else name, name)
              for name, _, column in (word.partition("=") for word in words)]  # fmt: skip
-    names = [name for name, _ in pairs]
-    if not all(names) or any(word.endswith("=") for word in words) or len(set(names)) < len(names):
+    if (
+        not all(names := [name for name, _ in pairs])
+        or any(word.endswith("=") for word in words)
+        or len(set(names)) < len(names)
+    ):
         raise UserError(f"--references {' '.join(words)} is not to be read.", "Write NAME=COLUMN, each NAME once.")
     return tuple(pairs)
 
@@ -102,8 +113,7 @@ def _is_index(found: FileColumns) -> bool:
 def _refuse_without_prompt(found: FileColumns) -> NoReturn:
     names = ", ".join(found.by_name) or "none at all"
     cure = "Name it with --prompt COLUMN, and the answers with --references [NAME=]COLUMN."
-    blank = [name for name in found.by_name if name.lower() in (*PROMPTS, *CHATS)]
-    if blank:
+    if blank := [name for name in found.by_name if name.lower() in (*PROMPTS, *CHATS)]:
         raise UserError(f"{found.place}: no row has a text in {', '.join(blank)}; its columns: {names}.", cure)
     raise UserError(f"{found.place} has no column that is known to hold a prompt: {names}.", cure)
 

@@ -364,6 +364,10 @@ def test_a_run_that_cannot_learn(doctor, save):
     data = save(grpo_rows())
     told = doctor("grpo_cpu", data, "--learning_rate", "0")
     assert finding(told, "learning")["text"] == "the learning rate is 0: nothing is learned"
+    told = doctor("grpo_cpu", data, "--reward_weights", "0")
+    assert finding(told, "learning")["text"] == "every reward has weight 0: nothing is learned"
+    told = doctor("grpo_cpu", data, "--max_steps", "4", "--warmup_steps", "4")
+    assert "the warm-up of 4 steps is as long as the run (4 steps)" in finding(told, "learning")["text"]
     told = doctor("grpo_cpu", data, "--mask_truncated_completions", "true", "--max_completion_length", "3")
     assert "100% of the rows have no reference that ends within" in finding(told, "learning")["text"]
     told = doctor("grpo_cpu", data, "--mask_truncated_completions", "true")
