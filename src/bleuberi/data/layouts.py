@@ -67,12 +67,10 @@ class Layout:
         if known.answers:
             answers.append((columns.GOLD, " or ".join(known.answers)))
         named_by = self.named_by or " or ".join(known.names)
-        parts += [
-            f"{columns.reference_column(f'<{named_by}>' if named_by else name)} from {column}"
-            for name, column in answers
-        ]
-        if named_by and known.chats and not answers:
-            parts.append(f"{columns.reference_column(f'<{named_by}>')} from the closing turn")
+        writer = f"<{named_by}>" if named_by else ""
+        parts += [f"{columns.reference_column(writer or name)} from {column}" for name, column in answers]
+        if writer and known.chats and not answers:
+            parts.append(f"{columns.reference_column(writer)} from the closing turn")
         if known.labels:
             parts.append(f"only responses whose {' or '.join(known.labels)} is true")
         return "; ".join(parts)
@@ -96,11 +94,8 @@ def named_columns(words: Sequence[str]) -> tuple[tuple[str, str], ...]:
     """
     pairs = [(name, column) if column else (columns.GOLD if len(words) == 1 else name, name)
              for name, _, column in (word.partition("=") for word in words)]  # fmt: skip
-    if (
-        not all(names := [name for name, _ in pairs])
-        or any(word.endswith("=") for word in words)
-        or len(set(names)) < len(names)
-    ):
+    names = [name for name, _ in pairs]
+    if not all(names) or any(word.endswith("=") for word in words) or len(set(names)) < len(names):
         raise UserError(f"--references {' '.join(words)} is not to be read.", "Write NAME=COLUMN, each NAME once.")
     return tuple(pairs)
 
