@@ -126,7 +126,7 @@ ROWS = [  # words, the first line, the second line
     ([*PAIRS, "pool.jsonl"], "lacks the columns", "response_a"),
     ([*PAIRS, "winner.jsonl"], "nobody", ""),
     ([*PAIRS, "pairs.jsonl", "--rewards"], "There is nothing to compare.", "--rewards"),
-    ([*PAIRS, "pairs.jsonl", "--rewards", "blue"], "No metric or reward is called 'blue'.", "There are: bleu"),
+    ([*PAIRS, "pairs.jsonl", "--rewards", "blue"], "No metric or reward is called 'blue'.", "Available: bleu"),
     ([*PAIRS, "pairs.jsonl", "--confidence", "95"], "does not lie between 0 and 1", "--help"),
     ([*PAIRS, "pairs.jsonl", "--resamples", "0"], "is not 1 or more", "--help"),
     (
@@ -154,8 +154,12 @@ ROWS = [  # words, the first line, the second line
     (["demo", "--setps", "3"], "unrecognized arguments: --setps", "Did you mean --steps?"),
     ([*GRPO, LONG], "can be no path", "Check it"),
     ([*GRPO, "bomb.jsonl.gz"], "longer than 32 MiB", "one row per line"),
-    ([*GRPO, "pool.jsonl", "--metric", "rm:"], "The reward 'rm:' names no model.", "the variable is set"),
-    ([*GRPO, "pool.jsonl", "--metric", "rm: "], "The reward 'rm: ' names no model.", "the variable is set"),
+    ([*GRPO, "pool.jsonl", "--metric", "rm:"], "The reward 'rm:' has no model after the colon.", "the variable is set"),
+    (
+        [*GRPO, "pool.jsonl", "--metric", "rm: "],
+        "The reward 'rm: ' has no model after the colon.",
+        "the variable is set",
+    ),
     ([*GRPO, "pool.jsonl", "--metric", "rm:http://"], "URL http:// is not a web address.", "the variable is set"),
     ([*GRPO, "pool.jsonl", "--metric", "rm:http://:80/classify"], "URL http://:80/classify is not a web address.", ""),
     ([*GRPO, "pool.jsonl", "--metric", "answer:rm:http:///x"], "URL http:///x is not a web address.", "http://HOST"),
