@@ -25,8 +25,8 @@ GRPO += ["--hf_dataset_path"]
 COMPARE = ["compare", "--protocol"]
 
 ROWS = [  # words, the first line, the second line
-    (["trian", "grpo"], "There is no command 'trian grpo'.", "bleuberi train grpo"),
-    (["--verbose"], "There is no command", "bleuberi --help"),
+    (["trian", "grpo"], "Unknown command 'trian grpo'.", "bleuberi train grpo"),
+    (["--verbose"], "Unknown command", "bleuberi --help"),
     (["data check"], "the following arguments are required: POOL", "--help"),
     (["data check", "none.jsonl"], "There is no file or folder none.jsonl.", "Check the path"),
     (["data check", LONG], "can be no path", "Check it"),
@@ -54,8 +54,8 @@ ROWS = [  # words, the first line, the second line
     ([*COMPARE, "folder"], "There is no protocol folder.", "Check the path"),
     ([*COMPARE, "none.yaml", "--cores", "one"], "--cores one is not a list of core numbers.", "--cores 0"),
     ([*COMPARE, "none.yaml", "--plan", "400"], "--plan: expected 2 arguments", "--help"),
-    ([*COMPARE, "none.yaml", "--rerun", "a", "--dry_run"], "do not go together.", "Give one of them."),
-    (["data"], "There is no command 'data'.", "bleuberi data import, bleuberi data generate, bleuberi data check"),
+    ([*COMPARE, "none.yaml", "--rerun", "a", "--dry_run"], "cannot be combined.", "Give only one of them."),
+    (["data"], "Unknown command 'data'.", "bleuberi data import, bleuberi data generate, bleuberi data check"),
     (["data import"], "the following arguments are required: FILE, --output", "--help"),
     ([*IMPORT, "none.json"], "There is no file or folder none.json.", "Check the path"),
     ([*IMPORT, "none.csv"], "There is no file or folder none.csv.", "Check the path"),
@@ -125,10 +125,10 @@ ROWS = [  # words, the first line, the second line
     ([*PAIRS, "empty.jsonl"], "empty.jsonl has no rows.", "Give a file"),
     ([*PAIRS, "pool.jsonl"], "lacks the columns", "response_a"),
     ([*PAIRS, "winner.jsonl"], "nobody", ""),
-    ([*PAIRS, "pairs.jsonl", "--rewards"], "There is nothing to compare.", "--rewards"),
+    ([*PAIRS, "pairs.jsonl", "--rewards"], "There are no scores to compare.", "--rewards"),
     ([*PAIRS, "pairs.jsonl", "--rewards", "blue"], "No metric or reward is called 'blue'.", "Available: bleu"),
-    ([*PAIRS, "pairs.jsonl", "--confidence", "95"], "does not lie between 0 and 1", "--help"),
-    ([*PAIRS, "pairs.jsonl", "--resamples", "0"], "is not 1 or more", "--help"),
+    ([*PAIRS, "pairs.jsonl", "--confidence", "95"], "must be between 0 and 1", "--help"),
+    ([*PAIRS, "pairs.jsonl", "--resamples", "0"], "must be at least 1", "--help"),
     (
         [*PAIRS, "pairs.jsonl", "--sources", "elsewhere"],
         "No preference pair is left of 4 rows",

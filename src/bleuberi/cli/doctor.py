@@ -1,4 +1,4 @@
-"""`bleuberi doctor`: flags -> one preflight -> the report. No logic."""
+"""`bleuberi doctor`."""
 
 from __future__ import annotations
 
@@ -13,26 +13,34 @@ _EXAMPLES = """examples:
   bleuberi doctor --config grpo_paper --dataset_path DATA --model_name_or_path MODEL --processes 8 --gpu A100-80GB \\
       --host_memory 1000 --deepspeed zero3_offload
 
-Every field of the run itself is a flag here too, as in bleuberi train. No weights are read and no GPU is needed; every
-figure of memory and time is an estimate. Exit code 2 where the run would fail."""
+All flags of bleuberi train work here too. No weights are loaded and no GPU is needed; memory and time are estimates.
+The exit code is 2 if the run would fail."""
 
 
 def make_parser() -> Parser:
-    """The doctor's own flags; all others are the run's."""
+    """Define the doctor's own flags; all others belong to the run."""
     parser = Parser("bleuberi doctor", "Check a training run before it starts, and whether it will fit.", _EXAMPLES)
     add = parser.add_argument
     add("--config", metavar="FILE", help="the run's settings: a preset's name or a YAML file, as for bleuberi train")
-    add("--method", choices=["grpo", "sft"], help="told from the config's fields where not given")
-    add("--processes", type=int, metavar="N", help="processes in all, one a GPU (default: the launch file's, else 1)")
-    add("--nodes", type=int, default=1, metavar="N", help="machines that they are spread over (1)")
-    add("--gpu", metavar="NAME", help="the GPU it is meant for, e.g. H100, A100-80GB, L4; not needed where it is here")
-    add("--gpu_memory", type=float, metavar="GB", help="memory of one GPU, for a GPU that is not known by name")
-    add("--host_memory", type=float, metavar="GB", help="memory of the host; what is free here where no GPU is named")
-    add("--deepspeed", metavar="FILE", help="DeepSpeed config that the run is launched with, or its name: zero2, zero3")
+    add("--method", choices=["grpo", "sft"], help="default: inferred from the config's fields")
     add(
-        "--launch", metavar="FILE", help="accelerate config that the run is launched with, or its name: one_node, fsdp2"
+        "--processes",
+        type=int,
+        metavar="N",
+        help="total processes, one per GPU (default: from the launch file, else 1)",
     )
-    add("--json", action="store_true", help="print the findings and the numbers behind them as JSON")
+    add("--nodes", type=int, default=1, metavar="N", help="number of machines (1)")
+    add("--gpu", metavar="NAME", help="target GPU, e.g. H100, A100-80GB, L4 (default: this machine's GPU)")
+    add("--gpu_memory", type=float, metavar="GB", help="memory of one GPU, if --gpu does not know its name")
+    add(
+        "--host_memory",
+        type=float,
+        metavar="GB",
+        help="host memory (default without --gpu: free memory of this machine)",
+    )
+    add("--deepspeed", metavar="FILE", help="DeepSpeed config of the run: a file, or zero2, zero3")
+    add("--launch", metavar="FILE", help="accelerate config of the run: a file, or one_node, fsdp2")
+    add("--json", action="store_true", help="print findings and estimates as JSON")
     return parser
 
 
@@ -43,7 +51,7 @@ def main(argv: Sequence[str]) -> int:
     for name in ("processes", "nodes", "gpu_memory", "host_memory"):
         value = getattr(arguments, name)
         if value is not None and value <= 0:
-            parser.error(f"--{name} is {value}, and must be above 0")
+            parser.error(f"--{name} must be above 0 (got {value})")
     words = [*(["--config", arguments.config] if arguments.config else []), *rest]
     from rich.console import Console
 
@@ -67,8 +75,8 @@ def main(argv: Sequence[str]) -> int:
         say_json(report.as_dict())
         return report.exit_code
     if mask is not None:
-        say("The first pair; what is in the loss is green, and between ⟦ ⟧:")
-        Console(highlight=False).print(mask, soft_wrap=True)  # rich leaves colours out for NO_COLOR and for pipes
+        say("The first pair; tokens in the loss are green and between ⟦ ⟧:")
+        Console(highlight=False).print(mask, soft_wrap=True)  # rich omits colours for NO_COLOR and pipes
         say()
     say(report.as_text())
     return report.exit_code

@@ -107,4 +107,4 @@ def test_expected_trouble_is_two_lines_and_an_interrupt_is_one(capsys):
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.splitlines()[:2] == ["Error: What happened.", "What to do."]
-    assert "the same command starts again" in said.err.splitlines()[2]
+    assert "Rerun the same command to start again" in said.err.splitlines()[2]

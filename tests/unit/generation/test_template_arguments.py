@@ -115,5 +115,5 @@ def test_the_flag_takes_a_json_object():
 
     assert options("--chat_template_kwargs", json.dumps({"a": [1]})).chat_template_kwargs == {"a": [1]}
     assert options().chat_template_kwargs == {}
-    with pytest.raises(UserError, match="which is not a JSON object"):
+    with pytest.raises(UserError, match="must be a JSON object"):
         options("--chat_template_kwargs", "enable_thinking=false")
