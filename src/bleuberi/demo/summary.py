@@ -1,4 +1,4 @@
-"""What the demo prints at its end: responses before and after, gains over every control, what one run cannot show."""
+"""The demo's final output: responses before and after training, gains over every control, and caveats."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CONTROLS: Final = {
 
 
 def summary(evaluation: Path) -> list[str]:
-    """The lines for a terminal, from an evaluation of one base and models that were trained once each.
+    """Terminal lines for an evaluation of one base and models with one training run each.
 
     Gains are in BLEU (0 to 1) and in facts mentioned (0 to 1), with 95 % intervals over prompts.
     """
@@ -34,14 +34,14 @@ def summary(evaluation: Path) -> list[str]:
     lines = [*_examples(rows, saved["base"], trained), *_table(saved, trained), ""]
     lines += [line for name in trained for line in _wrapped(_finding(saved, name), "")]
     seeds = (
-        "This is one training run per method: another seed may give another result. What five runs per method and a "
-        "placebo say is in docs/lab_log.md. On a task of imitation like this one SFT is cheaper and usually better."
+        "This is one training run per method: another seed may give another result. docs/lab_log.md has results of "
+        "five runs per method and a placebo. On an imitation task like this one, SFT is cheaper and usually better."
     )
     return [*lines, *_wrapped(seeds, "")]
 
 
 def _examples(rows: list[dict[str, Any]], base: str, trained: Sequence[str]) -> Iterator[str]:
-    """The prompts on which the first trained model gains most, as much as usual, and least."""
+    """The prompts with the largest, the median and the smallest gain of the first trained model."""
     first = trained[0]
     rows = sorted(rows, key=lambda row: row["scores"][first][METRIC] - row["scores"][base][METRIC])
     for what, row in (("largest", rows[-1]), ("median", rows[len(rows) // 2]), ("smallest", rows[0])):
@@ -72,7 +72,7 @@ def _row(name: str, mean: dict[str, Any], words: str) -> str:
 
 
 def _gains(saved: dict[str, Any], name: str) -> dict[str, dict[str, Any]]:
-    """Differences by what they are taken against, the base first."""
+    """Differences by comparison, the base first."""
     return {"the base": differences_to_base(saved)[name]} | {
         CONTROLS.get(control["name"], control["name"]): control["difference"]
         for control in saved["controls"]
@@ -88,7 +88,7 @@ def _finding(saved: dict[str, Any], name: str) -> str:
         return f"{name}: not shown. The gain in BLEU over {', '.join(open_ones)} may be zero or less."
     truth = gains["the base"][TRUTH]
     facts = (
-        f"and it mentions {100 * truth['value']:.0f} points more of the facts than the base"
+        f"and it mentions {100 * truth['value']:.0f} percentage points more of the facts than the base"
         if truth["low"] > 0
         else "but it is not shown to mention more of the facts"
     )

@@ -1,4 +1,4 @@
-"""Another harness's scores as a table. Reads `benchmark.json`'s content; computes nothing."""
+"""Another harness's scores (`benchmark.json`) as a table."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def benchmark_rows(benchmark: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """Header and cells: a row for each model and measure."""
+    """Header and cells, one row per model and measure."""
     rows = [
         [
             score["model"],

@@ -92,7 +92,7 @@ def test_an_unknown_engine_option_is_said(pool_file, tiny_model, tmp_path):
         (["--ray_engine", "canned"], "--engine canned and --answers FILE go together"),
         (["--ray_engine", "transformers", "--base_url", "http://x"], "--base_url does nothing"),
         (["--ray_address", "head"], "--ray_address head is no address"),
-        (["--ray_workers", "0"], "--ray_workers is 0"),
+        (["--ray_workers", "0"], "--ray_workers must be at least 1"),
     ],
 )
 def test_bad_flags_of_a_cluster_are_said_before_one_is_asked(pool_file, tmp_path, more, what, monkeypatch):

@@ -310,5 +310,5 @@ def test_files_that_are_none_of_the_harness(tmp_path):
     grades = [{"question_id": 1, "model": "m", "score": float("nan")}]
     with pytest.raises(UserError, match="lacks a number in `score`"):
         read_harness_results("mt_bench", [jsonl(tmp_path / "nan.jsonl", grades)])
-    with pytest.raises(UserError, match="There is no harness 'mmlu'"):
+    with pytest.raises(UserError, match="Unknown harness 'mmlu'"):
         read_harness_results("mmlu", [path])
