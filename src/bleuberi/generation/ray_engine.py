@@ -1,6 +1,6 @@
-"""Answer with the workers of a Ray cluster, each of which runs another engine.
+"""Generate answers on the workers of a Ray cluster, each of which runs another engine.
 
-One process, the one that asks, writes the cache: workers hand answers back and touch no files of ours.
+Only the main process writes the cache; workers return answers and do not write our files.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from bleuberi.generation.transformers_engine import BATCHES_A_SHARD, ROWS_A_BATC
 
 log = logging.getLogger(__name__)
 
-_ROWS_IN_WORK: Final = {"vllm": 1024, "canned": 128}  # of one worker: vLLM needs many to choose from
-_UNITS_IN_WORK: Final = 4  # at least, so that others are in work while the slowest row of one holds it up
+_ROWS_IN_WORK: Final = {"vllm": 1024, "canned": 128}  # per worker; vLLM schedules better with many rows
+_UNITS_IN_WORK: Final = 4  # minimum, so that other units run while one waits for its slowest row
 
 
 def ray_engine(identity: ModelIdentity, engine: str, options: EngineOptions) -> StreamingEngine | ShardingEngine:
-    """The engine over the cluster that the options name. Errors: `UserError`: no cluster, or not so many GPUs."""
+    """The engine on the cluster given in the options. Errors: `UserError` for no cluster or too few GPUs."""
     identity, options = _found_from_anywhere(identity, options)
     needs_model = engine not in ("openai", "canned")
     workers = plan_workers(options.cluster, _gpus_needed(options) if needs_model else 0)
     if engine == "auto":
         engine = _pick_on_a_worker(options, workers)
     if engine == "vllm" and workers.gpus > 1:
-        # The ranks of one model are processes of their worker, not further Ray workers.
+        # A model's ranks are subprocesses of their worker, not separate Ray workers.
         args = {"distributed_executor_backend": "mp", **options.engine_args}
         options = replace(options, engine_args=args)
     if engine == "transformers":
@@ -44,7 +44,7 @@ def ray_engine(identity: ModelIdentity, engine: str, options: EngineOptions) -> 
 
 @dataclass(frozen=True, slots=True)
 class RayShards:
-    """Shards as one process would make them, several at once: the same rows, seeds and texts."""
+    """Answers several shards at once, with the same rows, seeds and texts as one process."""
 
     identity: ModelIdentity
     options: EngineOptions
@@ -61,7 +61,7 @@ class RayShards:
 
 @dataclass(frozen=True, slots=True)
 class RayStream:
-    """Rows one by one to engines that have many in work at once; they travel in small units."""
+    """Answers rows on engines that process many at once; rows are sent in small units."""
 
     identity: ModelIdentity
     engine: str
@@ -77,7 +77,7 @@ class RayStream:
 
 
 def _found_from_anywhere(identity: ModelIdentity, options: EngineOptions) -> tuple[ModelIdentity, EngineOptions]:
-    """With whole paths: a worker's current directory may be another."""
+    """Make paths absolute, because a worker's current directory may differ."""
     if identity.revision.startswith("files:"):
         identity = replace(identity, model=str(Path(identity.model).expanduser().resolve()))
     if options.answers is not None:
@@ -92,7 +92,7 @@ def _units(requests: Iterable[Request], rows: int) -> Iterator[list[Request]]:
 
 
 def _gpus_needed(options: EngineOptions) -> int:
-    """Of one worker, by what vLLM is told of how a model is spread."""
+    """GPUs per worker, from vLLM's parallelism options."""
     return _number(options, "tensor_parallel_size") * _number(options, "pipeline_parallel_size")
 
 
@@ -104,7 +104,7 @@ def _number(options: EngineOptions, name: str) -> int:
 
 
 def _pick_on_a_worker(options: EngineOptions, workers: Workers) -> str:
-    """vLLM where a worker can run it; this machine may have no GPU, and is not asked."""
+    """Choose vLLM if a worker can run it. This machine is not checked, since it may have no GPU."""
     from bleuberi.generation.vllm_engine import vllm_obstacle
 
     ray: Any = connect(options.cluster)

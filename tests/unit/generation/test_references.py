@@ -113,7 +113,7 @@ def test_half_of_a_surrogate_pair_becomes_a_mark_that_every_reader_takes(pool, t
         caplog.clear()
         with caplog.at_level("WARNING"):
             assert references.main([*words, "--output", str(output)]) == 0
-        assert "1 outputs held half of a surrogate pair" in caplog.text
+        assert "1 responses contained lone surrogates" in caplog.text
         made = read_pool(str(output), ["m"]).rows
         assert made[4].reference_by_model["m"] == "half \ufffd a pair"
         assert made[5].reference_by_model["m"] == "answer 5 😀"

@@ -63,7 +63,7 @@ def test_an_argument_that_the_template_does_not_have_is_told(name, cure):
     [
         ("{% for m in messages %}{% for part in m.content %}{{ part.text }}{% endfor %}{% endfor %}", "leaves out"),
         ("{% for m in messages %}{{ m.content[0]['type'].text.upper() }}{% endfor %}", "renders no plain text"),
-        ("{{ raise_exception('only images') }}", "renders no plain text: only images."),
+        ("{{ raise_exception('only images') }}", "cannot render plain text: only images."),
     ],
 )
 def test_a_template_that_renders_no_text_is_refused(template, said):

@@ -168,7 +168,7 @@ def test_answers_of_no_token_are_refused(tmp_path, limit, capsys):
     words = ["--harness", "mt_bench", "--questions", str(questions), "--models", "mine=served", "--engine", "openai"]
     words += ["--base_url", "http://127.0.0.1:9/v1", "--output_dir", str(tmp_path / "out"), "--max_new_tokens", limit]
     assert run(benchmark.answers, words) == 2
-    assert f"The most new tokens are {limit}." in capsys.readouterr().err
+    assert f"max_new_tokens must be at least 1 (got {limit})." in capsys.readouterr().err
 
 
 def only(content, measure):

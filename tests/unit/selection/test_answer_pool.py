@@ -47,7 +47,7 @@ def test_a_second_run_loads_no_model_and_a_long_prompt_is_counted(command, tmp_p
     monkeypatch.setattr(transformers.AutoModelForCausalLM, "from_pretrained", refuse)
     with caplog.at_level("INFO"):
         assert front_door([*command, "--num_examples", "3"]) == 0
-    assert "All 10 outputs come from the cache" in caplog.text
+    assert "All 10 responses come from the cache" in caplog.text
     assert "All 9 scores come from" in caplog.text
     assert scores(tmp_path / "data") == before
 
