@@ -95,14 +95,14 @@ def done(tiny_model, tmp_path_factory):
 def test_a_kill_is_told_and_the_same_command_completes_the_experiment(done):
     work, _, said, told, outcome = done
     assert "grpo@1: training was killed (SIGKILL)." in said[0]
-    assert "The same command resumes it." in said[0]
+    assert "Rerun the same command to resume." in said[0]
     assert "Traceback" not in said[0] + said[1]
     logs = [path.read_text() for path in work.glob("cache/experiments/models/*/log.txt")]
     assert sum(text.count("Going on from") for text in logs) == 2
     assert outcome.missing == []
     assert outcome.made == ["base", "grpo@1", "placebo@1"]
     assert [line for line in told if line.endswith("...")][:1] == ["[1/3] base ..."]
-    assert told[0] == "tiny: 0 of 3 runs are there"
+    assert told[0] == "tiny: 0 of 3 runs exist"
 
 
 def test_what_is_committed(done):
@@ -182,7 +182,7 @@ def test_no_weights_are_left_and_a_second_command_runs_nothing(done, capsys):
     outcome = compare(
         options(protocol, work / "cache"), told.append, lambda words, folder: pytest.fail("evaluated again")
     )
-    assert told == ["tiny: 3 of 3 runs are there"]
+    assert told == ["tiny: 3 of 3 runs exist"]
     assert outcome.table == protocol.parent / "table.md"
     assert {path: path.read_bytes() for path in protocol.parent.rglob("*") if path.is_file()} == before
 
@@ -232,12 +232,13 @@ def test_changed_settings_are_refused_with_the_difference(copied, tiny_model):
     write_protocol(protocol, tiny_model, settings={"grpo": {**GRPO, "learning_rate": 0.006}}, max_new_tokens=9)
     with pytest.raises(UserError) as caught:
         quietly(protocol, cache, dry_run=True)
-    assert "runs/base was run with different settings (responses.max_new_tokens: 8 there, 9 asked)" in caught.value.what
+    assert "runs/base was run with different settings" in caught.value.what
+    assert "(responses.max_new_tokens: existing 8, requested 9)" in caught.value.what
     write_protocol(protocol, tiny_model, settings={"grpo": {**GRPO, "learning_rate": 0.006}})
     with pytest.raises(UserError) as caught:
         quietly(protocol, cache, dry_run=True)
     assert (
-        "grpo@1 was run with different settings (training.config.learning_rate: 0.005 there, 0.006" in caught.value.what
+        "grpo@1 was run with different settings (training.config.learning_rate: existing 0.005, " in caught.value.what
     )
 
 
@@ -251,7 +252,7 @@ def test_a_preset_that_changes_later_does_not_touch_an_experiment(copied):
     protocol, cache = copied
     frozen = protocol.parent / "configs/grpo_cpu.yaml"
     frozen.write_text(frozen.read_text().replace("temperature: 0.9", "temperature: 0.8"))
-    with pytest.raises(UserError, match=r"training.config.temperature: 0.9 there, 0.8 asked"):
+    with pytest.raises(UserError, match=r"training.config.temperature: existing 0.9, requested 0.8"):
         quietly(protocol, cache, dry_run=True)
 
 
@@ -265,12 +266,12 @@ def test_changed_files_and_runs_that_the_protocol_does_not_have_are_refused(copi
     path.write_text(content)
     arms = {name: arm for name, arm in ARMS.items() if name != "placebo"}
     write_protocol(protocol, tiny_model, arms=arms, primary={"arm": "grpo", "against": "base", "metric": "bleu"})
-    with pytest.raises(UserError, match="placebo@1 is a run that the protocol does not have"):
+    with pytest.raises(UserError, match="placebo@1 is a run that is not in the protocol"):
         quietly(protocol, cache)
     pool = protocol.parent.parent / "test.jsonl"
     write_protocol(protocol, tiny_model)
     pool.write_text(pool.read_text() + pool.read_text().splitlines()[0].replace("demo-", "x-") + "\n")
-    with pytest.raises(UserError, match="has other content than the protocol names"):
+    with pytest.raises(UserError, match="does not match the protocol"):
         quietly(protocol, cache)
 
 
@@ -280,8 +281,8 @@ def test_a_goal_that_is_moved_after_the_runs_is_said_in_the_table(copied, tiny_m
     quietly(protocol, cache)
     table = (protocol.parent / "table.md").read_text()
     assert (
-        "Mind: The protocol was changed after base, grpo@1, placebo@1 had run: primary: grpo - placebo in bleu then, "
-        "grpo - base in bleu now" in table
+        "Mind: The protocol was changed after base, grpo@1, placebo@1 had run: primary: was grpo - placebo in bleu, "
+        "now grpo - base in bleu" in table
     )
 
 

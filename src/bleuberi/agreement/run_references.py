@@ -1,4 +1,4 @@
-"""Read a pool and samples, score references and what was made of them, write `agreement.json`."""
+"""Read a pool and samples, score references and damaged references, and write `agreement.json`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Log = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class ReferencesConfig:
-    """What `bleuberi agreement --pool` without preferences and labels was asked."""
+    """Settings of `bleuberi agreement --pool` without preferences and labels."""
 
     pool: str
     output_dir: Path
@@ -43,9 +43,9 @@ class ReferencesConfig:
 
 
 def run_references(config: ReferencesConfig, command: Sequence[str], log: Log) -> dict[str, Any]:
-    """Choose a reward from references alone; writes `agreement.json` and returns its content."""
+    """Compare rewards by references only; write `agreement.json` and return its content."""
     if not config.rewards:
-        raise UserError("There is nothing to compare.", "Give --rewards.")
+        raise UserError("There are no rewards to compare.", "Give --rewards.")
     asked = list(config.ref_models) or ["all"]
     examples, tally = join_references(read_pool(config.pool, asked), asked, 1)
     log(f"{config.pool}: {tally.sentence()} rows")
@@ -100,7 +100,7 @@ def _samples(config: ReferencesConfig, examples: Sequence[Example], log: Log) ->
     log(f"{config.outputs}: samples of {len(samples):,} prompts, two or more of {several:,}")
     if not several:
         raise UserError(
-            f"{path.name} has one sample per prompt; headroom is the difference between samples.",
-            "Give two or more per prompt (8 is a good number), or leave --outputs out.",
+            f"{path.name} has one sample per prompt, but headroom measures differences between samples.",
+            "Give at least two per prompt (8 is a good number), or omit --outputs.",
         )
     return samples

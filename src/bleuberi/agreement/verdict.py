@@ -1,4 +1,4 @@
-"""One sentence on how far a reward agrees with people, which claims no more than the figures allow."""
+"""Sentences on how well a reward agrees with people. They claim no more than the data show."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from bleuberi.statistics import clusters_needed, clusters_needed_range, detectab
 from bleuberi.statistics.shown import has_interval, p_words, percent, points
 
 FEW_PROMPTS = 30
-MOST_PROMPTS = 100_000  # beyond this, more prompts are no plan
+MOST_PROMPTS = 100_000  # above this, more prompts are not a realistic plan
 COIN = 0.5
 
 
 def verdict(result: Mapping[str, Any], reward: str, baseline: str) -> str:
-    """Whether `reward` beats `baseline`, an echo of the prompt and a coin, how surely, and what would settle it."""
+    """Whether `reward` beats `baseline`, an echo of the prompt and a coin toss, with p values and prompts needed."""
     rates = {one["name"]: one["agreement"] for one in result["rewards"]}
     prompts = result["counts"]["prompts"]
     head = (
@@ -52,18 +52,18 @@ def comparison_with(comparisons: Sequence[Mapping[str, Any]], base: str, other: 
 
 
 def excludes_zero(comparison: Mapping[str, Any]) -> bool:
-    """Whether the interval of this comparison alone lies on one side of 0."""
+    """Whether the uncorrected interval of this comparison excludes 0."""
     found = comparison["difference"]
     return has_interval(found) and bool(found["low"] > 0 or found["high"] < 0)
 
 
 def settled(comparison: Mapping[str, Any], confidence: float) -> bool:
-    """Whether the direction is sure after correcting for all comparisons."""
+    """Whether the direction is significant after correction for all comparisons."""
     return excludes_zero(comparison) and comparison["p_value"] <= 1.0 - confidence
 
 
 def lead_sentence(reward: str, comparison: Mapping[str, Any], confidence: float, words: str) -> str:
-    """How the reward compares with the baseline, from the colon to the full stop."""
+    """Compare the reward with the baseline: the end of a sentence, from its colon."""
     p = f"{p_words(comparison['p_value'])} corrected for all comparisons"
     if settled(comparison, confidence):
         return f": {reward} {'beats it' if comparison['difference']['value'] > 0 else 'is worse'} by {words}, {p}."
@@ -73,7 +73,7 @@ def lead_sentence(reward: str, comparison: Mapping[str, Any], confidence: float,
 
 
 def echo_sentence(reward: str, rate: Mapping[str, Any], comparison: Mapping[str, Any], confidence: float) -> str:
-    """How the reward compares with an echo of the prompt that is as long as each response."""
+    """Compare the reward with an echo of the prompt that has each response's length."""
     if settled(comparison, confidence):
         found = "beats that" if comparison["difference"]["value"] > 0 else "is worse"
     else:
@@ -82,7 +82,7 @@ def echo_sentence(reward: str, rate: Mapping[str, Any], comparison: Mapping[str,
 
 
 def coin_sentence(reward: str, rate: Mapping[str, Any], judge: str = "people reject") -> str:
-    """What is to be said if a reward is no better than a coin."""
+    """A sentence if a reward is not better than a coin toss."""
     if not has_interval(rate) or rate["low"] > COIN:
         return ""
     if rate["high"] < COIN:
@@ -91,7 +91,7 @@ def coin_sentence(reward: str, rate: Mapping[str, Any], judge: str = "people rej
 
 
 def more_of(things: str, comparison: Mapping[str, Any], count: int, most: int, family: int, fewest: int) -> str:
-    """How many more prompts or models would settle a comparison, as a range. The level is shared by the family."""
+    """The number of further prompts or models needed to settle a comparison. The level is corrected for the family."""
     value, error = comparison["difference"]["value"], comparison["standard_error"]
     level = {"confidence": 1.0 - 0.05 / max(1, family)}
     needed = clusters_needed(value, error, count, **level)
@@ -115,7 +115,7 @@ def more_of(things: str, comparison: Mapping[str, Any], count: int, most: int, f
 
 
 def annotators_sentence(result: Mapping[str, Any], reward: str) -> str | None:
-    """How well annotators agree with each other, beside the reward on the same pairs; None without such pairs."""
+    """Agreement among annotators, and of the reward on the same pairs; None without such pairs."""
     annotators = result["annotators"]
     people = annotators["with_others"]
     if not people:
@@ -171,5 +171,5 @@ def warnings_of(result: Mapping[str, Any], dropped: Mapping[str, int]) -> list[s
 
 
 def verdicts(result: Mapping[str, Any], rewards: Sequence[str], baseline: str) -> dict[str, str]:
-    """One sentence for every reward."""
+    """The verdict for every reward."""
     return {reward: verdict(result, reward, baseline) for reward in rewards}

@@ -37,7 +37,7 @@ KIND: Final = "experiment_run"
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """A finished run as it is committed."""
+    """A finished, committed run."""
 
     name: str
     folder: Path
@@ -54,7 +54,7 @@ class RunRecord:
 
     @property
     def own_seconds(self) -> float:
-        """Wall seconds of what runs anew for each run: training and responses."""
+        """Wall seconds of a run's own work: training and responses."""
         parts = [self.cost[name]["seconds"]["wall"] for name in ("training", "answering") if name in self.cost]
         return float(sum(parts))
 
@@ -63,7 +63,7 @@ class RunRecord:
 
 
 def write_record(run: Run, made: Made, decides: Decides, protocol: Protocol) -> RunRecord:
-    """Save a finished run in the experiment's folder, whole or not at all."""
+    """Save a finished run in the experiment's folder, atomically."""
     folder = protocol.folder / RUNS / run.name
     rows = made.responses if protocol.texts == "commit" else [_without_text(row) for row in made.responses]
     with fresh_folder(folder) as partial:
@@ -92,20 +92,20 @@ def write_record(run: Run, made: Made, decides: Decides, protocol: Protocol) -> 
 
 
 def command_of(protocol: Protocol) -> list[str]:
-    """The command as committed files name it: without this machine's paths."""
+    """The command for committed files, without this machine's paths."""
     return ["bleuberi", "compare", "--protocol", protocol.path.name]
 
 
 def read_record(run: Run, decides: Decides, protocol: Protocol) -> RunRecord | None:
     """The run's record; None if there is none.
 
-    Errors: `UserError` if it was made with other settings (naming them), or if its files were changed since.
+    Errors: `UserError` if it has different settings (listing them), or its files were changed later.
     """
     folder = protocol.folder / RUNS / run.name
     if read_manifest(folder) is None:
         return None
     record = _read(run.name, folder)
-    # A setting that an older version did not have counts as None, so the hashes alone do not say whether they differ.
+    # Settings missing in older versions count as None, so different hashes need not mean different settings.
     if said := differences(record.manifest["config"], decides):
         raise UserError(
             f"{folder} was run with different settings ({'; '.join(said[:4])}).",
@@ -123,25 +123,25 @@ def read_record(run: Run, decides: Decides, protocol: Protocol) -> RunRecord | N
         )
     if protocol.texts == "scores_only" and any("response" in row for row in record.responses()):
         raise UserError(
-            f"{folder} holds responses, but the protocol says `texts: scores_only`.",
-            "Remove the folder, and take it out of the repository's history if it was committed.",
+            f"{folder} contains responses, but the protocol says `texts: scores_only`.",
+            "Remove the folder, and remove it from the repository's history if it was committed.",
         )
     return record
 
 
 def refuse_strangers(protocol: Protocol) -> None:
-    """Errors: `UserError` if there is a run that the protocol does not have: none may be left out quietly."""
+    """Errors: `UserError` for a run that is not in the protocol: no run may be omitted silently."""
     known = {run.name for run in protocol.runs}
     for path in sorted((protocol.folder / RUNS).glob("[!.]*/")):
         if path.name not in known:
             raise UserError(
-                f"{path} is a run that the protocol does not have.",
-                "Add it to the protocol: a result must not leave out runs. If it belongs elsewhere, remove the folder.",
+                f"{path} is a run that is not in the protocol.",
+                "Add it to the protocol: results must not omit runs. If it belongs elsewhere, remove the folder.",
             )
 
 
 def known_rows(records: Iterable[RunRecord]) -> dict[str, str]:
-    """The hash of each data set's settings -> the hash of its rows, as runs saw them."""
+    """Hash of a data set's settings -> hash of its rows, as recorded by runs."""
     return {
         json_hash(record.manifest["config"]["training"]["data"]): str(record.manifest["trained"]["data_sha256"])
         for record in records
@@ -150,19 +150,19 @@ def known_rows(records: Iterable[RunRecord]) -> dict[str, str]:
 
 
 def changed_promises(records: Mapping[str, RunRecord], protocol: Protocol) -> list[str]:
-    """What the protocol says differently than when runs were made, in sentences; empty if nothing changed."""
+    """Changes of the protocol since the runs, as sentences; empty if unchanged."""
     now = json.loads(strict_json(protocol.promises()))
     found: dict[str, list[str]] = {}
     for name, record in records.items():
         for change in differences(record.manifest["protocol"]["promises"], now):
-            found.setdefault(change.replace(" there, ", " then, ").replace(" asked", " now"), []).append(name)
+            found.setdefault(change.replace("existing ", "was ").replace("requested ", "now "), []).append(name)
     return [f"The protocol was changed after {_some(names)} had run: {change}" for change, names in found.items()]
 
 
 def _read(name: str, folder: Path) -> RunRecord:
     manifest = read_manifest(folder)
     if manifest is None or manifest.get("kind") != KIND:
-        raise UserError(f"{folder} is not the record of a run.", "Remove it.")
+        raise UserError(f"{folder} is not a valid run record.", "Remove it.")
     return RunRecord(name, folder, manifest, read_json(folder / COST))
 
 

@@ -1,4 +1,4 @@
-"""What runs cost, as a Markdown table with one line per arm."""
+"""Costs of runs, as a Markdown table with one line per arm."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _HEADER = ("arm", "runs", "generated tokens", "forward tokens", "backward tokens
 
 
 def cost_table(protocol: Protocol, records: Mapping[str, RunRecord]) -> str:
-    """Means per run of what each arm's model cost: its data, the run it starts from, and its training."""
+    """Mean cost per run of each arm's model: data, the run it starts from, and training."""
     lines = ["Cost per run, without its responses to the test prompts (docs/experiments.md says what is counted):", ""]
     lines += ["| " + " | ".join(_HEADER) + " |", "| --- |" + " ---: |" * (len(_HEADER) - 1)]
     for arm in protocol.arms.values():

@@ -28,7 +28,7 @@ def test_winners_go_by_many_names_the_models_own_included(name, winner):
 
 @pytest.mark.parametrize("name", ["model_c", 1, 0, "1", "", True])
 def test_unknown_winners_are_refused_with_row_and_names(name):
-    with pytest.raises(UserError, match=r"Row 2 has the unknown winner") as caught:
+    with pytest.raises(UserError, match=r"Row 2 has an unknown winner") as caught:
         read_preferences([row(), row(winner=name)])
     assert "model_a" in caught.value.cure
 

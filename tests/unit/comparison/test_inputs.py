@@ -97,7 +97,7 @@ def test_configs_are_presets_or_files_beside_the_protocol(protocol, tmp_path):
     read = protocol(settings={"grpo": {"config": "nobody"}})
     with pytest.raises(UserError) as caught:
         training_config(read.arms["grpo"], read)
-    assert "grpo names the config nobody: neither a preset nor a file" in caught.value.what
+    assert "grpo has config nobody, which is neither a preset nor a file" in caught.value.what
     assert "grpo_cpu" in caught.value.cure
     (tmp_path / "exp/mine.yaml").write_text("- a\n")
     read = protocol(settings={"grpo": {"config": "mine.yaml"}})
@@ -129,7 +129,7 @@ def test_keys_tell_apart_what_matters(protocol, tmp_path):
     by_name = {run.name: model_decides(run, read, base, pools) for run in read.runs}
     assert by_name["base"] == {"model": base.identity}
     said = differences(by_name["grpo@1"], by_name["placebo@1"])
-    assert said == ["data.shuffle_references: None there, 1 asked"]
+    assert said == ["data.shuffle_references: existing None, requested 1"]
 
 
 def test_arguments_of_the_template_belong_to_the_base(protocol, tiny_model, tmp_path):
