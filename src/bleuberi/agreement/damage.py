@@ -14,14 +14,14 @@ from typing import Final
 from bleuberi.rewards.baselines import last_words
 
 KINDS: Final = {
-    "dropped": "half of its sentences are left out",
-    "shuffled": "its sentences are in another order",
-    "numbers": "each of its numbers is another one",
-    "negation": "the first auxiliary verb of each sentence is negated, or not any more (English)",
+    "dropped": "half of its sentences are removed",
+    "shuffled": "its sentences are in a different order",
+    "numbers": "each of its numbers is changed",
+    "negation": "the first auxiliary verb of each sentence gains or loses a `not` (English)",
     "other": "it answers another prompt, at about the same length",
     "repeated": "all of it is repeated",
     "copied": "the prompt is copied before it",
-    "echo": "it is the last words of the prompt, as many as it has",
+    "echo": "it is replaced by as many last words of the prompt",
 }
 
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n+")

@@ -95,7 +95,7 @@ def run_systems(config: SystemsConfig, command: Sequence[str], log: Log) -> dict
     log(f"{config.outputs}: {tally.sentence()} answers")
     gold = {str(row["x_gold_model"]) for row in (pool_rows or rows) if row.get("x_gold_model")}
     excluded = serving_as_references(answers, sorted(gold))
-    excluded |= dict.fromkeys(config.exclude_systems, "left out by --exclude_systems")
+    excluded |= dict.fromkeys(config.exclude_systems, "is listed in --exclude_systems")
     labels = labels_of(read_rows(config.labels), config.label_column) if config.labels else _mean_labels(answers)
     present = list(dict.fromkeys(answer.model for answer in answers))
     unlabelled = [name for name in present if name not in labels and name not in excluded]

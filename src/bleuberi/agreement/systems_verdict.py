@@ -96,10 +96,10 @@ def systems_warnings(result: Mapping[str, Any]) -> list[str]:
     found = [
         f"{count:,} answers were dropped: {reason}." for reason, count in inputs["answers"]["dropped"].items() if count
     ]
-    found += [f"{name} is left out: it {reason}." for name, reason in inputs["excluded_systems"].items()]
+    found += [f"{name} is excluded: it {reason}." for name, reason in inputs["excluded_systems"].items()]
     if inputs["systems_without_label"]:
         missing = inputs["systems_without_label"]
-        found.append(f"{len(missing)} models have no {result['label']} and are left out.")
+        found.append(f"{len(missing)} models have no {result['label']} and are excluded.")
     if counts["prompts_all_answered"] < counts["prompts"] / 2:
         found.append(
             f"Only {counts['prompts_all_answered']} of {counts['prompts']} prompts were answered by all models: their "

@@ -68,7 +68,7 @@ def lead_sentence(reward: str, comparison: Mapping[str, Any], confidence: float,
     if settled(comparison, confidence):
         return f": {reward} {'beats it' if comparison['difference']['value'] > 0 else 'is worse'} by {words}, {p}."
     if excludes_zero(comparison):
-        return f": a difference of {words}, sure only if this was the one question asked ({p})."
+        return f": a difference of {words}, certain only if this was the only question asked ({p})."
     return f": the difference of {words} is not settled, either may be better."
 
 
@@ -106,7 +106,7 @@ def more_of(things: str, comparison: Mapping[str, Any], count: int, most: int, f
         )
     more = max(needed, fewest) - count
     if more <= 0:  # the plan is for 80 % power, and these data were unlucky
-        return f" If the true difference is as large as seen, as many {things} again would most likely settle it."
+        return f" If the true difference is as large as seen, twice as many {things} would most likely settle it."
     until = f"to {max(upper, fewest) - count:,}" if upper is not None and upper <= most else "without an upper limit"
     return (
         f" If the true difference is as large as seen, about {more:,} more such {things} would settle it (80 % power); "
@@ -147,7 +147,7 @@ def warnings_of(result: Mapping[str, Any], dropped: Mapping[str, int]) -> list[s
     found = [f"{count:,} rows were dropped: {reason}." for reason, count in dropped.items() if count]
     unscored = counts["pairs"] - counts["pairs_scored"]
     if unscored:
-        found.append(f"{unscored:,} pairs lack a score of one reward or another and count for none.")
+        found.append(f"{unscored:,} pairs lack a score of at least one reward and are excluded.")
     if counts["prompts"] < FEW_PROMPTS:
         found.append(
             f"{counts['prompts']} prompts are fewer than {FEW_PROMPTS}: intervals over prompts are rough, and nothing "
@@ -156,8 +156,8 @@ def warnings_of(result: Mapping[str, Any], dropped: Mapping[str, int]) -> list[s
     if not counts["a_wins"] or not counts["b_wins"]:
         side = "a (or chosen)" if counts["a_wins"] else "b"
         found.append(
-            f"Response {side} wins every decisive pair. That is as it should be with chosen and rejected; otherwise "
-            "check the winners, for a mistake there would not show."
+            f"Response {side} wins every decisive pair. This is expected for chosen/rejected data; otherwise "
+            "check the winners, because a mistake there would go unnoticed."
         )
     if counts["identical_responses"]:
         found.append(f"{counts['identical_responses']:,} pairs have identical responses; every reward ties on them.")

@@ -53,7 +53,7 @@ def connect(options: ClusterOptions) -> Any:  # noqa: ANN401 - the module `ray`,
             if type(error) is not Exception and not isinstance(error, ConnectionError | TimeoutError | RuntimeError):
                 raise
             raise _no_cluster(address, error) from error
-        where = "of its own on this machine" if address == "local" else f"at {address}"
+        where = "started on this machine" if address == "local" else f"at {address}"
         log.info("Ray %s %s", ray.__version__, where)
     _silence_ray_data()
     return ray

@@ -54,7 +54,7 @@ class Dials:
     """Different wordings of a fact in the same position of a sentence."""
     overlap: str = "mixed"
     """`verbatim`: references repeat the prompt's words; `mixed`: half of the facts that have a code (`price: low`) show
-    it; `paraphrase`: all show it, and references use other words than the prompt if there are any."""
+    it; `paraphrase`: all show it, and references avoid the prompt's words if possible."""
     length: str = "normal"
     content: str = "sentence"
     """`sentence`; `echo`: references repeat the prompt; `noise`: references are unpredictable pseudo-words."""

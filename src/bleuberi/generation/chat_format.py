@@ -121,7 +121,7 @@ def refuse_unfit_template(tokenizer: Any) -> None:  # noqa: ANN401 - any transfo
             f"The chat template of {tokenizer.name_or_path} cannot render plain text: {error}.", cure
         ) from error
     if _PROBE not in asked:
-        raise UserError(f"The chat template of {tokenizer.name_or_path} leaves out the text of the user's turn.", cure)
+        raise UserError(f"The chat template of {tokenizer.name_or_path} omits the text of the user's turn.", cure)
 
 
 def with_template_kwargs(tokenizer: Any, kwargs: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any transformers tokenizer

@@ -25,7 +25,7 @@ def vllm_obstacle() -> str | None:
         import torch
 
         if not torch.cuda.is_available():
-            return "there is no GPU that torch can use"
+            return "torch finds no GPU"
     try:
         import vllm  # noqa: F401 - installed is not yet usable: its native parts have to fit torch
     except (ImportError, OSError, RuntimeError) as error:

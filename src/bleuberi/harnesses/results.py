@@ -57,7 +57,7 @@ def read_harness_results(harness: str, files: Sequence[Path], questions: Path | 
             [_score(model, what, found, reader.unit) for (model, what), found in points.items()],
             reader.checked,
         )
-        warnings = [f"{silent} judgments had no usable verdict and are left out."] if silent else []
+        warnings = [f"{silent} judgments had no usable verdict and are excluded."] if silent else []
         warnings += [reader.caution] if reader.caution and questions is None else []
     if questions is not None:
         rows = (raw for path in files for raw in read_rows(str(path)))

@@ -49,7 +49,7 @@ class ClusterReward(TextReward):
     def __init__(self, metric: str, cluster: ClusterOptions) -> None:
         reward = load_reward(metric)
         if not isinstance(reward, TextReward):
-            raise TypeError(f"{metric} is no TextReward")
+            raise TypeError(f"{metric} is not a TextReward")
         self._metric, self._cluster, self._reward, self.name = metric, cluster, reward, reward.name
         self.needs_references, self.needs_prompts = reward.needs_references, reward.needs_prompts
 

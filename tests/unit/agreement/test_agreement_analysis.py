@@ -123,7 +123,7 @@ def test_what_is_sure_as_a_single_question_only_is_not_called_settled():
     assert lead["difference"]["low"] > 0
     assert lead["p_value"] > 0.05
     said = verdict(result, "good", "longer_words")
-    assert "sure only if this was the one question asked" in said
+    assert "certain only if this was the only question asked" in said
     assert "No more prompts" not in said
     assert "more such prompts would settle it" in said
 
