@@ -159,10 +159,10 @@ BAD = [
     (["--preferences", "{empty}"], "has no rows"),
     (["--preferences", "{winner}"], "unknown winner 'model_c'"),
     (["--preferences", "{pairs}", "--ref_models", "claude"], "Reference models found: gold, second"),
-    (["--preferences", "{pairs}", "--rewards", "blue"], "No metric or reward is called 'blue'"),
+    (["--preferences", "{pairs}", "--rewards", "blue"], "Unknown reward or metric 'blue'"),
     (["--preferences", "{pairs}", "--rewards", "bleu", "bleu"], "Duplicate rewards: bleu, bleu"),
     (["--preferences", "{pairs}", "--rewards"], "nothing to compare"),
-    (["--preferences", "{pairs}", "--combine", "bleu+rm"], "names 'rm'"),
+    (["--preferences", "{pairs}", "--combine", "bleu+rm"], "has unknown 'rm'"),
     (["--outputs", "{pairs}"], "needs --label_column"),
 ]
 

@@ -131,7 +131,7 @@ def analyse(
     decisive: BoolArray = complete & (people != 0)
     if not decisive.any():
         raise UserError(
-            f"There is no decisive pair: of {len(pairs):,} pairs, people tie on {int((people == 0).sum()):,}, "
+            f"No pair is decisive: of {len(pairs):,} pairs, people tie on {int((people == 0).sum()):,}, "
             f"and {int((~complete).sum()):,} lack a score.",
             "Give pairs in which people prefer one response.",
         )

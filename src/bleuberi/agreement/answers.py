@@ -50,7 +50,7 @@ def read_answers(
     for number, row in enumerate(rows, 1):
         if not isinstance(row.get("model"), str) or "output" not in row:
             raise UserError(
-                f"Row {number} has no model or no output; its columns: {', '.join(row)[:300]}.",
+                f"Row {number} has no model or no output. Its columns: {', '.join(row)[:300]}.",
                 "Give rows with model, output, and prompt_id or prompt.",
             )
         turns = row_turns(row, number)

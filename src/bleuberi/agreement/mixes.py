@@ -22,7 +22,7 @@ def parts_of_mix(mix: str, scored: Sequence[Scored]) -> list[Scored]:
     unknown = [name for name in names if name not in by_name]
     if unknown or len(set(names)) != len(names) or len(names) < 2:
         raise UserError(
-            f"The mix {mix!r} {'names ' + ', '.join(map(repr, unknown)) if unknown else 'needs two different scores'}.",
+            f"The mix {mix!r} {'has unknown ' + ', '.join(map(repr, unknown)) if unknown else 'needs two scores'}.",
             f"Join at least two of {', '.join(by_name)} with +.",
         )
     return [by_name[name] for name in names]

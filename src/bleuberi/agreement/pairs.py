@@ -142,8 +142,8 @@ def _pair(row: Row, number: int, score_columns: Sequence[str]) -> PreferencePair
     names_winner = form.first == "chosen" or "winner" in row or bool(_WINNER_FLAGS.keys() & row.keys())
     if missing or not names_winner:
         raise UserError(
-            f"Row {number} lacks the columns {', '.join([*missing, *([] if names_winner else ['winner'])])}; "
-            f"it has: {', '.join(row)[:300]}.",
+            f"Row {number} has no columns {', '.join([*missing, *([] if names_winner else ['winner'])])}. "
+            f"Its columns: {', '.join(row)[:300]}.",
             "Give prompt, response_a, response_b, winner (or conversation_a and conversation_b), or prompt, chosen, "
             "rejected.",
         )

@@ -249,7 +249,7 @@ def _places(order: str, systems: Sequence[str]) -> list[int]:
     unknown = [name for name in names if name not in systems]
     if unknown or len(names) < 2:
         raise UserError(
-            f"--expect_order {order!r} {'names ' + ', '.join(unknown) if unknown else 'names one model'}.",
+            f"--expect_order {order!r} {'has unknown ' + ', '.join(unknown) if unknown else 'has one model'}.",
             f"Join models with <, lowest first: {', '.join(systems)[:300]}.",
         )
     return [systems.index(name) for name in names]

@@ -173,7 +173,7 @@ def _kind_of_run(given: argparse.Namespace) -> Callable[..., dict[str, Any]]:
     if given.pool:
         return _run_references
     raise UserError(
-        "There is nothing to compare rewards with.",
+        "There are no data to compare rewards with.",
         "Give --preferences, or --outputs with --label_column, or --pool to compare by references only.",
     )
 

@@ -94,7 +94,7 @@ def _json_object(word: str) -> dict[str, Any]:
 def _option(word: str) -> tuple[str, Any]:
     name, _, value = word.partition("=")
     if not name.isidentifier() or not value:
-        raise UserError(f"--engine_args got {word!r}.", "Write NAME=VALUE, e.g. tensor_parallel_size=4.")
+        raise UserError(f"Invalid --engine_args {word!r}.", "Write NAME=VALUE, e.g. tensor_parallel_size=4.")
     try:
         return name, json.loads(value)
     except ValueError:

@@ -170,7 +170,7 @@ def _take_judge(arguments: dict[str, Any]) -> Any:  # noqa: ANN401 - a JudgeConf
     for word in given["pairs"]:
         other, _, base = word.partition(":")
         if not other or not base:
-            raise UserError(f"--judge_pairs got {word!r}.", "Write A:B, e.g. grpo:sft.")
+            raise UserError(f"Invalid --judge_pairs {word!r}.", "Write A:B, e.g. grpo:sft.")
         pairs.append((other, base))
     engine = arguments["engine_options"]  # the models' engine; the judge shares only its timeouts
     options = EngineOptions(

@@ -56,7 +56,9 @@ def plan(path: Path, prompts: int, runs: int) -> Plan:
     Errors: `UserError` if it is not evaluated, has no such metric, or no arm has two runs.
     """
     if prompts < 2 or runs < 2:
-        raise UserError(f"--plan got {prompts} prompts and {runs} runs.", "Plan with at least 2 of each.")
+        raise UserError(
+            f"--plan needs at least 2 prompts and 2 runs (got {prompts} and {runs}).", "Give larger numbers."
+        )
     protocol = read_protocol(path)
     primary = protocol.primary
     scores = _read_scores(protocol)
@@ -110,7 +112,7 @@ def _read_scores(protocol: Protocol) -> dict[str, list[float]]:
     """The primary metric by run, over the prompts with a score in every run."""
     path = protocol.folder / SCORES
     if not path.is_file():
-        raise UserError(f"{path} is missing: the pilot is not evaluated yet.", "Run it first, without --plan.")
+        raise UserError(f"{path} is missing, because the pilot is not evaluated yet.", "Run it first, without --plan.")
     with path.open(encoding="utf-8") as stream:
         rows: list[Mapping[str, Any]] = [json.loads(line)["scores"] for line in stream]
     metric = protocol.primary.metric
@@ -119,5 +121,5 @@ def _read_scores(protocol: Protocol) -> dict[str, list[float]]:
         raise UserError(f"The pilot has no scores named {metric}.", f"Scores: {', '.join(known)}.")
     whole = [row for row in rows if all(scores.get(metric) is not None for scores in row.values())]
     if len(whole) < 2:
-        raise UserError(f"Fewer than two prompts have a score {metric} for every run.", "Use more prompts.")
+        raise UserError(f"Fewer than two prompts have a {metric} score in every run.", "Use more prompts.")
     return {run: [float(row[run][metric]) for row in whole] for run in whole[0]}

@@ -59,7 +59,7 @@ def rerun(options: Options, name: str, tell: Callable[[str], None]) -> Rerun:
     found = find_runs(protocol.runs, [name], "--rerun")
     if len(found) > 1:
         raise UserError(
-            f"--rerun {name} means {len(found)} runs.", f"Name one: {', '.join(run.name for run in found)}."
+            f"--rerun {name} matches {len(found)} runs.", f"Choose one: {', '.join(run.name for run in found)}."
         )
     (run,) = found
     place = options.cache.absolute() / "reruns" / content_hash(str(options.protocol.absolute()), name)[:20]

@@ -49,9 +49,11 @@ class Sampling:
         if not 0 <= self.temperature < float("inf"):
             raise UserError(f"temperature must be at least 0 (got {self.temperature}).", "0 is greedy.")
         if not 0 < self.top_p <= 1 or self.top_k < 0:
-            raise UserError(f"top_p is {self.top_p} and top_k {self.top_k}.", "Give 0 < top_p <= 1, and top_k >= 0.")
+            raise UserError(
+                f"Invalid top_p={self.top_p} or top_k={self.top_k}.", "Give 0 < top_p <= 1, and top_k >= 0."
+            )
         if not 0 <= self.seed < 2**32:
-            raise UserError(f"The seed {self.seed} is out of range.", "Give a whole number from 0 to 4294967295.")
+            raise UserError(f"The seed {self.seed} is out of range.", "Give an integer from 0 to 4294967295.")
 
     def settings(self) -> dict[str, Any]:
         return asdict(self)

@@ -53,7 +53,7 @@ def cache_root(folder: Path) -> Path:
     for root in (folder / "inference_outputs", folder):
         if root.is_dir() and any(root.glob(f"*/{SETTINGS}")):
             return root
-    raise UserError(f"There are no cached outputs in {folder}.", "Give the --output_dir of a data command.")
+    raise UserError(f"{folder} has no cached responses.", "Give the --output_dir of a data command.")
 
 
 def list_caches(root: Path) -> list[CacheFolder]:

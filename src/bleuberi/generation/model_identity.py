@@ -48,7 +48,7 @@ def is_model_folder(model: str) -> bool:
         )
     if not (path / "config.json").is_file() or not has_weights:
         raise UserError(
-            f"The folder {model} holds no model: config.json or the weights (*.safetensors) are missing.",
+            f"The folder {model} does not contain a model: config.json or the weights (*.safetensors) are missing.",
             "Give a folder that `save_pretrained` wrote, or a Hugging Face hub id.",
         )
     return True

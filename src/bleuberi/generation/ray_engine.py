@@ -99,7 +99,7 @@ def _gpus_needed(options: EngineOptions) -> int:
 def _number(options: EngineOptions, name: str) -> int:
     value = options.engine_args.get(name, 1)
     if not isinstance(value, int) or value < 1:
-        raise UserError(f"--engine_args {name} is {value!r}.", "Give a whole number of at least 1.")
+        raise UserError(f"Invalid --engine_args {name}={value!r}.", "Give an integer of at least 1.")
     return value
 
 

@@ -53,7 +53,7 @@ class TransformersEngine:
         self.batch_tokens = batch_tokens or (32_768 if self._device == "cuda" else 4_096)
         chosen = dtype or ("bfloat16" if self._device == "cuda" else "float32")
         if chosen not in _DTYPES:
-            raise UserError(f"dtype is {chosen!r:.40}.", f"Choose one of: {', '.join(_DTYPES)}.")
+            raise UserError(f"Unknown dtype {chosen!r:.40}.", f"Choose one of: {', '.join(_DTYPES)}.")
         try:
             loaded: Any = AutoModelForCausalLM.from_pretrained(
                 model, dtype=getattr(torch, chosen), use_safetensors=True, trust_remote_code=trust_remote_code

@@ -76,7 +76,7 @@ def _read_wildbench(raw: RawRow) -> Question:
         if isinstance(turn, dict) and "role" in turn and "content" in turn
     ]
     if not turns or turns[-1]["role"] != "user":
-        raise _unlike(raw, "conversation_input, turns that end with the user's")
+        raise _unlike(raw, "conversation_input that ends with a user turn")
     return Question(_id(raw, raw.values.get("session_id")), turns, [], 0.0, raw.values)
 
 
@@ -163,14 +163,14 @@ def find_harness(name: str) -> Harness:
 
 def _asked(raw: RawRow, row_id: object, turns: Sequence[str], temperature: float = 0.0) -> Question:
     if not turns or not all(turn.strip() for turn in turns):
-        raise _unlike(raw, "a turn of the user")
+        raise _unlike(raw, "user turn")
     opening = [Message(role="user", content=turns[0])]
     return Question(_id(raw, row_id), opening, list(turns[1:]), temperature, raw.values)
 
 
 def _id(raw: RawRow, value: object) -> str:
     if not isinstance(value, str | int) or value == "":
-        raise _unlike(raw, "an id of the question")
+        raise _unlike(raw, "question id")
     return str(value)
 
 
@@ -183,5 +183,5 @@ def _field(raw: RawRow, name: str, kind: type[Any]) -> Any:  # noqa: ANN401 - wh
 
 def _unlike(raw: RawRow, what: str) -> UserError:
     return UserError(
-        f"{raw.place} lacks {what}.", "Give the harness's own question file, and the harness with --harness."
+        f"{raw.place} has no {what}.", "Give the harness's own question file, and the harness with --harness."
     )

@@ -113,7 +113,7 @@ def _arena(rows: Iterable[RawRow]) -> tuple[Points, int]:
         question = str(row.get("question_id", row.get("uid", "")))
         games = row.get("games")
         if not question or not isinstance(games, list):
-            raise _unlike(raw, "games and the id of a question")
+            raise _unlike(raw, "games or no question id")
         labels = [game.get("score") if isinstance(game, dict) else None for game in games]
         if len(labels) != 2 or any(label not in ARENA_LABELS for label in labels):
             silent += 1
@@ -142,7 +142,7 @@ def _alpaca(files: Sequence[Path]) -> list[dict[str, Any]]:
             row = raw.values
             model = str(row.get("") or row.get("Unnamed: 0") or row.get("model") or "")
             if not model or "win_rate" not in row:
-                raise _unlike(raw, "the model's name and win_rate: give leaderboard.csv")
+                raise _unlike(raw, "model name or no win_rate (use leaderboard.csv)")
             for measure, error in (("win_rate", "standard_error"), ("length_controlled_winrate", "lc_standard_error")):
                 if row.get(measure) not in (None, ""):
                     value, spread = _number(raw, measure), _optional(raw, error)
@@ -185,7 +185,7 @@ def _number(raw: RawRow, name: str) -> float:
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise _unlike(raw, f"a number in `{name}`")
+        raise _unlike(raw, f"number in `{name}`")
     return number
 
 
@@ -194,4 +194,4 @@ def _optional(raw: RawRow, name: str) -> float | None:
 
 
 def _unlike(raw: RawRow, what: str) -> UserError:
-    return UserError(f"{raw.place} lacks {what}.", "Give a result file of the harness named with --harness.")
+    return UserError(f"{raw.place} has no {what}.", "Give a result file of the harness named with --harness.")

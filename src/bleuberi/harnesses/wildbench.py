@@ -48,7 +48,7 @@ def wildbench_grades(rows: Iterable[RawRow]) -> tuple[list[Grade], int]:
         model = str(row.get("generator") or row.get("model_test") or row.get("model") or "")
         if not model or "session_id" not in row:
             raise UserError(
-                f"{raw.place} lacks session_id and the model's name.",
+                f"{raw.place} has no session_id or no model name.",
                 "Give a result file of the harness named with --harness.",
             )
         parsed = row.get("parsed_result")
@@ -76,7 +76,7 @@ def read_tasks(questions: Path) -> dict[str, frozenset[str]]:
         ids = [str(row[name]) for name in ("session_id", "id") if row.get(name)]
         if not ids or not known:
             raise UserError(
-                f"{raw.place} lacks session_id, primary_tag or secondary_tags.",
+                f"{raw.place} has no session_id, primary_tag or secondary_tags.",
                 "Give WildBench's own question file (allenai/WildBench, v2).",
             )
         tasks.update(dict.fromkeys(ids, known))

@@ -97,7 +97,7 @@ def load_reward(name: str) -> Reward:
     if attribute:
         return _imported(name, module_name, attribute, options)
     raise UserError(
-        f"No metric or reward is called {name!r}.",
+        f"Unknown reward or metric {name!r}.",
         f"Available: {', '.join(REWARDS)}. Your own: package.module:Class or package.module:function.",
     )
 

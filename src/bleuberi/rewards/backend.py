@@ -27,10 +27,10 @@ def native() -> ModuleType | None:
     if wanted == "python":
         return None
     if wanted not in {"", "native"}:
-        raise UserError(f"{VARIABLE} is {wanted!r}.", f"Set {VARIABLE} to native or python, or unset it.")
+        raise UserError(f"Invalid {VARIABLE}={wanted!r}.", f"Set {VARIABLE} to native or python, or unset it.")
     if wanted == "native" and _native is None:
         raise UserError(
-            f"{VARIABLE} asks for the compiled extension, which was not built.",
+            f"{VARIABLE} requests the compiled extension, which was not built.",
             f"Install a C++ compiler and install bleuberi again, or unset {VARIABLE}.",
         )
     return _native

@@ -73,7 +73,7 @@ class TextReward:
         references: Sequence[Sequence[str]],  # N, each 1..K
     ) -> Scores:  # N
         """One score per response; None if a response cannot be scored."""
-        raise UserError(f"The reward {type(self).__name__} scores nothing.", "Define score_batch() in its class.")
+        raise UserError(f"The reward {type(self).__name__} cannot score.", "Define score_batch() in its class.")
 
     def score_rows(
         self,
@@ -103,17 +103,17 @@ class TextReward:
         if references is None:
             raise UserError(
                 f"The reward {self.name} got no references.",
-                "Give the data set a column `references`: for every row a list of reference answers.",
+                "Add a column `references` to the data set: a list of reference answers per row.",
             )
         if len(references) != len(responses):
             raise UserError(
                 f"The reward {self.name} got {len(responses)} responses and {len(references)} lists of references.",
-                "Pass one list of references for every response.",
+                "Pass one list of references per response.",
             )
         if self.needs_prompts and len(prompts or ()) != len(responses):
             raise UserError(
                 f"The reward {self.name} got {len(responses)} responses and {len(prompts or ())} prompts.",
-                "Pass one prompt for every response.",
+                "Pass one prompt per response.",
             )
         check_references(references)
         missing = check_responses(responses)
@@ -194,7 +194,7 @@ def check_responses(responses: Sequence[str | None]) -> list[int]:
     for row in missing:
         if responses[row] is not None:
             raise UserError(
-                f"The response of row {row} is not a text: {responses[row]!r:.80}",
+                f"The response in row {row} is not a string: {responses[row]!r:.80}",
                 "Give every row a string, or None if there is no response.",
             )
     return missing
@@ -209,6 +209,6 @@ def check_references(references: Sequence[Sequence[str]]) -> None:
             or not all(isinstance(text, str) for text in texts)
         ):
             raise UserError(
-                f"The references of row {row} are not a list of texts: {texts!r:.80}",
+                f"The references in row {row} are not a list of strings: {texts!r:.80}",
                 "Give every row a list of strings, even if it has only one reference.",
             )

@@ -21,7 +21,7 @@ class BestReference(TextReward):
         references: Sequence[str],  # M
     ) -> list[float]:  # M
         """The score of each pair; no text is blank."""
-        raise UserError(f"The reward {type(self).__name__} compares nothing.", "Define score_pairs() in its class.")
+        raise UserError(f"The reward {type(self).__name__} cannot score.", "Define score_pairs() in its class.")
 
     def score_batch(self, responses: Sequence[str], references: Sequence[Sequence[str]]) -> Scores:
         pairs = [

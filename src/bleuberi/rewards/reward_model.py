@@ -75,9 +75,7 @@ def load_reward_model(name: str) -> tuple[Any, Any, int]:
 
     config = load_config(name)
     if config.num_labels != 1:
-        raise UserError(
-            f"The model {name} has {config.num_labels} outputs.", "A reward model has one. Choose another model."
-        )
+        raise UserError(f"The model {name} has {config.num_labels} outputs, not one.", "Choose a reward model.")
     on_gpu = torch.cuda.is_available()
     dtype = torch.bfloat16 if on_gpu else torch.float32
     tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False)

@@ -29,7 +29,7 @@ _INVISIBLE = ("\u00ad", "\u200c", "\u200d")  # within words: soft hyphen, joiner
 def check_tokens(tokens: str, usual: str) -> None:
     """Errors: `UserError` for a token setting other than the usual one and `auto`."""
     if tokens not in {usual, "auto"}:
-        raise UserError(f"tokens is {tokens!r}.", f"Give {usual} or auto.")
+        raise UserError(f"Invalid tokens={tokens!r}.", f"Give {usual} or auto.")
 
 
 def spaced(text: str) -> str:

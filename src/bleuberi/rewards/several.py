@@ -12,7 +12,7 @@ MEAN_OF_REFERENCES = 64  # a flag, numbered as in native/scores.h
 def reference_flags(references: str) -> int:
     """The flag of `best` or `mean`. Errors: `UserError` for anything else."""
     if references not in {"best", "mean"}:
-        raise UserError(f"references is {references!r}.", "Give best or mean.")
+        raise UserError(f"Invalid references={references!r}.", "Give best or mean.")
     return MEAN_OF_REFERENCES if references == "mean" else 0
 
 

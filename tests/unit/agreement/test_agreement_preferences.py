@@ -52,7 +52,7 @@ def test_dropped_rows_are_counted_by_reason():
 
 
 def test_missing_columns_are_named():
-    with pytest.raises(UserError, match="lacks the columns response_b, winner"):
+    with pytest.raises(UserError, match="has no columns response_b, winner"):
         read_preferences([{"prompt": "p", "response_a": "x"}])
 
 

@@ -82,7 +82,7 @@ def test_a_model_is_its_weights_vocabulary_and_template(protocol, tiny_model, tm
     (tmp_path / "exp/copy/chat_template.jinja").write_text(template + " ")
     changed = identify_base(protocol(model="copy"), None).identity
     assert [name for name in changed if changed[name] != own.identity[name]] == ["chat_template"]
-    with pytest.raises(UserError, match="holds no model"):
+    with pytest.raises(UserError, match="does not contain a model"):
         identify_base(protocol(model="./"), None)
 
 

@@ -101,7 +101,7 @@ def test_what_cannot_be_planned(tmp_path):
     write_pilot(tmp_path, random.Random(7), 40, {"grpo": 1, "placebo": 1}, 0.02, 0.1)
     with pytest.raises(UserError, match="needs at least two runs of grpo or placebo"):
         plan(path, 10, 3)
-    with pytest.raises(UserError, match="--plan got 1 prompts and 3 runs"):
+    with pytest.raises(UserError, match="--plan needs at least 2 prompts"):
         plan(path, 1, 3)
     path.write_text(MANY.replace("metric: facts", "metric: fact"))
     with pytest.raises(UserError) as caught:

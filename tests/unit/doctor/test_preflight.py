@@ -210,7 +210,7 @@ def test_references_longer_than_a_completion(doctor, save):
             "checkpoints",
             "save_steps 1 puts checkpoints between",
         ),
-        (["--reward_funcs", "blue"], "rewards", "No metric or reward is called 'blue'"),
+        (["--reward_funcs", "blue"], "rewards", "Unknown reward or metric 'blue'"),
         (["--reward_weights", "1", "2"], "rewards", "2 reward_weights for 1 rewards"),
         (["--host_memory", "0.1"], "host memory", "of 0.1 GB"),
         (["--gpu", "C64", "--use_cpu", "false"], "settings", "No GPU is known as 'C64'"),

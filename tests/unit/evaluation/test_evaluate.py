@@ -249,7 +249,7 @@ def test_a_row_that_cannot_be_scored_is_left_out_for_all_and_counted(call, tmp_p
             ["--models", "a=weak", "--judge_url", "http://x"],
             "--judge_url and --judge_pairs have no effect without --judge.",
         ),
-        (["--models", "a=weak", "b=x", "--judge", "j", "--judge_pairs", "b"], "--judge_pairs got 'b'."),
+        (["--models", "a=weak", "b=x", "--judge", "j", "--judge_pairs", "b"], "Invalid --judge_pairs 'b'."),
         (
             ["--models", "a=weak", "b=x", "--judge", "j", "--judge_url", "ftp://x"],
             "--judge_url ftp://x is not a web address.",

@@ -55,7 +55,7 @@ def test_canned_answers_decide_the_data_set_by_their_content(pool_file, tmp_path
     [
         (["--engine", "vllmm"], "Unknown engine 'vllmm'"),
         (["--engine", "transformers"], "could not be loaded"),
-        (["--engine_args", "batch_rows"], "--engine_args got 'batch_rows'"),
+        (["--engine_args", "batch_rows"], "Invalid --engine_args 'batch_rows'"),
         (["--base_url", "ftp://x"], "not a web address"),
         (["--engine", "canned", "--answers", "none.jsonl"], "There is no file none.jsonl"),
         (["--engine", "transformers", "--ray_workers", "2"], "--ray_ flags have no effect with --engine transformers"),
@@ -74,7 +74,7 @@ def test_canned_answers_are_texts_and_blank_lines_are_none(tmp_path):
     ((_, output),) = CannedFileEngine(path).stream([request], Sampling())
     assert output.text == "x"
     path.write_text('{"id": "a", "response": null}\n')
-    with pytest.raises(UserError, match=r"line 1 lacks `id` \(or `prompt`\) or `response`, a text"):
+    with pytest.raises(UserError, match=r"line 1 has no `id` \(or `prompt`\) or no text in `response`"):
         CannedFileEngine(path)
 
 
