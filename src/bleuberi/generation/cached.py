@@ -249,7 +249,7 @@ def prompt_key(conversation: Conversation) -> str:
 
 
 def row_seed(sampling: Sampling, key: str) -> int:
-    """The seed of one row of a stream, below 2^31; derived only from sampling and the row's own key."""
+    """The seed of one row of a stream, below 2^31; derived only from the seed setting and the row's key."""
     return int(content_hash(str(sampling.seed), key)[:8], 16) >> 1
 
 

@@ -88,7 +88,7 @@ class BleuWithoutBrevityPenalty(TextReward):
 
 
 class EchoOfPrompt(TextReward):
-    """BLEU of an echo: the last n words of the prompt, for a response of n words. Its text is not read."""
+    """BLEU of an echo: the last n words of the prompt, for a response of n words. Its words are not read."""
 
     name = "echo"
     needs_prompts = True
