@@ -136,7 +136,7 @@ ROWS = [  # words, the first line, the second line
     (
         [*PAIRS, "pairs.jsonl", "--sources", "elsewhere"],
         "None of 4 rows can be used",
-        "sources there are: here",
+        "Available sources: here",
     ),
     ([*PAIRS, "pairs.jsonl", "--score_columns", "rm"], "rm", ""),
     ([*SYSTEMS[:-2]], "--outputs needs --label_column.", "--labels"),

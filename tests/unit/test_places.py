@@ -103,7 +103,7 @@ def test_links_are_followed(tmp_path, caplog):
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "far/pool.jsonl").read_text() == "two"
     assert names(tmp_path / "far/data") == ["two"]
-    assert f"link.jsonl is a link: {tmp_path / 'far/pool.jsonl'} is written" in caplog.text
+    assert f"link.jsonl is a link; writing to its target {tmp_path / 'far/pool.jsonl'}" in caplog.text
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     with pytest.raises(UserError, match="is a circular link"), fresh_file(tmp_path / "loop") as partial:
         partial.write_text("x")

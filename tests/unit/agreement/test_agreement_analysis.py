@@ -69,7 +69,7 @@ def test_rates_and_their_difference_are_found():
     said = verdict(result, "good", "longer_words")
     assert "good beats it by" in said
     assert "No more prompts are needed" in said
-    assert "sure only if" not in said
+    assert "certain only if" not in said
 
 
 def test_an_open_question_says_how_many_more_prompts():
@@ -196,7 +196,7 @@ def test_no_infinite_bound_is_ever_printed():
 
 
 def test_only_ties_is_an_error():
-    with pytest.raises(UserError, match="No decisive pair"):
+    with pytest.raises(UserError, match="No pair is decisive"):
         run(1, 5, ties=1.1)
 
 

@@ -48,9 +48,9 @@ def test_more_than_there_is_is_refused(options, machines, needed, what):
     [
         (ClusterOptions(workers=0), "--ray_workers must be at least 1"),
         (ClusterOptions(gpus=-1), "--ray_gpus must be at least 0"),
-        (ClusterOptions("head"), "--ray_address head is no address"),
+        (ClusterOptions("head"), "--ray_address head is not an address"),
         (ClusterOptions(""), "--ray_address is empty"),
-        (ClusterOptions("ray://head:10001"), "is Ray Client"),
+        (ClusterOptions("ray://head:10001"), "is a Ray Client address"),
     ],
 )
 def test_bad_options_are_refused(options, what):

@@ -108,5 +108,5 @@ def test_what_cannot_be_planned(tmp_path):
         plan(path, 10, 3)
     assert (caught.value.what, caught.value.cure) == ("The pilot has no scores named fact.", "Scores: facts.")
     command, rest = find_command(["compare", "--protocol", str(path), "--plan", "4", "5", "--dry_run"])
-    with pytest.raises(UserError, match="do not go together"):
+    with pytest.raises(UserError, match="cannot be combined"):
         command(rest)

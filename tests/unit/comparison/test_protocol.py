@@ -129,7 +129,7 @@ def test_a_file_can_be_split(write):
         ("against: placebo", "against: none", 20, "primary.against is 'none', which is not an arm"),
         ("against: placebo", "against: grpo", 20, "primary.against must be a different arm"),
         (HASH, "abc", 6, "pool.test.sha256 must be a SHA-256"),
-        ("{generate: {preset", "{generate: {output: x, preset", 5, "pool.train.generate names a place"),
+        ("{generate: {preset", "{generate: {output: x, preset", 5, "pool.train.generate sets an output path"),
         ("  test: {file", "  tests: {file", 6, "pool.tests is not a field"),
         ("max_new_tokens: 32", "max_new_tokens: 32\nprompts: dev", 5, "pool has no part dev"),
         ("examples: {mode: random, count: 16, seed: 3}", "note: x", 15, "arms.sft_grpo is trained, but the"),

@@ -57,7 +57,7 @@ def test_canned_answers_decide_the_data_set_by_their_content(pool_file, tmp_path
         (["--engine", "transformers"], "could not be loaded"),
         (["--engine_args", "batch_rows"], "Invalid --engine_args 'batch_rows'"),
         (["--base_url", "ftp://x"], "not a web address"),
-        (["--engine", "canned", "--answers", "none.jsonl"], "There is no file none.jsonl"),
+        (["--engine", "canned", "--answers", "none.jsonl"], "File none.jsonl does not exist"),
         (["--engine", "transformers", "--ray_workers", "2"], "--ray_ flags have no effect with --engine transformers"),
     ],
 )
@@ -90,8 +90,8 @@ def test_an_unknown_engine_option_is_said(pool_file, tiny_model, tmp_path):
     [
         (["--ray_engine", "ray"], "Unknown engine 'ray'"),
         (["--ray_engine", "canned"], "--engine canned and --answers FILE must be used together"),
-        (["--ray_engine", "transformers", "--base_url", "http://x"], "--base_url does nothing"),
-        (["--ray_address", "head"], "--ray_address head is no address"),
+        (["--ray_engine", "transformers", "--base_url", "http://x"], "--base_url has no effect"),
+        (["--ray_address", "head"], "--ray_address head is not an address"),
         (["--ray_workers", "0"], "--ray_workers must be at least 1"),
     ],
 )

@@ -82,7 +82,7 @@ def test_what_is_there_is_not_overwritten(pool, tmp_path):
         assert references.main([*words, "--overwrite"]) == 0
         with pytest.raises(UserError, match="has a column ref_output_gold already"):
             references.main([*words, "--name", "gold", "--overwrite"])
-        with pytest.raises(UserError, match="temperature is -1"):
+        with pytest.raises(UserError, match="temperature must be at least 0"):
             references.main([*words, "--temperature", "-1"])
         with pytest.raises(UserError, match=r"not a \.jsonl file"):
             references.main([*words, "--output", "x.csv"])
