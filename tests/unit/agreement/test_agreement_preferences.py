@@ -140,7 +140,7 @@ def test_references_in_the_order_asked_and_no_more_than_asked():
     pairs, _ = read_preferences([row(ref_output_x="X", ref_output_y="Y", ref_output_z="Z")])
     assert choose_references(pairs, max_references=2)[1] == [["X", "Y"]]
     assert choose_references(pairs, ref_models=["z", "x"])[1] == [["Z", "X"]]
-    with pytest.raises(UserError, match="Reference models found: x, y, z"):
+    with pytest.raises(UserError, match="Available reference models: x, y, z"):
         choose_references(pairs, ref_models=["w"])
 
 

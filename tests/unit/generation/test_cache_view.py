@@ -74,7 +74,7 @@ def test_prune_removes_what_is_named_and_nothing_else(made, tmp_path, capsys):
     assert {path.name for path in good.iterdir()} == {"cache.json", ".lock", *(path.name for path in before)}
     assert {path: path.read_bytes() for path in shard_paths(good)} == before
     cache.prune([str(tmp_path), "--older_than_days", "1", "--yes"])
-    assert "nothing to remove" in capsys.readouterr().out
+    assert "Nothing to remove" in capsys.readouterr().out
     cache.prune([str(tmp_path), "--model", greedy.name, "--yes"])
     assert not greedy.exists()
     assert good.exists()
