@@ -40,6 +40,12 @@ def make_parser() -> Parser:
     )
     add("--deepspeed", metavar="FILE", help="DeepSpeed config of the run: a file, or zero2, zero3")
     add("--launch", metavar="FILE", help="accelerate config of the run: a file, or one_node, fsdp2")
+    add(
+        "--planned_rows",
+        type=int,
+        metavar="N",
+        help="rows of a data set that does not exist yet: everything except its texts is checked",
+    )
     add("--json", action="store_true", help="print findings and estimates as JSON")
     return parser
 
@@ -48,7 +54,7 @@ def main(argv: Sequence[str]) -> int:
     """Check a run."""
     parser = make_parser()
     arguments, rest = parser.parse_known_args(argv)
-    for name in ("processes", "nodes", "gpu_memory", "host_memory"):
+    for name in ("processes", "nodes", "gpu_memory", "host_memory", "planned_rows"):
         value = getattr(arguments, name)
         if value is not None and value <= 0:
             parser.error(f"--{name} must be above 0 (got {value})")
@@ -69,6 +75,7 @@ def main(argv: Sequence[str]) -> int:
             host_memory=arguments.host_memory and arguments.host_memory * 1e9,
             deepspeed=arguments.deepspeed and Path(located("deepspeed", arguments.deepspeed)),
             launch=arguments.launch and Path(located("launch", arguments.launch)),
+            planned_rows=arguments.planned_rows,
         ),
     )
     if arguments.json:

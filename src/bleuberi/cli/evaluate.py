@@ -82,6 +82,14 @@ def make_parser() -> Parser:
         action="store_true",
         help="ask for <think> and <answer> (as data grpo --reasoning does) and compare the answers",
     )
+    add(
+        "--lm_eval",
+        nargs="+",
+        default=[],
+        metavar="TASK",
+        help="also run tasks of lm-evaluation-harness on each model, e.g. ifeval gsm8k (pip install lm_eval)",
+    )
+    add("--lm_eval_args", default="", metavar="WORDS", help='further flags of lm_eval run, e.g. "--limit 100"')
     add("--max_new_tokens", type=int, default=512, help="maximum tokens per response")
     add("--cache_dir", type=Path, help="cache folder (default: OUTPUT_DIR/inference_outputs)")
     add("--overwrite", action="store_true", help="replace an evaluation that has different settings; keep its cache")
@@ -124,7 +132,7 @@ def main(argv: Sequence[str]) -> int:
     arguments["controls"] = read_controls(arguments["controls"])
     arguments["primary"] = None if arguments["primary"] is None else read_primary(arguments["primary"])
     del arguments["length_control"]
-    for name in ("ref_models", "placebo", "untrained", "trained_on"):
+    for name in ("ref_models", "placebo", "untrained", "trained_on", "lm_eval"):
         arguments[name] = tuple(arguments[name])
     if arguments["metrics"] is not None:
         arguments["metrics"] = tuple(arguments["metrics"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -73,7 +74,10 @@ def seconds_used(folder: Path) -> Seconds:
 
 
 def pin_to(cores: Sequence[int]) -> None:
-    """Restrict this process and its children to these cores. Errors: `UserError` for an unavailable core."""
+    """Restrict this process and its children to these cores. Errors: `UserError` for an unavailable core, or if the
+    system cannot do it (macOS)."""
+    if not hasattr(os, "sched_setaffinity"):
+        raise UserError("--cores needs Linux.", "Omit it.")
     allowed = os.sched_getaffinity(0)
     if strange := sorted(set(cores) - allowed):
         raise UserError(f"--cores {strange[0]}: no such core.", f"Cores: {', '.join(map(str, sorted(allowed)))}.")
@@ -87,7 +91,7 @@ def cpu_model() -> str:
             name, _, value = line.partition(":")
             if name.strip() == "model name":
                 return value.strip()
-    return "unknown"
+    return platform.processor() or platform.machine() or "unknown"
 
 
 def _environment(threads: int) -> dict[str, str]:
@@ -132,11 +136,12 @@ def _cpu_so_far(pid: int) -> float:
 
 
 def _end_with(parent: int) -> Callable[[], None]:
-    """Run in the child before its program starts: request a signal when the parent dies."""
+    """Run in the child before its program starts: on Linux, request SIGTERM when the parent dies."""
     libc = ctypes.CDLL(None)
 
     def prepare() -> None:
-        libc.prctl(_PARENT_DIES, signal.SIGTERM)
+        if sys.platform == "linux":
+            libc.prctl(_PARENT_DIES, signal.SIGTERM)
         if os.getppid() != parent:  # it already died
             os._exit(1)
 

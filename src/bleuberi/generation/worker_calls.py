@@ -1,4 +1,4 @@
-"""The work of a Ray worker: load an engine, answer units of rows."""
+"""The work of a worker process: load an engine, answer units of rows."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class _Work:
         model = self.identity.model
         if engine_identity(model, self.engine, self.options).key() != self.identity.key():
             raise UserError(
-                f"A Ray worker has a different {model} than this machine, so answers of two models would be mixed.",
+                f"A worker has a different {model} than this machine, so answers of two models would be mixed.",
                 "Put the same files at the same path on every machine, ideally on a shared disk.",
             )
         return load_engine(model, self.engine, self.options)
