@@ -15,9 +15,7 @@ from bleuberi.records import Conversation
 
 def _parser(name: str, description: str) -> Parser:
     parser = Parser(f"bleuberi cache {name}", description)
-    parser.add_argument(
-        "folder", type=Path, nargs="?", default=Path("../data"), help="an --output_dir, or the cache folder"
-    )
+    parser.add_argument("folder", type=Path, nargs="?", default=Path("../data"), help="an --output_dir or cache folder")
     return parser
 
 
@@ -90,9 +88,7 @@ def explain(argv: Sequence[str]) -> int:
 
 def prune(argv: Sequence[str]) -> int:
     """Remove damaged files or entire caches."""
-    parser = _parser(
-        "prune", "Remove damaged and unfinished files, or entire caches with --model or --older_than_days."
-    )
+    parser = _parser("prune", "Remove damaged or unfinished files, or entire caches (--model, --older_than_days).")
     parser.add_argument("--model", help="remove all caches of this model or folder name")
     parser.add_argument(
         "--older_than_days", type=float, metavar="DAYS", help="remove caches not written to for DAYS days"

@@ -21,12 +21,7 @@ def grpo_parser(prog: str) -> Parser:
     """Define the flags of `grpo`."""
     parser = Parser(prog, "Create a GRPO data set from a pool: generate responses, score them, select examples.")
     add = parser.add_argument
-    add(
-        "--hf_dataset_path",
-        default=_POOL,
-        metavar="POOL",
-        help="hub id, folder, .jsonl/.json/.csv/.parquet file",
-    )
+    add("--hf_dataset_path", default=_POOL, metavar="POOL", help="hub id, folder, .jsonl/.json/.csv/.parquet file")
     add("--split", default="train", help="split, for data sets with splits (train)")
     known = ", ".join(SHORT_REFERENCE_NAMES)
     add(
@@ -36,12 +31,7 @@ def grpo_parser(prog: str) -> Parser:
         metavar="NAME",
         help=f"reference models: columns ref_output_NAME ({known}), or all",
     )
-    add(
-        "--min_references",
-        type=int,
-        metavar="N",
-        help="references required per row (default: every named one; 1 for all)",
-    )
+    add("--min_references", type=int, metavar="N", help="references required per row (default: all named; for all: 1)")
     add(
         "--selection_mode",
         choices=("random", "easy", "medium", "hard", "signal"),
@@ -55,12 +45,7 @@ def grpo_parser(prog: str) -> Parser:
     add("--output_dataset_name", help="folder name in OUTPUT_DIR/data_grpo (default: generated)")
     add("--inference_max_new_tokens", type=int, default=512, help="maximum tokens per response")
     add("--seed", type=int, default=42, help="random seed for responses and random selection")
-    add(
-        "--outputs",
-        type=Path,
-        metavar="FILE",
-        help="existing responses: JSONL, Parquet or CSV with id and response",
-    )
+    add("--outputs", type=Path, metavar="FILE", help="existing responses: JSONL, Parquet or CSV with id and response")
     add(
         "--generate_missing",
         action="store_true",

@@ -28,13 +28,7 @@ def make_parser() -> Parser:
     )
     add("--output", type=Path, required=True, metavar="POOL", help="the new pool, .jsonl")
     add("--prompt", nargs="+", default=[], metavar="COLUMN", help="prompt columns; several are joined")
-    add(
-        "--references",
-        nargs="+",
-        default=[],
-        metavar="[NAME=]COLUMN",
-        help="reference columns (NAME defaults to gold for a single one)",
-    )
+    add("--references", nargs="+", default=[], metavar="[NAME=]COLUMN", help="reference columns (one: NAME is gold)")
     add("--system", metavar="COLUMN", help="column with the system message")
     add("--named_by", metavar="COLUMN", help="column with the name of the reference's author")
     add("--id", metavar="COLUMN", help="id column (default: id, if present)")

@@ -23,21 +23,11 @@ def make_parser() -> Parser:
     add = parser.add_argument
     add("--config", metavar="FILE", help="the run's settings: a preset's name or a YAML file, as for bleuberi train")
     add("--method", choices=["grpo", "sft"], help="default: inferred from the config's fields")
-    add(
-        "--processes",
-        type=int,
-        metavar="N",
-        help="total processes, one per GPU (default: from the launch file, else 1)",
-    )
+    add("--processes", type=int, metavar="N", help="total processes, one per GPU (default: as launched, else 1)")
     add("--nodes", type=int, default=1, metavar="N", help="number of machines (1)")
     add("--gpu", metavar="NAME", help="target GPU, e.g. H100, A100-80GB, L4 (default: this machine's GPU)")
     add("--gpu_memory", type=float, metavar="GB", help="memory of one GPU, if --gpu does not know its name")
-    add(
-        "--host_memory",
-        type=float,
-        metavar="GB",
-        help="host memory (default without --gpu: free memory of this machine)",
-    )
+    add("--host_memory", type=float, metavar="GB", help="host memory (without --gpu: this machine's free memory)")
     add("--deepspeed", metavar="FILE", help="DeepSpeed config of the run: a file, or zero2, zero3")
     add("--launch", metavar="FILE", help="accelerate config of the run: a file, or one_node, fsdp2")
     add(

@@ -53,17 +53,8 @@ def add_engine_flags(parser: Parser) -> None:
         help="options of vllm.LLM, e.g. tensor_parallel_size=4, or batch_rows=64 dtype=bfloat16 for transformers",
     )
     add("--ray_engine", default="auto", metavar="ENGINE", help="ray: engine of each worker")
-    add(
-        "--ray_address",
-        metavar="HOST:PORT",
-        help="ray: cluster address; auto: this machine's cluster (default: start Ray locally)",
-    )
-    add(
-        "--ray_workers",
-        type=int,
-        metavar="N",
-        help="ray: number of workers (default: as many as fit; one per machine without GPUs)",
-    )
+    add("--ray_address", metavar="HOST:PORT", help="ray: cluster address, or auto (default: start Ray here)")
+    add("--ray_workers", type=int, metavar="N", help="ray: number of workers (default: as many as fit)")
     add("--ray_gpus", type=int, metavar="N", help="ray: GPUs per worker (default: tensor_parallel_size, or 1)")
 
 

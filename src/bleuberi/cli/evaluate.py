@@ -17,7 +17,7 @@ def make_parser() -> Parser:
     """Define the flags."""
     parser = Parser(
         "bleuberi evaluate",
-        "Compare models by their responses to the same prompts; missing responses are generated greedily.",
+        "Compare models by responses to the same prompts; missing ones are generated greedily.",
     )
     add = parser.add_argument
     add(
@@ -35,7 +35,7 @@ def make_parser() -> Parser:
         "--min_references",
         type=int,
         metavar="N",
-        help="references required per prompt (default: every named one; 1 for all)",
+        help="references required per prompt (default: all named; for all: 1)",
     )
     add(
         "--metrics",
@@ -56,21 +56,9 @@ def make_parser() -> Parser:
         metavar="OTHER:BASE[:METRIC]",
         help="the comparison tested at the full 5 %% level (default: first trained group against the base)",
     )
-    add(
-        "--trained_on",
-        nargs="+",
-        default=["bleu"],
-        metavar="METRIC",
-        help="training rewards, if they cannot be looked up",
-    )
+    add("--trained_on", nargs="+", default=["bleu"], metavar="METRIC", help="training rewards, if not recorded")
     add("--length_control", action="store_true", help=argparse.SUPPRESS)  # its control is always computed now
-    add(
-        "--untrained",
-        nargs="+",
-        default=[],
-        metavar="GROUP",
-        help="groups that were not trained",
-    )
+    add("--untrained", nargs="+", default=[], metavar="GROUP", help="groups that were not trained")
     add(
         "--run_spread",
         type=float,

@@ -22,11 +22,7 @@ def make_parser() -> Parser:
     parser = Parser("bleuberi report", "Create one self-contained page about data, runs and evaluations.", EXAMPLES)
     add = parser.add_argument
     add("paths", nargs="+", type=Path, metavar="PATH", help="folders to search, including subfolders")
-    add(
-        "--output_dir",
-        type=Path,
-        help="output folder (default: report/ or report_without_texts/ in the first PATH)",
-    )
+    add("--output_dir", type=Path, help="output folder (default: report/ or report_without_texts/ in the first PATH)")
     add("--title", help="the page's heading (the names of the PATHs)")
     add(
         "--no_texts",
