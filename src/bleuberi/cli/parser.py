@@ -35,6 +35,17 @@ REWARD_NAMES: Final = "bleu, rouge, meteor, chrf, bertscore, emb:MODEL, ... (doc
 Command = Callable[[Sequence[str]], int]
 
 
+class _Defaults(argparse.ArgumentDefaultsHelpFormatter):
+    """Adds a default to a flag's help, unless it is empty or the help already states it."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        text, default = action.help or "", action.default
+        stated = "(default" in text or text.endswith(f"({default})")
+        if stated or default is None or default is False or default in ([], {}, ""):
+            return action.help
+        return super()._get_help_string(action)
+
+
 class Parser(argparse.ArgumentParser):
     """argparse without abbreviations; errors have two lines and suggest the nearest flag."""
 
@@ -45,9 +56,7 @@ class Parser(argparse.ArgumentParser):
             description=description,
             epilog=examples,
             allow_abbrev=False,
-            formatter_class=argparse.RawDescriptionHelpFormatter
-            if examples
-            else argparse.ArgumentDefaultsHelpFormatter,
+            formatter_class=argparse.RawDescriptionHelpFormatter if examples else _Defaults,
         )
 
     def error(self, message: str) -> NoReturn:
