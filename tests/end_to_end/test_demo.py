@@ -115,5 +115,5 @@ def test_the_output_of_a_failing_stage_is_named(tmp_path, capsys):
 
 
 def test_zero_steps_are_refused():
-    with pytest.raises(UserError, match="--steps is below 1"):
+    with pytest.raises(UserError, match="--steps must be at least 1"):
         demo.main(["--steps", "0"])
