@@ -69,7 +69,7 @@ def check_model_name(model: str, flag: str = "--model") -> None:
 
 
 def resolve_engine(engine: str, options: EngineOptions) -> str:
-    """The engine that will answer: `auto` is resolved if the options suffice, and `ray` to its workers' engine.
+    """The engine that generates responses; for `ray`, its workers' engine. `auto` is resolved if the options suffice.
 
     Errors: `UserError` for an invalid combination.
     """

@@ -20,7 +20,7 @@ _TEXT_ROWS_A_PART: Final = 2048  # BLEU and ROUGE-L score these in a fraction of
 
 
 def load_reward_on(metric: str, cluster: ClusterOptions | None) -> Reward:
-    """The reward of that name (`load_reward`), scored by the cluster's workers or (`cluster` is None) here.
+    """Load the reward of that name. The cluster's workers score with it, or this process if `cluster` is None.
 
     A user's reward that is not a `TextReward` is always scored in this process.
     """
