@@ -76,7 +76,7 @@ def test_the_rest_of_the_original_tools_csv_is_generated_if_asked_for(command, p
     with caplog.at_level("INFO"):
         assert front_door([*command, "--generate_missing"]) == 0
     assert "has no response to 7 of 10 rows: " in caplog.text
-    assert "Generating 7 of 7 outputs" in caplog.text
+    assert "Generating 7 of 7 responses" in caplog.text
     made = scores(tmp_path / "data")
     assert (made["r0"], made["r1"], made["r2"]) == ("None", "N/A", "It is 2.")
     assert len(made) == 9
