@@ -31,7 +31,7 @@ def grpo_parser(prog: str) -> Parser:
         metavar="NAME",
         help=f"reference models: columns ref_output_NAME ({known}), or all",
     )
-    add("--min_references", type=int, metavar="N", help="references required per row (default: all named; for all: 1)")
+    add("--min_references", type=int, metavar="N", help="references required per row (default: all named; all: 1)")
     add(
         "--selection_mode",
         choices=("random", "easy", "medium", "hard", "signal"),

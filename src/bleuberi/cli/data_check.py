@@ -22,6 +22,9 @@ def make_parser() -> Parser:
     add("--max_completion_length", type=int, default=512, help="the planned training's limit, in tokens")
     add("--model", help="hub id or folder whose tokenizer counts tokens (default: estimate lengths)")
     add("--against", nargs="+", default=[], metavar="FILE", help="test prompts to search for (any pool format)")
+    add(
+        "--against_split", default="train", metavar="NAME", help="split of --against, for data sets with splits (train)"
+    )
     add("--drop", nargs="+", default=[], metavar="FLAG", help="write the pool without rows that have these flags")
     add("--held_out", type=int, default=0, metavar="N", help="hold out N rows; near-duplicates stay together")
     add("--output_dir", type=Path, help="folder for flags.jsonl, check.json and pools (default: write nothing)")

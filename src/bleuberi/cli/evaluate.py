@@ -31,12 +31,7 @@ def make_parser() -> Parser:
     add("--split", default="train", help="split, for data sets with splits (train)")
     add("--output_dir", type=Path, required=True, help="folder for evaluation.json, answers.jsonl, tables and figure")
     add("--ref_models", nargs="+", default=["gold"], metavar="NAME", help="reference models")
-    add(
-        "--min_references",
-        type=int,
-        metavar="N",
-        help="references required per prompt (default: all named; for all: 1)",
-    )
+    add("--min_references", type=int, metavar="N", help="references required per prompt (default: all named; all: 1)")
     add(
         "--metrics",
         nargs="+",
