@@ -233,13 +233,16 @@ def test_changed_settings_are_refused_with_the_difference(copied, tiny_model):
     write_protocol(protocol, tiny_model, settings={"grpo": {**GRPO, "learning_rate": 0.006}}, max_new_tokens=9)
     with pytest.raises(UserError) as caught:
         quietly(protocol, cache, dry_run=True)
-    assert "runs/base was run with different settings" in caught.value.what
-    assert "(responses.max_new_tokens: existing 8, requested 9)" in caught.value.what
+    assert (
+        "runs/base already exists with different settings (responses.max_new_tokens: existing 8, requested 9)"
+        in caught.value.what
+    )
     write_protocol(protocol, tiny_model, settings={"grpo": {**GRPO, "learning_rate": 0.006}})
     with pytest.raises(UserError) as caught:
         quietly(protocol, cache, dry_run=True)
     assert (
-        "grpo@1 was run with different settings (training.config.learning_rate: existing 0.005, " in caught.value.what
+        "grpo@1 already exists with different settings (training.config.learning_rate: existing 0.005, requested 0.006"
+        in caught.value.what
     )
 
 
@@ -262,7 +265,7 @@ def test_changed_files_and_runs_that_the_protocol_does_not_have_are_refused(copi
     path = protocol.parent / "runs/grpo@1/metrics.jsonl"
     content = path.read_text()
     path.write_text(content.replace("1", "2", 1))
-    with pytest.raises(UserError, match=r"metrics\.jsonl was changed after the run"):
+    with pytest.raises(UserError, match=r"metrics\.jsonl was changed after it was written"):
         quietly(protocol, cache)
     path.write_text(content)
     arms = {name: arm for name, arm in ARMS.items() if name != "placebo"}

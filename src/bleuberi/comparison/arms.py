@@ -9,6 +9,7 @@ from typing import Any, Final
 from bleuberi.columns import safe_name
 from bleuberi.comparison.fields import Fields
 from bleuberi.errors import UserError
+from bleuberi.selection.modes import MODES
 
 _TRAINED: Final = (
     "kind",
@@ -30,7 +31,6 @@ KINDS: Final[Mapping[str, tuple[str, ...]]] = {
 """Kind -> allowed fields."""
 CONFIGS: Final = {"sft": "sft_cpu", "grpo": "grpo_cpu"}
 """Trained kinds -> default preset."""
-MODES: Final = ("random", "hard", "medium", "easy", "signal")
 RUNNERS_OWN: Final = frozenset(
     {
         "seed",
@@ -171,8 +171,8 @@ def read_examples(fields: Fields, shared: Examples) -> Examples:
     flags = {**shared.flags, **{k: v for k, v in fields.settings().items() if k not in ("mode", "count", "seed")}}
     if taken := sorted(_DATA_OWN & flags.keys()):
         fields.refuse(taken[0], "is set by bleuberi compare itself")
-    mode = fields.text("mode", shared.mode, choices=MODES)
-    if mode == "random":
+    mode = fields.text("mode", shared.mode, choices=tuple(MODES))
+    if not MODES[mode].needs_scores:
         flags = {}  # no scores needed
     elif "metric" not in flags:
         fields.refuse("", f"selects by score ({mode}), but has no metric", "Add `metric: bleu`.")
