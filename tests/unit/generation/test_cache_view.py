@@ -52,8 +52,8 @@ def test_explain_gives_each_row_its_own_reason(made, capsys):
     assert f"8 of 12 rows are cached in {folder}" in shown
     assert "r8: cached with other settings: sampling: existing greedy|max:512, requested temp:0.7|" in shown
     assert "r9: cached with other settings" in shown
-    assert "r10: an interrupted run has it" in shown
-    assert "r11: this prompt was never asked" in shown
+    assert "r10: it is in an interrupted run's journal" in shown
+    assert "r11: this prompt is not cached" in shown
     victim = shard_paths(folder)[0]
     victim.write_bytes(victim.read_bytes()[:-30])
     cache.explain(words)
