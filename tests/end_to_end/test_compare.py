@@ -285,7 +285,7 @@ def test_a_goal_that_is_moved_after_the_runs_is_said_in_the_table(copied, tiny_m
     quietly(protocol, cache)
     table = (protocol.parent / "table.md").read_text()
     assert (
-        "Mind: The protocol was changed after base, grpo@1, placebo@1 had run: primary: grpo - placebo in bleu then, "
+        "Note: The protocol was changed after base, grpo@1, placebo@1 had run: primary: grpo - placebo in bleu then, "
         "grpo - base in bleu now" in table
     )
 

@@ -275,7 +275,7 @@ TRAPS = {
         (
             "One training run per side: another seed may reverse this. bleu: +0.395 [+0.370, +0.419] on 120 "
             "prompts, over prompts alone.",
-            "Mind: trained@1 and trained@2 have the same responses, so they count as one run.",
+            "Note: trained@1 and trained@2 have the same responses, so they count as one run.",
         ),
     ),
     "three prompts": Trap(

@@ -40,9 +40,9 @@ def prepare(place):
 def preload(training):
     """Import what the commands import, so that children do not; no work is done with it here."""
     import datasets
-    import matplotlib
     import torch
     import transformers
+    import vl_convert
 
     import bleuberi.cli.create_training_data
     import bleuberi.cli.data_check
@@ -50,14 +50,13 @@ def preload(training):
     import bleuberi.selection.create
     import bleuberi.selection.sft_pairs
 
-    matplotlib.use("Agg")
     torch.set_num_threads(1)
     datasets.disable_progress_bars()
     if training:
         import trl
         from trl import GRPOTrainer, SFTTrainer
 
-        return transformers, trl, GRPOTrainer, SFTTrainer
+        return transformers, vl_convert, trl, GRPOTrainer, SFTTrainer
     return transformers, bleuberi
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from bleuberi.agreement.best_of import ORACLE
 from bleuberi.agreement.which import FOLLOWS_LENGTH
-from bleuberi.statistics.shown import has_interval, percent
+from bleuberi.statistics.shown import COIN, has_interval, percent, side
 
 Entry = Mapping[str, Any]
 
@@ -19,8 +19,8 @@ def choice_sentence(rewards: Sequence[Entry], comparisons: Sequence[Entry], key:
         return ""
     best = max(own, key=lambda one: one[key]["value"])
     said = f"{best['name']} has the highest length-balanced agreement, {percent(best[key])} (length alone: 50 %)"
-    if has_interval(best[key]) and best[key]["low"] <= 0.5:
-        said += ", which is not told apart from a coin" if best[key]["high"] >= 0.5 else ", worse than a coin"
+    if has_interval(best[key]) and side(best[key], COIN) < 1:
+        said += ", worse than a coin" if side(best[key], COIN) else ", which is not told apart from a coin"
     beaten, level = against(best["name"], [one["name"] for one in own], comparisons, confidence)
     return said + relation_words(beaten, level) + "."
 
@@ -37,8 +37,7 @@ def against(
         one = next((c for c in comparisons if {c["base"], c["other"]} == {best, name}), None)
         if one is None:
             continue
-        low, high = one["difference"]["low"], one["difference"]["high"]
-        sure = one["p_value"] <= 1.0 - confidence and has_interval(one["difference"]) and (low > 0 or high < 0)
+        sure = one["p_value"] <= 1.0 - confidence and side(one["difference"]) != 0
         (beaten if sure else level).append(name)
     return beaten, level
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bleuberi.agreement.choice import against, length_sentences, relation_words
-from bleuberi.statistics.shown import has_interval, percent
+from bleuberi.statistics.shown import COIN, has_interval, percent, side
 
 Entry = Mapping[str, Any]
 
@@ -31,7 +31,7 @@ def references_verdict(result: Entry) -> str:
         f"On {prompts:,} prompts {best['name']} sees most of the planted damage: its score falls in "
         f"{percent(best['sees'])} of the cases, mean over {len(result['damage_kinds'])} kinds{relation}."
     )
-    if has_interval(best["sees"]) and best["sees"]["low"] <= 0.5:
+    if has_interval(best["sees"]) and side(best["sees"], COIN) < 1:
         said = f"On {prompts:,} prompts no reward is shown to see the planted damage."
     return " ".join([said, *reward_sentences(best), LIMIT])
 
@@ -68,6 +68,4 @@ def references_warnings(result: Entry) -> list[str]:
 
 
 def _verdict_of(falls: Entry | None) -> str:
-    if falls is None or not has_interval(falls) or falls["low"] > 0.5:
-        return ""
-    return "pays" if falls["high"] < 0.5 else "blind"
+    return ("blind", "", "pays")[side(falls, COIN)] if has_interval(falls) else ""

@@ -15,7 +15,7 @@ from bleuberi.agreement.verdict import (
     settled,
 )
 from bleuberi.rewards.baselines import ECHO_BASELINE
-from bleuberi.statistics.shown import correlation, difference, p_words, percent, points
+from bleuberi.statistics.shown import correlation, interval, p_words, percent, points
 
 FEW_SYSTEMS = 10
 REVERSE = -0.5  # mention correlations at or below this even if they may be chance
@@ -40,7 +40,7 @@ def systems_verdict(result: Mapping[str, Any], reward: str) -> str:
     elif systems < FEW_SYSTEMS:
         said += f": {systems} models are too few to compare the two."
     else:
-        said += lead_sentence(reward, lead, confidence, difference(lead["difference"], "+.2f"))
+        said += lead_sentence(reward, lead, confidence, interval(lead["difference"], "+.2f"))
         if not settled(lead, confidence):
             said += more_of("models", lead, systems, MOST_SYSTEMS, len(result["comparisons"]), FEW_SYSTEMS)
     said += follows_sentence(entry[reward], reward, result["label"], confidence)

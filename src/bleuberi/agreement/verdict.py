@@ -7,11 +7,10 @@ from typing import Any
 
 from bleuberi.rewards.baselines import ECHO_BASELINE
 from bleuberi.statistics import clusters_needed, clusters_needed_range, detectable_difference
-from bleuberi.statistics.shown import has_interval, p_words, percent, points
+from bleuberi.statistics.shown import COIN, has_interval, p_words, percent, points, side
 
 FEW_PROMPTS = 30
 MOST_PROMPTS = 100_000  # above this, more prompts are not a realistic plan
-COIN = 0.5
 
 
 def verdict(result: Mapping[str, Any], reward: str, baseline: str) -> str:
@@ -53,8 +52,7 @@ def comparison_with(comparisons: Sequence[Mapping[str, Any]], base: str, other: 
 
 def excludes_zero(comparison: Mapping[str, Any]) -> bool:
     """Whether the uncorrected interval of this comparison excludes 0."""
-    found = comparison["difference"]
-    return has_interval(found) and bool(found["low"] > 0 or found["high"] < 0)
+    return side(comparison["difference"]) != 0
 
 
 def settled(comparison: Mapping[str, Any], confidence: float) -> bool:
@@ -83,11 +81,8 @@ def echo_sentence(reward: str, rate: Mapping[str, Any], comparison: Mapping[str,
 
 def coin_sentence(reward: str, rate: Mapping[str, Any], judge: str = "people reject") -> str:
     """A sentence if a reward is not better than a coin toss."""
-    if not has_interval(rate) or rate["low"] > COIN:
-        return ""
-    if rate["high"] < COIN:
-        return f" {reward} is worse than a coin: it prefers the response that {judge}."
-    return f" {reward} is not told apart from a coin."
+    worse = f" {reward} is worse than a coin: it prefers the response that {judge}."
+    return (f" {reward} is not told apart from a coin.", "", worse)[side(rate, COIN)] if has_interval(rate) else ""
 
 
 def more_of(things: str, comparison: Mapping[str, Any], count: int, most: int, family: int, fewest: int) -> str:

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from bleuberi.cli.parser import REWARD_NAMES, Parser, say_json
 from bleuberi.errors import MissingExtraError, UserError
-from bleuberi.plain_text import plain
+from bleuberi.plain_text import plain, say
 
 if TYPE_CHECKING:
     from bleuberi.agreement.analysis import Sureness
 
-LOG_WIDTH = 160
 ALL_TEXT_REWARDS = ("bleu", "rouge", "bleu_rouge_f1", "rouge1", "rouge2", "rougeLsum", "meteor", "chrf", "chrf++")
 
 DESCRIPTION = """\
@@ -137,31 +136,31 @@ def main(argv: Sequence[str]) -> int:
     command = ["bleuberi", "agreement", *argv]
     from rich.console import Console
 
-    for package in ("scipy",) if given.no_figures else ("scipy", "matplotlib"):
-        if find_spec(package) is None:
+    for module, package in (("scipy", "scipy"), ("vl_convert", "vl-convert-python"))[: 1 if given.no_figures else 2]:
+        if find_spec(module) is None:
             raise MissingExtraError(package, "report", "bleuberi agreement")
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=LOG_WIDTH)  # logs have no terminal width
     progress = Console(stderr=True, style="dim", soft_wrap=True)
     from bleuberi.agreement.analysis import Sureness
-    from bleuberi.agreement.table import print_agreement
+    from bleuberi.agreement.view import agreement_section
+    from bleuberi.view.markdown import write_markdown
+    from bleuberi.view.terminal import print_section
 
     sureness = Sureness(given.resamples, given.seed, given.confidence)
     given.rewards = [name for asked in given.rewards for name in (ALL_TEXT_REWARDS if asked == "all" else (asked,))]
     run = _kind_of_run(given)
     result = run(given, command, sureness, lambda line: progress.print(plain(line), highlight=False, markup=False))
-    if not given.json:
-        print_agreement(result, console)
+    section = agreement_section(given.output_dir, "agreement", given.output_dir.name)
+    write_markdown(given.output_dir / "agreement.md", section)
     written = ["agreement.json", "agreement.md"]
     if not given.no_figures:
-        from bleuberi.agreement.figures import draw_agreement
+        from bleuberi.view.pictures import write_pictures
 
-        written += [path.name for path in draw_agreement(given.output_dir / "agreement.json")]
+        written += [path.name for path in write_pictures(given.output_dir, section.charts)]
     if given.json:
         say_json(result)
         return 0
-    console.print(plain(f"{given.output_dir}: {', '.join(written)}"), style="dim", highlight=False, markup=False)
+    print_section(section)
+    say(f"{given.output_dir}: {', '.join(written)}")
     return 0
 
 

@@ -63,14 +63,14 @@ def scores(argv: Sequence[str]) -> int:
     parser.add_argument("--output_dir", type=Path, help="folder for benchmark.json")
     arguments = parser.parse_args(argv)
     from bleuberi.artifacts import write_json
-    from bleuberi.evaluation.table import print_table
     from bleuberi.harnesses.results import read_harness_results
-    from bleuberi.harnesses.table import benchmark_rows
+    from bleuberi.harnesses.view import benchmark_table
+    from bleuberi.view.terminal import print_table
 
     content = read_harness_results(arguments.harness, arguments.files, arguments.questions)
-    print_table(*benchmark_rows(content))
+    print_table(benchmark_table(content))
     for warning in content["warnings"]:
-        say(f"Mind: {warning}")
+        say(f"Note: {warning}")
     if arguments.output_dir is not None:
         write_json(arguments.output_dir / "benchmark.json", content)
         say(f"Results are in {arguments.output_dir}")

@@ -108,8 +108,7 @@ def grpo(argv: Sequence[str], prog: str = "bleuberi data grpo") -> int:
     arguments = vars(grpo_parser(prog).parse_args(argv))
     from bleuberi.selection.config import GrpoDataConfig
     from bleuberi.selection.create import GrpoData, create_grpo_data
-    from bleuberi.selection.figure import draw_selection
-    from bleuberi.selection.histogram import draw_score_histogram
+    from bleuberi.selection.figure import draw_score_histogram, draw_selection
     from bleuberi.selection.signal import SignalSettings
 
     arguments["ref_models"] = tuple(arguments["ref_models"])

@@ -38,7 +38,8 @@ def main(argv: Sequence[str]) -> int:
     """Check a pool."""
     arguments = vars(make_parser().parse_args(argv))
     from bleuberi.check.run import CheckConfig, check_pool
-    from bleuberi.evaluation.table import print_table
+    from bleuberi.check.view import flag_table
+    from bleuberi.view.terminal import print_table
 
     as_json = arguments.pop("json")
     for name in ("ref_models", "against", "drop"):
@@ -48,13 +49,8 @@ def main(argv: Sequence[str]) -> int:
         counts = {"rows": done.rows, "references": done.references, "kept": done.tally.kept, "table": done.table}
         say_json({**counts, "dropped": dict(done.tally.dropped), "files": done.files})
         return 0
-    rows = []
-    for entry in done.table:
-        references = "" if entry["references"] is None else f"{entry['references']:,}"
-        share = f"{entry['share']:.1%}"
-        rows.append([str(entry["flag"]), str(entry["meaning"]), f"{entry['rows']:,}", share, references])
     say(f"{done.rows:,} rows, {done.references:,} references")
-    print_table(["flag", "meaning", "rows", "share", "references"], rows, text_columns=2)
+    print_table(flag_table(done.table))
     if arguments["drop"]:
         say(done.tally.sentence())
     for path in done.files:

@@ -45,7 +45,8 @@ def main(argv: Sequence[str]) -> int:
     arguments = vars(make_parser().parse_args(argv))
     from bleuberi.data.import_pool import ImportConfig, import_pool
     from bleuberi.data.layouts import Layout, named_columns
-    from bleuberi.evaluation.table import print_table
+    from bleuberi.view.parts import Cell, Table, count
+    from bleuberi.view.terminal import print_table
 
     as_json = arguments.pop("json")
     layout = Layout(
@@ -68,9 +69,8 @@ def main(argv: Sequence[str]) -> int:
         + (f" (dropped: {left_out})" if left_out else "")
     )
     if done.references:
-        print_table(
-            ["reference", "instructions"], [[name, f"{n:,}"] for name, n in done.references.items()], text_columns=1
-        )
+        rows = [[Cell(name), count(number)] for name, number in done.references.items()]
+        print_table(Table("references", "", ["reference", "instructions"], rows))
         say(f"Next: bleuberi data check {done.path}")
     else:
         say(f"No references yet. Next: bleuberi references --hf_dataset_path {done.path} --model MODEL --output FILE")

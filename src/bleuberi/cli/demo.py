@@ -163,13 +163,19 @@ def _evaluate(demo: Demo, model: str) -> None:
 
 def _finish(demo: Demo) -> None:
     from bleuberi.cli import report
-    from bleuberi.demo.summary import summary
+    from bleuberi.demo.summary import examples, findings, gain_table
+    from bleuberi.view.terminal import print_table
 
     page = demo.run / "report"
-    words = [str(demo.grpo_data), str(demo.run), "--output_dir", str(page), "--title", "The demo"]
+    words = [str(demo.grpo_data), str(demo.run), "--output_dir", str(page), "--title", "The demo", "--no_figures"]
     demo.stage("report", "Report", report.main, words)
     say()
-    for line in summary(demo.run / "evaluation"):
+    evaluation = demo.run / "evaluation"
+    for line in examples(evaluation):
+        say(line)
+    print_table(gain_table(evaluation))
+    say()
+    for line in findings(evaluation):
         say(line)
     say(f"\nTook {(time.monotonic() - demo.began) / 60:.1f} minutes. Everything on one page, with every response:")
     say(f"  {(page / 'report.html').resolve().as_uri()}")

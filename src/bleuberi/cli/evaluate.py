@@ -104,11 +104,15 @@ def main(argv: Sequence[str]) -> int:
     arguments = vars(make_parser().parse_args(argv))
     take_engine_options(arguments)
     as_json = arguments.pop("json")
-    from bleuberi.evaluation import table as report
     from bleuberi.evaluation.config import EvaluationConfig
     from bleuberi.evaluation.controls import read_controls
     from bleuberi.evaluation.models import read_models, read_primary
     from bleuberi.evaluation.run import evaluate
+    from bleuberi.evaluation.view import evaluation_section
+    from bleuberi.view.markdown import write_markdown
+    from bleuberi.view.pictures import write_picture
+    from bleuberi.view.reading import read_object
+    from bleuberi.view.terminal import print_section
 
     arguments["models"] = read_models(arguments["models"])
     arguments["judge"] = _take_judge(arguments)
@@ -120,12 +124,15 @@ def main(argv: Sequence[str]) -> int:
     if arguments["metrics"] is not None:
         arguments["metrics"] = tuple(arguments["metrics"])
     folder = evaluate(EvaluationConfig(**arguments)).folder
-    saved = report.read_evaluation(folder)
-    report.write_comparison(saved, folder)
+    section = evaluation_section(folder, "evaluation", folder.name, examples=False)
+    write_markdown(folder / "comparison.md", section)
+    differences = [chart for chart in section.charts if chart.name.startswith("differences_")]
+    if differences:
+        write_picture(folder / "differences.png", differences, columns=2)
     if as_json:
-        say_json(saved)
+        say_json(read_object(folder / "evaluation.json"))
         return 0
-    report.print_comparison(saved)
+    print_section(section)
     say(f"Results are in {folder}")
     return 0
 

@@ -29,6 +29,7 @@ from bleuberi.comparison.table import cost_table
 from bleuberi.data.tables import read_rows
 from bleuberi.made import is_complete
 from bleuberi.strict_json import strict_json
+from bleuberi.view.markdown import markdown_block
 
 EVALUATION: Final = "evaluation.json"
 SCORES: Final = "scores.jsonl"
@@ -168,8 +169,8 @@ def _table(protocol: Protocol, comparison: str, records: Records, notes: Sequenc
         said = ", ".join(f"{name}: {value}" for name, value in visible.items())
         lines += [f"Smallest visible difference, stated beforehand: {said}.", ""]
     lines += [protocol.note, ""] if protocol.note else []
-    lines += [*(f"Mind: {note}" for note in notes), ""] if notes else []
-    return "\n".join([*lines, comparison.rstrip("\n"), "", cost_table(protocol, records)])
+    lines += [*(f"Note: {note}" for note in notes), ""] if notes else []
+    return "\n".join([*lines, comparison.rstrip("\n"), "", markdown_block(cost_table(protocol, records))])
 
 
 def _texts_of(pool: Path, responses: Iterable[Path]) -> list[str]:
