@@ -115,9 +115,9 @@ def test_the_summary_says_what_the_intervals_say(run, tmp_path):
 def test_the_output_of_a_failing_stage_is_named(tmp_path, capsys):
     with pytest.raises(UserError):
         demo.main(["--model", str(tmp_path / "no_such_model"), "--output_dir", str(tmp_path / "out")])
-    assert f"its output is in {tmp_path / 'out/logs'}" in capsys.readouterr().out
+    assert f"see {tmp_path / 'out/logs'}" in capsys.readouterr().out
 
 
 def test_zero_steps_are_refused():
-    with pytest.raises(UserError, match="--steps is below 1"):
+    with pytest.raises(UserError, match="--steps must be at least 1"):
         demo.main(["--steps", "0"])

@@ -471,4 +471,4 @@ def test_agreement_prints_it(name, tmp_path):
     assert "Infinity" not in written
     for text in (said, json.loads(written)["verdict"]):
         assert "inf" not in text.replace("information", "")
-        assert not ("No more prompts are needed" in text and "sure only if" in text)
+        assert not ("No more prompts are needed" in text and "certain only if" in text)

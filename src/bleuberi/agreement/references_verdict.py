@@ -1,4 +1,4 @@
-"""What references alone tell of rewards, in words that claim no more than the figures allow."""
+"""Sentences on rewards compared by references only. They claim no more than the data show."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ Entry = Mapping[str, Any]
 
 FEW_PROMPTS = 30
 LIMIT = (
-    "This measures whether a score falls if an answer gets worse, not what people prefer: for that, give --preferences."
+    "This measures whether a score falls if an answer gets worse, not what people prefer; for that use --preferences."
 )
 
 
 def references_verdict(result: Entry) -> str:
-    """The reward that sees most of the planted damage, and what it does not see."""
+    """Name the reward that detects most of the planted damage, and the damage it misses."""
     prompts, confidence = result["counts"]["prompts"], result["sureness"]["confidence"]
     own = [one for one in result["rewards"] if one["kind"] == "reward" and one["sees"]]
     if not own:
@@ -37,7 +37,7 @@ def references_verdict(result: Entry) -> str:
 
 
 def reward_sentences(one: Entry) -> list[str]:
-    """The damage that one reward does not see, and the damage that it pays for."""
+    """The kinds of damage that a reward does not detect, and the kinds it rewards."""
     blind = [kind for kind, found in one["damage"].items() if _verdict_of(found["falls"]) == "blind"]
     pays = [kind for kind, found in one["damage"].items() if _verdict_of(found["falls"]) == "pays"]
     found = []
@@ -49,7 +49,7 @@ def reward_sentences(one: Entry) -> list[str]:
 
 
 def references_warnings(result: Entry) -> list[str]:
-    """Caveats, and what each reward does not see."""
+    """Caveats, and the damage that each reward misses."""
     counts = result["counts"]
     found = length_sentences(result["rewards"])
     for one in result["rewards"]:

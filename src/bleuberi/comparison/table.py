@@ -1,4 +1,4 @@
-"""What runs cost, as a table with one row per arm."""
+"""Costs of runs, as a table with one row per arm."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _TOKENS = ("generated", "forward", "backward")
 
 
 def cost_table(protocol: Protocol, records: Mapping[str, RunRecord]) -> Table:
-    """Means per run of what each arm's model cost: its data, the run it starts from, and its training."""
+    """Mean cost per run of each arm's model: data, the run it starts from, and training."""
     rows = []
     for arm in protocol.arms.values():
         costs = [record.cost.get("total") for record in records.values() if record.manifest["arm"] == arm.name]

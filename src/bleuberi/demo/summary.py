@@ -1,4 +1,4 @@
-"""What the demo prints at its end: responses before and after, gains over every control, what one run cannot show."""
+"""The demo's final output: responses before and after training, gains over every control, and caveats."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CONTROLS: Final = {
 
 
 def examples(evaluation: Path) -> list[str]:
-    """The prompts on which the first trained model gains most, as much as usual, and least, with all responses."""
+    """The prompts with the first trained model's largest, median and smallest gain, with all responses."""
     saved = _read(evaluation)
     rows, _ = read_lines(evaluation / "answers.jsonl")
     return list(_examples(rows, saved["base"], _trained(saved)))
@@ -48,11 +48,11 @@ def gain_table(evaluation: Path) -> Table:
 
 
 def findings(evaluation: Path) -> list[str]:
-    """What is shown of each trained model, and what one training run per method cannot show."""
+    """The findings for each trained model, and the limits of one training run per method."""
     saved = _read(evaluation)
     seeds = (
-        "This is one training run per method: another seed may give another result. What five runs per method and a "
-        "placebo say is in docs/lab_log.md. On a task of imitation like this one SFT is cheaper and usually better."
+        "This is one training run per method: another seed may give another result. docs/lab_log.md has results of "
+        "five runs per method and a placebo. On an imitation task like this one, SFT is cheaper and usually better."
     )
     return [
         line for text in (*(_finding(saved, name) for name in _trained(saved)), seeds) for line in _wrapped(text, "")
@@ -82,7 +82,7 @@ def _examples(rows: list[dict[str, Any]], base: str, trained: Sequence[str]) -> 
 
 
 def _gains(saved: dict[str, Any], name: str) -> dict[str, dict[str, Any]]:
-    """Differences by what they are taken against, the base first."""
+    """Differences by comparison, the base first."""
     pair = {"base": saved["base"], "other": name}
     to_base = next(row["difference"] for row in saved["comparisons"] if row.items() >= pair.items())
     return {"the base": to_base} | {
@@ -99,7 +99,7 @@ def _finding(saved: dict[str, Any], name: str) -> str:
         return f"{name}: not shown. The gain in BLEU over {', '.join(open_ones)} may be zero or less."
     truth = gains["the base"][TRUTH]
     facts = (
-        f"and it mentions {100 * truth['value']:.0f} points more of the facts than the base"
+        f"and it mentions {100 * truth['value']:.0f} percentage points more of the facts than the base"
         if shown.side(truth) > 0
         else "but it is not shown to mention more of the facts"
     )

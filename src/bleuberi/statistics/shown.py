@@ -1,7 +1,7 @@
-"""Estimates as people read them: the one place that formats a value with its interval.
+"""Format estimates for readers. Every value with an interval is formatted here.
 
-Each function takes an estimate as JSON has it (`value`, `low`, `high`). A bound that is missing or infinite means that
-nothing is known of the spread, which is written as "no interval".
+Each function takes an estimate as stored in JSON (`value`, `low`, `high`). If a bound is missing or infinite, the
+spread is unknown and the text says "no interval".
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def points(estimate: EstimateJson) -> str:
 
 
 def correlation(estimate: EstimateJson) -> str:
-    """E.g. `0.83 [0.70, 0.91]`; no number if one side does not vary."""
+    """E.g. `0.83 [0.70, 0.91]`; or text if one side does not vary."""
     if estimate["value"] is None or math.isnan(estimate["value"]):
         return "none (all score the same)"
     return interval(estimate, ".2f")

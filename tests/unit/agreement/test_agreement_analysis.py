@@ -70,7 +70,7 @@ def test_rates_and_their_difference_are_found():
     said = verdict(result, "good", "longer_words")
     assert "good beats it by" in said
     assert "No more prompts are needed" in said
-    assert "sure only if" not in said
+    assert "certain only if" not in said
 
 
 def test_an_open_question_says_how_many_more_prompts():
@@ -124,7 +124,7 @@ def test_what_is_sure_as_a_single_question_only_is_not_called_settled():
     assert lead["difference"]["low"] > 0
     assert lead["p_value"] > 0.05
     said = verdict(result, "good", "longer_words")
-    assert "sure only if this was the one question asked" in said
+    assert "certain only if this was the only question asked" in said
     assert "No more prompts" not in said
     assert "more such prompts would settle it" in said
 
@@ -199,7 +199,7 @@ def test_no_infinite_bound_is_ever_printed(tmp_path, capsys):
 
 
 def test_only_ties_is_an_error():
-    with pytest.raises(UserError, match="No decisive pair"):
+    with pytest.raises(UserError, match="No pair is decisive"):
         run(1, 5, ties=1.1)
 
 
