@@ -191,7 +191,7 @@ def test_a_damaged_shard_is_set_aside_and_its_rows_made_again(tmp_path, harm, ca
     assert again.answered_now == lost
     assert victim.with_name(victim.name + ".damaged").exists()
     assert {path: path.read_bytes() for path in others} == untouched
-    assert f"{victim} was damaged" in caplog.text
+    assert f"{victim} is damaged" in caplog.text
 
 
 @pytest.fixture

@@ -127,9 +127,9 @@ def test_files_of_people(tmp_path, name):
 @pytest.mark.parametrize(
     ("rows", "flags", "said"),
     [
-        (KTO, [], ["only responses whose label is true", "1 instructions", "left out: 1 responses whose label is not"]),
+        (KTO, [], ["only responses whose label is true", "1 instructions", "dropped: 1 responses whose label is not"]),
         (KTO, ["--references", "gold=completion"], ["prompt from prompt; ref_output_gold from completion\n", "gold_2"]),
-        (CALLS, [], ["left out: 1 with tool calls"]),
+        (CALLS, [], ["dropped: 1 with tool calls"]),
         (
             OASST, [],
             ["trees of message_id, parent_id, role, text", "8 rows -> 2", "1 messages of trees without a reply",

@@ -198,7 +198,7 @@ def test_tables_and_sentences_are_printed_and_kept(made, call, server, capsys):
     out = capsys.readouterr().out
     assert "grpo (3 seeds)" in out
     assert "against the control" in out
-    assert "gain if references overlap" in out
+    assert "gain if references" in out
     assert "…" not in out
     assert "brevity penalty" in out
     assert "grpo : base" in out
@@ -303,7 +303,7 @@ def test_a_judge_can_be_added_later_and_its_work_outlives_a_failing_run(call, se
     assert call(folder, *models, *judge) == 0
     before = {name: (folder / name).read_bytes() for name in ("judgments.jsonl", "evaluation.json")}
     assert call(folder, *models) == 2  # it would throw the judge's part away
-    assert "judge: {'model': 'judge'" in capsys.readouterr().err
+    assert "judge: existing {'model': 'judge'" in capsys.readouterr().err
     monkeypatch.setattr("bleuberi.evaluation.judge.Judge.compare", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     assert call(folder, *models, *judge) == 130
     assert before == {name: (folder / name).read_bytes() for name in before}

@@ -74,7 +74,7 @@ def test_rows_that_the_original_tools_csv_lacks_are_dropped_as_there(command, pa
 def test_the_rest_of_the_original_tools_csv_is_generated_if_asked_for(command, partial_csv, tmp_path, caplog):
     front_door(command)
     with caplog.at_level("INFO"):
-        assert front_door([*command, "--generate_missing"]) == 0
+        assert front_door([*command, "--generate_missing", "--overwrite"]) == 0
     assert "has no response to 7 of 10 rows: " in caplog.text
     assert "Generating 7 of 7 responses" in caplog.text
     made = scores(tmp_path / "data")
