@@ -159,6 +159,7 @@ GIVEN = {
         "gpt-4_single.jsonl",
     ),
     "docs/how_outputs_are_cached.md": ("pool.jsonl", "MODEL", "../data"),
+    "docs/other_trainers.md": ("pool.jsonl", "held_out.jsonl", "run.jsonl"),
     "docs/report.md": ("runs", "run_a", "run_b"),
     "docs/rewards.md": ("rows.parquet", "encoder-folder"),
     "docs/selection.md": ("pool.jsonl",),

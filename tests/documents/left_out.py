@@ -36,7 +36,10 @@ LEFT_OUT = (
     Entry(r"^bleuberi compare", "trains for an hour; tests/end_to_end/test_compare.py runs a small experiment"),
     Entry(r"^python benchmarks/report_screenshot", "wants a page of the reader's and a browser"),
     Entry(r"^python (-m )?benchmarks[./](?!report)", MINUTES),
-    Entry(r"^import verifiers", "verifiers is not installed here; tests/unit/rewards has its shape"),
+    Entry(
+        r"^import verifiers|^vf-eval|^python -m (verl|openrlhf)\.|^pip install -e cat",
+        "trainers that are not installed here; tests/contracts/test_other_trainers.py has their flags",
+    ),
 )
 
 

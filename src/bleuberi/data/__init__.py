@@ -6,5 +6,6 @@ what is rejected; `raw_row`, `cells`, `turns`: rows, cells and chats of other to
 reference columns; `made_responses` are responses made elsewhere; `add_references` asks a strong model; `grpo_rows`
 and `sft_rows` are the rows of data sets; `text_checks`, `refusals`, `thoughts`, `near_duplicates`, `shingles` and
 `token_lengths` look at texts; `facts_truth` (with the words of `facts_slots`, `facts_grammar` and `facts_e2e`) checks
-which facts a response mentions. To read another layout, add its columns to `layouts`.
+which facts a response mentions; `export/` writes the shapes of other trainers. To read another layout, add its
+columns to `layouts`.
 """
