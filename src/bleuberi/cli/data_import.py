@@ -12,6 +12,7 @@ EXAMPLES = """examples:
   bleuberi data import alpaca.json --output pool.jsonl
   bleuberi data import chats.jsonl --output pool.jsonl               messages, conversations, chosen, ...
   bleuberi data import gpt4.json claude.json --output pool.jsonl     answers to the same prompts: two references
+  bleuberi data import rft.jsonl --grader grader.json --output pool.jsonl    data of hosted reinforcement fine-tuning
   bleuberi data import faq.csv --prompt Title Body --references gold=Reply --output pool.jsonl
 
 What the columns were taken for is printed; --prompt and --references say it where the guess is wrong. Rows with
@@ -31,6 +32,7 @@ def make_parser() -> Parser:
     add(
         "--references", nargs="+", default=[], metavar="[NAME=]COLUMN", help="columns of answers (NAME is gold for one)"
     )
+    add("--grader", type=Path, metavar="FILE", help="a grader's JSON: the fields that it reads are the references")
     add("--system", metavar="COLUMN", help="column of the system message")
     add("--named_by", metavar="COLUMN", help="column that names who wrote the answer")
     add("--id", metavar="COLUMN", help="column of the ids (id, where there is one)")
@@ -45,14 +47,16 @@ def make_parser() -> Parser:
 def main(argv: Sequence[str]) -> int:
     """Make a pool."""
     arguments = vars(make_parser().parse_args(argv))
+    from bleuberi.data.graded import graded_columns
     from bleuberi.data.import_pool import ImportConfig, import_pool
     from bleuberi.data.layouts import Layout, named_columns
     from bleuberi.evaluation.table import print_table
 
     as_json = arguments.pop("json")
+    grader, named = arguments.pop("grader"), arguments.pop("references")
     layout = Layout(
         prompt=tuple(arguments.pop("prompt")),
-        references=named_columns(arguments.pop("references")),
+        references=named_columns(named) if grader is None else graded_columns(grader, named),
         **{name: arguments.pop(name) for name in ("system", "named_by", "id")},
     )
     done = import_pool(ImportConfig(files=tuple(arguments.pop("files")), layout=layout, **arguments))

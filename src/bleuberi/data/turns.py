@@ -18,7 +18,7 @@ _NAMES_OF_ROLES: Final = {
         "assistant", "gpt", "bot", "model", "chatgpt", "ai", "bing", "bard", "claude", "gemini", "llm", "chatbot",
         "answer", "output", "response",
     ),
-    "system": ("system", "system_prompt"),
+    "system": ("system", "system_prompt", "developer"),
 }  # fmt: skip
 _ROLES: Final = {name: role for role, names in _NAMES_OF_ROLES.items() for name in names}
 _ROLE_KEYS: Final = ("role", "from")
