@@ -25,6 +25,8 @@ def print_agreement(result: Mapping[str, Any], console: Console) -> None:
             console.print(curve_table(result))
         if result.get("annotators_sentence"):
             console.print(Text(plain(result["annotators_sentence"])))
+        if "judge" in result:
+            console.print(Text(plain(result["judge_sentence"])))
         if "figure_1" in result:
             console.print(figure_1_table(result))
     elif result["kind"] == "systems":

@@ -53,6 +53,15 @@ def choice_rows(result: Entry) -> Rows:
     return header, rows
 
 
+def judge_rows(result: Entry) -> Rows:
+    """Agreement after so many questions to the judge; empty without one."""
+    rows = [
+        [f"{one['questions']:,}", f"{100 * one['share']:.0f}", _interval(one)]
+        for one in result.get("judge", {}).get("curve", [])
+    ]
+    return ["questions", "pairs asked, %", "agreement, %"], rows
+
+
 def versus_rows(result: Entry) -> Rows:
     """Each reward minus each other one in points, with corrected p values; length-balanced, or of planted damage."""
     chosen = result["comparisons"] if result["kind"] == "references" else result.get("balanced_comparisons", [])
@@ -96,6 +105,7 @@ def tables_of(result: Entry) -> list[tuple[str, str, Rows]]:
         tables = [
             ("choice", "Length-balanced agreement, and agreement by quarter of margin, %", choice_rows(result)),
             ("versus", "Rewards against each other, length-balanced", versus_rows(result)),
+            ("judge", "A judge on the pairs of smallest margin: cost against agreement", judge_rows(result)),
             ("best_of_n", f"Mean {label} (words) of the pick from n answers", best_of_rows(result)),
         ]
     return [one for one in tables if one[2][1]]

@@ -11,10 +11,10 @@ from typing import Any, Final
 from bleuberi.artifacts import read_state
 from bleuberi.errors import UserError
 from bleuberi.evaluation.controls import CONTROLS
-from bleuberi.evaluation.judge import JudgeConfig
 from bleuberi.evaluation.models import EvaluatedModel, Primary
 from bleuberi.generation import EngineOptions
 from bleuberi.generation.base import Sampling
+from bleuberi.generation.judge import JudgeConfig
 from bleuberi.strict_json import strict_json
 
 RESULT: Final = "evaluation.json"
