@@ -157,9 +157,11 @@ def _take_judge(arguments: dict[str, Any]) -> Any:  # noqa: ANN401 - a JudgeConf
     given = {name.removeprefix("judge_"): arguments.pop(name) for name in names}
     model = arguments["judge"]
     if model is None:
-        if given["url"] is not None or given["pairs"] or given["references"]:
+        if given["references"]:
+            raise UserError("--judge_references does nothing without --judge.", "Name the judge: --judge MODEL.")
+        if given["url"] is not None or given["pairs"]:
             raise UserError(
-                "--judge_url, --judge_pairs and --judge_references do nothing without --judge.",
+                "--judge_url and --judge_pairs do nothing without --judge.",
                 "Name the judge: --judge MODEL.",
             )
         return None
