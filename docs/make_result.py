@@ -1,17 +1,18 @@
-"""Writes the table of the experiment between two marks of README.md: `make docs`, and a test keeps it so."""
+"""Writes the tables of the experiments between marks in README.md: `make docs` does it, and a test compares."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from bleuberi.statistics.shown import difference
 
 ROOT = Path(__file__).parent.parent
-EXPERIMENT = ROOT / "experiments/learn_facts"
+EXPERIMENTS = ("learn_facts", "learn_e2e")
 README = ROOT / "README.md"
-BEGIN, END = "<!-- made by docs/make_result.py -->", "<!-- end -->"
+BEGIN, END = "<!-- {name}: made by docs/make_result.py -->", "<!-- end of {name} -->"
 ARMS = {
     "base": "the base model",
     "prompted": 'the base, told "Mention every fact. Do not add anything else."',
@@ -46,16 +47,19 @@ def result(evaluation: dict[str, Any]) -> str:
     return "\n".join([*lines, "", declared])
 
 
-def page(text: str, evaluation: dict[str, Any]) -> str:
-    """README with the result between its marks."""
-    before, _, rest = text.partition(BEGIN)
-    return f"{before}{BEGIN}\n{result(evaluation)}\n{END}{rest.partition(END)[2]}"
+def page(text: str, evaluations: Mapping[str, dict[str, Any]]) -> str:
+    """README with each result between its marks."""
+    for name, evaluation in evaluations.items():
+        begin, end = BEGIN.format(name=name), END.format(name=name)
+        before, _, rest = text.partition(begin)
+        text = f"{before}{begin}\n{result(evaluation)}\n{end}{rest.partition(end)[2]}"
+    return text
 
 
-def read() -> dict[str, Any]:
-    """The committed evaluation."""
-    content: dict[str, Any] = json.loads((EXPERIMENT / "evaluation.json").read_text(encoding="utf-8"))
-    return content
+def read() -> dict[str, dict[str, Any]]:
+    """The committed evaluations, by experiment."""
+    files = {name: ROOT / "experiments" / name / "evaluation.json" for name in EXPERIMENTS}
+    return {name: json.loads(path.read_text(encoding="utf-8")) for name, path in files.items()}
 
 
 if __name__ == "__main__":

@@ -64,6 +64,7 @@ def place(tmp_path_factory, tiny_model):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CHAIN)
 def test_one_object_and_nothing_beside_it(name, place, tiny_model):
     words, keys = CHAIN[name]

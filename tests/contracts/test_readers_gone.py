@@ -70,6 +70,7 @@ def test_an_evaluation_is_made_whole_without_a_reader(place):
     assert json.loads((place / "evaluation/evaluation.json").read_text())["prompts"] == 24
 
 
+@pytest.mark.slow
 def test_a_training_goes_on_without_a_reader(place, tiny_model):
     pytest.importorskip("trl")
     from datasets import Dataset, DatasetDict

@@ -253,6 +253,7 @@ print(json.dumps([count, engine.answered_now, resource.getrusage(resource.RUSAGE
 """
 
 
+@pytest.mark.slow
 def test_memory_stays_flat(tmp_path):
     megabytes = {}
     for rows in (5_000, 40_000):

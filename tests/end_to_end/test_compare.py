@@ -22,6 +22,7 @@ from tests.conftest import ROOT
 from tests.end_to_end.experiment import ARMS, GRPO, evaluate, write_pools, write_protocol
 
 pytest.importorskip("trl")
+pytestmark = pytest.mark.slow
 
 
 def no_demo():

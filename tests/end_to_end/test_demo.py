@@ -11,6 +11,7 @@ from bleuberi.demo.summary import summary
 from bleuberi.errors import UserError
 
 pytest.importorskip("trl")
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

@@ -85,6 +85,7 @@ def test_noise_of_two_rewards(tiny_model, tmp_path, aggregation):
             assert max(row["advantage"] for row in rows) > 0.5
 
 
+@pytest.mark.slow
 def test_two_processes(tiny_model, tmp_path):
     """Also where a group's completions are made by two processes, each of which sees only its own."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]

@@ -40,6 +40,7 @@ def run(words, environment, folder, **more):
     )
 
 
+@pytest.mark.slow
 def test_the_first_command_of_the_method(hub, tiny_model, tmp_path):
     environment, _ = hub
     words = [

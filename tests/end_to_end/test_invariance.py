@@ -41,6 +41,7 @@ def largest_difference(left, right):
     return max(abs(one - other) / max(1, abs(one)) for one, other in zip(*numbers, strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("other", ["one dapo:1x8", "two dapo:4x1", "two dapo:1x4"])
 def test_dapo_is_the_same_however_the_batch_is_cut(results, other):
     assert largest_difference(results["one dapo:8x1"], results[other]) < 1e-5

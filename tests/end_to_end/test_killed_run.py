@@ -37,6 +37,7 @@ def kill_after_first_shard(command, data):
         process.wait()
 
 
+@pytest.mark.slow
 def test_a_sigkill_between_shards(tiny_model, tmp_path, caplog):
     pool = tmp_path / "pool.jsonl"
     lines = (ROOT / "src/bleuberi/demo/pool.jsonl").read_text(encoding="utf-8").splitlines()

@@ -58,6 +58,7 @@ def curve(folder):
     return [{name: value for name, value in line.items() if not any(word in name for word in unlike)} for line in lines]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RUNS)
 def test_curves_and_weights_are_those_of_an_undisturbed_run(killed, name):
     work, said = killed

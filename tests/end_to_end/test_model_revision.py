@@ -71,6 +71,7 @@ def metrics(folder):
     return [entry for entry in strict_lines(folder / "metrics.jsonl") if "train_runtime" not in entry]
 
 
+@pytest.mark.slow
 def test_the_reference_model_is_the_policy_before_training(done):
     for name in ("full", "lora"):
         assert metrics(done[1] / name)[0]["kl"] == pytest.approx(0, abs=1e-6)

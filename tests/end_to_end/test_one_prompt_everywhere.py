@@ -73,6 +73,7 @@ def test_a_training_asks_the_same_prompts(method, data, models, tmp_path):
     assert len(prompts) == 1, "the trained model is asked as it was trained"
 
 
+@pytest.mark.slow
 def test_data_creation_and_evaluation_ask_them_too(models, pool_file, tmp_path, monkeypatch, capsys):
     asks, built_in = models
     monkeypatch.chdir(tmp_path)

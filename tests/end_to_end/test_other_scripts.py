@@ -54,6 +54,7 @@ def test_data_check_warns(pool, tmp_path, capsys):
     assert json.loads((tmp_path / "checked" / "check.json").read_text())["warnings"][0].startswith(SAID)
 
 
+@pytest.mark.slow
 def test_data_grpo_refuses_what_cannot_read_most_rows(pool, outputs, tmp_path, capsys):
     words = ["--hf_dataset_path", pool, "--outputs", outputs, "--output_dir", str(tmp_path / "data")]
     assert run(grpo, [*words, "--metric", "rouge"]) == 2

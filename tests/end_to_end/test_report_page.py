@@ -198,6 +198,7 @@ def long_page(tmp_path_factory):
     return root / "report/report.html"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (390, "light")])
 def test_many_sections_are_listed_reached_and_told(opened, long_page, width, scheme):
     page = opened(width, scheme)

@@ -104,6 +104,7 @@ def test_sigterm_in_the_last_step_leaves_a_checkpoint_that_finishes(data, tiny_m
     assert json.loads((data / "run/manifest.json").read_text())["steps"] == STEPS
 
 
+@pytest.mark.slow
 def test_an_sft_run_stops_and_resumes_too(data, tiny_model):
     more = ["--enable_jit_checkpoint", "true", "--save_strategy", "steps", "--save_steps", "5000"]
     run = train_words("sft", data, tiny_model, data / "run", *more, "--num_train_epochs", "100")

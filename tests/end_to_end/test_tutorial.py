@@ -28,6 +28,7 @@ def commands():
                 yield shlex.split(line)
 
 
+@pytest.mark.slow
 def test_the_tutorial_as_written(tiny_model, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "work").mkdir()

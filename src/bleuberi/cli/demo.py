@@ -84,14 +84,14 @@ class Demo:
         say(f"[{self.done}/{STAGES}] {what} ...", end=" ", flush=True)
         began = time.monotonic()
         log.parent.mkdir(parents=True, exist_ok=True)
+        end = f"stopped; its output is in {log}"
         try:
             with _output_in(log):
                 say(f"$ bleuberi {name} {shlex.join(words)}", flush=True)
                 command(words)
-        except BaseException:
-            say(f"stopped; its output is in {log}", flush=True)
-            raise
-        say(f"{time.monotonic() - began:.0f} s", flush=True)
+            end = f"{time.monotonic() - began:.0f} s"
+        finally:
+            say(end, flush=True)
 
 
 def main(argv: Sequence[str]) -> int:

@@ -71,6 +71,19 @@ def make_parser() -> Parser:
         metavar="POINTS",
         help="standard deviation of the first score between runs, assumed for groups with one run",
     )
+    add(
+        "--reasoning",
+        action="store_true",
+        help="ask for <think> and <answer> (as data grpo --reasoning does) and compare the answers",
+    )
+    add(
+        "--lm_eval",
+        nargs="+",
+        default=[],
+        metavar="TASK",
+        help="also run tasks of lm-evaluation-harness on each model, e.g. ifeval gsm8k (pip install lm_eval)",
+    )
+    add("--lm_eval_args", default="", metavar="WORDS", help='further flags of lm_eval run, e.g. "--limit 100"')
     add("--max_new_tokens", type=int, default=512, help="the most tokens an answer may have")
     add("--cache_dir", type=Path, help="where answers are kept; OUTPUT_DIR/inference_outputs where not given")
     add("--overwrite", action="store_true", help="replace an evaluation with other settings; its cache stays")
@@ -116,7 +129,7 @@ def main(argv: Sequence[str]) -> int:
     arguments["controls"] = read_controls(arguments["controls"])
     arguments["primary"] = None if arguments["primary"] is None else read_primary(arguments["primary"])
     del arguments["length_control"]
-    for name in ("ref_models", "placebo", "untrained", "trained_on"):
+    for name in ("ref_models", "placebo", "untrained", "trained_on", "lm_eval"):
         arguments[name] = tuple(arguments[name])
     if arguments["metrics"] is not None:
         arguments["metrics"] = tuple(arguments["metrics"])

@@ -80,7 +80,7 @@ class Arm:
     seeds: tuple[int, ...] = ()
     instruction: str = ""
     start: str = ""  # the arm whose run of the same seed it starts from; empty: the base
-    reward: str = ""
+    rewards: tuple[str, ...] = ()  # several are added up, as `--reward_funcs` does
     config: str = ""  # a preset, or a file relative to the protocol's folder
     settings: Mapping[str, Any] | None = None  # over those of the config
     examples: Examples | None = None
@@ -145,7 +145,7 @@ def _read_arm(name: str, fields: Fields, shared: Mapping[str, dict[str, Any]], e
         kind,
         seeds=fields.wholes("seeds"),
         start=fields.text("start", ""),
-        reward=fields.text("reward", "bleu") if kind == "grpo" else "",
+        rewards=fields.words("reward", ("bleu",)) if kind == "grpo" else (),
         config=str(config),
         settings=settings,
         examples=_own_examples(fields, examples),

@@ -24,7 +24,7 @@ def model_decides(run: Run, protocol: Protocol, base: BaseModel, pools: Mapping[
     if arm.examples is None:
         return {"model": dict(base.identity)}
     config = training_config(arm, protocol)
-    reward = {"reward": load_reward(arm.reward).signature()} if arm.kind == "grpo" else {}
+    reward = {"reward": " + ".join(load_reward(name).signature() for name in arm.rewards)} if arm.rewards else {}
     return {
         "model": dict(base.identity),
         "method": arm.kind,

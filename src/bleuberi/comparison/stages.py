@@ -123,7 +123,7 @@ def _train(run: Run, workshop: Workshop, entry: ModelEntry) -> None:
     write_text(config_file, _yaml({**config, "logging_steps": 1, "report_to": "none"}))
     words = ["train", arm.kind, "--config", str(config_file), "--dataset_path", str(data.folder)]
     words += ["--model_name_or_path", model, "--output_dir", str(entry.weights), "--seed", str(run.seed)]
-    words += [*(["--reward_funcs", arm.reward] if arm.kind == "grpo" else []), *workshop.base.template_words]
+    words += [*(["--reward_funcs", *arm.rewards] if arm.rewards else []), *workshop.base.template_words]
     name = f"{run.name}: training"
     run_process([*COMMAND, *words], name=name, folder=entry.folder, threads=protocol.threads)
     manifest = read_manifest(entry.weights) or {}

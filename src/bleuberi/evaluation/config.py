@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bleuberi.artifacts import read_state
+from bleuberi.data.reasoning import REASONING_PROMPT
 from bleuberi.errors import UserError
 from bleuberi.evaluation.controls import CONTROLS
 from bleuberi.evaluation.models import EvaluatedModel, Primary
@@ -47,6 +48,9 @@ class EvaluationConfig:
     cache_dir: Path | None = None
     overwrite: bool = False
     split: str = "train"  # of prompts that have splits
+    lm_eval: tuple[str, ...] = ()  # tasks of lm-evaluation-harness that each model is asked, too
+    lm_eval_args: str = ""  # further flags of `lm_eval run`
+    reasoning: bool = False  # the system turn of tags is added, and the tagged answers are compared
 
     @property
     def sampling(self) -> Sampling:
@@ -83,6 +87,7 @@ class EvaluationConfig:
             "run_spread": self.run_spread,
             "judge": None if self.judge is None else self.judge.settings(),
             **({"fold_system": True} if self.engine_options.fold_system else {}),
+            **({"reasoning": REASONING_PROMPT} if self.reasoning else {}),
         }
 
 
@@ -102,9 +107,12 @@ def refuse_other_evaluation(config: EvaluationConfig, settings: Mapping[str, Any
     added = {name for name in ("judge", "controls") if not before.get(name)}
     if set(before.get("metrics", ())) <= set(asked["metrics"]):
         added.add("metrics")
-    names = [name for name in before.keys() & asked.keys() - added - {"prompts"} if before[name] != asked[name]]
+    comparable = (before.keys() & asked.keys() - added - {"prompts"}) | {"fold_system", "reasoning"}
+    names = [name for name in comparable if before.get(name) != asked.get(name)]
     if names:
-        said = "; ".join(f"{name}: {before[name]!s:.60} there, {asked[name]!s:.60} asked" for name in sorted(names))
+        said = "; ".join(
+            f"{name}: {before.get(name)!s:.60} there, {asked.get(name)!s:.60} asked" for name in sorted(names)
+        )
         raise UserError(
             f"{config.output_dir} holds an evaluation with other settings ({said}).",
             "Choose another --output_dir, or replace it with --overwrite; answers that fit are reused.",

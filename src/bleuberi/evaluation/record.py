@@ -66,7 +66,7 @@ def content_of(parts: Parts, settings: Mapping[str, Any], judge: dict[str, Any] 
     cut = {model["name"]: model["cut_share"] for model in models}
     warnings = answer_warnings(answers, {model["name"]: model["tokenizer"] for model in models}, cut, parts.repeated)
     folders = {entry.name: entry.model for entry in parts.config.models}
-    warnings += training_warnings(groups, parts.facts, folders, answers.examples)
+    warnings += training_warnings(groups, parts.facts, folders, answers.examples, parts.config.reasoning)
     untrained = _untrained(parts.chosen, grouped)
     if scored and not untrained and len(groups) > 1:
         warnings.append(NO_UNTRAINED)
@@ -194,6 +194,8 @@ def answer_row(parts: Parts, place: int) -> dict[str, Any]:
         "words": {name: len(by_id[row.id].text.split()) for name, by_id in outputs.items()},
         "finish": {name: _known(by_id[row.id].finish_reason) for name, by_id in outputs.items()},
     }
+    if parts.answers.whole is not None:
+        shown["responses"] = {name: by_id[row.id] for name, by_id in parts.answers.whole.items()}
     if parts.controls:
         shown["controls"] = {
             control.name: {

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from bleuberi.data.pool import Pool, read_pool
+from bleuberi.data.reasoning import with_reasoning
 from bleuberi.data.references import join_references
 from bleuberi.errors import UserError
 from bleuberi.evaluation.base_controls import Rewritten, write_again
@@ -18,6 +19,7 @@ from bleuberi.generation import cached_engine
 from bleuberi.generation.base import Output
 from bleuberi.generation.model_identity import ModelIdentity
 from bleuberi.records import Example, Tally
+from bleuberi.rewards.tags import tagged_answer
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +37,7 @@ class ModelAnswers:
     identities: Mapping[str, ModelIdentity]
     files: Mapping[str, ResponseFile] = field(default_factory=dict)  # of the models that are files
     rewritten: Mapping[str, Rewritten] = field(default_factory=dict)  # by the base, for controls
+    whole: Mapping[str, Mapping[str, str]] | None = None  # with `reasoning`: responses before the answer was cut out
 
     def texts(self, name: str) -> list[str]:
         """One model's answers in the order of the prompts."""
@@ -42,7 +45,14 @@ class ModelAnswers:
 
 
 def read_prompts(config: EvaluationConfig) -> tuple[Pool, list[Example], Tally]:
-    """The prompts, with references where they are wanted. Errors: `UserError`."""
+    """The prompts, with references if they are wanted, and with the turn of `reasoning`. Errors: `UserError`."""
+    pool, examples, tally = _read_prompts(config)
+    if config.reasoning:
+        examples = [replace(row, messages=with_reasoning(row.messages)) for row in examples]
+    return pool, examples, tally
+
+
+def _read_prompts(config: EvaluationConfig) -> tuple[Pool, list[Example], Tally]:
     pool = read_pool(config.prompts, (), config.split)
     if config.no_references:
         examples = [
@@ -90,9 +100,19 @@ def answer_prompts(
             outputs[entry.name] = engine.answer([row.conversation for row in examples], config.sampling)
         if place == 0:
             rewritten = write_again(config, examples, outputs[entry.name], engine, control_files)
+    whole = None
+    if config.reasoning:
+        whole = {name: {key: out.text for key, out in by_id.items()} for name, by_id in outputs.items()}
+        outputs = {name: _answers_alone(by_id) for name, by_id in outputs.items()}
+        rewritten = {name: replace(own, outputs=_answers_alone(own.outputs)) for name, own in rewritten.items()}
     answered, dropped = _answered_by_all(examples, outputs, config.max_new_tokens)
     tally = Tally(tally.rows_in, len(answered), {**tally.dropped, **dropped})
-    return ModelAnswers(answered, tally, outputs, identities, files, rewritten)
+    return ModelAnswers(answered, tally, outputs, identities, files, rewritten, whole)
+
+
+def _answers_alone(outputs: Mapping[str, Output]) -> dict[str, Output]:
+    """The outputs without their reasoning: all measures, controls and the judge see the tagged answer."""
+    return {key: out._replace(text=tagged_answer(out.text)) for key, out in outputs.items()}
 
 
 def _answered_by_all(

@@ -62,9 +62,13 @@ def training_warnings(
     facts: Mapping[str, TrainingFacts | None],  # by model
     models: Mapping[str, str],  # name -> folder
     examples: Sequence[Example],
+    reasoning: bool = False,  # whether these prompts ask for tags
 ) -> list[str]:
-    """On groups whose members were trained unlike each other, and on prompts that were trained on."""
+    """On groups trained unlike each other, on prompts that were trained on, and on prompts without the turn of tags."""
     said = []
+    thinking = [name for name, fact in facts.items() if fact is not None and _trained_to_reason(models[name])]
+    if thinking and not reasoning:
+        said.append(f"{', '.join(thinking)}: trained with --reasoning, but not asked for tags here: add --reasoning.")
     for group in groups:
         kinds = {
             None if fact is None else (fact.label, fact.steps, fact.prompts_sha256, fact.base_model)
@@ -93,6 +97,13 @@ def training_data(model: str) -> Path | None:
     path = manifest.get("config", {}).get("dataset_path")
     folder = Path(str(path)).expanduser() if path else None
     return folder if folder is not None and folder.is_dir() else None
+
+
+def _trained_to_reason(model: str) -> bool:
+    """Whether the training, or the making of its data set, asked for tags."""
+    data = training_data(model)
+    manifests = [read_manifest(folder) or {} for folder in (Path(model).expanduser(), data) if folder is not None]
+    return any(manifest.get("config", {}).get("reasoning") for manifest in manifests)
 
 
 def prompts_in(folder: Path) -> set[str]:

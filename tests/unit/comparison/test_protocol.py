@@ -58,7 +58,7 @@ def test_what_a_protocol_says(write, tmp_path):
     assert protocol.pool["test"] == PoolFile(tmp_path / "test.jsonl", HASH, "")
     assert (arms["grpo"].config, arms["grpo"].settings) == ("grpo_cpu_long", {"max_steps": 12, "learning_rate": 0.0005})
     assert (arms["sft"].config, arms["sft"].settings) == ("sft_cpu", {"learning_rate": 0.001})
-    assert (arms["grpo"].reward, arms["length"].reward, arms["sft"].reward) == ("bleu", "length", "")
+    assert (arms["grpo"].rewards, arms["length"].rewards, arms["sft"].rewards) == (("bleu",), ("length",), ())
     assert arms["grpo"].examples.shuffle is None
     assert arms["placebo"].examples.shuffle == 1
     assert (arms["length"].examples.count, arms["length"].examples.ref_models) == (8, ("gold",))
@@ -66,6 +66,11 @@ def test_what_a_protocol_says(write, tmp_path):
     assert protocol.placebos == ["placebo"]
     assert protocol.smallest_visible == {"facts": 0.05, "from": "three pilot runs"}
     assert protocol.folder == tmp_path
+
+
+def test_an_arm_can_add_up_several_rewards(write):
+    arms = read_protocol(write(("reward: length", "reward: [meteor, rouge]"))).arms
+    assert arms["length"].rewards == ("meteor", "rouge")
 
 
 def test_a_pilot_beside_the_protocol_has_a_folder_of_its_own(write, tmp_path):

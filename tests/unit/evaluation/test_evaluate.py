@@ -7,6 +7,9 @@ import pytest
 
 from bleuberi.cli import evaluate
 from bleuberi.cli.parser import run
+from bleuberi.evaluation.model_facts import training_facts
+from bleuberi.evaluation.models import Group
+from bleuberi.evaluation.warnings import training_warnings
 from tests.conftest import make_tokenizer, pool_rows
 from tests.unit.generation.chat_server import ChatServer
 
@@ -22,6 +25,8 @@ def speak(body):
         good = [text.startswith("It is") and len(text.split()) == 3 for text in (first, second)]
         return f"VERDICT: {'TIE' if good[0] == good[1] else 'A' if good[0] else 'B'}"
     number = int(asked.rstrip(".").split()[-1])
+    if body["model"] == "thinker" and "<answer>" in body["messages"][0]["content"]:
+        return f"<think>Not {number + 1}, so surely {number}.</think>\n<answer>It is {number}.</answer>"
     if body["model"].startswith("good"):
         return "What?" if body["model"] == f"good-{number % 4}" else f"It is {number}."
     return f"It is {number} of all numbers that were asked here today."
@@ -302,3 +307,35 @@ def test_a_judge_can_be_added_later_and_its_work_outlives_a_failing_run(call, se
     monkeypatch.setattr("bleuberi.generation.judge.Judge.compare", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     assert call(folder, *models, *judge) == 130
     assert before == {name: (folder / name).read_bytes() for name in before}
+
+
+def test_with_reasoning_the_tags_are_asked_for_and_only_the_answers_are_compared(call, tmp_path):
+    models = ["--models", "base=weak", "thinker=thinker"]
+    assert call(tmp_path / "out", *models, "--reasoning", "--controls", "echo") == 0
+    rows = [json.loads(line) for line in (tmp_path / "out" / "answers.jsonl").open()]
+    assert all(row["scores"]["thinker"]["bleu"] == 1.0 for row in rows)
+    assert all(row["answers"]["thinker"] == row["references"][0] for row in rows)
+    assert all(row["words"]["thinker"] == 3 for row in rows)
+    assert all(row["responses"]["thinker"].startswith("<think>Not") for row in rows)
+    assert all(row["answers"]["base"] == row["responses"]["base"] for row in rows)  # it has no tags, so all counts
+    # The same folder without the flag is another evaluation; there the thinker is not asked to think.
+    assert call(tmp_path / "out", *models, "--controls", "echo") == 2
+    assert call(tmp_path / "plain", *models, "--controls", "echo") == 0
+    rows = [json.loads(line) for line in (tmp_path / "plain" / "answers.jsonl").open()]
+    assert not any("responses" in row or "<think>" in row["answers"]["thinker"] for row in rows)
+
+
+@pytest.mark.parametrize("whose", ["training", "data"])
+def test_a_model_trained_to_reason_and_not_asked_to_is_reported(tmp_path, whose):
+    model, data = tmp_path / "model", tmp_path / "data"
+    for folder, config in ((model, {"dataset_path": str(data)}), (data, {})):
+        folder.mkdir()
+        config = {**config, "reasoning": (folder == model) == (whose == "training")}
+        parents = {"data_sha256": "x", "reward_signatures": ["bleu|v:1"]}
+        (folder / "manifest.json").write_text(
+            json.dumps({"schema_version": 1, "kind": "model", "parents": parents, "config": config})
+        )
+    facts, models = {"grpo": training_facts(str(model))}, {"grpo": str(model)}
+    (said,) = training_warnings([Group("grpo", ("grpo",))], facts, models, [])
+    assert said == "grpo: trained with --reasoning, but not asked for tags here: add --reasoning."
+    assert training_warnings([Group("grpo", ("grpo",))], facts, models, [], reasoning=True) == []
