@@ -125,7 +125,7 @@ def test_dates_and_bytes_of_a_parquet_pool_become_texts(tmp_path):
 
 def test_turns_that_are_none_are_told_of_test_prompts(dirty_pool, tmp_path, capsys):
     against = tmp_path / "against.jsonl"
-    against.write_text(json.dumps({"messages": ["What?"]}) + "\n")
+    against.write_text(json.dumps({"messages": [], "text": "What?"}) + "\n")
     assert run(data_check.main, [str(dirty_pool), "--against", str(against)]) == 2
     assert "against.jsonl, line 1 has neither a `prompt` nor a user's turn" in capsys.readouterr().err
 

@@ -23,7 +23,7 @@ from bleuberi.artifacts import content_hash
 from bleuberi.data.layouts import Instruction, Layout, complete, read_instructions
 from bleuberi.data.pool import pool_name
 from bleuberi.data.pool_file import check_pool_path, made_before, write_pool
-from bleuberi.data.raw_row import row_bytes
+from bleuberi.data.raw_row import RawRow, row_bytes
 from bleuberi.data.tables import read_rows
 from bleuberi.errors import UserError
 from bleuberi.records import Message
@@ -100,15 +100,16 @@ class _Found:
     digests: list[str] = field(default_factory=list)
 
     def add(self, read: Instruction, source: str) -> None:
-        if not read.turns:
+        if read.left_out or not read.turns:
             self.left_out[read.left_out or "without a prompt"] += 1
+        if not read.turns:
             return
         asked = json.dumps(read.turns, sort_keys=True)  # noqa: TID251 - a key, not written
         row = self.rows.get(asked)
         if row is None:
             row = self.rows[asked] = _Row(read.id, read.source or source, read.turns, {})
             row.add(read.answers)
-        elif not row.add(read.answers):
+        elif not row.add(read.answers) and not read.left_out:
             self.left_out["with nothing new for a prompt that stands earlier"] += 1
 
     def references(self) -> dict[str, int]:
@@ -158,11 +159,15 @@ def _read(file: str, config: ImportConfig, found: _Found) -> None:
     layout = complete(config.layout, itertools.chain([first], rows))
     found.layouts[file] = layout.sentence()
     digest = hashlib.sha256()
-    for raw in read_rows(file, config.split, config.subset):
-        found.rows_read += 1
-        for instruction in read_instructions(raw, layout):
-            found.add(instruction, pool_name(file))
-        digest.update(row_bytes(raw))
+
+    def noted(rows: Iterator[RawRow]) -> Iterator[RawRow]:
+        for raw in rows:
+            found.rows_read += 1
+            digest.update(row_bytes(raw))
+            yield raw
+
+    for instruction in read_instructions(noted(read_rows(file, config.split, config.subset)), layout):
+        found.add(instruction, pool_name(file))
     found.digests.append(digest.hexdigest())
 
 
