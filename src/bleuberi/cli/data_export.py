@@ -45,6 +45,8 @@ def make_parser() -> Parser:
         help="dpo: the first reference is chosen, or the best response (reference)")  # fmt: skip
     add("--split", default="train", help="of data sets that have splits (train)")
     add("--overwrite", action="store_true", help="replace a PATH that was made with different settings")
+    add("--push_to_hub", metavar="OWNER/NAME", help="upload it with a card to this data set repository, private")
+    add("--hub_public", action="store_true", help="the repository may be read by everybody")
     add("--json", action="store_true", help="print the place and the counts as one JSON document")
     return parser
 
@@ -59,9 +61,11 @@ def main(argv: Sequence[str]) -> int:
     config = ExportConfig(**arguments)
     done = export(config)
     if as_json:
-        say_json({"path": done.path, "rows": done.rows, "dropped": dict(done.dropped)})
+        say_json({"path": done.path, "rows": done.rows, "dropped": dict(done.dropped), "hub": done.hub})
         return 0
     left_out = ", ".join(f"{count:,} {reason}" for reason, count in done.dropped.items())
     say(f"{done.rows:,} rows for {config.to} in {done.path}" + (f" (left out: {left_out})" if left_out else ""))
+    if done.hub is not None:
+        say(f"On the hub: {done.hub}")
     say("Next: " + _NEXT[config.to].format(path=done.path, name=done.path.name))
     return 0

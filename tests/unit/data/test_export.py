@@ -1,6 +1,7 @@
 """`bleuberi data export`: read back with the other project's own code where it can be imported, else its facts."""
 
 import json
+import subprocess
 import sys
 
 import pytest
@@ -12,6 +13,7 @@ from bleuberi.errors import UserError
 from bleuberi.rewards import Bleu
 from bleuberi.rewards.adapters import OpenRlhfReward, VerlScore
 from tests.conftest import CHAT_TEMPLATE, make_tokenizer
+from tests.hub_server import local_hub
 from tests.trainers.extract import UnreachableError, Wheel, download, recorded
 
 POOL = [
@@ -254,3 +256,39 @@ def test_what_does_not_fit_is_refused_in_two_lines(pool, tmp_path, monkeypatch, 
     with pytest.raises(UserError, match=message):
         main([str(pool), *words])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["pool.jsonl"]
+
+
+def push(environment, pool, output, *words):
+    """The command in a process of its own: the hub's client reads its address when it is imported."""
+    given = [str(pool), "--to", "verl", "--output", str(output), "--push_to_hub", *words]
+    command = [sys.executable, "-m", "bleuberi", "data", "export", *given]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+
+
+def test_an_export_is_pushed_with_its_card_to_a_private_repository(pool, tmp_path):
+    pytest.importorskip("huggingface_hub", reason="huggingface_hub is not installed")
+    (tmp_path / "open").mkdir()
+    with local_hub(tmp_path, {("datasets", "me/open"): tmp_path / "open"}) as (environment, server):
+        environment["HF_TOKEN"] = "hf_secret"
+        out = tmp_path / "train.parquet"
+        done = push(environment, pool, out, "me/mine")
+        assert done.returncode == 0, done.stderr
+        assert server.private["me/mine"] is True
+        folder = server.uploads / "datasets/me/mine"
+        assert sorted(path.name for path in folder.iterdir()) == ["README.md", "train.parquet"]
+        assert (folder / "train.parquet").read_bytes() == out.read_bytes()
+        card = (folder / "README.md").read_text(encoding="utf-8")
+        assert "| rows | 3 |" in card
+        assert "1 with fewer than 1 references" in card
+        assert "reward.custom_reward_function.path" in card
+        assert str(tmp_path) not in card
+        yaml = pytest.importorskip("yaml")
+        assert yaml.safe_load(card.split("---")[1])["configs"] == [
+            {"config_name": "default", "data_files": "train.parquet"}
+        ]
+        refused = push(environment, pool, out, "me/open")
+        assert refused.returncode == 2
+        assert "can be read by everybody" in refused.stderr
+        assert not list((tmp_path / "open").iterdir())
+        assert push(environment, pool, out, "me/open", "--hub_public").returncode == 0
+        assert (tmp_path / "open/README.md").exists()

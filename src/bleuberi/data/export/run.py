@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 from bleuberi import columns
 from bleuberi.artifacts import MANIFEST, file_hash, make_manifest, read_manifest, readable_json, sidecar, write_json
 from bleuberi.atomic_files import fresh_file, fresh_folder
+from bleuberi.data.export.hub import data_card, push
 from bleuberi.data.export.pairs import CHOSEN, preference_rows
 from bleuberi.data.export.rows import TARGETS
 from bleuberi.data.export.taskset import package_name, write_package
@@ -44,6 +45,8 @@ class ExportConfig:
     chosen: str = "reference"
     split: str = "train"
     overwrite: bool = False
+    push_to_hub: str | None = None  # a data set repository
+    hub_public: bool = False
 
     def check(self) -> None:
         """Errors: `UserError` for settings that do not fit together, before anything is read."""
@@ -63,6 +66,10 @@ class ExportConfig:
                 else f"--outputs belongs to --to dpo, not to --to {self.to}.",
                 "Give the responses of the model that is to be trained with --to dpo --outputs FILE.",
             )
+        if self.push_to_hub is not None and self.to == "verifiers":
+            raise UserError("--push_to_hub takes no package.", "Push the package with the tools of verifiers.")
+        if self.hub_public and self.push_to_hub is None:
+            raise UserError("--hub_public does nothing without --push_to_hub.", "Give --push_to_hub OWNER/NAME.")
         if self.chosen not in CHOSEN:
             raise UserError(f"--chosen {self.chosen} is unknown.", f"Give one of: {', '.join(CHOSEN)}.")
         load_reward(self.metric)
@@ -74,6 +81,7 @@ class Exported(NamedTuple):
     path: Path
     rows: int
     dropped: Mapping[str, int]
+    hub: str | None = None  # the address of the repository that it was pushed to
 
 
 @dataclass
@@ -103,7 +111,7 @@ def export(config: ExportConfig) -> Exported:
     }
     there = _made_package(config, request) if config.to == "verifiers" else _made_file(config, request)
     if there is not None:
-        return Exported(config.output, there["rows"], there["dropped"])
+        return _published(config, request, there)
     rows, dropped = _rows(config, source)
     if not rows:
         tally = Tally(len(source.examples), 0, dropped)
@@ -117,7 +125,16 @@ def export(config: ExportConfig) -> Exported:
         with fresh_file(config.output) as partial:
             _write(partial, rows)
             write_json(sidecar(config.output), make_manifest("export", request, **facts, sha256=file_hash(partial)))
-    return Exported(config.output, len(rows), dropped)
+    return _published(config, request, facts)
+
+
+def _published(config: ExportConfig, request: Mapping[str, Any], facts: Mapping[str, Any]) -> Exported:
+    """What was written, after its upload if one is asked for."""
+    place = None
+    if config.push_to_hub is not None:
+        card = data_card(config.push_to_hub.rpartition("/")[2], config.output, request, facts)
+        place = push(config.push_to_hub, config.output, card, public=config.hub_public)
+    return Exported(config.output, facts["rows"], facts["dropped"], place)
 
 
 def _rows(config: ExportConfig, source: _Source) -> tuple[list[dict[str, Any]], dict[str, int]]:
