@@ -79,7 +79,7 @@ ROWS = [  # words, the first line, the second line
     ([*GENERATE, "--min_facts", "7"], "min_facts (7) is greater than max_facts (6).", "one of them"),
     ([*GENERATE, "--overlap", "none"], "Unknown overlap 'none'.", "verbatim, mixed, paraphrase"),
     ([*GENERATE[:-1], "OUT/pool.json"], "pool.json is not a .jsonl file.", "JSON lines"),
-    ([*GENERATE[:-1], "pool.jsonl"], "pool.jsonl is there already", "--overwrite"),
+    ([*GENERATE[:-1], "pool.jsonl"], "pool.jsonl already exists", "--overwrite"),
     (["references"], "the following arguments are required", "--help"),
     ([*REFERENCES, "--engine", "jax"], "There is no engine 'jax'.", "--engine"),
     ([*REFERENCES, "--engine", "canned"], "--engine canned and --answers FILE go together.", "Give both"),

@@ -182,7 +182,7 @@ def test_a_folder_of_something_else_is_never_replaced(dirty_pool, tmp_path, caps
     first = [str(dirty_pool), "--output_dir", str(tmp_path / "out")]
     assert data_check.main(first) == 0
     assert run(data_check.main, [*first, "--held_out", "5"]) == 2
-    assert "other settings" in capsys.readouterr().err
+    assert "different settings" in capsys.readouterr().err
     assert data_check.main([*first, "--held_out", "5", "--overwrite"]) == 0
 
 

@@ -29,6 +29,10 @@ class JudgedMargins:
     judge: JudgeConfig
     share: float = 0.2
 
+    def settings(self) -> dict[str, Any]:
+        """Everything that decides the verdicts and the curve."""
+        return {**self.judge.settings(), "share": self.share}
+
     def check(self) -> None:
         """Errors: `UserError` for a share that is none."""
         if not 0.0 < self.share <= 1.0:

@@ -10,7 +10,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-from bleuberi.artifacts import MANIFEST, content_hash, file_hash, make_manifest, read_manifest, write_json
+from bleuberi import made
+from bleuberi.artifacts import MANIFEST, content_hash, file_hash, make_manifest, read_json, write_json
 from bleuberi.atomic_files import fresh_folder
 from bleuberi.check.findings import FLAGS, Findings, check_texts
 from bleuberi.check.held_out import split_held_out
@@ -23,7 +24,6 @@ from bleuberi.data.pool import Pool, read_pool
 from bleuberi.data.tables import read_rows
 from bleuberi.data.token_lengths import token_lengths
 from bleuberi.errors import UserError
-from bleuberi.in_place import is_empty
 from bleuberi.records import PoolRow, Tally
 from bleuberi.rewards import Bleu, RougeL
 from bleuberi.rewards.blindness import blind_warnings
@@ -89,8 +89,8 @@ def check_pool(config: CheckConfig) -> PoolCheck:
     config.check()
     pool = read_pool(config.pool, config.ref_models, config.split)
     request = _request(config, pool)
-    if config.output_dir is not None:
-        _check_place(config.output_dir, request, overwrite=config.overwrite)
+    if config.output_dir is not None and (there := _made_before(config, config.output_dir, request, pool)) is not None:
+        return there
     log.info("Pool %s: %d rows, references of %s", pool.name, len(pool.rows), ", ".join(request["ref_models"]))
     tests = [prompt for path in config.against for prompt in _test_prompts(path, config)]
     findings = check_texts(pool.rows, TestPrompts(tests) if tests else None)
@@ -112,20 +112,23 @@ def check_pool(config: CheckConfig) -> PoolCheck:
     return PoolCheck(findings.table(), findings.rows, findings.references, tally, files)
 
 
-def _check_place(folder: Path, request: Mapping[str, Any], *, overwrite: bool) -> None:
-    """Refuse a folder that another command made; one that no check made is never replaced, whatever was asked."""
-    if not folder.exists():
-        return
-    manifest = read_manifest(folder) if folder.is_dir() else None
-    ours = manifest is not None and manifest.get("kind") == KIND
-    if ours and (overwrite or (manifest or {}).get("config") == dict(request)):
-        return
-    if folder.is_dir() and is_empty(folder):
-        return
-    raise UserError(
-        f"{folder} is there already, {'made by a check with other settings' if ours else 'and no check made it'}.",
-        "Choose another --output_dir" + (", or replace it with --overwrite." if ours else "."),
-    )
+def _made_before(config: CheckConfig, folder: Path, request: Mapping[str, Any], pool: Pool) -> PoolCheck | None:
+    """The check that an equal request made; None if it is to be made. Errors: as `made.find`."""
+    cure = "Choose another --output_dir, or replace a check with --overwrite."
+    manifest = made.find(folder, KIND, request, cure, overwrite=config.overwrite)
+    if manifest is None:
+        return None
+    check = read_json(folder / "check.json")
+    if [entry["flag"] for entry in check["table"]] != list(FLAGS):
+        return None  # a version with fewer flags made it
+    log.info("%s was made by an equal request and is reused", folder)
+    tally = Tally(manifest["rows_in"], manifest["rows_out"], manifest["dropped"])
+    references = sum(len(row.reference_by_model) for row in pool.rows)
+    return PoolCheck(check["table"], check["rows"], references, tally, _files(folder))
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.is_file())
 
 
 def _test_prompts(source: str, config: CheckConfig) -> list[str]:
@@ -233,7 +236,7 @@ def _write(
                 **facts,
             ),
         )
-    return sorted(path for path in folder.iterdir() if path.is_file())
+    return _files(folder)
 
 
 def _group_numbers(kept: Sequence[str], findings: Findings) -> list[int]:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from bleuberi.columns import safe_name
 from bleuberi.comparison.fields import Fields
 from bleuberi.errors import UserError
+from bleuberi.selection.modes import MODES
 
 _TRAINED: Final = (
     "kind",
@@ -30,7 +31,6 @@ KINDS: Final[Mapping[str, tuple[str, ...]]] = {
 """Kind -> the fields of such an arm."""
 CONFIGS: Final = {"sft": "sft_cpu", "grpo": "grpo_cpu"}
 """Trained kinds -> the preset that their settings start from if the protocol names none."""
-MODES: Final = ("random", "hard", "medium", "easy", "signal")
 RUNNERS_OWN: Final = frozenset(
     {
         "seed",
@@ -171,8 +171,8 @@ def read_examples(fields: Fields, shared: Examples) -> Examples:
     flags = {**shared.flags, **{k: v for k, v in fields.settings().items() if k not in ("mode", "count", "seed")}}
     if taken := sorted(_DATA_OWN & flags.keys()):
         fields.refuse(taken[0], "is set by the runner")
-    mode = fields.text("mode", shared.mode, choices=MODES)
-    if mode == "random":
+    mode = fields.text("mode", shared.mode, choices=tuple(MODES))
+    if not MODES[mode].needs_scores:
         flags = {}  # nothing is scored
     elif "metric" not in flags:
         fields.refuse("", f"chooses by scores ({mode}), but names no metric", "Add `metric: bleu`.")

@@ -18,6 +18,7 @@ from bleuberi.comparison.store import Store, held
 from bleuberi.data.tables import read_rows
 from bleuberi.errors import UserError
 from bleuberi.generation.model_identity import identify_model, is_model_folder, load_tokenizer
+from bleuberi.selection.modes import MODES
 from bleuberi.strict_json import strict_json
 from bleuberi.yaml_files import read_yaml
 
@@ -178,7 +179,7 @@ def data_settings(
         "count": examples.count,
         "seed": examples.seed,
         "shuffle_references": examples.shuffle,
-        **(scored if examples.mode != "random" else {}),
+        **(scored if MODES[examples.mode].needs_scores else {}),
         "rows": "pairs" if kind == "sft" else "prompts",
     }
 
@@ -208,7 +209,7 @@ def make_data_set(
         words += ["--min_references", str(examples.min_references)]
     if examples.shuffle is not None:
         words += ["--shuffle_references", str(examples.shuffle)]
-    if examples.mode != "random":
+    if MODES[examples.mode].needs_scores:
         words += ["--model", base.name, "--inference_max_new_tokens", str(settings["max_new_tokens"])]
         words += [*base.template_words, *flag_words(examples.flags)]
     prompts, pairs = work / "data_grpo" / _DATA_SET, work / "data_sft" / f"{_DATA_SET}_SFT"

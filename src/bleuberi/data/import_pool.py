@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-import logging
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -27,8 +26,6 @@ from bleuberi.data.raw_row import RawRow, row_bytes
 from bleuberi.data.tables import read_rows
 from bleuberi.errors import UserError
 from bleuberi.records import Message
-
-log = logging.getLogger(__name__)
 
 KIND: Final = "imported_pool"
 _ID_LETTERS: Final = 16
@@ -130,21 +127,22 @@ def import_pool(config: ImportConfig) -> Imported:
             "Check the files, and name the columns with --prompt COLUMN.",
         )
     names = list(found.references())
-    request = {
+    request: dict[str, Any] = {
         "files": [pool_name(file) for file in config.files],
         "files_sha256": found.digests,
         "layouts": list(found.layouts.values()),
         "new_ids": config.new_ids,
     }
+    # The sentences of the layouts do not always name these two.
+    named = {"id": config.layout.id, "named_by": config.layout.named_by}
+    request |= {name: column for name, column in named.items() if column is not None}
     facts = {
         "rows_read": found.rows_read,
         "rows": len(found.rows),
         "references": found.references(),
         "left_out": dict(found.left_out),
     }
-    if made_before(config.output, request, overwrite=config.overwrite) is not None:
-        log.info("%s was made by the same command and is used as it is", config.output)
-    else:
+    if made_before(config.output, request, overwrite=config.overwrite) is None:
         write_pool(config.output, _pool_rows(found, names, new_ids=config.new_ids), KIND, request, lambda: facts)
     return Imported(
         config.output, found.rows_read, len(found.rows), found.references(), dict(found.left_out), found.layouts

@@ -59,7 +59,7 @@ def test_the_judge_is_asked_about_the_smallest_margins_alone_and_mends_them(pair
         assert asked == PAIRS  # half of the pairs, both orders
         assert all("right" in "".join(answers(body)) for body in server.bodies)
         assert not any("reference" in body["messages"][-1]["content"] for body in server.bodies)
-        again, _ = run(pairs, server, folder="out")
+        again, _ = run(pairs, server, "--overwrite")
         assert len(server.bodies) == asked  # cached
     judged = result["judge"]
     assert again["judge"] == judged

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from bleuberi import columns
-from bleuberi.artifacts import MANIFEST, file_hash, make_manifest, read_manifest, readable_json, sidecar, write_json
+from bleuberi import columns, made
+from bleuberi.artifacts import MANIFEST, file_hash, make_manifest, readable_json, sidecar, write_json
 from bleuberi.atomic_files import fresh_file, fresh_folder
 from bleuberi.data.export.hub import data_card, push
 from bleuberi.data.export.pairs import CHOSEN, preference_rows
@@ -25,7 +25,6 @@ from bleuberi.data.references import join_references
 from bleuberi.data.tables import read_rows
 from bleuberi.errors import MissingExtraError, UserError
 from bleuberi.records import Example, Tally
-from bleuberi.redaction import redact_value
 from bleuberi.rewards import load_reward
 
 DPO: Final = "dpo"
@@ -190,15 +189,8 @@ def _made_file(config: ExportConfig, request: Mapping[str, Any]) -> dict[str, An
 
 
 def _made_package(config: ExportConfig, request: Mapping[str, Any]) -> dict[str, Any] | None:
-    if config.overwrite or not config.output.exists():
-        return None
-    manifest = read_manifest(config.output) if config.output.is_dir() else None
-    if manifest is not None and manifest.get("config") == redact_value(dict(request)):
-        return manifest
-    raise UserError(
-        f"{config.output} already exists with different settings, or something else made it.",
-        "Choose another --output, or replace it with --overwrite.",
-    )
+    cure = "Choose another --output, or replace it with --overwrite."
+    return made.find(config.output, "export", request, cure, overwrite=config.overwrite)
 
 
 def _write(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
