@@ -1,7 +1,7 @@
-"""A reward model behind a URL.
+"""A reward model served over HTTP.
 
 One request per row: `POST url {"model", "messages", "use_activation": false}`, as vLLM's `/classify` and `/pooling`
-take it. The number is read from vLLM's answers, or from `{"rewards": [x]}`.
+accept. The score is read from vLLM's reply format or from `{"rewards": [x]}`.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ log = logging.getLogger(__name__)
 
 
 class ServedRewardModel(TextReward):
-    """The output of a served reward model. Transient failures are retried, each time after twice the wait.
+    """The output of a served reward model. Transient failures are retried; the wait doubles each time.
 
-    A row that the server refuses while it scores others has no score.
+    A row gets no score if the server refuses it but scores others.
     """
 
     name = "rm"
@@ -43,7 +43,7 @@ class ServedRewardModel(TextReward):
         wait_seconds: float = 1.0,
         at_once: int = 16,
     ) -> None:
-        """Errors: `UserError` for a URL without a host, or a timeout that is not a time."""
+        """Errors: `UserError` for a URL without a host or an invalid timeout."""
         url = url.strip()
         check_web_address(url, "The reward model's URL")
         check_timeout(timeout_seconds, "timeout_seconds")
@@ -77,7 +77,7 @@ class ServedRewardModel(TextReward):
         for row, result in as_finished(range(len(responses)), job, self.at_once, close=client.close):
             if isinstance(result, RefusedError):
                 refused[str(result)] += 1
-                scores[row] = math.nan  # no score, and none that a cache keeps
+                scores[row] = math.nan  # no score, and not cached
             else:
                 scores[row] = result
                 self._has_scored = True
@@ -92,7 +92,7 @@ class ServedRewardModel(TextReward):
         return scores
 
     async def _score_one(self, client: WebClient, prompt: str, response: str) -> float:
-        """The model's number; NaN if it answers null, the only word that strict JSON has for a missing number."""
+        """The model's score; NaN if the reply is null, because strict JSON has no NaN."""
         messages = [{"role": "user", "content": prompt}, {"role": "assistant", "content": response}]
         body = {"messages": messages, "use_activation": False, **({"model": self.model} if self.model else {})}
         return self._number(
@@ -107,7 +107,7 @@ class ServedRewardModel(TextReward):
         )
 
     def _number(self, reply: Reply) -> float:
-        """The one number of an answer. Errors: `UserError` quoting an answer that has none."""
+        """The score in a reply. Errors: `UserError` quoting a reply without one number."""
         try:
             value: Any = reply.json()
             if isinstance(value, Mapping):
@@ -123,9 +123,9 @@ class ServedRewardModel(TextReward):
         if isinstance(value, int | float) and not isinstance(value, bool):
             try:
                 return float(value)
-            except OverflowError:  # a whole number beyond the largest float
+            except OverflowError:  # an integer too large for a float
                 return math.inf
         raise UserError(
-            f"The reward model at {redact(self.url)} answered without one number: {reply.body[:200]!r}",
+            f"The reward model at {redact(self.url)} sent a reply without a single number: {reply.body[:200]!r}",
             'Expected vLLM\'s /classify or /pooling with one label, or {"rewards": [number]}.',
         )

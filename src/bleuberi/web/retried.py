@@ -54,12 +54,12 @@ async def post_retried(
             if seconds > LONGEST_PAUSE_SECONDS:
                 raise UserError(
                     f"{place} asks to wait {min(seconds, 1e9):,.0f} s: {reason}.",
-                    "Rerun the command then, or use another server.",
+                    "Rerun the command after that time, or use another server.",
                 )
             if seconds > 3:
                 log.info("Waiting %.0f s for %s: %s", seconds, who[0].lower() + who[1:], reason)
             await asyncio.sleep(seconds)
     raise UserError(
-        f"{place} gave no answer in {retries + 1} attempts: {reason}.",
-        "Check that the server runs, or raise timeout_seconds or retries.",
+        f"{place} did not reply in {retries + 1} attempts: {reason}.",
+        "Check that the server is running, or raise timeout_seconds or retries.",
     )
