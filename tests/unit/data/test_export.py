@@ -247,7 +247,7 @@ def test_the_same_export_is_kept_and_another_one_refused(pool, tmp_path):
         (["--to", "verifiers", "--output", "1 x"], "cannot be the name of a Python package"),
         (["--to", "dpo", "--output", "x.jsonl"], "pairs need responses"),
         (["--to", "trl", "--output", "x.jsonl", "--outputs", "r.jsonl"], "belongs to --to dpo"),
-        (["--to", "trl", "--output", "x.jsonl", "--metric", "blue"], "No metric or reward"),
+        (["--to", "trl", "--output", "x.jsonl", "--metric", "blue"], "Unknown reward or metric"),
         (["--to", "trl", "--output", "x.jsonl", "--ref_models", "nobody"], "No column ref_output_nobody"),
     ],
 )
@@ -265,6 +265,7 @@ def push(environment, pool, output, *words):
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
 
 
+@pytest.mark.slow
 def test_an_export_is_pushed_with_its_card_to_a_private_repository(pool, tmp_path):
     pytest.importorskip("huggingface_hub", reason="huggingface_hub is not installed")
     (tmp_path / "open").mkdir()
