@@ -314,9 +314,7 @@ AGREEMENTS = {
 
 
 @pytest.mark.parametrize("kind", AGREEMENTS)
-def test_agreements(kind, tmp_path, monkeypatch):
-    monkeypatch.setattr("bleuberi.agreement.record.markdown", str)
-
+def test_agreements(kind, tmp_path):
     def file(name):
         (tmp_path / f"{name}.jsonl").write_text(name)
         return str(tmp_path / f"{name}.jsonl")
