@@ -96,6 +96,21 @@ class Maker:
         if command(rest) != 0:
             raise SystemExit("The data set that pages take as given could not be made.")
 
+    def fine_tuning_rows(self, path: Path) -> None:
+        self._lines(
+            path,
+            [
+                {"messages": [{"role": "user", "content": row["prompt"]}], "reference_answer": row["ref_output_gold"]}
+                for row in self.rows[-40:]
+            ],
+        )
+
+    def grader(self, path: Path) -> None:
+        """The first grader of its page."""
+        from tests.documents.pages import blocks
+
+        path.write_text(next(text for _, kind, text in blocks("docs/hosted_fine_tuning.md") if kind == "json"))
+
     def questions(self, path: Path) -> None:
         rows: list[dict[str, object]] = [
             {"question_id": 81, "category": "writing", "turns": ["Write a line.", "Again, shorter."]},
@@ -132,6 +147,8 @@ _MAKERS: dict[str, Callable[[Maker, Path], None]] = {
     "run.jsonl": Maker.few_responses,
     "rows.parquet": Maker.rows_with_references,
     "MODEL": Maker.model_folder,
+    "rft.jsonl": Maker.fine_tuning_rows,
+    "grader.json": Maker.grader,
     "runs/grpo": Maker.model_folder,
     "runs/sft": Maker.model_folder,
     "encoder-folder": Maker.encoder,
@@ -158,7 +175,9 @@ GIVEN = {
         "question.jsonl",
         "gpt-4_single.jsonl",
     ),
+    "docs/hosted_fine_tuning.md": ("rft.jsonl", "grader.json", "MODEL"),
     "docs/how_outputs_are_cached.md": ("pool.jsonl", "MODEL", "../data"),
+    "docs/other_trainers.md": ("pool.jsonl", "held_out.jsonl", "run.jsonl"),
     "docs/report.md": ("runs", "run_a", "run_b"),
     "docs/rewards.md": ("rows.parquet", "encoder-folder"),
     "docs/selection.md": ("pool.jsonl",),

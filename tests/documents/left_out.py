@@ -31,12 +31,15 @@ LEFT_OUT = (
     Entry(r"^NODES=2|two_nodes\.yaml", NODES),
     Entry(r"^ray |^export RAY_AUTH_MODE|--engine ray", RAY),
     Entry(r"\bvllm serve|--engine vllm|--use_vllm", VLLM),
-    Entry(r"--engine openai", ASKS),
+    Entry(r"--engine openai|--judge MODEL", ASKS),
     Entry(r"--arena ", "wants the paper's released files; tests/end_to_end/test_arena.py makes a folder like theirs"),
     Entry(r"^bleuberi compare", "trains for an hour; tests/end_to_end/test_compare.py runs a small experiment"),
     Entry(r"^python benchmarks/report_screenshot", "wants a page of the reader's and a browser"),
     Entry(r"^python (-m )?benchmarks[./](?!report)", MINUTES),
-    Entry(r"^import verifiers", "verifiers is not installed here; tests/unit/rewards has its shape"),
+    Entry(
+        r"^import verifiers|^vf-eval|^python -m (verl|openrlhf)\.|^pip install -e cat",
+        "trainers that are not installed here; tests/contracts/test_other_trainers.py has their flags",
+    ),
 )
 
 

@@ -9,7 +9,7 @@ import pytest
 from bleuberi.check.findings import TEXT_FLAGS
 from bleuberi.data.thoughts import without_thoughts
 from bleuberi.data.turns import as_turns
-from bleuberi.evaluation.judge_prompt import read_verdict
+from bleuberi.generation.judge_prompt import read_verdict
 from bleuberi.generation.openai_errors import classify
 from bleuberi.plain_text import one_line, plain
 from bleuberi.redaction import redact

@@ -9,6 +9,7 @@ import pytest
 
 from bleuberi import made
 from bleuberi.agreement.analysis import Sureness
+from bleuberi.agreement.judge_margins import JudgedMargins
 from bleuberi.agreement.record import find_agreement, request_of, write_result
 from bleuberi.agreement.run_pairs import PairsConfig
 from bleuberi.agreement.run_references import ReferencesConfig as AgreementOfReferences
@@ -26,10 +27,10 @@ from bleuberi.data.pool import read_pool
 from bleuberi.demo.facts_pool import Dials
 from bleuberi.errors import UserError
 from bleuberi.evaluation.config import EvaluationConfig, refuse_other_evaluation
-from bleuberi.evaluation.judge import JudgeConfig
 from bleuberi.evaluation.models import Primary, read_models
 from bleuberi.generation import EngineOptions
 from bleuberi.generation.base import Sampling
+from bleuberi.generation.judge import JudgeConfig
 from bleuberi.selection.config import GrpoDataConfig
 from bleuberi.selection.create import create_grpo_data
 from bleuberi.selection.request import request_of as data_request
@@ -278,7 +279,7 @@ def test_evaluations(pool, tmp_path):
     for _, changed in every_field(base, changes):
         refused(find, changed)
     of_judge = {"model": "k", "options": EngineOptions(base_url="http://b.example/v1"), "max_new_tokens": 9,
-                "temperature": 0.5}  # fmt: skip
+                "temperature": 0.5, "show_references": True}  # fmt: skip
     for _, changed in every_field(base.judge, of_judge):
         refused(find, dataclasses.replace(base, judge=changed))
 
@@ -291,6 +292,7 @@ AGREEMENTS = {
             "preferences": file("b"), "score_columns": ("x",), "combine": ("a+b",), "ref_models": ("m",),
             "max_references": 2, "pool": file("c"), "sources": ("s",), "split": "test", "curve_orders": 1,
             "arena": True, "sureness": FEW, "rewards": ("rouge", "bleu", "bleu_rouge_f1"),
+            "judged": JudgedMargins(JudgeConfig("j")),
         },
     ),
     "references": (
@@ -313,7 +315,6 @@ AGREEMENTS = {
 
 @pytest.mark.parametrize("kind", AGREEMENTS)
 def test_agreements(kind, tmp_path):
-
     def file(name):
         (tmp_path / f"{name}.jsonl").write_text(name)
         return str(tmp_path / f"{name}.jsonl")

@@ -4,7 +4,7 @@
 compute scores; `analysis`, `votes` and `systems` compute agreement; `verdict` and `systems_verdict` phrase it;
 `run_pairs` and `run_systems` are complete flows; `view` and `view_tables` show results. For the choice of a reward:
 `which` (length-balanced), `judged` and `best_of` (judged answers), `damage`, `from_references` and `run_references`
-(references only), `choice` and `references_verdict` (sentences), `view_which`. To add a baseline, add it to
-`bleuberi.rewards.baselines` and its name to `run_pairs`; to add a statistic, compute it in
-`analysis` and show it in `view`.
+(references only), `judge_margins` (a judge where a reward is unsure), `choice` and `references_verdict` (sentences),
+`view_which`. To add a baseline, add it to `bleuberi.rewards.baselines` and its name to `run_pairs`; to add a
+statistic, compute it in `analysis` and show it in `view`.
 """

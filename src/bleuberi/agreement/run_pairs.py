@@ -10,6 +10,7 @@ import bleuberi
 from bleuberi.agreement.analysis import Sureness, analyse
 from bleuberi.agreement.arena import figure_1, read_arena, with_dropped
 from bleuberi.agreement.choice import choice_sentence, length_sentences
+from bleuberi.agreement.judge_margins import JudgedMargins, judge_sentence, judged_margins
 from bleuberi.agreement.mixes import logistic_mix, parts_of_mix, z_mean
 from bleuberi.agreement.pairs import PreferencePair, read_preferences
 from bleuberi.agreement.record import SCHEMA, find_agreement, request_of, write_result
@@ -57,12 +58,14 @@ class PairsConfig:
     sureness: Sureness = field(default_factory=Sureness)
     overwrite: bool = False
     arena: bool = False
+    judged: JudgedMargins | None = None
 
 
 def run_pairs(config: PairsConfig, command: Sequence[str], log: Log) -> dict[str, object]:
     """Compute agreement with people on pairs; write `agreement.json` and return its content."""
     rewards = named_rewards(config.rewards)
-    request = request_of(config, "pairs", rewards)
+    judged_by = config.judged.settings() if config.judged is not None else None
+    request = {**request_of(config, "pairs", rewards), "judged": judged_by}
     if (there := find_agreement(config, request, log)) is not None:
         return there
     config, rows, missing = _rows(config)
@@ -76,6 +79,13 @@ def run_pairs(config: PairsConfig, command: Sequence[str], log: Log) -> dict[str
     log(f"resampling prompts {config.sureness.resamples:,} times")
     result = analyse(pairs, scored, curves, config.sureness)
     figure = figure_1(pairs, references, rewards, scored, config.sureness, log) if config.arena else None
+    judged = None
+    if config.judged is not None:
+        log(f"asking the judge about {config.judged.share:.0%} of the pairs")
+        judged = judged_margins(
+            config.judged, scored[0], pairs, references, people_signs(pairs), config.output_dir / "inference_outputs",
+            config.sureness.confidence,
+        )  # fmt: skip
     dropped = {**read.dropped, **chosen.dropped}
     headline = [one.name for one in scored if one.kind in ("reward", "column", "mix")]
     sentences = verdicts({**result, "sureness": asdict(config.sureness)}, headline, LENGTH_BASELINE)
@@ -99,6 +109,7 @@ def run_pairs(config: PairsConfig, command: Sequence[str], log: Log) -> dict[str
         "length_baseline": LENGTH_BASELINE,
         **result,
         **({"figure_1": figure} if figure is not None else {}),
+        **({"judge": judged, "judge_sentence": judge_sentence(judged)} if judged is not None else {}),
         "warnings": [*blind_warnings(rewards.values(), references), *warnings_of(result, dropped)],
         "annotators_sentence": annotators_sentence(result, headline[0]),
         "verdicts": sentences,

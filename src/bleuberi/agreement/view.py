@@ -32,6 +32,8 @@ def agreement_section(folder: Path, id_: str, name: str) -> Section:
     notices = [Notice("verdict", str(result["verdict"])), *(Notice("note", str(text)) for text in result["warnings"])]
     if pairs and result.get("annotators_sentence"):
         notices.append(Notice("note", str(result["annotators_sentence"])))
+    if pairs and result.get("judge_sentence"):
+        notices.append(Notice("note", str(result["judge_sentence"])))
     if result.get("choice"):
         notices.append(Notice("verdict", str(result["choice"])))
     title = "Agreement with people" if pairs else f"Agreement with {result['label']}"

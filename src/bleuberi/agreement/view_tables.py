@@ -17,7 +17,7 @@ def agreement_tables(result: Entry, how: str) -> list[Table]:
     if result["kind"] == "references":
         tables = [_damage_table(result, how), _bias_table(result, how), _versus_table(result, how, "planted damage")]
     elif result["kind"] == "pairs":
-        tables = [_pair_table(result, how), _curve_table(result), _figure_1_table(result)]
+        tables = [_pair_table(result, how), _curve_table(result), _judge_table(result, how), _figure_1_table(result)]
     else:
         tables = [_system_table(result, how), _order_table(result)]
     if result["kind"] != "references":
@@ -75,6 +75,16 @@ def _curve_table(result: Entry) -> Table:
     title = f"Agreement by number of references: {pairs:,} pairs with {last}, %"
     columns = ["reward", *(f"{number} ref" for number in counts), f"{last} more than 1"]
     return Table("references", title, columns, rows, "mean over sampled orders")
+
+
+def _judge_table(result: Entry, how: str) -> Table:
+    """Agreement after so many questions to the judge; empty without one."""
+    rows = [
+        [Cell(f"{one['questions']:,}"), Cell(f"{one['share']:.0%}"), _percent(one)]
+        for one in (result.get("judge") or {}).get("curve", [])
+    ]
+    title = "A judge on the pairs of smallest margin: cost against agreement, %"
+    return Table("judge", title, ["questions", "pairs asked", "agrees"], rows, f"{how}, over prompts")
 
 
 def _figure_1_table(result: Entry) -> Table:

@@ -14,6 +14,7 @@ from bleuberi.plain_text import plain, say
 
 if TYPE_CHECKING:
     from bleuberi.agreement.analysis import Sureness
+    from bleuberi.agreement.judge_margins import JudgedMargins
 
 ALL_TEXT_REWARDS = ("bleu", "rouge", "bleu_rouge_f1", "rouge1", "rouge2", "rougeLsum", "meteor", "chrf", "chrf++")
 
@@ -90,11 +91,22 @@ def parser() -> Parser:
         "--curve_orders", type=_count, default=5, metavar="N",
         help="sampled reference orders for the curve over 1..K references; 0: no curve (5)",
     )  # fmt: skip
+    _add_judge_group(flags)
     _add_later_groups(flags)
     flags.add_argument("--overwrite", action="store_true", help="replace a result with different settings")
     flags.add_argument("--no_figures", action="store_true", help="write agreement.json and agreement.md only")
     flags.add_argument("--json", action="store_true", help="print agreement.json's content as one JSON document")
     return flags
+
+
+def _add_judge_group(flags: Parser) -> None:
+    add = flags.add_argument_group("a judge, with --preferences").add_argument
+    add("--judge", metavar="MODEL", help="ask this model about the pairs that the first reward can hardly tell apart")
+    add("--judge_url", metavar="URL", help="its address (OpenAI's interface; default: api.openai.com)")
+    add("--judge_api_key_env", default="OPENAI_API_KEY", metavar="NAME", help="the variable that holds its key")
+    add("--judge_share", type=float, default=0.2, metavar="P", help="of the pairs, smallest margins first (0.2)")
+    add("--judge_references", action="store_true", help="show it the references, as a benchmark")
+    add("--judge_max_new_tokens", type=_positive, default=1024, metavar="N", help="the most tokens of a reply (1024)")
 
 
 def _add_later_groups(flags: Parser) -> None:
@@ -203,8 +215,28 @@ def _run_pairs(
         score_columns=tuple(given.score_columns), combine=tuple(given.combine), ref_models=tuple(given.ref_models),
         max_references=given.max_references, pool=given.pool, sources=tuple(given.sources), split=given.split,
         curve_orders=given.curve_orders, sureness=sureness, arena=bool(given.arena), overwrite=given.overwrite,
+        judged=_judged(given),
     )  # fmt: skip
     return run_pairs(config, command, log)
+
+
+def _judged(given: argparse.Namespace) -> JudgedMargins | None:
+    """The judge's flags. Errors: `UserError`."""
+    from bleuberi.agreement.judge_margins import JudgedMargins
+    from bleuberi.generation import EngineOptions
+    from bleuberi.generation.judge import JudgeConfig
+    from bleuberi.generation.options import check_model_name
+
+    if given.judge is None:
+        if given.judge_url is not None or given.judge_references:
+            raise UserError("--judge_url and --judge_references do nothing without --judge.", "Name it: --judge MODEL.")
+        return None
+    check_model_name(given.judge, "--judge")
+    options = EngineOptions(base_url=given.judge_url, api_key_env=given.judge_api_key_env)
+    judge = JudgeConfig(given.judge, (), options, given.judge_max_new_tokens, show_references=given.judge_references)
+    judged = JudgedMargins(judge, given.judge_share)
+    judged.check()
+    return judged
 
 
 def _run_systems(

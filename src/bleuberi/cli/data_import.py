@@ -12,6 +12,7 @@ EXAMPLES = """examples:
   bleuberi data import alpaca.json --output pool.jsonl
   bleuberi data import chats.jsonl --output pool.jsonl               messages, conversations, chosen, ...
   bleuberi data import gpt4.json claude.json --output pool.jsonl     answers to the same prompts: two references
+  bleuberi data import rft.jsonl --grader grader.json --output pool.jsonl    data of hosted reinforcement fine-tuning
   bleuberi data import faq.csv --prompt Title Body --references gold=Reply --output pool.jsonl
 
 The detected column mapping is printed; override it with --prompt and --references if it is wrong. Rows with
@@ -29,6 +30,7 @@ def make_parser() -> Parser:
     add("--output", type=Path, required=True, metavar="POOL", help="the new pool, .jsonl")
     add("--prompt", nargs="+", default=[], metavar="COLUMN", help="prompt columns; several are joined")
     add("--references", nargs="+", default=[], metavar="[NAME=]COLUMN", help="reference columns (one: NAME is gold)")
+    add("--grader", type=Path, metavar="FILE", help="JSON of a grader: the fields that it reads are the references")
     add("--system", metavar="COLUMN", help="column with the system message")
     add("--named_by", metavar="COLUMN", help="column with the name of the reference's author")
     add("--id", metavar="COLUMN", help="id column (default: id, if present)")
@@ -43,15 +45,17 @@ def make_parser() -> Parser:
 def main(argv: Sequence[str]) -> int:
     """Import a pool."""
     arguments = vars(make_parser().parse_args(argv))
+    from bleuberi.data.graded import graded_columns
     from bleuberi.data.import_pool import ImportConfig, import_pool
     from bleuberi.data.layouts import Layout, named_columns
     from bleuberi.view.parts import Cell, Table, count
     from bleuberi.view.terminal import print_table
 
     as_json = arguments.pop("json")
+    grader, named = arguments.pop("grader"), arguments.pop("references")
     layout = Layout(
         prompt=tuple(arguments.pop("prompt")),
-        references=named_columns(arguments.pop("references")),
+        references=named_columns(named) if grader is None else graded_columns(grader, named),
         **{name: arguments.pop(name) for name in ("system", "named_by", "id")},
     )
     done = import_pool(ImportConfig(files=tuple(arguments.pop("files")), layout=layout, **arguments))

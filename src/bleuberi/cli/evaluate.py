@@ -96,6 +96,7 @@ def add_judge_flags(parser: Parser) -> None:
         help="pairs of models (default: each against the base, and GRPO against SFT)",
     )
     add("--judge_max_new_tokens", type=int, default=1024, help="maximum tokens per reply, including thinking")
+    add("--judge_references", action="store_true", help="show the judge the references, as a benchmark")
     add("--judge_temperature", type=float, default=0.0, help="for judges that do not accept 0")
 
 
@@ -147,15 +148,24 @@ def _pair(word: str) -> tuple[str, str]:
 
 def _take_judge(arguments: dict[str, Any]) -> Any:  # noqa: ANN401 - a JudgeConfig or None, loaded only here
     """Remove the judge's flags from `arguments`. Errors: `UserError`."""
-    from bleuberi.evaluation.judge import JudgeConfig
     from bleuberi.generation import EngineOptions
+    from bleuberi.generation.judge import JudgeConfig
     from bleuberi.generation.options import check_model_name
     from bleuberi.web.address import check_web_address
 
-    names = ("judge_url", "judge_api_key_env", "judge_pairs", "judge_max_new_tokens", "judge_temperature")
+    names = (
+        "judge_url",
+        "judge_api_key_env",
+        "judge_pairs",
+        "judge_max_new_tokens",
+        "judge_temperature",
+        "judge_references",
+    )
     given = {name.removeprefix("judge_"): arguments.pop(name) for name in names}
     model = arguments["judge"]
     if model is None:
+        if given["references"]:
+            raise UserError("--judge_references does nothing without --judge.", "Name the judge: --judge MODEL.")
         if given["url"] is not None or given["pairs"]:
             raise UserError(
                 "--judge_url and --judge_pairs have no effect without --judge.", "Name the judge: --judge MODEL."
@@ -177,4 +187,4 @@ def _take_judge(arguments: dict[str, Any]) -> Any:  # noqa: ANN401 - a JudgeConf
         concurrency=engine.concurrency,
         timeout_seconds=engine.timeout_seconds,
     )
-    return JudgeConfig(model, tuple(pairs), options, given["max_new_tokens"], given["temperature"])
+    return JudgeConfig(model, tuple(pairs), options, given["max_new_tokens"], given["temperature"], given["references"])

@@ -32,6 +32,9 @@ COMMANDS: Final = {
         "bleuberi.cli.create_training_data:grpo", "create a GRPO data set: responses, scores, selection"
     ),
     "data sft": Entry("bleuberi.cli.create_training_data:sft", "create SFT pairs from a GRPO data set"),
+    "data export": Entry(
+        "bleuberi.cli.data_export:main", "write a pool or a GRPO data set for TRL, verl, OpenRLHF, ..."
+    ),
     "doctor": Entry("bleuberi.cli.doctor:main", "check a training run before it starts: does it fit? no GPU needed"),
     "train grpo": Entry("bleuberi.cli.train:grpo", "train with a reference-based reward (TRL's GRPO)"),
     "train sft": Entry("bleuberi.cli.train:sft", "train on prompt-response pairs (TRL's SFT)"),

@@ -124,7 +124,7 @@ def complete(layout: Layout, rows: Iterable[RawRow]) -> Layout:
     seen = found.by_name
     answers = (column for _, column in layout.references)
     for column in (*layout.prompt, *answers, layout.system, layout.named_by, layout.id):
-        if column is not None and column not in seen:
+        if column is not None and column not in seen and column.partition(".")[0] not in seen:
             raise UserError(f"{found.place} has no column {column}.", f"There are: {', '.join(seen)}.")
     if "" in seen and seen[""].filled and not _is_index(found):
         log.warning(

@@ -11,10 +11,10 @@ from bleuberi import made
 from bleuberi.artifacts import read_state
 from bleuberi.data.reasoning import REASONING_PROMPT
 from bleuberi.evaluation.controls import CONTROLS
-from bleuberi.evaluation.judge import JudgeConfig
 from bleuberi.evaluation.models import EvaluatedModel, Primary
 from bleuberi.generation import EngineOptions
 from bleuberi.generation.base import Sampling
+from bleuberi.generation.judge import JudgeConfig
 
 RESULT: Final = "evaluation.json"
 ANSWERS: Final = "answers.jsonl"

@@ -16,9 +16,9 @@ import numpy as np
 
 from bleuberi.errors import UserError
 from bleuberi.evaluation.comparison import estimate_json
-from bleuberi.evaluation.judge import CONSISTENT, TROUBLES, VERDICTS, Judgment
 from bleuberi.evaluation.model_facts import TrainingFacts
 from bleuberi.evaluation.models import Group
+from bleuberi.generation.judge import CONSISTENT, TROUBLES, VERDICTS, Judgment
 from bleuberi.statistics import Estimate, prompt_clusters, rate_estimate, runs_of
 
 _WINS: Mapping[str, float] = {"other": 1.0, "tie": 0.5, "base": 0.0}

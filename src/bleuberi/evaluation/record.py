@@ -11,8 +11,6 @@ from bleuberi.evaluation.comparison import ScoreComparison, comparisons, to_json
 from bleuberi.evaluation.config import EvaluationConfig
 from bleuberi.evaluation.controls import Control, control_records
 from bleuberi.evaluation.gains import Gains
-from bleuberi.evaluation.judge import JudgeConfig
-from bleuberi.evaluation.judge_prompt import JUDGE_PROMPT
 from bleuberi.evaluation.judge_results import judge_warnings
 from bleuberi.evaluation.measures import COPIED, Measure, family_of
 from bleuberi.evaluation.model_facts import TrainingFacts, tokenizer_hash
@@ -21,6 +19,7 @@ from bleuberi.evaluation.response_files import cut_share
 from bleuberi.evaluation.responses import ModelAnswers
 from bleuberi.evaluation.verdict import ROLE_BASE, Asked, TrainedGroup, question_sizes, questions, verdict
 from bleuberi.evaluation.warnings import NO_UNTRAINED, answer_warnings, training_warnings
+from bleuberi.generation.judge import JudgeConfig
 from bleuberi.rewards.base import TextReward
 from bleuberi.rewards.blindness import blind_warnings
 
@@ -220,5 +219,5 @@ def _at(scores: Mapping[str, Sequence[float | None]], place: int) -> dict[str, f
 def judge_record(config: JudgeConfig, pairs: list[dict[str, Any]]) -> dict[str, Any]:
     """The judge in `evaluation.json`."""
     return {
-        "settings": config.settings(), "signature": config.signature(), "prompt": JUDGE_PROMPT, "pairs": pairs,
+        "settings": config.settings(), "signature": config.signature(), "prompt": config.prompt, "pairs": pairs,
     }  # fmt: skip

@@ -27,7 +27,6 @@ from bleuberi.evaluation.config import (
 )
 from bleuberi.evaluation.controls import CONTROLS, CUT, ECHO, Control, cut_control, echo_control, placebo_controls
 from bleuberi.evaluation.gains import Gains
-from bleuberi.evaluation.judge import Judge, Judgment
 from bleuberi.evaluation.judge_results import member_pairs, pairs_to_judge, summarise
 from bleuberi.evaluation.lm_eval import check_lm_eval, run_lm_eval
 from bleuberi.evaluation.measures import Measure, measures, primary_first, score_answers, with_facts
@@ -37,6 +36,7 @@ from bleuberi.evaluation.record import Parts, answer_row, content_of, judge_reco
 from bleuberi.evaluation.response_files import ResponseFile, read_response_files
 from bleuberi.evaluation.responses import ModelAnswers, answer_prompts, distinct_runs, read_prompts
 from bleuberi.evaluation.verdict import TrainedGroup, questions
+from bleuberi.generation.judge import Judge, Judgment
 from bleuberi.rewards.base import traits_of
 from bleuberi.strict_json import strict_json
 

@@ -10,7 +10,7 @@ identical bits. references.py caches compiled references; arrow.py scores from A
 - explanations.py: how a score is made up.
 - encoder.py, bertscore.py, embedding.py, reward_model.py, served_model.py, bleu_rm.py: rewards that run a model.
 - tags.py, cached.py, on_cluster.py, adapters.py: rewards on tagged answers, with a cache, on Ray, in other trainers.
-- function.py: reward functions written for TRL.
+- function.py: reward functions written for TRL. graders/: graders of hosted fine-tuning; chat_server.py asks a judge.
 
 To add a reward: subclass `TextReward` with `name`, `signature()` and `score_batch()` (0.0 for a blank response; None
 if every reference is blank), and `blind_to()` if it can read some scripts only. List it in `REWARDS`,
@@ -79,12 +79,16 @@ WITH_MODEL = ("bertscore", "emb", "rm", "bleu_rm")
 
 def load_reward(name: str) -> Reward:
     """Return the reward of that name or dotted path. `emb:FOLDER` selects a model; `answer:bleu` scores only the text
-    between answer tags. Errors: `UserError` listing the available names."""
+    between answer tags; `grader:FILE.json` is a grader. Errors: `UserError` listing the available names."""
     kind, _, argument = name.partition(":")
     if kind == "answer" and argument:
         from bleuberi.rewards.tags import OnAnswer
 
         return OnAnswer(load_reward(argument))
+    if kind == "grader" and argument:
+        from bleuberi.rewards.graders.reward import GraderReward
+
+        return GraderReward(argument)
     if kind in WITH_MODEL and name != kind:
         if not argument.strip():
             raise UserError(

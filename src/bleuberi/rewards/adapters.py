@@ -6,14 +6,22 @@ TRL needs no adapter. The adapters are small classes with a `__name__`, so worke
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+import re
+from collections.abc import Mapping, Sequence, Sized
+from typing import TYPE_CHECKING, Final, Protocol
 
 from bleuberi.errors import UserError
 from bleuberi.rewards.base import Completion, Reward, completion_text, score_responses
 
 if TYPE_CHECKING:
     import torch
+
+
+_END_TOKEN: Final = re.compile(
+    r"(?:<\|[^\s<>|]{1,40}\|>|<｜[^\s<>｜]{1,40}｜>|</s>|<eos>|<pad>|<end_of_turn>|<turn\|>)\Z"
+)
+"""What tokenizers write at a response's end; a chat template's own marks are among them."""
+_SHORTEST_TAIL: Final = 16  # characters of a prompt that was cut at its beginning
 
 
 class VerifiersTask(Protocol):
@@ -80,15 +88,18 @@ class VerlScore:
         **_: object,
     ) -> float:
         info = extra_info or {}
-        references = read_references(info.get("references", ground_truth))
-        return score_one(self.reward, str(info.get("prompt", "")), solution_str, references)
+        given = info.get("references")  # null if only other rows of the Parquet column have it
+        if given is None or (isinstance(given, Sized) and not len(given)):
+            given = ground_truth
+        return score_one(self.reward, str(info.get("prompt") or ""), solution_str, read_references(given))
 
 
 class OpenRlhfReward:
-    """OpenRLHF's `reward_func(queries, prompts, labels)`. A query is the prompt plus the response; a label contains the
-    references. `end_of_text` lists the tokenizer's end-of-response markers."""
+    """OpenRLHF's `reward_func(queries, prompts, labels)`. A query is the prompt plus the response, special tokens
+    included; a label contains the references. The usual end tokens are removed; `end_of_text` lists further ones.
+    OpenRLHF logs what a reward function raises and gives that response no reward."""
 
-    def __init__(self, reward: Reward, *, end_of_text: Sequence[str] = ("<|im_end|>", "<|eot_id|>", "</s>")) -> None:
+    def __init__(self, reward: Reward, *, end_of_text: Sequence[str] = ()) -> None:
         self.reward, self.end_of_text = reward, tuple(end_of_text)
         self.__name__ = f"openrlhf_{reward.name}"
 
@@ -107,10 +118,34 @@ class OpenRlhfReward:
         return {"rewards": scores, "scores": scores, "extra_logs": logs}
 
     def _response(self, query: str, prompt: str) -> str:
-        response = query.removeprefix(prompt).rstrip()
-        for mark in self.end_of_text:
-            response = response.removesuffix(mark)
+        response = _behind_prompt(query, prompt).rstrip()
+        before = ""
+        while response != before:  # padding or a second mark may follow
+            before = response
+            for mark in self.end_of_text:
+                response = response.removesuffix(mark).rstrip()
+            response = _END_TOKEN.sub("", response).rstrip()
         return response
+
+
+def _behind_prompt(query: str, prompt: str) -> str:
+    """The query without its prompt, which may follow a start token or have lost its beginning.
+
+    Errors: `UserError` if the query does not begin with the prompt: the prompt would be scored as an answer.
+    """
+    at = query.find(prompt)
+    if at >= 0:
+        return query[at + len(prompt) :]
+    head = query[:_SHORTEST_TAIL]
+    start = prompt.find(head)
+    while len(head) == _SHORTEST_TAIL and start >= 0:
+        if query.startswith(prompt[start:]):
+            return query[len(prompt) - start :]
+        start = prompt.find(head, start + 1)
+    raise UserError(
+        f"A query of OpenRLHF does not begin with its prompt: {query[:80]!r}",
+        "The tokenizer changes the prompt when it decodes it. Use another tokenizer, or raise the prompt's length.",
+    )
 
 
 class VerifiersReward:
@@ -121,8 +156,19 @@ class VerifiersReward:
         self.__name__ = reward.name
 
     async def __call__(self, task: VerifiersTask, trace: VerifiersTrace) -> float:
-        prompt = task.prompt if isinstance(task.prompt, str) else ""
-        return score_one(self.reward, prompt, trace.last_reply, read_references(task.references))
+        return score_one(self.reward, _asked(task.prompt), trace.last_reply, read_references(task.references))
+
+
+def _asked(prompt: object) -> str:
+    """The text of a prompt, or of the last user turn of a prompt of messages (mappings or objects, text or parts)."""
+    if not isinstance(prompt, list | tuple):
+        return prompt if isinstance(prompt, str) else ""
+    turns = [turn if isinstance(turn, Mapping) else vars(turn) for turn in prompt]
+    content = next((turn.get("content") for turn in reversed(turns) if turn.get("role") == "user"), "")
+    if isinstance(content, str):
+        return content
+    parts = [part if isinstance(part, Mapping) else vars(part) for part in content or ()]
+    return "\n\n".join(str(part["text"]) for part in parts if isinstance(part.get("text"), str))
 
 
 class RubricReward:

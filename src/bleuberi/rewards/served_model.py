@@ -6,34 +6,21 @@ accept. The score is read from vLLM's reply format or from `{"rewards": [x]}`.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from bleuberi.errors import UserError
 from bleuberi.redaction import redact
 from bleuberi.rewards.base import Scores, TextReward
 from bleuberi.web.address import check_timeout, check_web_address
-from bleuberi.web.client import NoReplyError, Reply, WebClient
+from bleuberi.web.client import Reply, WebClient
 from bleuberi.web.jobs import as_finished
-from bleuberi.web.patience import asked_delay_seconds, delay_seconds
+from bleuberi.web.retried import RefusedError, post_retried
 
 log = logging.getLogger(__name__)
-
-RETRIED: Final = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
-FOR_ALL_ROWS: Final = frozenset({401, 402, 403, 404, 405, 407, 410})
-LONGEST_PAUSE_SECONDS: Final = 300.0  # a training run does not wait longer
-
-
-class _RefusedError(Exception):
-    """The server refuses to score a row."""
-
-    def __init__(self, what: str, *, for_all: bool) -> None:
-        super().__init__(what)
-        self.for_all = for_all
 
 
 class ServedRewardModel(TextReward):
@@ -79,16 +66,16 @@ class ServedRewardModel(TextReward):
         scores: Scores = [None] * len(responses)
         refused: Counter[str] = Counter()
 
-        async def job(row: int) -> float | _RefusedError:
+        async def job(row: int) -> float | RefusedError:
             try:
                 return await self._score_one(client, prompts[row], responses[row])
-            except _RefusedError as refusal:
+            except RefusedError as refusal:
                 if refusal.for_all:
                     raise self._error(str(refusal)) from refusal
                 return refusal
 
         for row, result in as_finished(range(len(responses)), job, self.at_once, close=client.close):
-            if isinstance(result, _RefusedError):
+            if isinstance(result, RefusedError):
                 refused[str(result)] += 1
                 scores[row] = math.nan  # no score, and not cached
             else:
@@ -108,32 +95,10 @@ class ServedRewardModel(TextReward):
         """The model's score; NaN if the reply is null, because strict JSON has no NaN."""
         messages = [{"role": "user", "content": prompt}, {"role": "assistant", "content": response}]
         body = {"messages": messages, "use_activation": False, **({"model": self.model} if self.model else {})}
-        for attempt in range(self.retries + 1):
-            seconds = delay_seconds(attempt, self.wait_seconds)
-            try:
-                reply = await client.post(body)
-            except NoReplyError as error:
-                reason = redact(str(error))
-            else:
-                if reply.status == 200:
-                    return self._number(reply)
-                reason = f"HTTP {reply.status} {redact(reply.text().strip()[:200])}".strip()
-                if reply.status not in RETRIED:
-                    for_all = reply.status in FOR_ALL_ROWS or reply.status < 400
-                    raise _RefusedError(reason, for_all=for_all)
-                seconds = max(seconds, asked_delay_seconds(reply.headers) or 0.0)
-            if attempt < self.retries:
-                if seconds > LONGEST_PAUSE_SECONDS:
-                    raise UserError(
-                        f"The reward model at {redact(self.url)} asks to wait {min(seconds, 1e9):,.0f} s: {reason}.",
-                        "Rerun the command after that time, or use another server.",
-                    )
-                if seconds > 3:
-                    log.info("Waiting %.0f s for the reward model: %s", seconds, reason)
-                await asyncio.sleep(seconds)
-        raise UserError(
-            f"The reward model at {redact(self.url)} did not reply in {self.retries + 1} attempts: {reason}.",
-            "Check that the server is running, or raise timeout_seconds or retries.",
+        return self._number(
+            await post_retried(
+                client, body, who="The reward model", retries=self.retries, wait_seconds=self.wait_seconds
+            )
         )
 
     def _error(self, reason: str) -> UserError:

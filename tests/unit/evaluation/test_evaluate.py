@@ -304,7 +304,7 @@ def test_a_judge_can_be_added_later_and_its_work_outlives_a_failing_run(call, se
     before = {name: (folder / name).read_bytes() for name in ("judgments.jsonl", "evaluation.json")}
     assert call(folder, *models) == 2  # it would throw the judge's part away
     assert "judge: existing {'model': 'judge'" in capsys.readouterr().err
-    monkeypatch.setattr("bleuberi.evaluation.judge.Judge.compare", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr("bleuberi.generation.judge.Judge.compare", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     assert call(folder, *models, *judge) == 130
     assert before == {name: (folder / name).read_bytes() for name in before}
 

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
 from bleuberi.artifacts import content_hash
-from bleuberi.evaluation.judge_prompt import JUDGE_PROMPT, judge_messages, read_verdict
 from bleuberi.generation import EngineOptions
 from bleuberi.generation.base import Output, Sampling
 from bleuberi.generation.cached import CachedEngine
+from bleuberi.generation.judge_prompt import judge_messages, prompt_text, read_verdict
 from bleuberi.generation.model_identity import ModelIdentity
 from bleuberi.generation.openai_engine import OpenAIEngine
 from bleuberi.generation.options import resolve_engine
@@ -46,6 +46,7 @@ class JudgeConfig:
     options: EngineOptions = field(default_factory=EngineOptions)  # address, name of the key, concurrency, patience
     max_new_tokens: int = 1024
     temperature: float = 0.0
+    show_references: bool = False  # as a benchmark, not as the only right answer
 
     @property
     def sampling(self) -> Sampling:
@@ -53,11 +54,18 @@ class JudgeConfig:
 
     def settings(self) -> dict[str, Any]:
         """What decides its verdicts, for the manifest."""
-        return {"model": self.model, "url": self.options.url, "sampling": self.sampling.settings()}
+        shown = {"references": "shown"} if self.show_references else {}
+        return {"model": self.model, "url": self.options.url, "sampling": self.sampling.settings(), **shown}
 
     def signature(self) -> str:
-        prompt = content_hash(JUDGE_PROMPT)[:8]
-        return f"judge|model:{self.model}|{self.sampling.signature()}|prompt:{prompt}|orders:both|v:1"
+        prompt = content_hash(self.prompt)[:8]
+        shown = "|references:shown" if self.show_references else ""
+        return f"judge|model:{self.model}|{self.sampling.signature()}|prompt:{prompt}{shown}|orders:both|v:1"
+
+    @property
+    def prompt(self) -> str:
+        """The prompt with its places."""
+        return prompt_text(with_references=self.show_references)
 
 
 class Judgment(NamedTuple):
@@ -83,6 +91,7 @@ class Judge:
         identity = ModelIdentity(config.model, f"endpoint:{config.options.url}", "")
         self._engine = CachedEngine(identity, lambda: engine, cache_folder)
         self._sampling = config.sampling
+        self._shows_references = config.show_references
 
     def compare(
         self, base: str, other: str, examples: Sequence[Example], texts: Mapping[str, Mapping[str, str]]
@@ -91,7 +100,15 @@ class Judge:
         differing = [row for row in examples if texts[base][row.id] != texts[other][row.id]]
         log.info("Judging %s against %s on %d prompts, both orders", other, base, len(differing))
         asked = [
-            Conversation(f"{order}:{row.id}", judge_messages(row.messages, texts[first][row.id], texts[second][row.id]))
+            Conversation(
+                f"{order}:{row.id}",
+                judge_messages(
+                    row.messages,
+                    texts[first][row.id],
+                    texts[second][row.id],
+                    row.references if self._shows_references else (),
+                ),
+            )
             for row in differing
             for order, (first, second) in enumerate([(base, other), (other, base)])
         ]
