@@ -32,6 +32,8 @@ COMMANDS: Final = {
         "bleuberi.cli.create_training_data:grpo", "pool -> outputs -> scores -> selection: a GRPO data set"
     ),
     "data sft": Entry("bleuberi.cli.create_training_data:sft", "GRPO data set -> prompt-response pairs for SFT"),
+    "data bestof": Entry("bleuberi.cli.data_best:bestof", "scored samples -> the best of each prompt, for SFT"),
+    "data pairs": Entry("bleuberi.cli.data_best:pairs", "scored samples -> best against worst, for DPO"),
     "doctor": Entry("bleuberi.cli.doctor:main", "check a training run before it starts: does it fit? no GPU needed"),
     "train grpo": Entry("bleuberi.cli.train:grpo", "train with a reference-based reward (TRL's GRPO)"),
     "train sft": Entry("bleuberi.cli.train:sft", "train on prompt-response pairs (TRL's SFT)"),

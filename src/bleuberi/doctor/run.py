@@ -12,9 +12,9 @@ from typing import Any
 
 from rich.text import Text
 
-from bleuberi.columns import MESSAGES, REFERENCES
+from bleuberi.columns import REFERENCES
 from bleuberi.data.grpo_rows import prompt_messages, read_grpo_rows
-from bleuberi.data.sft_rows import read_sft_rows, to_prompt_and_completion
+from bleuberi.data.sft_rows import pair_of, read_sft_rows
 from bleuberi.doctor.batch import check_checkpoints, check_devices, check_gradient, check_grpo_batch, check_sft_batch
 from bleuberi.doctor.findings import Report, Verdict, counted
 from bleuberi.doctor.fit import check_fit, check_time
@@ -188,7 +188,7 @@ def _check_sft_rows(
     processes: int,
 ) -> tuple[int | None, Text | None]:
     rows = read_sft_rows(Path(settings.run.dataset_path))
-    turns = [to_prompt_and_completion(row[MESSAGES]) for row in rows]
+    turns = [pair_of(row) for row in rows]
     pairs: list[Pair] = [(turn["prompt"], turn["completion"][0]["content"]) for turn in turns]
     check_round_trip(report, tokenizer, pairs)
     encode = SftEncoder(tokenizer)
