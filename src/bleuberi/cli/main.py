@@ -34,6 +34,7 @@ COMMANDS: Final = {
     "data sft": Entry("bleuberi.cli.create_training_data:sft", "GRPO data set -> prompt-response pairs for SFT"),
     "data bestof": Entry("bleuberi.cli.data_best:bestof", "scored samples -> the best of each prompt, for SFT"),
     "data pairs": Entry("bleuberi.cli.data_best:pairs", "scored samples -> best against worst, for DPO"),
+    "headroom": Entry("bleuberi.cli.headroom:main", "is there anything to gain on a pool? samples, no training"),
     "doctor": Entry("bleuberi.cli.doctor:main", "check a training run before it starts: does it fit? no GPU needed"),
     "train grpo": Entry("bleuberi.cli.train:grpo", "train with a reference-based reward (TRL's GRPO)"),
     "train sft": Entry("bleuberi.cli.train:sft", "train on prompt-response pairs (TRL's SFT)"),

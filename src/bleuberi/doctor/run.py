@@ -25,6 +25,7 @@ from bleuberi.doctor.machine import Machine, look_at_machine
 from bleuberi.doctor.memory import Batches, Zero, estimate_memory
 from bleuberi.doctor.model import MetaModel
 from bleuberi.doctor.settings import read_as_if, told_method
+from bleuberi.doctor.signal import check_signal
 from bleuberi.doctor.time_estimate import estimate_step
 from bleuberi.doctor.tokens import TRIED, Pair, check_round_trip, check_template, show_loss_mask
 from bleuberi.errors import UserError
@@ -154,6 +155,7 @@ def _check_grpo_rows(
     rows = read_grpo_rows(Path(settings.run.dataset_path))
     if settings.run.reasoning:
         rows = [asked_to_reason(row) for row in rows]
+    check_signal(report, Path(settings.run.dataset_path))
     rows, dev = split_dev(rows, settings.run)
     if dev:
         untrained_score(settings.run, rewards)
