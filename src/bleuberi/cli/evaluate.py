@@ -76,6 +76,11 @@ def make_parser() -> Parser:
         action="store_true",
         help="ask for <think> and <answer> (as data grpo --reasoning does) and compare the answers",
     )
+    add(
+        "--retention",
+        metavar="PROMPTS",
+        help="prompts that have nothing to do with the training: KL to the base, drift and diversity on them",
+    )
     add("--max_new_tokens", type=int, default=512, help="the most tokens an answer may have")
     add("--cache_dir", type=Path, help="where answers are kept; OUTPUT_DIR/inference_outputs where not given")
     add("--overwrite", action="store_true", help="replace an evaluation with other settings; its cache stays")

@@ -48,6 +48,7 @@ class EvaluationConfig:
     cache_dir: Path | None = None
     overwrite: bool = False
     split: str = "train"  # of prompts that have splits
+    retention: str | None = None  # a pool of prompts that have nothing to do with the training
     reasoning: bool = False  # the system turn of tags is added, and the tagged answers are compared
 
     @property

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bleuberi.artifacts import write_text
+from bleuberi.evaluation.retention_table import retention_notes, retention_rows
 from bleuberi.plain_text import one_line, plain, say
 from bleuberi.statistics import shown
 from bleuberi.view.style import BLUE, INK, MUTED, new_figure, save, title
@@ -230,12 +231,13 @@ def print_comparison(evaluation: dict[str, Any]) -> None:
         (gain_rows(evaluation), 1),
         (part_rows(evaluation), 1),
         (judge_rows(evaluation), 1),
+        (retention_rows(evaluation), 1),
         (verdict_rows(evaluation), 2),
     ):
         if rows:
             print_table(header, rows, text_columns)
             print()
-    for sentence in [*introduction(evaluation), *verdicts(evaluation)]:
+    for sentence in [*introduction(evaluation), *verdicts(evaluation), *retention_notes(evaluation)]:
         say(sentence)
     for warning in evaluation["warnings"]:
         say(f"Mind: {warning}")
@@ -267,12 +269,13 @@ def draw_differences(evaluation: dict[str, Any], path: Path) -> None:
 
 def write_comparison(evaluation: dict[str, Any], folder: Path) -> None:
     """`comparison.md` with tables, sentences, warnings and signatures, and the figure of the differences."""
-    makers = (table_rows, control_rows, gain_rows, part_rows, judge_rows, verdict_rows)
+    makers = (table_rows, control_rows, gain_rows, part_rows, judge_rows, retention_rows, verdict_rows)
     tables = [make(evaluation) for make in makers]
     lines = [markdown_table(header, rows) for header, rows in tables if rows]
     lines += [
         *introduction(evaluation),
         *verdicts(evaluation),
+        *retention_notes(evaluation),
         *(f"Mind: {warning}" for warning in evaluation["warnings"]),
         "",
     ]
