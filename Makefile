@@ -4,9 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: docs site install demo test test-slow test-package test-faults fuzz check format benchmark release clean
+.PHONY: docs site install install-gpu demo test test-slow test-package test-faults fuzz check format benchmark release clean
 
 install: $(VENV)/.train
+
+# All of a GPU node in one environment: torch, vLLM, DeepSpeed and TRL in the tested versions.
+install-gpu: $(VENV)/.train
+	@echo "Installing vLLM and DeepSpeed (several gigabytes) ..."
+	@$(PIP) -e '.[gpu]'
 
 demo: $(VENV)/.train
 	@$(BIN)/bleuberi demo $(DEMO_FLAGS)
@@ -123,10 +128,10 @@ test-gpu: $(VENV)/.dev
 	$(BIN)/python -m tests.gpu
 
 # Whether each GPU extra can be installed beside the tested versions; nothing is installed. Needs a package index.
-# vLLM pins a torch of its own, so it is resolved without ours, as make test-vllm installs it.
+# The set for a GPU node is resolved from nothing, vLLM's own pin of torch included.
 check-extras: $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --dry-run -c constraints.txt '.[deepspeed]' bitsandbytes
-	$(BIN)/python -m pip install --quiet --dry-run --ignore-installed '.[vllm]'
+	$(BIN)/python -m pip install --quiet --dry-run --ignore-installed -c constraints.txt '.[gpu]'
 # A minute of real Ray with two workers; Ray is 270 MB that the other tests do without.
 .PHONY: test-ray
 test-ray: $(VENV)/.ray

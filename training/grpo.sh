@@ -21,6 +21,10 @@ RUN_NAME="${RUN_NAME:-$(default_run_name "${REWARD_FUNCS// /-}")}"
 DATASET_NAME="${DATASET_NAME:-$(default_dataset_name)}"
 CONFIG="${CONFIG:-$DEFAULT_GRPO_CONFIG}"
 
+check_job grpo "$NUM_EXAMPLES" \
+    --config "$CONFIG" --dataset_path "$DATA_DIR/data_grpo/$DATASET_NAME" --model_name_or_path "$MODEL" \
+    --reward_funcs $REWARD_FUNCS --output_dir "$CKPT_DIR/$RUN_NAME" "$@"
+
 # 1. Data: the same command again uses what is there, and so does sft.sh.
 make_grpo_data "$DATA_DIR/data_grpo/$DATASET_NAME"
 

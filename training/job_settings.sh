@@ -46,6 +46,25 @@ write_deepspeed_config() {
     cp "$LAUNCH_DIR/$LAUNCH.json" "$DEEPSPEED_CONFIG"
 }
 
+# Checks packages, GPUs, memory, disk, steps and checkpoints before anything is made; the job stops if it would fail.
+# $1: grpo or sft; $2: rows of the data set if it does not exist yet; the others are the trainer's words.
+check_job() {
+    [[ "${SKIP_DOCTOR:-0}" == 1 ]] && return
+    local method="$1" rows="$2" words=()
+    shift 2
+    if ((NUM_GPUS > 0)); then
+        words=(--processes "$((NUM_GPUS * NODES))" --nodes "$NODES")
+        [[ "$LAUNCH" == fsdp2 ]] && words+=(--launch fsdp2)
+        [[ -f "$LAUNCH_DIR/$LAUNCH.json" ]] && words+=(--deepspeed "$LAUNCH")
+    fi
+    echo "Checking the job (bleuberi doctor) ..."
+    if ! "$PYTHON" -m bleuberi.cli.main doctor --method "$method" --planned_rows "$rows" "${words[@]}" "$@"; then
+        echo "Error: the job would fail, so nothing was started." >&2
+        echo "Mend the problems above; SKIP_DOCTOR=1 starts it without these checks." >&2
+        exit 2
+    fi
+}
+
 # With GPUs: one process a GPU. Without: one process on the CPU, with the small presets.
 launch() {
     if ((NUM_GPUS == 0)); then
@@ -119,6 +138,7 @@ base_template() {
     echo "${found:-plain}"
 }
 
+# ENGINE_FLAGS: further words for the engine that answers, e.g. "--engine vllm --engine_args max_model_len=4096".
 # Makes the GRPO data set $1, a folder in a folder data_grpo; one that is there is used.
 make_grpo_data() {
     # REF_MODELS is a list of words, so it stands unquoted.
@@ -131,6 +151,7 @@ make_grpo_data() {
         --model "$MODEL" \
         --inference_max_new_tokens "$MAX_NEW_TOKENS" \
         --base_template "$(base_template)" \
+        ${ENGINE_FLAGS:-} \
         --output_dir "$(dirname "$(dirname "$1")")" \
         --output_dataset_name "$(basename "$1")"
 }

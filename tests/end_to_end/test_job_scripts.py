@@ -63,6 +63,22 @@ def check_model(folder):
     )
 
 
+@pytest.mark.parametrize("script", ["grpo.sh", "sft.sh"])
+def test_a_job_that_would_fail_stops_before_its_data_are_made(place, script, tmp_path):
+    _, environment = place
+    settings = {"DATA_DIR": str(tmp_path / "data"), "CKPT_DIR": str(tmp_path / "models")}
+    command = ["bash", str(ROOT / "training" / script), "--learning_rate", "0"]
+    if script == "grpo.sh":
+        command += ["--per_device_train_batch_size", "3", "--num_generations", "2"]
+    else:
+        command += ["--optim", "adamw_bnb_8bit", "--max_length", "100000"]
+    done = subprocess.run(command, env={**environment, **settings}, capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stderr[-3000:]
+    assert "Error: the job would fail, so nothing was started." in done.stderr
+    assert "problem" in done.stdout
+    assert not (tmp_path / "data").exists()
+
+
 @pytest.mark.slow
 def test_sft_makes_its_data_and_grpo_uses_them(place):
     folder, environment = place

@@ -51,6 +51,7 @@ def finished(*jobs):
         assert job.returncode == 0, said[-4000:]
 
 
+@pytest.mark.slow
 def test_two_hosts_train_what_two_processes_of_one_host_train(hosts, place):
     folder, environment = place
     finished(start(environment, NUM_GPUS="2", RUN_NAME="one_host"))

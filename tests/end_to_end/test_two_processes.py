@@ -73,6 +73,7 @@ def curve(folder):
     return [[line["loss"], line["reward"], line["grad_norm"]] for line in lines if "loss" in line]
 
 
+@pytest.mark.slow
 def test_train_kill_go_on_and_export(place):
     from transformers import AutoModelForCausalLM
 

@@ -11,6 +11,7 @@ from tests.oracle.facts import cache_facts
 from tests.oracle.run import HERE
 
 pytest.importorskip("trl")
+pytestmark = pytest.mark.slow
 
 ARTIFACTS = HERE / "artifacts"
 CHANGES = {"files", "names", "gone"}

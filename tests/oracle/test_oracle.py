@@ -14,6 +14,7 @@ from tests.oracle.compare import RELATIVE, TRAINED, TRAINING_GROUPS, differences
 from tests.oracle.run import HERE
 
 pytest.importorskip("trl")
+pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("group", GROUPS)

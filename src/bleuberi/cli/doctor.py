@@ -32,6 +32,12 @@ def make_parser() -> Parser:
     add(
         "--launch", metavar="FILE", help="accelerate config that the run is launched with, or its name: one_node, fsdp2"
     )
+    add(
+        "--planned_rows",
+        type=int,
+        metavar="N",
+        help="rows of a data set that is still to be made: all is checked but its texts (if it exists, it is read)",
+    )
     add("--json", action="store_true", help="print the findings and the numbers behind them as JSON")
     return parser
 
@@ -40,7 +46,7 @@ def main(argv: Sequence[str]) -> int:
     """Check a run."""
     parser = make_parser()
     arguments, rest = parser.parse_known_args(argv)
-    for name in ("processes", "nodes", "gpu_memory", "host_memory"):
+    for name in ("processes", "nodes", "gpu_memory", "host_memory", "planned_rows"):
         value = getattr(arguments, name)
         if value is not None and value <= 0:
             parser.error(f"--{name} is {value}, and must be above 0")
@@ -61,6 +67,7 @@ def main(argv: Sequence[str]) -> int:
             host_memory=arguments.host_memory and arguments.host_memory * 1e9,
             deepspeed=arguments.deepspeed and Path(located("deepspeed", arguments.deepspeed)),
             launch=arguments.launch and Path(located("launch", arguments.launch)),
+            planned_rows=arguments.planned_rows,
         ),
     )
     if arguments.json:

@@ -76,11 +76,7 @@ def make_parser() -> Parser:
         action="store_true",
         help="ask for <think> and <answer> (as data grpo --reasoning does) and compare the answers",
     )
-    add(
-        "--retention",
-        metavar="PROMPTS",
-        help="prompts that have nothing to do with the training: KL to the base, drift and diversity on them",
-    )
+    _add_retention_flags(parser)
     add("--max_new_tokens", type=int, default=512, help="the most tokens an answer may have")
     add("--cache_dir", type=Path, help="where answers are kept; OUTPUT_DIR/inference_outputs where not given")
     add("--overwrite", action="store_true", help="replace an evaluation with other settings; its cache stays")
@@ -88,6 +84,24 @@ def make_parser() -> Parser:
     add_engine_flags(parser)
     add_judge_flags(parser)
     return parser
+
+
+def _add_retention_flags(parser: Parser) -> None:
+    """What a training did to the rest of the model."""
+    add = parser.add_argument
+    add(
+        "--retention",
+        metavar="PROMPTS",
+        help="prompts that have nothing to do with the training: KL to the base, drift and diversity on them",
+    )
+    add(
+        "--lm_eval",
+        nargs="+",
+        default=[],
+        metavar="TASK",
+        help="also run tasks of lm-evaluation-harness on each model, e.g. ifeval gsm8k (pip install lm_eval)",
+    )
+    add("--lm_eval_args", default="", metavar="WORDS", help='further flags of lm_eval run, e.g. "--limit 100"')
 
 
 def add_judge_flags(parser: Parser) -> None:
@@ -125,7 +139,7 @@ def main(argv: Sequence[str]) -> int:
     arguments["controls"] = read_controls(arguments["controls"])
     arguments["primary"] = None if arguments["primary"] is None else read_primary(arguments["primary"])
     del arguments["length_control"]
-    for name in ("ref_models", "placebo", "untrained", "trained_on"):
+    for name in ("ref_models", "placebo", "untrained", "trained_on", "lm_eval"):
         arguments[name] = tuple(arguments[name])
     if arguments["metrics"] is not None:
         arguments["metrics"] = tuple(arguments["metrics"])

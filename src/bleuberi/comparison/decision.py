@@ -62,6 +62,7 @@ class Against:
 
     control: str
     gain: EstimateJson | None
+    metric: str = ""
 
     @property
     def open(self) -> bool:
@@ -137,6 +138,7 @@ def decide(
         equal = [best, *(one for one in others if not _clear(_apart(pairs, one.arm.name, best.arm.name, metric)))]
         won = min(equal, key=lambda one: (one.spent.passes, -one.gain["value"]))
         said = [f"{_WORDS[won.use]}: {won.arm.name} gains {difference(won.gain)} in {metric} over {base}."]
+        said += _not_compared(found)
         said += [
             _other(one, won, _apart(pairs, won.arm.name, one.arm.name, metric)) for one in counting if one is not won
         ]
@@ -162,7 +164,7 @@ def _candidate(
             continue  # it shortens too little to be a control of length
         scored = "bleu" if control["name"] == "echo" and metric == "facts" else metric  # an echo repeats every fact
         if (gain := (control["difference"] or {}).get(scored)) is not None:
-            against.append(Against(control["name"], gain))
+            against.append(Against(control["name"], gain, scored))
     copying = next((one.get("copying") for one in evaluation.get("gain", ()) if one["other"] == arm.name), None)
     if copying is not None and copies_much(copying):
         against.append(Against("copied", None))
@@ -201,6 +203,13 @@ def _clear(estimate: EstimateJson) -> bool:
     return not estimate.get("no_verdict") and estimate["low"] is not None and estimate["low"] > 0
 
 
+def _not_compared(found: Sequence[Candidate]) -> list[str]:
+    """A sentence if SFT or RL was not tried: it could be the better use."""
+    tried = {one.arm.kind for one in found}
+    missing = [name for kind, name in (("sft", "SFT"), ("grpo", "RL")) if kind not in tried]
+    return [f"No arm of {name} was compared, so it may be better still." for name in missing]
+
+
 def _other(one: Candidate, won: Candidate, apart: EstimateJson) -> str:
     """What another arm that counts has over the one that won: `apart` is that difference."""
     below = apart["high"] is not None and apart["high"] < 0 and not apart.get("no_verdict")
@@ -220,9 +229,10 @@ def decision_text(decision: Decision) -> str:
     for one in sorted(decision.candidates, key=lambda one: one.spent.passes):
         scored = [against for against in one.against if against.gain is not None]
         strictest = min(scored, key=lambda against: against.gain["value"], default=None)  # type: ignore[index]
-        over = (
-            "" if strictest is None or strictest.gain is None else f"{strictest.control}: {difference(strictest.gain)}"
-        )
+        over = ""
+        if strictest and strictest.gain:
+            scored_by = "" if strictest.metric == decision.metric else f" ({strictest.metric})"
+            over = f"{strictest.control}: {difference(strictest.gain)}{scored_by}"
         cells = [
             one.arm.name,
             difference(one.gain),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -73,7 +74,10 @@ def seconds_used(folder: Path) -> Seconds:
 
 
 def pin_to(cores: Sequence[int]) -> None:
-    """Let this process, and those it starts, use these cores only. Errors: `UserError` for a core it may not use."""
+    """Let this process, and those it starts, use these cores only. Errors: `UserError` for a core it may not use, and
+    on systems that cannot do it (macOS)."""
+    if not hasattr(os, "sched_setaffinity"):
+        raise UserError("--cores needs Linux.", "Leave it out.")
     allowed = os.sched_getaffinity(0)
     if strange := sorted(set(cores) - allowed):
         raise UserError(
@@ -89,7 +93,7 @@ def cpu_model() -> str:
             name, _, value = line.partition(":")
             if name.strip() == "model name":
                 return value.strip()
-    return "unknown"
+    return platform.processor() or platform.machine() or "unknown"
 
 
 def _environment(threads: int) -> dict[str, str]:
@@ -134,11 +138,12 @@ def _cpu_so_far(pid: int) -> float:
 
 
 def _end_with(parent: int) -> Callable[[], None]:
-    """What the child does before its program starts: it asks to be told to stop when its parent dies."""
+    """Run in the child before its program starts: on Linux it asks for SIGTERM when its parent dies."""
     libc = ctypes.CDLL(None)
 
     def prepare() -> None:
-        libc.prctl(_PARENT_DIES, signal.SIGTERM)
+        if sys.platform == "linux":
+            libc.prctl(_PARENT_DIES, signal.SIGTERM)
         if os.getppid() != parent:  # it died before that
             os._exit(1)
 

@@ -16,6 +16,7 @@ from bleuberi.columns import REFERENCES
 from bleuberi.data.grpo_rows import prompt_messages, read_grpo_rows
 from bleuberi.data.sft_rows import pair_of, read_sft_rows
 from bleuberi.doctor.batch import check_checkpoints, check_devices, check_gradient, check_grpo_batch, check_sft_batch
+from bleuberi.doctor.before import check_disk, check_other_gpus, check_planned_rows, check_time_limit
 from bleuberi.doctor.findings import Report, Verdict, counted
 from bleuberi.doctor.fit import check_fit, check_time
 from bleuberi.doctor.installed import check_offline, check_optional, check_versions, extras_of
@@ -58,6 +59,7 @@ class Asked:
     host_memory: float | None = None
     deepspeed: Path | None = None
     launch: Path | None = None
+    planned_rows: int | None = None  # of a data set that does not exist yet
 
 
 def preflight(argv: Sequence[str], asked: Asked) -> tuple[Report, Text | None]:
@@ -80,13 +82,18 @@ def preflight(argv: Sequence[str], asked: Asked) -> tuple[Report, Text | None]:
     if grown := grown_batch(argv, settings.args, processes):
         report.add("batch", "warning", *grown)
     check_devices(report, machine, settings.args.bf16)
+    check_other_gpus(report, settings, processes)
     named = Path(located("deepspeed", str(asked.deepspeed))) if asked.deepspeed else None
     zero_file = named or launch.deepspeed or _deepspeed_of(settings)
     check_versions(report, extras_of(settings, zero_file is not None))
     check_optional(report, settings)
     check_offline(report, settings)
     rewards = _check_rewards(report, settings)
-    longest, shown = _check_texts(report, settings, processes, rewards)
+    longest, shown = None, None
+    if asked.planned_rows is not None and not Path(settings.run.dataset_path).expanduser().exists():
+        check_planned_rows(report, settings, processes, asked.planned_rows)
+    else:
+        longest, shown = _check_texts(report, settings, processes, rewards)
     try:
         _check_size(report, settings, machine, nodes, zero_file, longest, fsdp=launch.fsdp)
     except UserError as error:
@@ -246,4 +253,9 @@ def _check_size(
         report.add_error("positions", error)
     memory = estimate_memory(settings, meta, batches, zero, machine.processes, nodes, machine.device_memory, fsdp=fsdp)
     check_fit(report, memory, sizes, machine)
-    check_time(report, estimate_step(settings, sizes, batches, zero, machine), report.numbers.get("steps"))
+    steps = report.numbers.get("steps", 0)
+    seconds = estimate_step(settings, sizes, batches, zero, machine)
+    check_time(report, seconds, steps)
+    check_disk(report, settings, sizes, zero)
+    if seconds is not None and steps:
+        check_time_limit(report, sum(seconds.values()) * steps)

@@ -49,6 +49,8 @@ class EvaluationConfig:
     overwrite: bool = False
     split: str = "train"  # of prompts that have splits
     retention: str | None = None  # a pool of prompts that have nothing to do with the training
+    lm_eval: tuple[str, ...] = ()  # tasks of lm-evaluation-harness that each model is asked, too
+    lm_eval_args: str = ""  # further flags of `lm_eval run`
     reasoning: bool = False  # the system turn of tags is added, and the tagged answers are compared
 
     @property

@@ -30,6 +30,7 @@ from bleuberi.evaluation.controls import CONTROLS, CUT, ECHO, Control, cut_contr
 from bleuberi.evaluation.gains import Gains
 from bleuberi.evaluation.judge import Judge, Judgment
 from bleuberi.evaluation.judge_results import member_pairs, pairs_to_judge, summarise
+from bleuberi.evaluation.lm_eval import check_lm_eval, run_lm_eval
 from bleuberi.evaluation.measures import Measure, measures, primary_first, score_answers, with_facts
 from bleuberi.evaluation.model_facts import TrainingFacts, training_facts
 from bleuberi.evaluation.models import Group, Primary, check_groups, groups_of, primary_of
@@ -57,6 +58,7 @@ def evaluate(config: EvaluationConfig) -> Evaluation:
     if config.max_new_tokens < 1:
         raise UserError(f"--max_new_tokens is {config.max_new_tokens}.", "Let answers have at least 1 token, e.g. 512.")
     check_reference_choice(config.ref_models, config.min_references)
+    check_lm_eval(config.lm_eval, config.models)
     groups = groups_of(config.models)
     chosen = _measures(config)
     facts = {entry.name: training_facts(entry.model) for entry in config.models}
@@ -93,6 +95,10 @@ def evaluate(config: EvaluationConfig) -> Evaluation:
         ]
         content = content_of(parts, settings, judge_record(config.judge, summaries)) | kept
         _save(parts, content, [row for found in judged for column in found for row in column])
+    if config.lm_eval:
+        found = run_lm_eval(config.models, config.lm_eval, config.lm_eval_args, config.output_dir)
+        content = {**content, "lm_eval": found}
+        write_json(config.output_dir / RESULT, content)
     return Evaluation(config.output_dir, content)
 
 

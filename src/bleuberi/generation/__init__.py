@@ -2,7 +2,8 @@
 
 `base` is the contract and `options` what a user chooses; `transformers_engine`, `vllm_engine`, `openai_engine` (a
 server behind OpenAI's interface), `ray_engine` and `canned` (responses from a file) are the engines; `cached` keeps
-responses on disk; `model_identity` says which model a response is of, `chat_format` renders prompts.
+responses on disk; `gpus` spreads an engine over the GPUs of this machine (`gpu_workers`, `workers_engine`);
+`model_identity` says which model a response is of, `chat_format` renders prompts.
 To add an engine, write a class with `generate` as in `base.Engine`, add its name to `options.ENGINES` and a branch to
 `load_engine` below; tests/contracts/ holds the laws that every engine keeps.
 """
@@ -51,7 +52,11 @@ def cached_engine(model: str, engine: str, cache_folder: Path, options: EngineOp
             from bleuberi.generation.ray_engine import ray_engine
 
             return ray_engine(identity, answering, options)
-        return load_engine(model, _pick() if answering == "auto" else answering, options)
+        chosen = _pick() if answering == "auto" else answering
+        from bleuberi.generation.gpus import engine_on_gpus
+
+        own, on_gpus = engine_on_gpus(identity, chosen, options)
+        return on_gpus or load_engine(model, chosen, own)
 
     return CachedEngine(identity, make, cache_folder, fold_system=options.fold_system)
 

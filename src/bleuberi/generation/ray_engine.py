@@ -1,79 +1,39 @@
-"""Answer with the workers of a Ray cluster, each of which runs another engine.
-
-One process, the one that asks, writes the cache: workers hand answers back and touch no files of ours.
-"""
+"""Answer with the workers of a Ray cluster, each of which runs another engine."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from bleuberi.cluster import Workers, connect, map_units, plan_workers
-from bleuberi.errors import UserError
-from bleuberi.generation.base import Output, Request, Sampling, Shard, ShardingEngine, StreamingEngine
 from bleuberi.generation.model_identity import ModelIdentity
 from bleuberi.generation.options import EngineOptions
-from bleuberi.generation.ray_work import ROWS_A_UNIT, ShardWork, StreamWork
-from bleuberi.generation.transformers_engine import BATCHES_A_SHARD, ROWS_A_BATCH
+from bleuberi.generation.workers_engine import WorkerShards, WorkerStream, gpus_per_engine, over_workers
 
 log = logging.getLogger(__name__)
 
-_ROWS_IN_WORK: Final = {"vllm": 1024, "canned": 128}  # of one worker: vLLM needs many to choose from
-_UNITS_IN_WORK: Final = 4  # at least, so that others are in work while the slowest row of one holds it up
 
-
-def ray_engine(identity: ModelIdentity, engine: str, options: EngineOptions) -> StreamingEngine | ShardingEngine:
+def ray_engine(identity: ModelIdentity, engine: str, options: EngineOptions) -> WorkerShards | WorkerStream:
     """The engine over the cluster that the options name. Errors: `UserError`: no cluster, or not so many GPUs."""
     identity, options = _found_from_anywhere(identity, options)
     needs_model = engine not in ("openai", "canned")
-    workers = plan_workers(options.cluster, _gpus_needed(options) if needs_model else 0)
+    workers = plan_workers(options.cluster, gpus_per_engine(options) if needs_model else 0)
     if engine == "auto":
         engine = _pick_on_a_worker(options, workers)
     if engine == "vllm" and workers.gpus > 1:
         # The ranks of one model are processes of their worker, not further Ray workers.
         args = {"distributed_executor_backend": "mp", **options.engine_args}
         options = replace(options, engine_args=args)
-    if engine == "transformers":
-        return RayShards(identity, options, workers)
-    return RayStream(identity, engine, options, workers)
 
+    def over_cluster(
+        make_work: Callable[[], Callable[[Any], Any]], units: Iterable[Any], *, calls_at_once: int = 1
+    ) -> Iterator[tuple[Any, Any]]:
+        return map_units(make_work, units, workers, calls_at_once=calls_at_once)
 
-@dataclass(frozen=True, slots=True)
-class RayShards:
-    """Shards as one process would make them, several at once: the same rows, seeds and texts."""
-
-    identity: ModelIdentity
-    options: EngineOptions
-    workers: Workers
-
-    @property
-    def shard_rows(self) -> int:
-        return BATCHES_A_SHARD * int(self.options.engine_args.get("batch_rows", ROWS_A_BATCH))
-
-    def answer_shards(self, shards: Iterable[Shard], sampling: Sampling) -> Iterator[tuple[Shard, list[Output]]]:
-        work = ShardWork(self.identity, "transformers", self.options, sampling)
-        return map_units(work, shards, self.workers)
-
-
-@dataclass(frozen=True, slots=True)
-class RayStream:
-    """Rows one by one to engines that have many in work at once; they travel in small units."""
-
-    identity: ModelIdentity
-    engine: str
-    options: EngineOptions
-    workers: Workers
-
-    def stream(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[tuple[Request, Output]]:
-        rows = _ROWS_IN_WORK.get(self.engine, 2 * self.options.concurrency)
-        unit = min(ROWS_A_UNIT, -(-rows // _UNITS_IN_WORK))
-        work = StreamWork(self.identity, self.engine, self.options, sampling)
-        for asked, outputs in map_units(work, _units(requests, unit), self.workers, calls_at_once=-(-rows // unit)):
-            yield from zip(asked, outputs, strict=True)
+    return over_workers(identity, engine, options, over_cluster)
 
 
 def _found_from_anywhere(identity: ModelIdentity, options: EngineOptions) -> tuple[ModelIdentity, EngineOptions]:
@@ -83,24 +43,6 @@ def _found_from_anywhere(identity: ModelIdentity, options: EngineOptions) -> tup
     if options.answers is not None:
         options = replace(options, answers=options.answers.resolve())
     return identity, options
-
-
-def _units(requests: Iterable[Request], rows: int) -> Iterator[list[Request]]:
-    waiting = iter(requests)
-    for first in waiting:
-        yield [first, *islice(waiting, rows - 1)]
-
-
-def _gpus_needed(options: EngineOptions) -> int:
-    """Of one worker, by what vLLM is told of how a model is spread."""
-    return _number(options, "tensor_parallel_size") * _number(options, "pipeline_parallel_size")
-
-
-def _number(options: EngineOptions, name: str) -> int:
-    value = options.engine_args.get(name, 1)
-    if not isinstance(value, int) or value < 1:
-        raise UserError(f"--engine_args {name} is {value!r}.", "Give a whole number of at least 1.")
-    return value
 
 
 def _pick_on_a_worker(options: EngineOptions, workers: Workers) -> str:

@@ -42,5 +42,7 @@ def describe() -> str:
 
 
 def available_threads() -> int:
-    """The processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """This process's share of the processor cores: a launcher such as torchrun starts several on one machine."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    ranks = os.environ.get("LOCAL_WORLD_SIZE", "")
+    return max(1, cores // int(ranks)) if ranks.isdecimal() and int(ranks) else cores

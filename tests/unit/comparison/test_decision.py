@@ -113,6 +113,12 @@ def test_the_page_has_gain_cost_and_the_strictest_control(evaluated):
     assert "| 20,000 | 3.0 |" in lines[4]
 
 
+def test_what_was_not_tried_is_said(evaluated):
+    arms = {name: arm for name, arm in ARMS.items() if name != "sft"}
+    sentence = decide(evaluated("rl is right"), "bleu", arms, SPENDING).sentence
+    assert "No arm of SFT was compared, so it may be better still." in sentence
+
+
 def test_one_run_per_arm_is_no_verdict(evaluated):
     evaluation = json.loads(json.dumps(evaluated("rl is right")))
     for question in evaluation["verdict"]["questions"]:

@@ -106,6 +106,7 @@ def test_configs_are_presets_or_files_beside_the_protocol(protocol, tmp_path):
         training_config(read.arms["grpo"], read)
 
 
+@pytest.mark.slow
 def test_samples_that_only_the_choice_of_examples_needs_are_counted(protocol, tmp_path):
     examples = {"mode": "hard", "metric": "bleu", "count": 4, "seed": 1}
     read = protocol(examples=examples)

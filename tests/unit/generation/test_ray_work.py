@@ -6,15 +6,14 @@ from itertools import islice
 
 import pytest
 
-from bleuberi.cluster import Workers
 from bleuberi.errors import UserError
 from bleuberi.generation import EngineOptions
 from bleuberi.generation.base import Output, Request, Sampling
 from bleuberi.generation.canned import CannedEngine, answers_revision
 from bleuberi.generation.model_identity import ModelIdentity
-from bleuberi.generation.ray_engine import RayShards
-from bleuberi.generation.ray_work import StreamWork, _EndlessStream
 from bleuberi.generation.transformers_engine import BATCHES_A_SHARD
+from bleuberi.generation.worker_calls import StreamWork, _EndlessStream
+from bleuberi.generation.workers_engine import WorkerShards
 from bleuberi.records import Conversation, Message
 
 
@@ -82,13 +81,10 @@ def test_a_worker_with_other_files_refuses(tmp_path):
     work = StreamWork(identity, "canned", options, Sampling())
     assert [output.text for output in work()(unit_of([0]))] == ["here"]
     answers.write_text('{"id": "0", "response": "there"}\n')
-    with pytest.raises(UserError, match="A Ray worker has another org/model"):
+    with pytest.raises(UserError, match="A worker has another org/model"):
         work()
 
 
 def test_shards_are_cut_as_one_process_cuts_them():
-
-    shards = RayShards(
-        ModelIdentity("m", "files:1", ""), EngineOptions(engine_args={"batch_rows": 4}), Workers(2, 1, 0)
-    )
+    shards = WorkerShards(ModelIdentity("m", "files:1", ""), EngineOptions(engine_args={"batch_rows": 4}), iter)
     assert shards.shard_rows == 4 * BATCHES_A_SHARD

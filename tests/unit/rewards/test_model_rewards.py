@@ -129,6 +129,7 @@ def test_bertscore_takes_a_folder_without_a_length_limit(encoder, tmp_path):
     assert score(BertScore(str(folder)), "word " * 2000, [SAYS]) < score(BertScore(str(folder)), MEANS, [SAYS])
 
 
+@pytest.mark.slow
 def test_a_hub_models_pooling_is_its_own_and_its_commit_is_asked_once(encoder, tmp_path, monkeypatch):
     """A model in the hub's cache, as a download leaves it."""
     commit = "0123456789abcdef0123456789abcdef01234567"

@@ -24,6 +24,7 @@ def all_pairs():
     return [(text, [other]) for text, other in made_pairs()] + real_pairs(100)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stem", [False, True])
 def test_two_thousand_pairs_equal_rouge_score(stem, back_end):
     pairs = [row for row in all_pairs() if all(map(tokenize_rouge, row[1]))]

@@ -26,6 +26,7 @@ def as_bytes(tokens):
     return [token.encode("utf-8", "surrogatepass") for token in tokens]
 
 
+@pytest.mark.slow
 def test_every_code_point_in_every_context_equals_sacrebleu(native):
     for block, text in code_points():
         tokens = tokenize_13a(text)

@@ -1,4 +1,4 @@
-"""What a Ray worker does: load an engine, answer units of rows."""
+"""What a worker process does: load an engine, answer units of rows."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class _Work:
         model = self.identity.model
         if engine_identity(model, self.engine, self.options).key() != self.identity.key():
             raise UserError(
-                f"A Ray worker has another {model} than this machine: its answers would be mixed up with it.",
+                f"A worker has another {model} than this machine: its answers would be mixed up with it.",
                 "Put the same files at the same path on every machine, best on a disk that they share.",
             )
         return load_engine(model, self.engine, self.options)

@@ -1,0 +1,92 @@
+"""Engines over several workers: units of rows travel to processes that each run another engine.
+
+`ray_engine` maps units over a cluster, `gpu_workers` over the GPUs of this machine. One process, the one that asks,
+writes the cache: workers hand responses back and touch no files of ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Final, Protocol
+
+from bleuberi.errors import UserError
+from bleuberi.generation.base import Output, Request, Sampling, Shard
+from bleuberi.generation.model_identity import ModelIdentity
+from bleuberi.generation.options import EngineOptions
+from bleuberi.generation.transformers_engine import BATCHES_A_SHARD, ROWS_A_BATCH
+from bleuberi.generation.worker_calls import ROWS_A_UNIT, ShardWork, StreamWork
+
+_ROWS_IN_WORK: Final = {"vllm": 1024, "canned": 128}  # of one worker: vLLM needs many to choose from
+_UNITS_IN_WORK: Final = 4  # at least, so that others are in work while the slowest row of one holds it up
+
+
+class MapUnits(Protocol):
+    """Maps units over workers."""
+
+    def __call__(
+        self, make_work: Callable[[], Callable[[Any], Any]], units: Iterable[Any], *, calls_at_once: int = 1
+    ) -> Iterator[tuple[Any, Any]]:
+        """Each unit with its result, in any order. `make_work` is called once in each worker and loads the engine."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerShards:
+    """Shards as one process would make them, several at once: the same rows, seeds and texts."""
+
+    identity: ModelIdentity
+    options: EngineOptions
+    map_units: MapUnits
+
+    @property
+    def shard_rows(self) -> int:
+        return BATCHES_A_SHARD * int(self.options.engine_args.get("batch_rows", ROWS_A_BATCH))
+
+    def answer_shards(self, shards: Iterable[Shard], sampling: Sampling) -> Iterator[tuple[Shard, list[Output]]]:
+        return self.map_units(ShardWork(self.identity, "transformers", self.options, sampling), shards)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStream:
+    """Rows one by one to engines that have many in work at once; they travel in small units."""
+
+    identity: ModelIdentity
+    engine: str
+    options: EngineOptions
+    map_units: MapUnits
+
+    def stream(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[tuple[Request, Output]]:
+        rows = _ROWS_IN_WORK.get(self.engine, 2 * self.options.concurrency)
+        unit = min(ROWS_A_UNIT, -(-rows // _UNITS_IN_WORK))
+        work = StreamWork(self.identity, self.engine, self.options, sampling)
+        for asked, outputs in self.map_units(work, _units(requests, unit), calls_at_once=-(-rows // unit)):
+            yield from zip(asked, outputs, strict=True)
+
+
+def over_workers(
+    identity: ModelIdentity, engine: str, options: EngineOptions, map_units: MapUnits
+) -> WorkerShards | WorkerStream:
+    """The engine of that name over the workers of `map_units`."""
+    if engine == "transformers":
+        return WorkerShards(identity, options, map_units)
+    return WorkerStream(identity, engine, options, map_units)
+
+
+def gpus_per_engine(options: EngineOptions) -> int:
+    """By what vLLM is told of how a model is spread. Errors: `UserError`."""
+    return _number(options, "tensor_parallel_size") * _number(options, "pipeline_parallel_size")
+
+
+def _number(options: EngineOptions, name: str) -> int:
+    value = options.engine_args.get(name, 1)
+    if not isinstance(value, int) or value < 1:
+        raise UserError(f"--engine_args {name} is {value!r}.", "Give a whole number of at least 1.")
+    return value
+
+
+def _units(requests: Iterable[Request], rows: int) -> Iterator[list[Request]]:
+    waiting = iter(requests)
+    for first in waiting:
+        yield [first, *islice(waiting, rows - 1)]
