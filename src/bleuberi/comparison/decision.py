@@ -2,7 +2,8 @@
 
 An arm counts if it is better than the base (corrected for all questions) and clearly better than each control that was
 computed for it. Of the arms that count, the cheapest is named that is not told apart from the one with the highest
-mean.
+mean. An arm that neither counts nor is settled (no gain worth having, or a control that explains most of it) keeps the
+question open.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ from statistics import fmean
 from typing import Any, Final
 
 from bleuberi.comparison.arms import Arm
-from bleuberi.evaluation.control_sentences import copies_much, really_shortened
+from bleuberi.evaluation.control_sentences import HALF, copies_much, really_shortened
 from bleuberi.evaluation.verdict import YES
 from bleuberi.statistics.comparison_of_runs import FEW_PROMPTS, ONE_RUN
 from bleuberi.statistics.shown import EstimateJson, difference, number
 
+WORTHWHILE: Final = 0.05  # points of the metric, if the protocol states no smallest visible difference
 BACKWARD: Final = 3
 """Forward passes that one pass with gradients costs: forward, and twice as much backward."""
 NO_VERDICT: Final = "no verdict"
@@ -63,10 +65,14 @@ class Against:
     control: str
     gain: EstimateJson | None
     metric: str = ""
+    own: float = 0.0  # the arm's gain over the base in that metric
 
     @property
-    def open(self) -> bool:
-        return self.gain is not None and self.gain.get("no_verdict") in _TOO_FEW
+    def explains(self) -> bool:
+        """Whether the control gains at least half of what the arm gains, and the arm is not clearly better than it."""
+        if self.gain is None:
+            return True
+        return not self.beaten and self.gain.get("no_verdict") not in _TOO_FEW and self.gain["value"] < HALF * self.own
 
     @property
     def beaten(self) -> bool:
@@ -93,6 +99,12 @@ class Candidate:
     @property
     def counts(self) -> bool:
         return self.answer == YES and all(one.beaten for one in self.against)
+
+    def open(self, worthwhile: float) -> bool:
+        """Whether it may yet turn out to count: its gain is not explained, and one worth having is not excluded."""
+        if self.counts or (self.answer == YES and any(one.explains for one in self.against)):
+            return False
+        return self.answer == YES or self.gain["high"] is None or self.gain["high"] > worthwhile
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +133,16 @@ def spent(costs: Sequence[Mapping[str, Any]]) -> Spent:
 
 
 def decide(
-    evaluation: Mapping[str, Any], metric: str, arms: Mapping[str, Arm], spending: Mapping[str, Spent]
+    evaluation: Mapping[str, Any],
+    metric: str,
+    arms: Mapping[str, Arm],
+    spending: Mapping[str, Spent],
+    worthwhile: float = WORTHWHILE,
 ) -> Decision | None:
-    """The decision of a finished evaluation; None if it has no comparisons, or not in this metric."""
+    """The decision of a finished evaluation; None if it has no comparisons, or not in this metric.
+
+    `worthwhile`: the gain in points of the metric that has to be excluded before it says "do not train".
+    """
     pairs = {(row["base"], row["other"]): row["difference"] for row in evaluation.get("comparisons", ())}
     base = evaluation.get("base")
     asked = [arm for arm in arms.values() if (base, arm.name) in pairs and not arm.placebo]
@@ -131,9 +150,10 @@ def decide(
         return None
     found = [_candidate(evaluation, metric, arm, pairs[base, arm.name], spending) for arm in asked]
     counting = [one for one in found if one.counts]
-    use, sentence, chosen = _nothing_counts(found, base, metric)
+    undecided = [one for one in found if one.open(worthwhile)]
+    use, sentence, chosen = _nothing_counts(found, undecided, base, metric)
     if counting:
-        best = max(counting, key=lambda one: one.gain["value"])
+        best = max(counting, key=_value)
         others = [one for one in counting if one is not best]
         equal = [best, *(one for one in others if not _clear(_apart(pairs, one.arm.name, best.arm.name, metric)))]
         won = min(equal, key=lambda one: (one.spent.passes, -one.gain["value"]))
@@ -143,6 +163,10 @@ def decide(
             _other(one, won, _apart(pairs, won.arm.name, one.arm.name, metric)) for one in counting if one is not won
         ]
         use, sentence, chosen = won.use, " ".join(said), won.arm.name
+        if above := [one for one in undecided if one.gain["value"] > best.gain["value"]]:
+            use, chosen = NO_VERDICT, None
+            sentence = f"No verdict yet: {best.arm.name} gains {difference(best.gain)} in {metric} over {base}, but "
+            sentence += f"{_undecided(max(above, key=_value))}."
     return Decision(use, sentence, chosen, metric, tuple(found))
 
 
@@ -160,34 +184,49 @@ def _candidate(
     for control in evaluation.get("controls", ()):
         if control["other"] != arm.name or not control["computed"]:
             continue
+        if control["name"] == "placebo" and not arm.trained:
+            continue
         if control["name"] == "cut" and not really_shortened(control, to_base):
             continue  # it shortens too little to be a control of length
         scored = "bleu" if control["name"] == "echo" and metric == "facts" else metric  # an echo repeats every fact
         if (gain := (control["difference"] or {}).get(scored)) is not None:
-            against.append(Against(control["name"], gain, scored))
+            against.append(Against(control["name"], gain, scored, to_base[scored]["value"]))
     copying = next((one.get("copying") for one in evaluation.get("gain", ()) if one["other"] == arm.name), None)
     if copying is not None and copies_much(copying):
         against.append(Against("copied", None))
     return Candidate(arm, answer, to_base[metric], tuple(against), spending.get(arm.name, Spent()))
 
 
-def _nothing_counts(found: Sequence[Candidate], base: str, metric: str) -> tuple[str, str, None]:
+def _nothing_counts(
+    found: Sequence[Candidate], undecided: Sequence[Candidate], base: str, metric: str
+) -> tuple[str, str, None]:
     """The sentence for when no arm counts."""
-    better = [one for one in found if one.answer == YES]
-    if better:
-        best = max(better, key=lambda one: one.gain["value"])
-        lost = [one for one in best.against if not one.beaten and not one.open]
-        if not lost:
-            names = ", ".join(one.control for one in best.against if one.open)
-            return NO_VERDICT, f"No verdict: {best.arm.name} has too few runs to be compared with {names}.", None
-        why = "; ".join(_CHEAP[one.control].format(base=base) for one in lost)
-        said = f"Do not train on this pool: {best.arm.name} gains {difference(best.gain)} in {metric} over {base}, and "
-        return DO_NOT_TRAIN, f"{said}that may be {why}.", None
     if all(one.gain.get("no_verdict") in _TOO_FEW for one in found):
         return NO_VERDICT, "No verdict: every arm needs two runs or more, and the evaluation 30 prompts.", None
+    if undecided:
+        return NO_VERDICT, f"No verdict: in {metric} over {base}, {_undecided(max(undecided, key=_value))}.", None
+    explained = [one for one in found if one.answer == YES]
+    if explained:
+        best = max(explained, key=_value)
+        why = "; ".join(_CHEAP[one.control].format(base=base) for one in best.against if one.explains)
+        said = f"Do not train on this pool: {best.arm.name} gains {difference(best.gain)} in {metric} over {base}, and "
+        return DO_NOT_TRAIN, f"{said}that may be {why}.", None
     seen = [size for one in found if (size := one.gain.get("smallest_visible")) is not None]
     limit = f" A gain below {number(max(seen))} could have been missed." if seen else ""
     return DO_NOT_TRAIN, f"Do not train on this pool: no arm is better than {base} in {metric}.{limit}", None
+
+
+def _undecided(one: Candidate) -> str:
+    """Why an arm keeps the question open."""
+    visible = one.gain.get("smallest_visible")
+    seen = f"; smallest visible difference {number(visible)}" if visible is not None else ""
+    lost = [against.control for against in one.against if not against.beaten] if one.answer == YES else []
+    why = f"is not clearly better than {', '.join(lost)}" if lost else "has too few runs or prompts to tell"
+    return f"{one.arm.name} gains {difference(one.gain)} and {why}{seen}"
+
+
+def _value(one: Candidate) -> float:
+    return float(one.gain["value"])
 
 
 def _apart(pairs: Mapping[tuple[str, str], Any], low: str, high: str, metric: str) -> EstimateJson:

@@ -21,7 +21,7 @@ from bleuberi.artifacts import (
 )
 from bleuberi.columns import PROMPT, REFERENCE_PREFIX
 from bleuberi.comparison.answer import RESPONSES, read_responses, responses_hash
-from bleuberi.comparison.decision import Decision, Spent, decide, decision_text, spent
+from bleuberi.comparison.decision import WORTHWHILE, Decision, Spent, decide, decision_text, spent
 from bleuberi.comparison.inputs import flag_words
 from bleuberi.comparison.process import COMMAND, run_process
 from bleuberi.comparison.protocol import Protocol
@@ -81,7 +81,10 @@ def evaluate_runs(
     content["command"] = command_of(protocol)
     notes = changed_promises(records, protocol)
     scores = _scores(content, made)
-    decision = decide(content, protocol.primary.metric, protocol.arms, spending(protocol, records))
+    metric = protocol.primary.metric
+    stated = protocol.smallest_visible.get(metric)
+    worthwhile = float(stated) if isinstance(stated, int | float) else WORTHWHILE
+    decision = decide(content, metric, protocol.arms, spending(protocol, records), worthwhile)
     content["decision"] = decision.to_json() if decision else None
     table = _table(protocol, (made / "comparison.md").read_text(encoding="utf-8"), records, notes, decision)
     written = {

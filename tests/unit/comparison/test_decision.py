@@ -11,8 +11,10 @@ import pytest
 from bleuberi.cli.evaluate import main
 from bleuberi.comparison.arms import Arm
 from bleuberi.comparison.decision import Spent, decide, decision_text, spent
+from bleuberi.comparison.protocol import read_protocol
 from bleuberi.demo.facts_pool import generate, preset
 from bleuberi.statistics.comparison_of_runs import ONE_RUN
+from tests.conftest import ROOT
 
 ARMS = {
     "base": Arm("base", "base"),
@@ -51,7 +53,7 @@ CASES = {
     ),
     "copy only": (
         "copy_only",
-        lambda row, draw: facts_of(row),
+        lambda row, draw: row["prompt"] if draw.random() < 0.3 else facts_of(row),
         lambda row, draw: row["prompt"] if draw.random() < 0.5 else facts_of(row),
         "do not train",
         "copying: an echo of the prompt gains as much",
@@ -117,6 +119,37 @@ def test_what_was_not_tried_is_said(evaluated):
     arms = {name: arm for name, arm in ARMS.items() if name != "sft"}
     sentence = decide(evaluated("rl is right"), "bleu", arms, SPENDING).sentence
     assert "No arm of SFT was compared, so it may be better still." in sentence
+
+
+def test_a_large_gain_with_too_few_runs_keeps_the_question_open(evaluated):
+    """Not told apart is not equal: the interval of SFT does not exclude a gain that is worth having."""
+    evaluation = json.loads(json.dumps(evaluated("no headroom")))
+    row = next(row for row in evaluation["comparisons"] if (row["base"], row["other"]) == ("base", "sft"))
+    row["difference"]["bleu"] |= {"value": 0.279, "low": 0.074, "high": 0.485, "smallest_visible": 0.706}
+    decision = decide(evaluation, "bleu", ARMS, SPENDING)
+    assert decision.use == "no verdict"
+    assert "sft gains +0.279 [+0.074, +0.485] and has too few runs" in decision.sentence
+    assert decide(evaluation, "bleu", ARMS, SPENDING, worthwhile=0.5).use == "do not train"
+
+
+@pytest.mark.parametrize(
+    ("name", "use", "said"),
+    [
+        ("learn_facts", "sft", "sft_grpo is not told apart from it"),
+        ("learn_facts_placebo", "rl", "No arm of SFT was compared"),
+        ("learn_e2e", "no verdict", "sft gains +0.279"),
+    ],
+)
+def test_the_committed_experiments(name, use, said):
+    folder = ROOT / "experiments" / name
+    protocol = read_protocol(folder / "protocol.yaml")
+    evaluation = json.loads((folder / "evaluation.json").read_text())
+    costs = {}
+    for path in folder.glob("runs/*/cost.json"):
+        costs.setdefault(path.parent.name.partition("@")[0], []).append(json.loads(path.read_text()))
+    spending = {arm: spent([cost["total"] for cost in found if "total" in cost]) for arm, found in costs.items()}
+    decision = decide(evaluation, protocol.primary.metric, protocol.arms, spending)
+    assert (decision.use, said in decision.sentence) == (use, True), decision.sentence
 
 
 def test_one_run_per_arm_is_no_verdict(evaluated):
