@@ -153,6 +153,9 @@ def _read_arm(name: str, fields: Fields, shared: Mapping[str, dict[str, Any]], e
             f"sets {taken[0]}, which the runner sets",
             "Use `seeds`, `start` or `reward` of the arm, or `chat_template_kwargs` of the protocol.",
         )
+    steps = settings.get("max_steps")
+    if isinstance(steps, int) and steps < 1 and steps != -1:
+        fields.refuse("settings" if "settings" in fields else "", f"has max_steps {steps}: less than one step")
     return Arm(
         name,
         kind,

@@ -201,6 +201,7 @@ def test_an_arm_of_the_best_samples(write):
     [
         ("{kind: dpo, seeds: [1]}", "is dpo, which bleuberi does not train"),
         ("{kind: bestof, seeds: [1], samples: 1}", "samples"),
+        ("{kind: sft, seeds: [1], settings: {max_steps: 0}}", "max_steps 0: less than one step"),
         ("{kind: bestof, seeds: [1], sampling: {temperature: 1}}", "sets temperature"),
         ("{kind: bestof, seeds: [1], reward: [bleu, rouge]}", "names several rewards"),
         ("{kind: sft, seeds: [1], samples: 4}", "samples is not a field of an arm of kind sft"),
