@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: docs site install install-gpu demo test test-slow test-package test-faults fuzz check format benchmark release clean
+.PHONY: hashes test-hashes docs site install install-gpu demo test test-slow test-package test-faults fuzz check format benchmark release clean
 
 install: $(VENV)/.train
 
@@ -121,6 +121,23 @@ $(VENV)/.docs: constraints.txt pyproject.toml
 	@echo "Installing the tools of the documentation site ..."
 	@$(PIP) -e '.[docs]'
 	@touch $@
+
+# The pinned set with the hashes of its files on PyPI (torch's CUDA build), for the container and for whoever installs with
+# pip install --require-hashes. make install does without: a machine may have a torch of its own.
+hashes:
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) --target $(VENV)/uv uv
+	$(VENV)/uv/bin/uv pip compile pyproject.toml --quiet --extra train --extra openai -c constraints.txt --generate-hashes \
+		--universal --python-version 3.11 --no-annotate --custom-compile-command "make hashes" \
+		--default-index https://pypi.org/simple --output-file requirements-hashed.txt
+
+# Installs that set by its hashes, in an environment of its own; torch, which is gigabytes, with FULL=1 only.
+test-hashes:
+	$(PYTHON) -m venv --clear build/hashed
+	awk '/^[a-z]/ { keep = "$(FULL)" || !/^(torch|triton|nvidia-|cuda-)/ } keep' requirements-hashed.txt \
+		| build/hashed/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r /dev/stdin
+	build/hashed/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation .
+	build/hashed/bin/bleuberi --version
 
 # A short real run of each GPU path; where there is no GPU it says so.
 .PHONY: test-gpu check-extras

@@ -60,7 +60,7 @@ check_job() {
     echo "Checking the job (bleuberi doctor) ..."
     if ! "$PYTHON" -m bleuberi.cli.main doctor --method "$method" --planned_rows "$rows" "${words[@]}" "$@"; then
         echo "Error: the job would fail, so nothing was started." >&2
-        echo "Mend the problems above; SKIP_DOCTOR=1 starts it without these checks." >&2
+        echo "Fix the problems above, or start it without these checks: SKIP_DOCTOR=1." >&2
         exit 2
     fi
 }

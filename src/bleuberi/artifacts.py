@@ -57,6 +57,16 @@ def file_hash(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def source_hash(source: str) -> str | None:
+    """A hash of the file, or of all files of the folder; None for a name on the hub."""
+    path = local_path(source)
+    if path.is_file():
+        return file_hash(path)
+    files = sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else []
+    parts = (part for one in files for part in (one.relative_to(path).as_posix(), file_hash(one)))
+    return content_hash(*parts) if files else None
+
+
 def local_path(name: str) -> Path:
     """The path that a word means, `~` filled in, whether it is there or not.
 

@@ -35,6 +35,7 @@ class PoolRow:
     prompt: str
     ground_truth: str | None
     reference_by_model: Mapping[str, str]
+    facts: Mapping[str, str] = field(default_factory=dict)  # slot -> value, of the column x_facts
 
 
 @dataclass(frozen=True, slots=True)

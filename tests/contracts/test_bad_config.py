@@ -91,7 +91,7 @@ SFT = [
     (["--dataset_path", "nothing"], "There is no data set folder nothing.", "create_training_data.py sft"),
     (["--dataset_path", "grpo_data"], "grpo_data is no SFT data set.", "create_training_data.py sft"),
     (["--config", "grpo_cpu"], "which GRPO has and SFT has not.", "--config sft_paper"),
-    (["--output_dir", "other_model"], "num_hidden_layers 9 there, 2 asked", "another --output_dir"),
+    (["--output_dir", "other_model"], "num_hidden_layers: existing 9, requested 2", "another --output_dir"),
 ]
 
 

@@ -79,7 +79,7 @@ ROWS = [  # words, the first line, the second line
     ([*GENERATE, "--min_facts", "7"], "min_facts (7) is greater than max_facts (6).", "one of them"),
     ([*GENERATE, "--overlap", "none"], "Unknown overlap 'none'.", "verbatim, mixed, paraphrase"),
     ([*GENERATE[:-1], "OUT/pool.json"], "pool.json is not a .jsonl file.", "JSON lines"),
-    ([*GENERATE[:-1], "pool.jsonl"], "pool.jsonl is there already", "--overwrite"),
+    ([*GENERATE[:-1], "pool.jsonl"], "pool.jsonl already exists", "--overwrite"),
     (["references"], "the following arguments are required", "--help"),
     ([*REFERENCES, "--engine", "jax"], "There is no engine 'jax'.", "--engine"),
     ([*REFERENCES, "--engine", "canned"], "--engine canned and --answers FILE go together.", "Give both"),
@@ -113,7 +113,7 @@ ROWS = [  # words, the first line, the second line
     (["data check", "waiting.jsonl"], "waiting.jsonl is neither a file nor a folder.", "to a file"),
     (["data check", "looped.jsonl"], "There is no file or folder looped.jsonl.", "Check the path"),
     (["data check", "digits.jsonl"], "digits.jsonl, line 1 is not valid JSON", "that line"),
-    (["data check", "utf16.jsonl"], "utf16.jsonl is UTF-16 text", "UTF-8"),
+    (["data check", "utf16.jsonl"], "utf16.jsonl is UTF-16LE text", "UTF-8"),
     (["explain", "--file", "none.jsonl"], "There is no file or folder none.jsonl", "the path"),
     (["explain", "--file", "broken.jsonl", "--id", "zz"], "broken.jsonl, line ", "that line"),
     (["explain", "--file", "pool.jsonl", "--id", "zz"], "No row with the id zz in pool.jsonl.", "Give the id"),
@@ -199,7 +199,7 @@ def place(tmp_path_factory):
     lines("broken.jsonl", rows[0], '{"id": \n')
     lines("nested.jsonl", '{"id": ' + "[" * 100_000 + "\n")
     lines("digits.jsonl", '{"id": ' + "9" * 5_000 + "}\n")
-    (folder / "utf16.jsonl").write_bytes('{"id": "a"}'.encode("utf-16"))
+    (folder / "utf16.jsonl").write_bytes('{"id": "a"}'.encode("utf-16-le"))
     os.mkfifo(folder / "waiting.jsonl")
     (folder / "looped.jsonl").symlink_to("looped.jsonl")
     lines("list.jsonl", rows[0], "[1, 2]\n")

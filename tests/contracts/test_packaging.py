@@ -38,6 +38,49 @@ def test_every_dependency_has_a_reason_and_a_tested_version():
     assert pinned >= REQUIRED
 
 
+def _blocks(text):
+    """Requirement line -> its hashes, of a file that `make hashes` wrote."""
+    found = {}
+    for line in text.splitlines():
+        if re.match("[a-z]", line):
+            requirement = line.removesuffix("\\").strip()
+            found[requirement] = []
+        elif "--hash=" in line:
+            found[requirement] += re.findall(r"--hash=sha256:([0-9a-f]{64})\b", line)
+    return found
+
+
+def test_the_hashed_set_is_the_pinned_set():
+    hashed = _blocks((ROOT / "requirements-hashed.txt").read_text(encoding="utf-8"))
+    versions = dict(re.split("==| ", requirement)[:2] for requirement in hashed)
+    pins = dict(
+        re.split("==", line.lower().replace("_", "-"))
+        for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+        if "==" in line
+    )
+    assert {name: pins[name] for name in versions if name in pins} == {
+        name: version for name, version in versions.items() if name in pins
+    }, "make hashes"
+    assert all(hashed.values())
+    extras = PROJECT["optional-dependencies"]
+    wanted = [*PROJECT["dependencies"], *extras["check"], *extras["report"], *extras["train"], *extras["openai"]]
+    assert {re.split(r"[<>=\[;]", one)[0] for one in wanted} - {"bleuberi"} <= versions.keys()
+
+
+@pytest.mark.parametrize("file", ["Makefile", "container/Dockerfile"])
+def test_torch_is_taken_out_of_the_hashed_set_whole(file):
+    text = (ROOT / file).read_text(encoding="utf-8").replace("$(FULL)", "")
+    program = re.search("awk '([^']+)'", text)[1]
+    words = ["awk", program, "requirements-hashed.txt"]
+    kept = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    whole = _blocks((ROOT / "requirements-hashed.txt").read_text(encoding="utf-8"))
+    left = _blocks(kept)
+    gone = {re.split("==", name)[0] for name in whole.keys() - left.keys()}
+    assert {"torch", "triton", "nvidia-cublas"} <= gone
+    assert all(re.match("torch|triton|nvidia-|cuda-", name) for name in gone)
+    assert left == {name: hashes for name, hashes in whole.items() if name in left}
+
+
 def test_a_wheel_carries_every_file_of_the_package():
     source = ROOT / "src/bleuberi"
     patterns = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["bleuberi"]
@@ -66,7 +109,7 @@ def test_the_container_copies_what_is_there():
 def slurm(tmp_path):
     """The batch script with a `python` and a `scontrol` that write down how they were called."""
 
-    def start(python):
+    def start(python, **more):
         tools = tmp_path / "tools"
         tools.mkdir()
         for name, body in (("python", python), ("scontrol", 'echo "scontrol $*"')):
@@ -75,6 +118,7 @@ def slurm(tmp_path):
         own = {"PATH": f"{tools}:/usr/bin:/bin", "PYTHON": str(tools / "python"), "SLURM_SUBMIT_DIR": str(ROOT)}
         own |= {"SLURM_GPUS_ON_NODE": "4", "SLURM_JOB_ID": "17", "MODEL": "org/model", "RUN_NAME": "run"}
         own |= {"DATA_DIR": str(tmp_path / "data"), "CKPT_DIR": str(tmp_path / "models")}
+        own |= more
         copy = tmp_path / "slurm_script"  # Slurm runs a copy from its spool folder
         copy.write_bytes((ROOT / "training/slurm/grpo.sbatch").read_bytes())
         return subprocess.Popen(
@@ -86,7 +130,8 @@ def slurm(tmp_path):
 
 def test_the_slurm_job_makes_data_and_launches_a_process_a_gpu(slurm):
     said, _ = slurm('echo "called $*"').communicate(timeout=60)
-    data, train = said.splitlines()
+    _, doctor, data, train = said.splitlines()  # first what is being checked
+    assert "doctor --method grpo --planned_rows 5000 --processes 4" in doctor
     assert "create_training_data.py grpo" in data
     assert "--model org/model" in data
     assert "accelerate.commands.launch" in train
@@ -96,7 +141,7 @@ def test_the_slurm_job_makes_data_and_launches_a_process_a_gpu(slurm):
 
 
 def test_near_its_time_limit_the_slurm_job_stops_and_is_queued_again(slurm, tmp_path):
-    job = slurm('trap "sleep 0.3; echo stopped; exit 143" TERM; echo "working"; sleep 60 & wait')
+    job = slurm('trap "sleep 0.3; echo stopped; exit 143" TERM; echo "working"; sleep 60 & wait', SKIP_DOCTOR="1")
     assert job.stdout.readline() == "working\n"
     job.send_signal(10)  # USR1
     said, _ = job.communicate(timeout=30)

@@ -148,7 +148,7 @@ def test_systems_from_flags_to_figures(tmp_path, capsys):
     assert result["orders"][0]["holds"]
     assert (tmp_path / "out" / "systems_scatter.png").exists()
     assert "Spearman 1.00" in capsys.readouterr().out
-    judged = run(tmp_path, *flags, "--label_column", "judge", "--no_figures")
+    judged = run(tmp_path, *flags, "--label_column", "judge", "--no_figures", "--overwrite")
     assert judged["rewards"][0]["answer_pairs"]["value"] == 1.0
     assert judged["rewards"][0]["answer_pairs"]["n"] == 30 * 15
 

@@ -16,9 +16,9 @@ from bleuberi.errors import UserError
 from bleuberi.generation.answer_store import JOURNAL, AnswerStore, journal_line, shard_paths, to_row
 from bleuberi.generation.base import Output, Sampling
 from bleuberi.generation.cached import CachedEngine, prompt_key
-from bleuberi.generation.canned import CannedEngine
 from bleuberi.generation.model_identity import ModelIdentity
 from bleuberi.records import Conversation, Message
+from tests.canned import CannedEngine
 from tests.conftest import ROOT
 
 KILLS = 20

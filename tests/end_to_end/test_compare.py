@@ -234,12 +234,16 @@ def test_changed_settings_are_refused_with_the_difference(copied, tiny_model):
     write_protocol(protocol, tiny_model, settings={"grpo": {**GRPO, "learning_rate": 0.006}}, max_new_tokens=9)
     with pytest.raises(UserError) as caught:
         quietly(protocol, cache, dry_run=True)
-    assert "runs/base was run with different settings (responses.max_new_tokens: 8 there, 9 asked)" in caught.value.what
+    assert (
+        "runs/base already exists with different settings (responses.max_new_tokens: existing 8, requested 9)"
+        in caught.value.what
+    )
     write_protocol(protocol, tiny_model, settings={"grpo": {**GRPO, "learning_rate": 0.006}})
     with pytest.raises(UserError) as caught:
         quietly(protocol, cache, dry_run=True)
     assert (
-        "grpo@1 was run with different settings (training.config.learning_rate: 0.005 there, 0.006" in caught.value.what
+        "grpo@1 already exists with different settings (training.config.learning_rate: existing 0.005, requested 0.006"
+        in caught.value.what
     )
 
 
@@ -253,7 +257,7 @@ def test_a_preset_that_changes_later_does_not_touch_an_experiment(copied):
     protocol, cache = copied
     frozen = protocol.parent / "configs/grpo_cpu.yaml"
     frozen.write_text(frozen.read_text().replace("temperature: 0.9", "temperature: 0.8"))
-    with pytest.raises(UserError, match=r"training.config.temperature: 0.9 there, 0.8 asked"):
+    with pytest.raises(UserError, match=r"training.config.temperature: existing 0.9, requested 0.8"):
         quietly(protocol, cache, dry_run=True)
 
 
@@ -262,7 +266,7 @@ def test_changed_files_and_runs_that_the_protocol_does_not_have_are_refused(copi
     path = protocol.parent / "runs/grpo@1/metrics.jsonl"
     content = path.read_text()
     path.write_text(content.replace("1", "2", 1))
-    with pytest.raises(UserError, match=r"metrics\.jsonl was changed after the run"):
+    with pytest.raises(UserError, match=r"metrics\.jsonl was changed after it was written"):
         quietly(protocol, cache)
     path.write_text(content)
     arms = {name: arm for name, arm in ARMS.items() if name != "placebo"}

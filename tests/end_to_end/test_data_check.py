@@ -125,7 +125,7 @@ def test_dates_and_bytes_of_a_parquet_pool_become_texts(tmp_path):
 
 def test_turns_that_are_none_are_told_of_test_prompts(dirty_pool, tmp_path, capsys):
     against = tmp_path / "against.jsonl"
-    against.write_text(json.dumps({"messages": ["What?"]}) + "\n")
+    against.write_text(json.dumps({"messages": [], "text": "What?"}) + "\n")
     assert run(data_check.main, [str(dirty_pool), "--against", str(against)]) == 2
     assert "against.jsonl, line 1 has neither a `prompt` nor a user's turn" in capsys.readouterr().err
 
@@ -182,7 +182,7 @@ def test_a_folder_of_something_else_is_never_replaced(dirty_pool, tmp_path, caps
     first = [str(dirty_pool), "--output_dir", str(tmp_path / "out")]
     assert data_check.main(first) == 0
     assert run(data_check.main, [*first, "--held_out", "5"]) == 2
-    assert "other settings" in capsys.readouterr().err
+    assert "different settings" in capsys.readouterr().err
     assert data_check.main([*first, "--held_out", "5", "--overwrite"]) == 0
 
 

@@ -120,7 +120,7 @@ def test_patience_ends_the_run_which_is_then_finished(data, tiny_model, capsys):
     weights = (data / "run/model.safetensors").read_bytes()
     assert (data / "run/checkpoint-4/model.safetensors").read_bytes() == weights
     assert bleuberi(*run) == 0
-    assert "is trained already" in capsys.readouterr().err
+    assert "was made by an equal request and is reused" in capsys.readouterr().err
     # Killed after the last step, before the model was written: nothing is trained again.
     (data / "run/manifest.json").unlink()
     (data / "run/model.safetensors").unlink()

@@ -108,7 +108,7 @@ def test_an_adapter_names_its_base_and_revision(done, place):
 def test_another_revision_is_another_run(done):
     without = done[0]["without"]
     assert without["code"] == 2
-    assert "model_revision: v1 there, None asked" in without["err"]
+    assert "model_revision: existing v1, requested None" in without["err"]
 
 
 def test_the_doctor_looks_at_that_revision(done):

@@ -46,7 +46,7 @@ def test_an_adapter_is_trained_on_four_bits(method, model, tmp_path, monkeypatch
     assert off_by(tmp_path / "run", model) < 0.01
     assert any(line.get("grad_norm", 0) > 0 for line in strict_lines(tmp_path / "run/metrics.jsonl"))
     assert bleuberi(*run) == 0
-    assert "is trained already" in capsys.readouterr().err
+    assert "was made by an equal request and is reused" in capsys.readouterr().err
 
 
 def test_a_base_that_bitsandbytes_saved_is_refused(tiny_model, tmp_path, monkeypatch, capsys):

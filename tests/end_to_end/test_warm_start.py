@@ -40,14 +40,14 @@ def test_grpo_starts_from_the_model_that_sft_left(data, tiny_model, capsys):
     capsys.readouterr()
     assert bleuberi(*run) == 0
     told = capsys.readouterr().err
-    assert told.count("is trained already") == 2
+    assert told.count("was made by an equal request and is reused") == 2
 
     # Killed between the two: SFT is not repeated.
     (data / "run/manifest.json").unlink()
     for path in (data / "run").glob("checkpoint-*"):
         path.rename(data / f"away-{path.name}")
     assert bleuberi(*run) == 0
-    assert capsys.readouterr().err.count("is trained already") == 1
+    assert capsys.readouterr().err.count("was made by an equal request and is reused") == 1
     assert (data / "run/model.safetensors").read_bytes() == weights
 
 

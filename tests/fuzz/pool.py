@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from hypothesis import strategies as st
 
 from bleuberi.agreement.pairs import read_preferences
+from bleuberi.data.asked import asked_of
 from bleuberi.data.import_pool import ImportConfig, import_pool
 from bleuberi.data.made_responses import read_responses
 from bleuberi.data.pool import read_pool, read_questions
@@ -35,7 +36,8 @@ COLUMNS += [
     "reward_model",
     "generator",
 ]
-COLUMNS += ["conversation_a", "conversation_b", "references", "Prompt", ""]
+COLUMNS += ["conversation_a", "conversation_b", "references", "Prompt", "", "label", "turns"]
+COLUMNS += ["message_id", "parent_id", "role", "text"]
 
 texts = st.text(max_size=12) | st.sampled_from(
     ["", " ", "user", "assistant", "system", "a", "tie", "\ud800", "\x1b[2J"]
@@ -50,7 +52,15 @@ good_rows = st.fixed_dictionaries(
     {"id": texts | st.integers(), "prompt": texts},
     optional={"messages": st.lists(turns, max_size=3), "ref_output_gold": texts},
 )
-rows = good_rows | st.dictionaries(st.sampled_from(COLUMNS) | texts, cells, max_size=6)
+single_messages = st.fixed_dictionaries(
+    {
+        "message_id": st.sampled_from("abcd") | values, "parent_id": st.sampled_from(["a", "b", None]) | values,
+        "role": st.sampled_from(["prompter", "assistant"]) | texts, "text": texts | values,
+    },
+    optional={"rank": values, "deleted": values},
+)  # fmt: skip
+judged_rows = st.fixed_dictionaries({"prompt": texts, "completion": texts | values, "label": st.booleans() | values})
+rows = good_rows | single_messages | judged_rows | st.dictionaries(st.sampled_from(COLUMNS) | texts, cells, max_size=6)
 
 
 def as_lines(items):
@@ -100,6 +110,8 @@ def files(draw):
         content = as_parquet(items)
     else:
         content = draw(st.sampled_from([as_lines, as_array, as_pretty]))(items)
+    if kind != ".parquet" and draw(st.integers(0, 4)) == 0:
+        content = content.decode("utf-8", "replace").encode(draw(st.sampled_from(["utf-16", "utf-32", "utf-16-le"])))
     if draw(st.integers(0, 9)) == 0:
         content = draw(st.binary(max_size=60))
     for _ in range(draw(st.integers(0, 3))):
@@ -124,7 +136,7 @@ def check(file):
     kind, content = file
     path = FOLDER / f"pool{kind}"
     path.write_bytes(content)
-    for read in (_pool, _questions, _outputs, _samples, _preferences, _import):
+    for read in (_pool, _questions, _outputs, _samples, _preferences, _asked, _import):
         try:
             read(path)
         except UserError as error:
@@ -156,6 +168,13 @@ def _questions(path):
 def _outputs(path):
     for row in read_responses(path):
         row.text.encode()
+
+
+def _asked(path):
+    for raw in read_rows(str(path)):
+        turns, prompt = asked_of(raw)
+        assert prompt is None or isinstance(prompt, str)
+        json.dumps(turns, ensure_ascii=False).encode()
 
 
 def _samples(path):

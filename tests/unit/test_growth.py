@@ -10,6 +10,7 @@ from bleuberi.check.findings import TEXT_FLAGS
 from bleuberi.data.thoughts import without_thoughts
 from bleuberi.data.turns import as_turns
 from bleuberi.evaluation.judge_prompt import read_verdict
+from bleuberi.generation.openai_errors import classify
 from bleuberi.plain_text import one_line, plain
 from bleuberi.redaction import redact
 from bleuberi.rewards.tags import is_well_formed, tagged_answer
@@ -74,6 +75,17 @@ def test_checks_grow_with_the_text(name):
             if growth > 1.3:
                 slow[kind] = (round(growth, 2), long)
     assert not slow
+
+
+def test_errors_of_servers_are_read_at_their_ends():
+    asked = [{"role": "user", "content": "input tokens " * 9}]
+    short, long = (
+        seconds(lambda text: classify(400, {}, text, asked, "KEY"), "input tokens exceed " * count)
+        for count in (2_000, 100_000)
+    )
+    assert long < 3 * max(short, LEAST_SECONDS)
+    told = "x" * 100_000 + " prompt is too long: 5000 tokens > 4096 maximum"
+    assert classify(400, {}, told, asked, "KEY").kind == "too_long"
 
 
 def test_the_report_grows_with_the_logged_steps(tmp_path):

@@ -9,11 +9,12 @@ from typing import Final, Literal, NamedTuple
 
 from bleuberi import columns
 from bleuberi.agreement.tables import Row
+from bleuberi.data.asked import asked_of
 from bleuberi.data.cells import id_text, valid_text
-from bleuberi.data.known_columns import CHATS, chat_turns
+from bleuberi.data.known_columns import CHATS, PROMPTS, chat_turns
 from bleuberi.data.raw_row import RawRow
 from bleuberi.data.references import references_in
-from bleuberi.data.turns import alternating, as_turns, conversation_key, last_user_text, read_turns
+from bleuberi.data.turns import alternating, as_turns, conversation_key, last_user_text, parts_text, read_turns
 from bleuberi.errors import UserError
 from bleuberi.records import Message, Tally
 from bleuberi.strict_json import as_finite
@@ -199,6 +200,9 @@ def _said(row: Row, number: int, form: _Form) -> tuple[list[Message], tuple[str,
                 asked.append(Message(role="assistant", content=str(said[place]["content"])))
     elif not asked:
         asked = first[:-1] if first and first[-1]["role"] == "assistant" else first
+        if not any(turn["role"] == "user" for turn in asked):
+            turns, text = asked_of(raw)
+            asked = turns or ([Message(role="user", content=text)] if text else [])
     return asked, (_last_response(first), _last_response(second))
 
 
@@ -207,6 +211,7 @@ def _turns(raw: RawRow, column: str, role: str) -> list[Message]:
     value = raw.values.get(column)
     if value is None:
         return []
+    value = value if (text := parts_text(value)) is None else text
     found = alternating(value)
     if found is not None:
         return [Message(role=role, content=str(turn["content"])) for turn in found]
@@ -230,7 +235,7 @@ def _id(row: Row, number: int) -> str:
 def row_turns(row: Row, number: int = 0) -> list[Message]:
     """What a row of a pool or of responses asks: its `messages` up to the closing response, or its prompt."""
     raw = RawRow(f"row {number}", row)
-    for column in (*CHATS, columns.PROMPT, "instruction"):
+    for column in (*CHATS, columns.PROMPT, *PROMPTS):
         turns = chat_turns(column, row.get(column)) if column in CHATS else None
         found = read_turns(raw, column, turns) if turns is not None else []
         if column not in CHATS:
@@ -244,8 +249,8 @@ def row_turns(row: Row, number: int = 0) -> list[Message]:
 
 def message_text(value: object, role: str) -> str:
     """A text as it is; of a list of messages the content of the last turn of that role."""
-    if isinstance(value, str):
-        return value
+    if (text := value if isinstance(value, str) else parts_text(value)) is not None:
+        return text
     found = as_turns(value) or []
     turns = [turn["content"] for turn in read_turns(RawRow("a row", {}), "", found) if turn["role"] == role]
     return turns[-1] if turns else ""

@@ -12,6 +12,7 @@ from bleuberi.agreement.arena import figure_1, read_arena, with_dropped
 from bleuberi.agreement.choice import choice_sentence, length_sentences
 from bleuberi.agreement.mixes import logistic_mix, parts_of_mix, z_mean
 from bleuberi.agreement.pairs import PreferencePair, read_preferences
+from bleuberi.agreement.record import SCHEMA, find_agreement, request_of, write_result
 from bleuberi.agreement.references import choose_references, pool_references
 from bleuberi.agreement.scores import (
     FloatArray,
@@ -24,8 +25,7 @@ from bleuberi.agreement.scores import (
 from bleuberi.agreement.tables import Row, read_rows
 from bleuberi.agreement.verdict import annotators_sentence, verdicts, warnings_of
 from bleuberi.agreement.votes import people_signs
-from bleuberi.agreement.which_tables import markdown
-from bleuberi.artifacts import file_hash, local_path, write_json, write_text
+from bleuberi.artifacts import file_hash, local_path
 from bleuberi.errors import UserError
 from bleuberi.records import Tally
 from bleuberi.redaction import redact_words
@@ -34,9 +34,6 @@ from bleuberi.rewards.baselines import BASELINES, LENGTH_BASELINE, REFERENCE_FRE
 from bleuberi.rewards.blindness import blind_warnings
 from bleuberi.statistics import prompt_clusters
 
-SCHEMA = "bleuberi.agreement/1"
-RESULT_FILE = "agreement.json"
-MARKDOWN_FILE = "agreement.md"
 FEWEST_PROMPTS_FOR_LOGISTIC = 10
 
 Log = Callable[[str], None]
@@ -58,18 +55,22 @@ class PairsConfig:
     split: str = "train"
     curve_orders: int = 5
     sureness: Sureness = field(default_factory=Sureness)
+    overwrite: bool = False
     arena: bool = False
 
 
 def run_pairs(config: PairsConfig, command: Sequence[str], log: Log) -> dict[str, object]:
     """Agreement with people on pairs; writes `agreement.json` and returns what it says."""
+    rewards = named_rewards(config.rewards)
+    request = request_of(config, "pairs", rewards)
+    if (there := find_agreement(config, request, log)) is not None:
+        return there
     config, rows, missing = _rows(config)
     pairs, read = read_preferences(rows, sources=config.sources, score_columns=config.score_columns)
     read = with_dropped(read, missing)
     log(f"{config.preferences}: {read.sentence()} rows with a preference")
     pairs, references, chosen = _references(config, pairs)
     log(f"references: {chosen.sentence()} pairs")
-    rewards = named_rewards(config.rewards)
     scored = _score_all(config, rewards, pairs, references, log)
     curves = _curves(config, rewards, pairs, references, log)
     log(f"resampling prompts {config.sureness.resamples:,} times")
@@ -111,7 +112,7 @@ def run_pairs(config: PairsConfig, command: Sequence[str], log: Log) -> dict[str
         ).strip(),
         "verdict": sentences[headline[0]],
     }
-    write_result(document, config.output_dir)
+    write_result(document, config.output_dir, request)
     return document
 
 
@@ -193,14 +194,6 @@ def _curves(
             reward, pairs, references, people, longest=longest, orders=config.curve_orders, seed=config.sureness.seed
         )
     return curves
-
-
-def write_result(document: Mapping[str, object], output_dir: Path) -> Path:
-    """Write `agreement.json`, and its tables on which reward to train on as `agreement.md`."""
-    path = output_dir / RESULT_FILE
-    write_json(path, document)
-    write_text(output_dir / MARKDOWN_FILE, markdown(document))
-    return path
 
 
 def fingerprint(source: str) -> dict[str, str | None]:

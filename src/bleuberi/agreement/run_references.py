@@ -11,8 +11,9 @@ from typing import Any
 import bleuberi
 from bleuberi.agreement.analysis import Sureness
 from bleuberi.agreement.from_references import analyse_trials, make_trials, score_trials
+from bleuberi.agreement.record import SCHEMA, find_agreement, request_of, write_result
 from bleuberi.agreement.references_verdict import references_verdict, references_warnings
-from bleuberi.agreement.run_pairs import SCHEMA, fingerprint, write_result
+from bleuberi.agreement.run_pairs import fingerprint
 from bleuberi.agreement.scores import named_rewards
 from bleuberi.artifacts import local_path
 from bleuberi.data.made_responses import join_responses, no_response_fits, read_responses
@@ -40,12 +41,17 @@ class ReferencesConfig:
     model: str | None = None
     num_examples: int = 500
     sureness: Sureness = field(default_factory=Sureness)
+    overwrite: bool = False
 
 
 def run_references(config: ReferencesConfig, command: Sequence[str], log: Log) -> dict[str, Any]:
     """Choose a reward from references alone; writes `agreement.json` and returns its content."""
     if not config.rewards:
         raise UserError("There is nothing to compare.", "Give --rewards.")
+    rewards = named_rewards(config.rewards)
+    request = request_of(config, "references", rewards)
+    if (there := find_agreement(config, request, log)) is not None:
+        return there
     asked = list(config.ref_models) or ["all"]
     examples, tally = join_references(read_pool(config.pool, asked), asked, 1)
     log(f"{config.pool}: {tally.sentence()} rows")
@@ -58,7 +64,6 @@ def run_references(config: ReferencesConfig, command: Sequence[str], log: Log) -
         examples = [row for place, row in enumerate(examples) if place in drawn]
     examples = [replace(row, references=row.references[: config.max_references]) for row in examples]
     trials = make_trials(examples, samples, seed)
-    rewards = named_rewards(config.rewards)
     scored = []
     for name, reward in rewards.items():
         log(f"scoring {len(trials):,} prompts with {name}")
@@ -86,7 +91,7 @@ def run_references(config: ReferencesConfig, command: Sequence[str], log: Log) -
     blind = blind_warnings(rewards.values(), [row.references for row in examples])
     document["warnings"] = [*blind, *references_warnings(document)]
     document["verdict"] = references_verdict(document)
-    write_result(document, config.output_dir)
+    write_result(document, config.output_dir, request)
     return document
 
 

@@ -15,8 +15,9 @@ from bleuberi.agreement.analysis import Sureness
 from bleuberi.agreement.answers import Answer, labels_of, read_answers, serving_as_references
 from bleuberi.agreement.choice import best_of_sentence, choice_sentence, length_sentences
 from bleuberi.agreement.judged import answer_pairs, best_answers
+from bleuberi.agreement.record import SCHEMA, find_agreement, request_of, write_result
 from bleuberi.agreement.references import pool_prompts, pool_references
-from bleuberi.agreement.run_pairs import SCHEMA, fingerprint, write_result
+from bleuberi.agreement.run_pairs import fingerprint
 from bleuberi.agreement.scores import FloatArray, named_rewards
 from bleuberi.agreement.systems import SystemScores, check_order, compare, correlations, draw
 from bleuberi.agreement.systems_verdict import systems_verdict, systems_warnings
@@ -52,6 +53,7 @@ class SystemsConfig:
     exclude_systems: tuple[str, ...] = ()
     expect_order: tuple[str, ...] = ()
     sureness: Sureness = field(default_factory=Sureness)
+    overwrite: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,10 @@ class Grid:
 
 def run_systems(config: SystemsConfig, command: Sequence[str], log: Log) -> dict[str, Any]:
     """Agreement with labels of whole models; writes `agreement.json` and returns what it says."""
+    rewards = named_rewards(config.rewards)
+    request = request_of(config, "systems", rewards)
+    if (there := find_agreement(config, request, log)) is not None:
+        return there
     rows = read_rows(config.outputs, split=config.split)
     pool_rows = read_rows(config.pool, split=config.split) if config.pool else None
     by_id = any(row.get(config.id_column) is not None for row in rows)
@@ -109,7 +115,6 @@ def run_systems(config: SystemsConfig, command: Sequence[str], log: Log) -> dict
         )
     kept = [answer for answer in answers if answer.model in set(systems)]
     grid = Grid(kept, list(dict.fromkeys(answer.prompt_id for answer in kept)), systems)
-    rewards = named_rewards(config.rewards)
     scores = [_score(name, reward, "reward", grid, log) for name, reward in rewards.items()]
     # Without the texts of the prompts there is nothing to echo.
     baselines = [one for one in BASELINES if one.name != ECHO_BASELINE or any(answer.prompt for answer in kept)]
@@ -139,7 +144,7 @@ def run_systems(config: SystemsConfig, command: Sequence[str], log: Log) -> dict
     document["warnings"] = [*blind_warnings(rewards.values(), references), *systems_warnings(document)]
     document["choice"] = _choice(document)
     document["verdict"] = systems_verdict(document, scores[0].name)
-    write_result(document, config.output_dir)
+    write_result(document, config.output_dir, request)
     return document
 
 

@@ -10,19 +10,20 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-from bleuberi.artifacts import MANIFEST, content_hash, file_hash, make_manifest, read_manifest, write_json
+from bleuberi import made
+from bleuberi.artifacts import MANIFEST, content_hash, file_hash, make_manifest, read_json, write_json
 from bleuberi.atomic_files import fresh_folder
 from bleuberi.check.findings import FLAGS, Findings, check_texts
 from bleuberi.check.held_out import split_held_out
 from bleuberi.check.prompt_overlap import TestPrompts
-from bleuberi.columns import ID, MESSAGES, PROMPT
+from bleuberi.columns import ID
+from bleuberi.data.asked import asked_of
 from bleuberi.data.cells import id_text
 from bleuberi.data.near_duplicates import METHOD
 from bleuberi.data.pool import Pool, read_pool
 from bleuberi.data.tables import read_rows
 from bleuberi.data.token_lengths import token_lengths
 from bleuberi.errors import UserError
-from bleuberi.in_place import is_empty
 from bleuberi.records import PoolRow, Tally
 from bleuberi.rewards import Bleu, RougeL
 from bleuberi.rewards.blindness import blind_warnings
@@ -52,6 +53,7 @@ class CheckConfig:
     seed: int = 42
     overwrite: bool = False
     split: str = "train"  # of a pool that has splits
+    against_split: str = "train"  # of test prompts that have splits
 
     def check(self) -> None:
         """Refuse what cannot work, before anything is read. Errors: `UserError`."""
@@ -87,10 +89,10 @@ def check_pool(config: CheckConfig) -> PoolCheck:
     config.check()
     pool = read_pool(config.pool, config.ref_models, config.split)
     request = _request(config, pool)
-    if config.output_dir is not None:
-        _check_place(config.output_dir, request, overwrite=config.overwrite)
+    if config.output_dir is not None and (there := _made_before(config, config.output_dir, request, pool)) is not None:
+        return there
     log.info("Pool %s: %d rows, references of %s", pool.name, len(pool.rows), ", ".join(request["ref_models"]))
-    tests = [prompt for path in config.against for prompt in _test_prompts(path)]
+    tests = [prompt for path in config.against for prompt in _test_prompts(path, config)]
     findings = check_texts(pool.rows, TestPrompts(tests) if tests else None)
     length_method = _check_lengths(pool.rows, config, findings)
     _check_agreement(pool.rows, findings)
@@ -110,32 +112,33 @@ def check_pool(config: CheckConfig) -> PoolCheck:
     return PoolCheck(findings.table(), findings.rows, findings.references, tally, files)
 
 
-def _check_place(folder: Path, request: Mapping[str, Any], *, overwrite: bool) -> None:
-    """Refuse a folder that another command made; one that no check made is never replaced, whatever was asked."""
-    if not folder.exists():
-        return
-    manifest = read_manifest(folder) if folder.is_dir() else None
-    ours = manifest is not None and manifest.get("kind") == KIND
-    if ours and (overwrite or (manifest or {}).get("config") == dict(request)):
-        return
-    if folder.is_dir() and is_empty(folder):
-        return
-    raise UserError(
-        f"{folder} is there already, {'made by a check with other settings' if ours else 'and no check made it'}.",
-        "Choose another --output_dir" + (", or replace it with --overwrite." if ours else "."),
-    )
+def _made_before(config: CheckConfig, folder: Path, request: Mapping[str, Any], pool: Pool) -> PoolCheck | None:
+    """The check that an equal request made; None if it is to be made. Errors: as `made.find`."""
+    cure = "Choose another --output_dir, or replace a check with --overwrite."
+    manifest = made.find(folder, KIND, request, cure, overwrite=config.overwrite)
+    if manifest is None:
+        return None
+    check = read_json(folder / "check.json")
+    if [entry["flag"] for entry in check["table"]] != list(FLAGS):
+        return None  # a version with fewer flags made it
+    log.info("%s was made by an equal request and is reused", folder)
+    tally = Tally(manifest["rows_in"], manifest["rows_out"], manifest["dropped"])
+    references = sum(len(row.reference_by_model) for row in pool.rows)
+    return PoolCheck(check["table"], check["rows"], references, tally, _files(folder))
 
 
-def _test_prompts(source: str) -> list[str]:
-    """The prompts of a file that need be no pool: `prompt`, else the user's turns. Errors: `UserError`."""
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.is_file())
+
+
+def _test_prompts(source: str, config: CheckConfig) -> list[str]:
+    """The prompts of a file that need be no pool; of several turns, all of the user's. Errors: `UserError`."""
     prompts = []
-    for raw in read_rows(source):
-        prompt, turns = raw.values.get(PROMPT), raw.values.get(MESSAGES)
-        if not isinstance(prompt, str) and isinstance(turns, list):
-            prompt = "\n".join(
-                str(turn.get("content")) for turn in turns if isinstance(turn, dict) and turn.get("role") == "user"
-            )
-        if not isinstance(prompt, str) or not prompt.strip():
+    for raw in read_rows(source, config.against_split):
+        turns, prompt = asked_of(raw)
+        if turns:
+            prompt = "\n".join(turn["content"] for turn in turns if turn["role"] == "user")
+        if prompt is None or not prompt.strip():
             raise UserError(f"{raw.place} has neither a `prompt` nor a user's turn.", "Name the column `prompt`.")
         prompts.append(prompt)
     return prompts
@@ -233,7 +236,7 @@ def _write(
                 **facts,
             ),
         )
-    return sorted(path for path in folder.iterdir() if path.is_file())
+    return _files(folder)
 
 
 def _group_numbers(kept: Sequence[str], findings: Findings) -> list[int]:
@@ -254,15 +257,25 @@ def _write_pools(folder: Path, source: str, split: str, file_of: Mapping[str, st
     streams = {
         name: (folder / name).open("w", encoding="utf-8", newline="\n") for name in sorted(set(file_of.values()))
     }
+    left_out: dict[str, None] = {}
     try:
         for raw in read_rows(source, split):
             name = file_of.get(id_text(raw.values[ID]) or "")
             if name is not None:
-                # Dates and bytes of a Parquet pool become texts.
-                streams[name].write(strict_json(raw.values, ascii_only=True, default=str) + "\n")
+                left_out |= dict.fromkeys(column for column, value in raw.values.items() if _holds_bytes(value))
+                values = {column: value for column, value in raw.values.items() if column not in left_out}
+                streams[name].write(strict_json(values, ascii_only=True, default=str) + "\n")  # dates become texts
     finally:
         for stream in streams.values():
             stream.close()
+    if left_out:
+        log.warning("%s: pictures, sounds or other bytes are not written: %s", source, ", ".join(left_out))
+
+
+def _holds_bytes(value: object) -> bool:
+    if isinstance(value, dict | list):
+        return any(_holds_bytes(part) for part in (value.values() if isinstance(value, dict) else value))
+    return isinstance(value, bytes)
 
 
 def _write_lines(path: Path, rows: Iterator[Mapping[str, Any]]) -> None:
@@ -278,7 +291,7 @@ def _request(config: CheckConfig, pool: Pool) -> dict[str, Any]:
         "ref_models": list(config.ref_models or pool.reference_models),
         "max_completion_length": config.max_completion_length,
         "model": config.model,
-        "against_sha256": [content_hash(*_test_prompts(path)) for path in config.against],
+        "against_sha256": [content_hash(*_test_prompts(path, config)) for path in config.against],
         "drop": list(config.drop),
         "held_out": config.held_out,
         "seed": config.seed,

@@ -92,6 +92,7 @@ def parser() -> Parser:
         help="orders of references sampled for the curve over 1..K references; 0 leaves it out (5)",
     )  # fmt: skip
     _add_later_groups(flags)
+    flags.add_argument("--overwrite", action="store_true", help="replace a result with different settings")
     flags.add_argument("--no_figures", action="store_true", help="write agreement.json and agreement.md only")
     flags.add_argument("--json", action="store_true", help="print agreement.json's content as one JSON document")
     return flags
@@ -184,7 +185,7 @@ def _run_references(
     config = ReferencesConfig(
         pool=given.pool, output_dir=given.output_dir, rewards=tuple(given.rewards), ref_models=tuple(given.ref_models),
         max_references=given.max_references, outputs=given.outputs, model=given.model,
-        num_examples=given.num_examples, sureness=sureness,
+        num_examples=given.num_examples, sureness=sureness, overwrite=given.overwrite,
     )  # fmt: skip
     return run_references(config, command, log)
 
@@ -200,7 +201,7 @@ def _run_pairs(
         preferences=given.preferences or given.arena, output_dir=given.output_dir, rewards=tuple(given.rewards),
         score_columns=tuple(given.score_columns), combine=tuple(given.combine), ref_models=tuple(given.ref_models),
         max_references=given.max_references, pool=given.pool, sources=tuple(given.sources), split=given.split,
-        curve_orders=given.curve_orders, sureness=sureness, arena=bool(given.arena),
+        curve_orders=given.curve_orders, sureness=sureness, arena=bool(given.arena), overwrite=given.overwrite,
     )  # fmt: skip
     return run_pairs(config, command, log)
 
@@ -217,6 +218,7 @@ def _run_systems(
         rewards=tuple(given.rewards), ref_models=tuple(given.ref_models), max_references=given.max_references,
         pool=given.pool, id_column=given.id_column, pool_id_column=given.pool_id_column, split=given.split,
         exclude_systems=tuple(given.exclude_systems), expect_order=tuple(given.expect_order), sureness=sureness,
+        overwrite=given.overwrite,
     )  # fmt: skip
     return run_systems(config, command, log)
 

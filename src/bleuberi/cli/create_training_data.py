@@ -72,7 +72,7 @@ def grpo_parser(prog: str) -> Parser:
         action="store_true",
         help="add a system turn that asks for <think> and <answer>; the answer is scored (answer:METRIC)",
     )
-    add("--overwrite", action="store_true", help="replace a data set of that name that was made otherwise")
+    add("--overwrite", action="store_true", help="replace a data set of that name with different settings")
     add("--json", action="store_true", help="print folder, rows and manifest as one JSON document")
     add_engine_flags(parser)
     _add_signal_flags(parser)
@@ -107,7 +107,7 @@ def sft_parser(prog: str) -> Parser:
     parser.add_argument("--input_data_path", type=Path, required=True, help="folder of a GRPO data set")
     parser.add_argument("--output_dir", type=Path, default=Path("../data"), help="the pairs go to OUTPUT_DIR/data_sft")
     parser.add_argument(
-        "--overwrite", action="store_true", help="replace a data set of that name that was made otherwise"
+        "--overwrite", action="store_true", help="replace a data set of that name with different settings"
     )
     parser.add_argument("--json", action="store_true", help="print folder, rows and manifest as one JSON document")
     return parser

@@ -22,6 +22,7 @@ def make_parser() -> Parser:
     add("--max_completion_length", type=int, default=512, help="of the training to come, in tokens")
     add("--model", help="hub id or folder whose tokenizer counts; without it lengths are estimated")
     add("--against", nargs="+", default=[], metavar="FILE", help="test prompts (any form of a pool) to look for")
+    add("--against_split", default="train", metavar="NAME", help="of data sets given with --against (train)")
     add("--drop", nargs="+", default=[], metavar="FLAG", help="write the pool without the rows of these flags")
     add("--held_out", type=int, default=0, metavar="N", help="split off N rows; near-duplicates stay together")
     add("--output_dir", type=Path, help="gets flags.jsonl, check.json and the pools; nothing is written without it")

@@ -40,7 +40,7 @@ def make_parser() -> Parser:
     add("--length", help="concise, normal or wordy references (normal)")
     add("--content", help="sentence, echo (of the prompt) or noise (pseudo-words) as references (sentence)")
     add("--noise_words", type=int, help="words per reference with --content noise (24)")
-    add("--overwrite", action="store_true", help="replace a POOL that has different settings")
+    add("--overwrite", action="store_true", help="replace a POOL with different settings")
     add("--json", action="store_true", help="print the result as one JSON document")
     return parser
 

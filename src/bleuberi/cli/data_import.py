@@ -37,7 +37,7 @@ def make_parser() -> Parser:
     add("--new_ids", action="store_true", help="make ids from the prompts, whatever the files have")
     add("--subset", metavar="NAME", help="of a hub data set that has several")
     add("--split", default="train", help="of data sets that have splits (train)")
-    add("--overwrite", action="store_true", help="replace a POOL that was made otherwise")
+    add("--overwrite", action="store_true", help="replace a POOL with different settings")
     add("--json", action="store_true", help="print the counts as one JSON document")
     return parser
 

@@ -20,7 +20,6 @@ TRAIN_ROWS: Final = 96  # answered once by the model before the examples are pic
 TEST_ROWS: Final = 96
 TEST_SPLIT: Final = "test"  # settings were chosen on "dev"
 PROMPTS_PER_STEP: Final = 4  # with 4 completions each
-SFT_PAIRS_PER_STEP: Final = 8
 MAX_NEW_TOKENS: Final = 32  # 98 % of the references are shorter
 STAGES: Final = 7
 

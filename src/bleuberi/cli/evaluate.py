@@ -79,7 +79,7 @@ def make_parser() -> Parser:
     _add_retention_flags(parser)
     add("--max_new_tokens", type=int, default=512, help="the most tokens an answer may have")
     add("--cache_dir", type=Path, help="where answers are kept; OUTPUT_DIR/inference_outputs where not given")
-    add("--overwrite", action="store_true", help="replace an evaluation with other settings; its cache stays")
+    add("--overwrite", action="store_true", help="replace an evaluation with different settings; its cache stays")
     add("--json", action="store_true", help="print evaluation.json's content as one JSON document")
     add_engine_flags(parser)
     add_judge_flags(parser)

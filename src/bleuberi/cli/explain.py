@@ -72,7 +72,7 @@ def _text(value: str) -> str:
             content = stream.read(bounds.MAX_ROW_BYTES + 1)
         if len(content) > bounds.MAX_ROW_BYTES:
             raise UserError(f"{value[1:]} is longer than {bounds.MAX_ROW_BYTES >> 20} MiB.", "Give a shorter text.")
-        return content.decode().replace("\r\n", "\n")
+        return content.decode(bounds.marked_coding(content) or "utf-8-sig").replace("\r\n", "\n")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"The file {value[1:]} could not be read: {error}", "Give the path of a UTF-8 file.") from error
 

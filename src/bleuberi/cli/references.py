@@ -28,7 +28,7 @@ def make_parser() -> Parser:
     add("--seed", type=int, default=42, help="of the answers")
     add("--cache_dir", type=Path, help="where answers are kept; inference_outputs beside FILE where not given")
     add("--cut_thoughts", action="store_true", help="keep only what follows a reasoning model's <think> ... </think>")
-    add("--overwrite", action="store_true", help="replace a FILE that was made otherwise")
+    add("--overwrite", action="store_true", help="replace a FILE with different settings")
     add("--json", action="store_true", help="print the pool's place and its counts as one JSON document")
     add_engine_flags(parser)
     return parser

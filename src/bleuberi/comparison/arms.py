@@ -9,6 +9,7 @@ from typing import Any, Final
 from bleuberi.columns import safe_name
 from bleuberi.comparison.fields import Fields
 from bleuberi.errors import UserError
+from bleuberi.selection.modes import MODES
 
 _TRAINED: Final = (
     "kind",
@@ -40,7 +41,6 @@ SAMPLING: Final[Mapping[str, Any]] = {
 _NO_DPO: Final = (
     "`bleuberi data pairs` makes the data for TRL's DPOTrainer; give the responses of its model to bleuberi evaluate."
 )
-MODES: Final = ("random", "hard", "medium", "easy", "signal")
 RUNNERS_OWN: Final = frozenset(
     {
         "seed",
@@ -206,8 +206,8 @@ def read_examples(fields: Fields, shared: Examples) -> Examples:
     flags = {**shared.flags, **{k: v for k, v in fields.settings().items() if k not in ("mode", "count", "seed")}}
     if taken := sorted(_DATA_OWN & flags.keys()):
         fields.refuse(taken[0], "is set by the runner")
-    mode = fields.text("mode", shared.mode, choices=MODES)
-    if mode == "random":
+    mode = fields.text("mode", shared.mode, choices=tuple(MODES))
+    if not MODES[mode].needs_scores:
         flags = {}  # nothing is scored
     elif "metric" not in flags:
         fields.refuse("", f"chooses by scores ({mode}), but names no metric", "Add `metric: bleu`.")

@@ -14,7 +14,6 @@ from bleuberi.artifacts import (
     json_hash,
     make_manifest,
     read_json,
-    read_manifest,
     readable_json,
     write_json,
     write_text,
@@ -29,6 +28,7 @@ from bleuberi.comparison.record import RUNS, RunRecord, changed_promises, comman
 from bleuberi.comparison.stages import Workshop
 from bleuberi.comparison.table import cost_table
 from bleuberi.data.tables import read_rows
+from bleuberi.made import is_complete
 from bleuberi.strict_json import strict_json
 
 EVALUATION: Final = "evaluation.json"
@@ -50,14 +50,7 @@ def evaluate_command(words: list[str], folder: Path) -> None:
 
 def is_current(protocol: Protocol, records: Records) -> bool:
     """Whether the experiment's folder has the evaluation of exactly these runs, as it was written."""
-    folder = protocol.folder
-    manifest = read_manifest(folder)
-    if manifest is None or manifest["config"] != _request(protocol, records):
-        return False
-    return all(
-        (folder / name).is_file() and file_hash(folder / name) == sha256
-        for name, sha256 in manifest["files_sha256"].items()
-    )
+    return is_complete(protocol.folder, _request(protocol, records))
 
 
 def evaluate_runs(

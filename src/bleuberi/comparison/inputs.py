@@ -19,6 +19,7 @@ from bleuberi.data.tables import read_rows
 from bleuberi.errors import UserError
 from bleuberi.generation.model_identity import identify_model, is_model_folder, load_tokenizer
 from bleuberi.rewards import load_reward
+from bleuberi.selection.modes import MODES
 from bleuberi.strict_json import strict_json
 from bleuberi.yaml_files import read_yaml
 
@@ -183,7 +184,7 @@ def data_settings(arm: Arm, pool_sha256: str, base: BaseModel, max_new_tokens: i
         "count": examples.count,
         "seed": examples.seed,
         "shuffle_references": examples.shuffle,
-        **(scored if examples.mode != "random" else {}),
+        **(scored if MODES[examples.mode].needs_scores else {}),
         "rows": _ROWS.get(arm.kind, "prompts"),
     }
     if arm.kind == "bestof":
@@ -218,7 +219,7 @@ def make_data_set(
         words += ["--min_references", str(examples.min_references)]
     if examples.shuffle is not None:
         words += ["--shuffle_references", str(examples.shuffle)]
-    if examples.mode != "random":
+    if MODES[examples.mode].needs_scores:
         words += ["--model", base.name, "--inference_max_new_tokens", str(settings["max_new_tokens"])]
         words += [*base.template_words, *flag_words(examples.flags)]
     prompts, pairs = work / "data_grpo" / _DATA_SET, work / "data_sft" / f"{_DATA_SET}_SFT"

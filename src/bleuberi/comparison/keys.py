@@ -56,15 +56,3 @@ def run_decides(run: Run, protocol: Protocol, base: BaseModel, pools: Mapping[st
         "training": model_decides(run, protocol, base, pools),
         "responses": responses_decide(run, protocol, pools),
     }
-
-
-def differences(before: Mapping[str, Any], now: Mapping[str, Any], place: str = "") -> list[str]:
-    """What differs between two nested settings, e.g. `training.seed: 1 there, 2 asked`."""
-    found = []
-    for name in sorted({*before, *now}):
-        old, new = before.get(name), now.get(name)
-        if isinstance(old, Mapping) and isinstance(new, Mapping):
-            found += differences(old, new, f"{place}{name}.")
-        elif old != new:
-            found.append(f"{place}{name}: {old!s:.40} there, {new!s:.40} asked")
-    return found

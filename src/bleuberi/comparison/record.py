@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from bleuberi import made
 from bleuberi.artifacts import (
     MANIFEST,
     file_hash,
@@ -22,7 +23,7 @@ from bleuberi.artifacts import (
 from bleuberi.atomic_files import fresh_folder
 from bleuberi.comparison.answer import RESPONSES, read_responses, responses_hash, text_hash
 from bleuberi.comparison.arms import Run
-from bleuberi.comparison.keys import Decides, differences
+from bleuberi.comparison.keys import Decides
 from bleuberi.comparison.process import cpu_model
 from bleuberi.comparison.protocol import Protocol
 from bleuberi.comparison.stages import METRICS, Made
@@ -62,18 +63,18 @@ class RunRecord:
         return read_responses(self.folder / RESPONSES)
 
 
-def write_record(run: Run, made: Made, decides: Decides, protocol: Protocol) -> RunRecord:
+def write_record(run: Run, finished: Made, decides: Decides, protocol: Protocol) -> RunRecord:
     """Save a finished run in the experiment's folder, whole or not at all."""
     folder = protocol.folder / RUNS / run.name
-    rows = made.responses if protocol.texts == "commit" else [_without_text(row) for row in made.responses]
+    rows = finished.responses if protocol.texts == "commit" else [_without_text(row) for row in finished.responses]
     with fresh_folder(folder) as partial:
         lines = "".join(readable_json(row) + "\n" for row in rows)
         (partial / RESPONSES).write_text(lines, encoding="utf-8", newline="\n")
-        if made.metrics is not None:
-            shutil.copyfile(made.metrics, partial / METRICS)
-        write_json(partial / COST, made.cost)
+        if finished.metrics is not None:
+            shutil.copyfile(finished.metrics, partial / METRICS)
+        write_json(partial / COST, finished.cost)
         files = {path.name: file_hash(path) for path in sorted(partial.iterdir()) if path.is_file()}
-        trained = {name: value for name, value in (made.trained or {}).items() if name != "cost"}
+        trained = {name: value for name, value in (finished.trained or {}).items() if name != "cost"}
         manifest = make_manifest(
             KIND,
             decides,
@@ -99,28 +100,15 @@ def command_of(protocol: Protocol) -> list[str]:
 def read_record(run: Run, decides: Decides, protocol: Protocol) -> RunRecord | None:
     """The run's record; None if there is none.
 
-    Errors: `UserError` if it was made with other settings (naming them), or if its files were changed since.
+    Errors: `UserError` if it was made with different settings, or if its files were changed since.
     """
     folder = protocol.folder / RUNS / run.name
     if read_manifest(folder) is None:
         return None
     record = _read(run.name, folder)
-    # A setting that an older version did not have counts as None, so the hashes alone do not say whether they differ.
-    if said := differences(record.manifest["config"], decides):
-        raise UserError(
-            f"{folder} was run with different settings ({'; '.join(said[:4])}).",
-            "Restore those settings, name the changed arm differently, or remove the folder to run it again.",
-        )
-    changed = [
-        name
-        for name, sha256 in record.manifest["files_sha256"].items()
-        if not (folder / name).is_file() or file_hash(folder / name) != sha256
-    ]
-    if changed:
-        raise UserError(
-            f"{folder / changed[0]} was changed after the run, or is missing.",
-            "Restore it (git checkout), or remove the folder to run it again.",
-        )
+    cure = "Restore those settings, name the changed arm differently, or remove the folder to run it again."
+    made.refuse_other(f"The run {folder}", record.manifest["config"], decides, cure)
+    made.refuse_changed(folder, record.manifest, "Remove the folder to run it again.")
     if protocol.texts == "scores_only" and any("response" in row for row in record.responses()):
         raise UserError(
             f"{folder} holds responses, but the protocol says `texts: scores_only`.",
@@ -154,8 +142,9 @@ def changed_promises(records: Mapping[str, RunRecord], protocol: Protocol) -> li
     now = json.loads(strict_json(protocol.promises()))
     found: dict[str, list[str]] = {}
     for name, record in records.items():
-        for change in differences(record.manifest["protocol"]["promises"], now):
-            found.setdefault(change.replace(" there, ", " then, ").replace(" asked", " now"), []).append(name)
+        for change in made.differences(record.manifest["protocol"]["promises"], now):
+            said = f"{change.name}: {change.existing!s:.40} then, {change.requested!s:.40} now"
+            found.setdefault(said, []).append(name)
     return [f"The protocol was changed after {_some(names)} had run: {change}" for change, names in found.items()]
 
 

@@ -28,6 +28,7 @@ from bleuberi.comparison.store import ModelEntry, Store
 from bleuberi.comparison.versions import versions
 from bleuberi.data.pool import read_pool
 from bleuberi.errors import UserError
+from bleuberi.folders import ModelFolder
 from bleuberi.generation.cached import prompt_key
 from bleuberi.generation.chat_format import prompt_ids
 from bleuberi.generation.model_identity import load_tokenizer
@@ -126,8 +127,8 @@ def _train(run: Run, workshop: Workshop, entry: ModelEntry) -> None:
     words += [*(["--reward_funcs", *arm.rewards] if arm.kind == "grpo" else []), *workshop.base.template_words]
     name = f"{run.name}: training"
     run_process([*COMMAND, *words], name=name, folder=entry.folder, threads=protocol.threads)
-    manifest = read_manifest(entry.weights) or {}
-    if manifest["parents"]["data_sha256"] != data.sha256:
+    trained = ModelFolder.load(entry.weights)
+    if trained is None or trained.data_sha256 != data.sha256:
         raise UserError(f"{name} saw other data than {data.folder} has now.", f"Remove {entry.folder} and run again.")
     weights = weights_hash(entry.weights)
     if entry.trained.is_file():  # its weights had been removed, and are needed once more; its record stays
@@ -143,11 +144,11 @@ def _train(run: Run, workshop: Workshop, entry: ModelEntry) -> None:
         {
             "data_sha256": data.sha256,
             "weights_sha256": weights,
-            "steps": manifest["steps"],
-            "config": {name: value for name, value in manifest["config"].items() if not _is_place(name)},
+            "steps": trained.steps,
+            "config": {name: value for name, value in trained.config.items() if not _is_place(name)},
             "versions": versions(),
             "cpu": cpu_model(),
-            "cost": _cost(run, workshop, data, config, manifest, start),
+            "cost": _cost(run, workshop, data, config, trained, start),
         },
     )
 
@@ -165,7 +166,7 @@ def _cost(
     workshop: Workshop,
     data: DataSet,
     config: Mapping[str, Any],
-    manifest: Mapping[str, Any],
+    trained: ModelFolder,
     start: Run | None,
 ) -> dict[str, Any]:
     """What the run's model cost, by part: data, start (another run's total), training, and their total."""
@@ -173,9 +174,9 @@ def _cost(
     metrics, samples = read_responses(entry.weights / METRICS), entry.weights / _SAMPLES
     if run.arm.kind == "grpo":
         drawn = read_responses(samples) if samples.is_file() else []
-        training = grpo_cost(metrics, drawn, config, manifest["steps"])
+        training = grpo_cost(metrics, drawn, config, trained.steps or 0)
     else:
-        training = sft_cost(metrics, config, manifest["steps"], manifest["rows_used"])
+        training = sft_cost(metrics, config, trained.steps or 0, trained.rows or 0)
     seconds = Cost(seconds=seconds_used(entry.folder))
     parts = {"data": data_cost(data, workshop), "training": training + seconds}
     if start is not None:
@@ -204,11 +205,6 @@ def data_cost(data: DataSet, workshop: Workshop) -> Cost:
 def weights_hash(folder: Path) -> str:
     """One hash over the files of a model's weights."""
     return content_hash(*(file_hash(path) for path in sorted(folder.glob("*.safetensors"))))
-
-
-def key_of(decides: Decides) -> str:
-    """The key of what decides a run."""
-    return json_hash(decides)
 
 
 def _seconds(folder: Path) -> dict[str, float]:

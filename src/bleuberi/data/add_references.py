@@ -6,7 +6,6 @@ The rows stream through: a pool of any size takes the same memory.
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -24,8 +23,6 @@ from bleuberi.generation import EngineOptions, cached_engine, check_engine
 from bleuberi.generation.base import Output, Sampling
 from bleuberi.generation.cached import CachedEngine
 from bleuberi.records import Conversation
-
-log = logging.getLogger(__name__)
 
 FLAG_PREFIX: Final = "ref_flag_"
 NO_ANSWER: Final = "no answer"
@@ -117,9 +114,10 @@ def add_references(config: ReferencesConfig) -> References:
     }
     if config.cut_thoughts:
         request["cut_thoughts"] = True
+    if config.engine_options.fold_system:
+        request["fold_system"] = True
     made = made_before(config.output, request, overwrite=config.overwrite)
     if made is not None:
-        log.info("%s was made by the same command and is used as it is", config.output)
         return References(config.output, int(made["rows"]), dict(made["flags"]), True, 0)
     found = _write(config, engine, request)
     return References(config.output, found.rows, dict(found.flags), False, engine.answered_now)

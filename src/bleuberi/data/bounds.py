@@ -6,6 +6,7 @@ Pools are untrusted input. Oversized rows and small files that unpack to gigabyt
 from __future__ import annotations
 
 import bz2
+import codecs
 import contextlib
 import gzip
 import io
@@ -25,6 +26,11 @@ MAX_CONTAINERS: Final = 1_000_000  # lists and objects of a JSON row: empty ones
 
 PACKERS: Final = (".gz", ".zst", ".bz2", ".xz")
 _BLOCK: Final = 1 << 20
+_MARKS: Final = (
+    (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),  # the first begins as UTF-16's does
+    (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
+)  # fmt: skip
+_LONGEST_MARK: Final = 4
 
 
 def packer_of(path: Path) -> str:
@@ -33,7 +39,50 @@ def packer_of(path: Path) -> str:
 
 
 def open_bounded(path: Path) -> IO[bytes]:
-    """The file's bytes, unpacked if its name ends in one of PACKERS."""
+    """The file's bytes, unpacked if its name ends in one of PACKERS; UTF-16 and UTF-32 with a mark become UTF-8."""
+    stream = _unpacked(path)
+    coding = marked_coding(stream.peek(_LONGEST_MARK))  # type: ignore[attr-defined]
+    return io.BufferedReader(_Recoded(path, stream, coding)) if coding else stream
+
+
+def marked_coding(head: bytes) -> str | None:
+    """The codec that a text's byte order mark names, if that is not UTF-8's: PowerShell and Excel write UTF-16."""
+    return next((coding for mark, coding in _MARKS if head.startswith(mark)), None)
+
+
+class _Recoded(io.RawIOBase):
+    """A stream of UTF-16 or UTF-32 as UTF-8, block by block."""
+
+    def __init__(self, path: Path, stream: IO[bytes], coding: str) -> None:
+        self._path, self._stream, self._coding = path, stream, coding
+        self._decoder = codecs.getincrementaldecoder(coding)()
+        self._held = b""
+        self._ended = False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - what io passes
+        """Fill the buffer as far as there is text. Errors: `UserError` for bytes that are no text."""
+        while not self._held and not self._ended:
+            block = self._stream.read(_BLOCK)
+            self._ended = not block
+            try:
+                self._held = self._decoder.decode(block, final=self._ended).encode()
+            except UnicodeDecodeError as error:
+                raise UserError(
+                    f"{self._path} is not whole {self._coding.upper()} text: {error.reason}.", "Save it as UTF-8."
+                ) from error
+        count = min(len(buffer), len(self._held))
+        buffer[:count], self._held = self._held[:count], self._held[count:]
+        return count
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+
+def _unpacked(path: Path) -> IO[bytes]:
     packer = packer_of(path)
     if packer == ".gz":
         return cast("IO[bytes]", gzip.open(path, "rb"))

@@ -8,9 +8,9 @@ from typing import Final
 from bleuberi.errors import UserError
 
 _LOOKED_AT: Final = 512  # bytes
+_FEW: Final = 8  # bytes
 _LFS: Final = b"version https://git-lfs.github.com/spec/"
 _PAGES: Final = (b"<!doctype", b"<html", b"<head", b"<?xml")
-_UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
 _FORMATS: Final = {  # first bytes -> what the file is, and the endings under which it is read
     b"PAR1": ("a Parquet file", (".parquet",)),
     b"\x1f\x8b": ("packed with gzip", (".gz",)),
@@ -37,10 +37,10 @@ def refuse_disguised(path: Path) -> None:
             f"{path} is a web page, not data.",
             "The address was probably that of a page about the file, or of a login: download the file itself.",
         )
-    if head.startswith(_UTF_16):
+    if coding := _unmarked_coding(head):
         raise UserError(
-            f"{path} is UTF-16 text, as PowerShell and Excel write it.",
-            f"Save it as UTF-8, e.g. iconv -f UTF-16 -t UTF-8 {path.name}",
+            f"{path} is {coding} text without a byte order mark.",
+            f"Save it as UTF-8, e.g. iconv -f {coding} -t UTF-8 {path.name}",
         )
     for begin, (what, endings) in _FORMATS.items():
         if head.startswith(begin) and not path.name.lower().endswith(endings):
@@ -48,3 +48,10 @@ def refuse_disguised(path: Path) -> None:
                 f"Give its name the ending {endings[0]}" if endings else "Export its rows as .jsonl, .csv or .parquet"
             )
             raise UserError(f"{path} is {what}.", f"{cure}, and run again.")
+
+
+def _unmarked_coding(head: bytes) -> str | None:
+    """UTF-16 of a text in Latin letters: every second byte is zero."""
+    if len(head) >= _FEW and not any(head[1::2]) and all(head[::2]):
+        return "UTF-16LE"
+    return "UTF-16BE" if len(head) >= _FEW and not any(head[::2]) and all(head[1::2]) else None

@@ -17,12 +17,10 @@ import functools
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
-from bleuberi.columns import ID
 from bleuberi.data.facts_e2e import E2E_FORMS, E2E_OPPOSITES
 from bleuberi.data.facts_slots import SLOTS
-from bleuberi.data.tables import read_rows
 
 FACTS: Final = "x_facts"
 """The column with a row's facts, `{slot: value}`."""
@@ -58,22 +56,14 @@ def share_mentioned(facts: Mapping[str, str], response: str) -> float | None:
     return sum(found.values()) / len(found) if found else None
 
 
-def read_facts(pool: str) -> dict[str, dict[str, str]]:
-    """Row id -> facts, of the rows of a pool that have `x_facts`. Errors: `UserError` as for any pool."""
-    found = {}
-    for row in read_rows(pool):
-        facts = row.values.get(FACTS)
-        if isinstance(facts, Mapping):
-            found[str(row.values.get(ID))] = {
-                str(slot): str(value) for slot, value in facts.items() if value is not None
-            }
-    return found
-
-
-def shares_mentioned(facts: Mapping[str, Mapping[str, str]], responses: Mapping[str, str]) -> dict[str, float]:
-    """Row id -> the share of its facts that its response mentions; rows without facts or a response are left out."""
-    shares = {row: share_mentioned(facts[row], text) for row, text in responses.items() if row in facts}
-    return {row: share for row, share in shares.items() if share is not None}
+def facts_in(values: Mapping[str, Any]) -> dict[str, str]:
+    """The facts of a pool's row, from its columns by name; empty if it has none."""
+    facts = values.get(FACTS)
+    return (
+        {str(slot): str(value) for slot, value in facts.items() if value is not None}
+        if isinstance(facts, Mapping)
+        else {}
+    )
 
 
 def normalized(text: str) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-import logging
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -23,12 +22,10 @@ from bleuberi.artifacts import content_hash
 from bleuberi.data.layouts import Instruction, Layout, complete, read_instructions
 from bleuberi.data.pool import pool_name
 from bleuberi.data.pool_file import check_pool_path, made_before, write_pool
-from bleuberi.data.raw_row import row_bytes
+from bleuberi.data.raw_row import RawRow, row_bytes
 from bleuberi.data.tables import read_rows
 from bleuberi.errors import UserError
 from bleuberi.records import Message
-
-log = logging.getLogger(__name__)
 
 KIND: Final = "imported_pool"
 _ID_LETTERS: Final = 16
@@ -100,15 +97,16 @@ class _Found:
     digests: list[str] = field(default_factory=list)
 
     def add(self, read: Instruction, source: str) -> None:
-        if not read.turns:
+        if read.left_out or not read.turns:
             self.left_out[read.left_out or "without a prompt"] += 1
+        if not read.turns:
             return
         asked = json.dumps(read.turns, sort_keys=True)  # noqa: TID251 - a key, not written
         row = self.rows.get(asked)
         if row is None:
             row = self.rows[asked] = _Row(read.id, read.source or source, read.turns, {})
             row.add(read.answers)
-        elif not row.add(read.answers):
+        elif not row.add(read.answers) and not read.left_out:
             self.left_out["with nothing new for a prompt that stands earlier"] += 1
 
     def references(self) -> dict[str, int]:
@@ -129,21 +127,22 @@ def import_pool(config: ImportConfig) -> Imported:
             "Check the files, and name the columns with --prompt COLUMN.",
         )
     names = list(found.references())
-    request = {
+    request: dict[str, Any] = {
         "files": [pool_name(file) for file in config.files],
         "files_sha256": found.digests,
         "layouts": list(found.layouts.values()),
         "new_ids": config.new_ids,
     }
+    # The sentences of the layouts do not always name these two.
+    named = {"id": config.layout.id, "named_by": config.layout.named_by}
+    request |= {name: column for name, column in named.items() if column is not None}
     facts = {
         "rows_read": found.rows_read,
         "rows": len(found.rows),
         "references": found.references(),
         "left_out": dict(found.left_out),
     }
-    if made_before(config.output, request, overwrite=config.overwrite) is not None:
-        log.info("%s was made by the same command and is used as it is", config.output)
-    else:
+    if made_before(config.output, request, overwrite=config.overwrite) is None:
         write_pool(config.output, _pool_rows(found, names, new_ids=config.new_ids), KIND, request, lambda: facts)
     return Imported(
         config.output, found.rows_read, len(found.rows), found.references(), dict(found.left_out), found.layouts
@@ -158,11 +157,15 @@ def _read(file: str, config: ImportConfig, found: _Found) -> None:
     layout = complete(config.layout, itertools.chain([first], rows))
     found.layouts[file] = layout.sentence()
     digest = hashlib.sha256()
-    for raw in read_rows(file, config.split, config.subset):
-        found.rows_read += 1
-        for instruction in read_instructions(raw, layout):
-            found.add(instruction, pool_name(file))
-        digest.update(row_bytes(raw))
+
+    def noted(rows: Iterator[RawRow]) -> Iterator[RawRow]:
+        for raw in rows:
+            found.rows_read += 1
+            digest.update(row_bytes(raw))
+            yield raw
+
+    for instruction in read_instructions(noted(read_rows(file, config.split, config.subset)), layout):
+        found.add(instruction, pool_name(file))
     found.digests.append(digest.hexdigest())
 
 

@@ -24,6 +24,7 @@ ANSWERS: Final = (
 SYSTEMS: Final = ("system", "system_prompt")
 NAMES: Final = ("generator", "model")
 HISTORIES: Final = ("history",)
+LABELS: Final = ("label", "kto_tag")
 """Columns by what they hold; of several in one row the first that has a value counts."""
 _MOST_COLUMNS: Final = 20_000
 
@@ -39,6 +40,7 @@ class Known:
     systems: tuple[str, ...] = ()
     names: tuple[str, ...] = ()  # who wrote the answer
     histories: tuple[str, ...] = ()  # turns before the prompt
+    labels: tuple[str, ...] = ()  # whether the row's answer is a good one (KTO)
 
     def asked(self, raw: RawRow) -> tuple[str, ...]:
         """The row's columns of its prompt. Errors: `UserError` if a chat column has something else than turns."""
@@ -60,7 +62,7 @@ class Known:
 
 @dataclass(slots=True)
 class Column:
-    """In how many rows a column has a value, one that is not blank, a text, a list with items, and turns."""
+    """In how many rows a column has a value, one that is not blank, a text, a list with items, turns, true or false."""
 
     values: int = 0
     filled: int = 0
@@ -68,6 +70,7 @@ class Column:
     lists: int = 0
     chats: int = 0
     open_chats: int = 0  # that do not end with a response
+    verdicts: int = 0
 
     def add(self, name: str, value: object) -> None:
         """Count the value of one more row."""
@@ -76,6 +79,7 @@ class Column:
         self.filled += filled
         self.texts += isinstance(value, str)
         self.lists += isinstance(value, list | dict) and filled
+        self.verdicts += as_verdict(value) is not None
         if filled and name.lower() in CHATS and (turns := chat_turns(name, value)) is not None:
             self.chats += 1
             self.open_chats += not ends_with_response(turns)
@@ -135,6 +139,8 @@ class FileColumns:
             names=self._alternatives(NAMES, lambda column: column.texts)
             if with_names and (answers or chats) else (),
             histories=self._alternatives(HISTORIES, lambda column: column.lists) if asks else (),
+            labels=self._alternatives(LABELS, lambda column: 0 < column.verdicts == column.filled)
+            if answers or chats else (),
         )  # fmt: skip
 
     def _alternatives(self, names: Iterable[str], fits: Callable[[Column], int]) -> tuple[str, ...]:
@@ -148,6 +154,13 @@ class FileColumns:
                     if self.by_name[own].filled == self.rows:
                         return tuple(found)
         return tuple(found)
+
+
+def as_verdict(value: object) -> bool | None:
+    """True or false, also as the texts that tables of texts alone have; None for anything else."""
+    if isinstance(value, str):
+        return {"true": True, "false": False}.get(value.strip().lower())
+    return value if isinstance(value, bool) else None
 
 
 def chat_turns(name: str, value: object) -> list[object] | None:

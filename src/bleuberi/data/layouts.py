@@ -8,16 +8,26 @@ of models (`completions` of `model`/`response`, or a column `generator`), questi
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, NoReturn
 
 from bleuberi import columns
 from bleuberi.data.cells import cell, id_text, is_missing, valid_text
-from bleuberi.data.known_columns import CHATS, NAMES, PROMPTS, FileColumns, Known, chat_turns, first_filled
+from bleuberi.data.known_columns import (
+    CHATS,
+    LABELS,
+    NAMES,
+    PROMPTS,
+    FileColumns,
+    Known,
+    as_verdict,
+    chat_turns,
+    first_filled,
+)
 from bleuberi.data.raw_row import RawRow
-from bleuberi.data.trees import is_tree, threads
-from bleuberi.data.turns import as_turns, has_tool_calls, is_turn, read_turns
+from bleuberi.data.trees import FLAT, ORPHANS, grown_trees, is_tree, threads
+from bleuberi.data.turns import as_turns, has_tool_calls, is_turn, parts_text, read_turns
 from bleuberi.errors import UserError
 from bleuberi.records import Message
 
@@ -25,6 +35,8 @@ log = logging.getLogger(__name__)
 
 _TEXTS: Final = ("content", "value", "text", "response", "output", "answer", "ground_truth")  # of an answer
 TOOL_CALLS: Final = "with tool calls, which no text shows"
+UNANSWERED: Final = "messages of trees without a reply"
+DELETED: Final = "messages that are marked as deleted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +49,12 @@ class Layout:
     named_by: str | None = None  # the column that names who wrote the answer
     id: str | None = None
     known: Known = field(default_factory=Known)
+    flat_trees: bool = False  # rows are single messages that name each other
 
     def sentence(self) -> str:
         """E.g. `prompt from instruction + input; ref_output_gold from output`."""
+        if self.flat_trees:
+            return f"prompts and ref_output_gold from the trees of {', '.join(FLAT)}"
         known = self.known
         texts = " + ".join(" or ".join(names) for names in (known.prompts, known.contexts) if names)
         prompt = " + ".join(self.prompt) or " or ".join([*known.chats, *([texts] if texts else [])])
@@ -58,6 +73,8 @@ class Layout:
         ]
         if named_by and known.chats and not answers:
             parts.append(f"{columns.reference_column(f'<{named_by}>')} from the closing turn")
+        if known.labels:
+            parts.append(f"only responses whose {' or '.join(known.labels)} is true")
         return "; ".join(parts)
 
 
@@ -69,7 +86,7 @@ class Instruction:
     source: str | None
     turns: tuple[Message, ...]
     answers: Mapping[str, str]
-    left_out: str | None = None  # why the row is not used
+    left_out: str | None = None  # why the row, or its response, is not used
 
 
 def named_columns(words: Sequence[str]) -> tuple[tuple[str, str], ...]:
@@ -93,8 +110,6 @@ def _is_index(found: FileColumns) -> bool:
 def _refuse_without_prompt(found: FileColumns) -> NoReturn:
     names = ", ".join(found.by_name) or "none at all"
     cure = "Name it with --prompt COLUMN, and the answers with --references [NAME=]COLUMN."
-    if {"parent_id", "text"} <= found.by_name.keys():
-        cure = "Its rows are single messages of trees: give a file of whole trees (….trees.jsonl), or one chat per row."
     blank = [name for name in found.by_name if name.lower() in (*PROMPTS, *CHATS)]
     if blank:
         raise UserError(f"{found.place}: no row has a text in {', '.join(blank)}; its columns: {names}.", cure)
@@ -129,24 +144,36 @@ def complete(layout: Layout, rows: Iterable[RawRow]) -> Layout:
         with_names=layout.named_by is None,
     )
     if not (layout.prompt or known.chats or known.prompts):
+        if all(name in seen and seen[name].values for name in FLAT):
+            return replace(layout, flat_trees=True)
         _refuse_without_prompt(found)
+    labels = [name for name, column in seen.items() if name.lower() in LABELS and column.filled]
+    if labels and (known.answers or known.chats) and not known.labels:
+        log.warning(
+            "%s: the column %s has other values than true and false and is not read: if it says which responses are "
+            "good, filter the rows first", found.place.partition(",")[0], labels[0],
+        )  # fmt: skip
     has_ids = columns.ID in seen and seen[columns.ID].filled
     return replace(
         layout, references=layout.references or own, known=known, id=layout.id or (columns.ID if has_ids else None)
     )
 
 
-def read_instructions(raw: RawRow, layout: Layout) -> list[Instruction]:
-    """What a row asks, and its answers: one instruction, or those of all branches of a tree of messages.
+def read_instructions(rows: Iterable[RawRow], layout: Layout) -> Iterator[Instruction]:
+    """What rows ask, and their answers: one instruction per row, or those of all branches of a tree of messages.
 
     Errors: `UserError` for a value that is neither text nor turns.
     """
-    if is_tree(raw.values):
-        return [
-            Instruction(None, None, tuple(turns), {_numbered(columns.GOLD, n): text for n, text in enumerate(said, 1)})
-            for turns, said in threads(raw)
-        ]
-    return [read_instruction(raw, layout)]
+    for raw in grown_trees(rows) if layout.flat_trees else rows:
+        if raw is None:
+            yield Instruction(None, None, (), {}, ORPHANS)
+        elif is_tree(raw.values):
+            for turns, said in threads(raw):
+                answers = {_numbered(columns.GOLD, number): text for number, text in enumerate(said, 1)}
+                reason = None if said else UNANSWERED if turns else DELETED
+                yield Instruction(None, None, tuple(turns) if said else (), answers, reason)
+        else:
+            yield read_instruction(raw, layout)
 
 
 def read_instruction(raw: RawRow, layout: Layout) -> Instruction:
@@ -176,7 +203,11 @@ def read_instruction(raw: RawRow, layout: Layout) -> Instruction:
         turns.insert(0, Message(role="system", content=system))
     written_by = _first_text(raw, (layout.named_by,) if layout.named_by else known.names)
     references = layout.references
-    if chat_answer is None:
+    left_out = None
+    if known.labels and as_verdict(cell(raw.values, first_filled(known.labels, raw) or known.labels[0])) is not True:
+        left_out = f"responses whose {' or '.join(known.labels)} is not true"
+        chat_answer = None
+    elif chat_answer is None:
         references += tuple(
             (columns.GOLD, column) for column in [first_filled(known.answers, raw)] if column is not None
         )
@@ -188,7 +219,7 @@ def read_instruction(raw: RawRow, layout: Layout) -> Instruction:
     if chat_answer is not None and chat_answer.strip():
         answers.setdefault(written_by or columns.GOLD, chat_answer)
     source = _text(raw, columns.SOURCE, raw.values.get(columns.SOURCE))
-    return Instruction(_id(raw, layout), source, tuple(turns), answers)
+    return Instruction(_id(raw, layout), source, tuple(turns), answers, left_out)
 
 
 def _history(raw: RawRow, known: Known) -> list[Message]:
@@ -227,7 +258,7 @@ def _answers(raw: RawRow, column: str, name: str) -> list[tuple[str, str]]:
         value = _text_in(value)
         if isinstance(value, list) and all(isinstance(text, str) for text in value):
             value = list(dict.fromkeys(value))  # several people marked the same words
-    if not isinstance(value, list):
+    if not isinstance(value, list) or parts_text(value) is not None:
         text = _text(raw, column, value)
         return [] if text is None else [(name, text)]
     found = []
@@ -255,8 +286,8 @@ def _text(raw: RawRow, column: str, value: object) -> str | None:
     else."""
     if is_missing(value):
         return None
-    if isinstance(value, str):
-        return valid_text(raw, column, value)
+    if (text := value if isinstance(value, str) else parts_text(value)) is not None:
+        return valid_text(raw, column, text)
     if isinstance(value, int | float):
         return None if value in (float("inf"), -float("inf")) else str(value)
     raise UserError(

@@ -13,11 +13,12 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from bleuberi import columns
+from bleuberi.data.asked import asked_of, chat_column
 from bleuberi.data.cells import cell, id_text, is_missing, valid_text
-from bleuberi.data.known_columns import CHATS, CONTEXTS, NAMES, PROMPTS, chat_turns
+from bleuberi.data.known_columns import CHATS, NAMES, chat_turns
 from bleuberi.data.raw_row import RawRow
 from bleuberi.data.tables import read_rows
-from bleuberi.data.turns import as_turns, conversation_key, has_tool_calls, last_user_text, read_turns
+from bleuberi.data.turns import as_turns, conversation_key, has_tool_calls, parts_text, read_turns
 from bleuberi.errors import UserError
 from bleuberi.records import Example, Message
 from bleuberi.strict_json import is_finite
@@ -134,7 +135,12 @@ def read_response(raw: RawRow) -> MadeResponse | None:
     row_id = id_text(given)
     if row_id is None and not is_missing(given) and given != "":
         raise UserError(f"{raw.place} has no usable `id`: {given!r:.60}", "Give every response the id of its row.")
-    turns, prompt = _asked(raw, needed=row_id is None)
+    try:
+        turns, prompt = asked_of(raw)
+    except UserError:  # e.g. a picture in a turn: the id is enough
+        if row_id is None:
+            raise
+        turns, prompt = [], None
     if row_id is None and prompt is None:
         raise UserError(
             f"{raw.place} lacks `id` and `prompt`; its columns are: {_names(raw)}.",
@@ -149,13 +155,14 @@ def read_response(raw: RawRow) -> MadeResponse | None:
 
 
 def _text(raw: RawRow) -> str | None:
-    column = next((name for name in columns.TEXT_COLUMNS if name in raw.values), None) or _chat(raw)
+    column = next((name for name in columns.TEXT_COLUMNS if name in raw.values), None) or chat_column(raw)
     if column is None:
         raise UserError(
             f"{raw.place} lacks a response; its columns are: {_names(raw)}.",
             f"Name its column `response` (or {', '.join(columns.TEXT_COLUMNS)}), or give a chat as `messages`.",
         )
     value = cell(raw.values, column)
+    value = value if (text := parts_text(value)) is None else text
     found = value if isinstance(value, list) else chat_turns(column, value) if column in CHATS else None
     if isinstance(value, dict):
         found = as_turns(value)
@@ -175,37 +182,6 @@ def _last_answer(raw: RawRow, column: str, found: Sequence[Any]) -> str | None:
         return None
     text = turns[-1]["content"]
     return None if not text and has_tool_calls(found[-1:]) else text
-
-
-def _asked(raw: RawRow, *, needed: bool) -> tuple[list[Message], str | None]:
-    """What the row asks: the turns up to the response (none if it has a text alone), and the last user's text."""
-    column = next((name for name in PROMPTS if cell(raw.values, name) is not None), None)
-    value = None if column is None else cell(raw.values, column)
-    found = None if isinstance(value, str) and column != columns.PROMPT else as_turns(value)
-    if column is None or (found is None and not isinstance(value, str)):
-        column = _chat(raw)
-        if column is None:
-            return [], None
-        found = chat_turns(column, raw.values[column])
-    if found is None:
-        parts = [value, *(cell(raw.values, name) for name in CONTEXTS if name != column)]
-        if column == columns.PROMPT:  # our own name: the whole prompt
-            parts = [value]
-        return [], "\n\n".join(part for part in parts if isinstance(part, str) and part.strip())
-    try:
-        turns = read_turns(raw, column, found)
-    except UserError:  # e.g. a picture in a turn: the id is enough
-        if needed:
-            raise
-        return [], None
-    if turns and turns[-1]["role"] == "assistant":
-        turns.pop()
-    return turns, last_user_text(turns)
-
-
-def _chat(raw: RawRow) -> str | None:
-    """The column with turns."""
-    return next((name for name in CHATS if chat_turns(name, raw.values.get(name)) is not None), None)
 
 
 def _names(raw: RawRow) -> str:

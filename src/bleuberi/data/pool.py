@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from bleuberi import columns
 from bleuberi.data.bounds import PACKERS
 from bleuberi.data.cells import cell, id_text, valid_text
+from bleuberi.data.facts_truth import facts_in
 from bleuberi.data.known_columns import chat_turns
 from bleuberi.data.raw_row import RawRow, row_bytes
 from bleuberi.data.tables import read_rows
@@ -44,6 +45,7 @@ def read_pool(source: str, ref_models: Sequence[str] | None, split: str = "train
     """
     digest = hashlib.sha256()
     rows: list[PoolRow] = []
+    wanted = bool(ref_models)
     if ref_models is not None and columns.asks_all(ref_models):
         ref_models = None
     seen: dict[str, str] = {}
@@ -71,6 +73,11 @@ def read_pool(source: str, ref_models: Sequence[str] | None, split: str = "train
         rows = [
             _with_gold_from_messages(row) if ref_models is None or columns.GOLD in ref_models else row for row in rows
         ]
+    if wanted and not found_models:
+        raise UserError(
+            f"{source} has no references, so responses cannot be scored against any.",
+            "Make some with bleuberi references, or compare by words and a judge alone: evaluate --no_references.",
+        )
     for model in ref_models or ():
         if model not in found_models:
             raise UserError(
@@ -135,6 +142,7 @@ def _pool_row(raw: RawRow, ref_models: Sequence[str] | None, default_source: str
         prompt=prompt if prompt is not None else asked[-1]["content"],
         ground_truth=gold if gold and gold.strip() else answer,
         reference_by_model=references,
+        facts=facts_in(values),
     )
 
 
@@ -192,4 +200,4 @@ def _with_gold_from_messages(row: PoolRow) -> PoolRow:
     references = dict(row.reference_by_model)
     if row.ground_truth and row.ground_truth.strip():
         references[columns.GOLD] = row.ground_truth
-    return PoolRow(row.id, row.source, row.messages, row.prompt, row.ground_truth, references)
+    return replace(row, reference_by_model=references)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from bleuberi.artifacts import file_hash, make_manifest, read_state, readable_json, sidecar, write_json
+from bleuberi import made
+from bleuberi.artifacts import file_hash, make_manifest, readable_json, sidecar, write_json
 from bleuberi.atomic_files import fresh_file
 from bleuberi.errors import UserError
-from bleuberi.redaction import redact_value
+
+log = logging.getLogger(__name__)
 
 
 def check_pool_path(path: Path) -> None:
@@ -19,19 +22,14 @@ def check_pool_path(path: Path) -> None:
 
 
 def made_before(path: Path, request: Mapping[str, Any], *, overwrite: bool) -> dict[str, Any] | None:
-    """The manifest of the pool that the same request made; None where the pool is to be made.
-
-    Errors: `UserError` where another file is in its place.
-    """
-    if overwrite or not path.exists():
+    """The manifest of the pool that an equal request made; None if the pool is to be made. Errors: `UserError` if
+    another request made the file, or if it was changed since."""
+    if overwrite:
         return None
-    manifest = read_state(sidecar(path))
-    if manifest.get("config") == redact_value(request) and manifest.get("sha256") == file_hash(path):
-        return dict(manifest)
-    raise UserError(
-        f"{path} is there already, and this command would make another.",
-        "Choose another --output, or replace it with --overwrite.",
-    )
+    manifest = made.find_file(path, request, "Choose another --output, or replace it with --overwrite.")
+    if manifest is not None:
+        log.info("%s was made by an equal request and is reused", path)
+    return manifest
 
 
 def write_pool(

@@ -61,7 +61,8 @@ def _rows(loaded: Any, name: str, split: str) -> Iterator[RawRow]:  # noqa: ANN4
         if split not in loaded:
             raise UserError(
                 f"The data set {name} has no split {split}, only: {', '.join(loaded)}.",
-                f"Choose one of them with --split, e.g. --split {next(iter(loaded), 'train')}.",
+                f"Choose one of them with --split, e.g. --split {next(iter(loaded), 'train')} "
+                "(--against_split for --against).",
             )
         loaded = loaded[split]
     media = [field.name for field in loaded.features.arrow_schema if _holds_bytes(field.type)]

@@ -105,7 +105,7 @@ def _rows_of_shards(root: Path, shards: list[Path], split: str) -> Iterator[RawR
     if known and split not in splits:
         raise UserError(
             f"The folder {root} has no split {split}, only: {', '.join(known)}.",
-            f"Choose one of them with --split, e.g. --split {known[0]}.",
+            f"Choose one of them with --split, e.g. --split {known[0]} (--against_split for --against).",
         )
     for shard in splits[split] if known else shards:
         for raw in _rows_of_file(shard):

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from bleuberi.data.cells import id_text
+from bleuberi.data.known_columns import as_verdict
 from bleuberi.data.raw_row import RawRow
 from bleuberi.data.turns import read_turns, role_named
 from bleuberi.errors import UserError
 from bleuberi.records import Message
 
 _DEEPEST: Final = 200
+_NUMBER: Final = re.compile(r"\d{1,9}(\.0)?", re.ASCII)
+FLAT: Final = ("message_id", "parent_id", "role", "text")
+"""The columns of messages that name each other: OpenAssistant's other form, and its data sets on the hub."""
+_KEPT: Final = ("role", "text", "rank", "deleted")
+ORPHANS: Final = "messages whose earlier ones are not in the file"
 
 
 def is_tree(values: Mapping[str, Any]) -> bool:
@@ -20,25 +28,66 @@ def is_tree(values: Mapping[str, Any]) -> bool:
 
 
 def threads(raw: RawRow) -> Iterator[tuple[list[Message], list[str]]]:
-    """Each way from the root to a user's message, and the replies to it, the best ranked first.
+    """Each way from the root to a user's message, and the replies to it, the best ranked first; there may be none.
 
-    Deleted messages are left out with what follows them. Errors: `UserError` for a message without a text.
+    A deleted message gives no turns and ends its way. Errors: `UserError` for a message without a text.
     """
     waiting: list[tuple[list[Message], Any]] = [([], raw.values["prompt"])]
     while waiting:
         before, message = waiting.pop()
-        if message.get("deleted"):
+        if _is_deleted(message):
+            yield [], []
             continue
         if len(before) >= _DEEPEST:
             raise UserError(f"{raw.place}: the tree is deeper than {_DEEPEST} messages.", "Leave out that tree.")
         turns = [*before, *read_turns(raw, "prompt", [message])]
         replies = [reply for reply in message.get("replies") or [] if isinstance(reply, dict)]
-        replies.sort(key=lambda reply: reply["rank"] if isinstance(reply.get("rank"), int) else _DEEPEST)
+        replies.sort(key=_rank)
         if turns[-1]["role"] == "user":
             said = [
                 str(reply["text"]) for reply in replies
-                if role_named(str(reply.get("role"))) == "assistant" and reply.get("text") and not reply.get("deleted")
+                if role_named(str(reply.get("role"))) == "assistant" and reply.get("text") and not _is_deleted(reply)
             ]  # fmt: skip
-            if said:
-                yield turns, said
+            yield turns, said
         waiting += [(turns, reply) for reply in reversed(replies)]
+
+
+def grown_trees(rows: Iterable[RawRow]) -> Iterator[RawRow | None]:
+    """The trees of single messages, in the order of their first ones; then a None for each message that is in none.
+
+    Errors: `UserError` for a message without an id, or two with the same. All messages are held in memory.
+    """
+    messages: dict[str, tuple[RawRow, dict[str, Any]]] = {}
+    for raw in rows:
+        name = id_text(raw.values.get("message_id"))
+        if name is None or name in messages:
+            what = "has no `message_id`" if name is None else f"has the `message_id` of {messages[name][0].place}"
+            raise UserError(f"{raw.place} {what}.", "Give every message an id, as `parent_id` names them.")
+        messages[name] = raw, {**{key: raw.values.get(key) for key in _KEPT}, "replies": []}
+    reached = 0
+    for raw, message in messages.values():
+        parent = id_text(raw.values.get("parent_id"))
+        if parent in messages:
+            messages[parent][1]["replies"].append(message)
+    for raw, message in messages.values():
+        if id_text(raw.values.get("parent_id")) is None:
+            reached += _size(message)
+            yield RawRow(raw.place, {"prompt": message})
+    yield from (None for _ in range(len(messages) - reached))
+
+
+def _is_deleted(message: Mapping[str, Any]) -> bool:
+    return as_verdict(message.get("deleted")) is True
+
+
+def _rank(message: Mapping[str, Any]) -> int:
+    found = id_text(message.get("rank"))  # a number, or the text that CSV makes of one
+    return int(found.removesuffix(".0")) if found is not None and _NUMBER.fullmatch(found) else _DEEPEST
+
+
+def _size(message: Mapping[str, Any]) -> int:
+    waiting, size = [message], 0
+    while waiting:
+        size += 1
+        waiting += waiting.pop()["replies"]
+    return size

@@ -18,12 +18,15 @@ _NAMES_OF_ROLES: Final = {
         "assistant", "gpt", "bot", "model", "chatgpt", "ai", "bing", "bard", "claude", "gemini", "llm", "chatbot",
         "answer", "output", "response",
     ),
-    "system": ("system", "system_prompt"),
+    "system": ("system", "system_prompt", "developer"),
 }  # fmt: skip
 _ROLES: Final = {name: role for role, names in _NAMES_OF_ROLES.items() for name in names}
 _ROLE_KEYS: Final = ("role", "from")
 _TEXT_KEYS: Final = ("content", "value", "text")
 _TOOL_KEYS: Final = ("tool_calls", "function_call")
+_TOOL_ROLES: Final = (
+    "tool", "function", "ipython", "observation", "function_call", "function_response", "tool_call", "tool_response",
+)  # fmt: skip
 _CUES: Final = re.compile(r"(?:^|\n\n)(Human|Assistant): ?")
 """How Anthropic's hh-rlhf marks turns within one text."""
 
@@ -38,6 +41,13 @@ def has_texts(turns: Sequence[Any]) -> bool:
     return all(isinstance(turn, dict) and any(not is_missing(turn.get(key)) for key in _TEXT_KEYS) for turn in turns)
 
 
+def parts_text(value: object) -> str | None:
+    """The text of a list of parts (`{"type": "text", "text": ...}`); None for anything else."""
+    if not isinstance(value, list) or not all(isinstance(part, dict) and "type" in part for part in value):
+        return None
+    return None if not value or any(map(is_turn, value)) else _parts(value)
+
+
 def as_turns(value: object) -> list[Any] | None:
     """The value as a list of turns; None if it is anything else.
 
@@ -46,7 +56,7 @@ def as_turns(value: object) -> list[Any] | None:
     if is_turn(value):
         return [value] if has_texts([value]) else None
     if isinstance(value, list):
-        return value if value and all(map(_like_turn, value)) else None
+        return value if value and all(map(_like_turn, value)) and parts_text(value) is None else None
     if isinstance(value, str):
         return _json_turns(value) or _cued_turns(value)
     return None
@@ -97,8 +107,10 @@ def role_named(name: str) -> str:
 
 
 def has_tool_calls(value: Sequence[Any]) -> bool:
-    """Whether a turn calls a tool, which a text cannot show."""
-    return any(isinstance(turn, dict) and any(turn.get(key) for key in _TOOL_KEYS) for turn in value)
+    """Whether a turn calls a tool or is a tool's, which a text cannot show."""
+    turns = [turn for turn in value if isinstance(turn, dict)]
+    roles = (turn[key].strip().lower() for turn in turns for key in _ROLE_KEYS if isinstance(turn.get(key), str))
+    return any(turn.get(key) for turn in turns for key in _TOOL_KEYS) or any(role in _TOOL_ROLES for role in roles)
 
 
 def conversation_key(turns: Sequence[Message]) -> str:

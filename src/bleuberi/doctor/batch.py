@@ -15,7 +15,7 @@ def check_devices(report: Report, machine: Machine, bf16: bool) -> None:
     asked = machine.processes
     report.numbers["processes"] = asked
     if machine.on_cpu:
-        report.add("devices", "ok", f"{counted(asked, 'process')[:-2] + ('esses' if asked > 1 else 'ss')} on the CPU")
+        report.add("devices", "ok", f"{counted(asked, 'process')} on the CPU")
     elif machine.assumed:
         memory = gigabytes(machine.device_memory or 0)
         there = f"; this machine has {machine.gpus_here}" if machine.gpus_here < asked else ""
@@ -43,7 +43,7 @@ def check_grpo_batch(report: Report, args: Any, processes: int, rows: int) -> No
     completions = args.per_device_train_batch_size * args.gradient_accumulation_steps * processes
     text = (
         f"{args.per_device_train_batch_size} sequences x {args.gradient_accumulation_steps} passes x "
-        f"{processes} processes = {completions} completions a step; "
+        f"{counted(processes, 'process')} = {completions} completions a step; "
         f"{args.generation_batch_size} are drawn at once, {args.num_generations} for each of {prompts} prompts"
     )
     report.numbers["completions_per_step"] = completions
@@ -59,7 +59,7 @@ def check_sft_batch(report: Report, args: Any, processes: int, rows: int) -> Non
     """Pairs a step, and steps."""
     pairs = args.per_device_train_batch_size * args.gradient_accumulation_steps * processes
     text = f"{args.per_device_train_batch_size} pairs x {args.gradient_accumulation_steps} passes x "
-    report.add("batch", "ok", f"{text}{processes} processes = {pairs} pairs a step")
+    report.add("batch", "ok", f"{text}{counted(processes, 'process')} = {pairs} pairs a step")
     needed = args.per_device_train_batch_size * processes if args.dataloader_drop_last else 1
     _check_rows(report, rows, needed, "pairs of a batch", _steps(args, math.ceil(rows / pairs)))
 

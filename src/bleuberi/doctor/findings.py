@@ -75,8 +75,8 @@ def _wrapped(head: str, text: str) -> list[str]:
 
 
 def counted(number: int, noun: str) -> str:
-    """E.g. `1 problem`, `2 problems`."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+    """E.g. `1 problem`, `2 problems`, `2 processes`."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "es" if noun.endswith("s") else "s")
 
 
 def gigabytes(number: float) -> str:

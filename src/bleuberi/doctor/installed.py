@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from importlib.metadata import PackageNotFoundError, requires, version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -83,13 +82,10 @@ def extras_of(settings: RunSettings, deepspeed: bool) -> set[str]:
 
 def check_optional(report: Report, settings: RunSettings) -> None:
     """Packages that a field asks for, beside the extras; trackers that need the network."""
-    for name, error in missing_packages(values_of((settings.run, settings.args, settings.model))):
-        report.add_error(name, error)
+    for error in missing_packages(values_of((settings.run, settings.args, settings.model))):
+        report.add_error(error.what.partition(" ")[0], error)
     for tracker in settings.args.report_to:
-        if find_spec(tracker) is None:
-            text = f"report_to names {tracker}, which is not installed"
-            report.add("trackers", "problem", text, f"pip install {tracker}, or --report_to none.")
-        elif (switch := _TRACKERS.get(tracker)) and not os.environ.get(switch):
+        if (switch := _TRACKERS.get(tracker)) and not os.environ.get(switch):
             text = f"{tracker} wants the network and a login, unless {switch}=offline is set"
             report.add("trackers", "warning", text, f"Log in before the run, or export {switch}=offline.")
 

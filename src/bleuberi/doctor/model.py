@@ -101,11 +101,9 @@ class MetaModel:
         return int(dtype.itemsize)
 
     def _weight_bytes(self, dtype_bytes: int) -> int:
-        bits = 4 if self.settings.load_in_4bit else 8 if self.settings.load_in_8bit else None
-        if bits is None:
+        if not self.settings.load_in_4bit:
             return self.parameters * dtype_bytes
-        small = self.linear * (_FOUR_BITS if bits == 4 else 1.0)
-        return int(small + (self.parameters - self.linear) * dtype_bytes)
+        return int(self.linear * _FOUR_BITS + (self.parameters - self.linear) * dtype_bytes)
 
     def activation_bytes(self, rows: int, length: int, checkpointing: bool) -> int:
         """What autograd keeps of one forward pass of `rows` x `length` tokens, the output layer left out.

@@ -30,21 +30,21 @@ from bleuberi.doctor.signal import check_signal
 from bleuberi.doctor.time_estimate import estimate_step
 from bleuberi.doctor.tokens import TRIED, Pair, check_round_trip, check_template, show_loss_mask
 from bleuberi.errors import UserError
-from bleuberi.rewards import Reward, load_reward
+from bleuberi.rewards import Reward
 from bleuberi.rewards.blindness import CURE, MOST_ROWS, blindness
 from bleuberi.training.folder.resume import check_save_steps
-from bleuberi.training.grpo import to_trainer_row
+from bleuberi.training.grpo import run_rewards, to_trainer_row
 from bleuberi.training.reasoning import asked_to_reason
 from bleuberi.training.settings.dataset import other_prompts
 from bleuberi.training.settings.lengths import fit_completions
 from bleuberi.training.settings.paper_batch import grown_batch
 from bleuberi.training.settings.read import Method, RunSettings
-from bleuberi.training.settings.ready import base_config, beyond_positions, quantised_base
+from bleuberi.training.settings.ready import base_config, check_positions, check_stored
 from bleuberi.training.settings.words import located
 from bleuberi.training.sft_tokens import SftEncoder
 from bleuberi.training.watch.dev import untrained_score
 from bleuberi.training.watch.dev_rows import split_dev
-from bleuberi.training.watch.reward import check_reward_columns, trainable_rewards
+from bleuberi.training.watch.reward import check_reward_columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +69,16 @@ def preflight(argv: Sequence[str], asked: Asked) -> tuple[Report, Text | None]:
         launch = read_launch(asked.launch) if asked.launch else Launch(1, 1, None)
         processes = asked.processes or launch.processes
         nodes = max(asked.nodes, launch.nodes)
-        settings = read_as_if(asked.method or told_method(argv), argv, processes)
+        settings, problems = read_as_if(asked.method or told_method(argv), argv, processes)
+        for problem in problems:
+            report.add_error("settings", problem)
+        if settings is None or problems:
+            return report, None
         machine = look_at_machine(processes, settings.args.use_cpu, asked.gpu, asked.gpu_memory, asked.host_memory)
     except UserError as error:
         report.add_error("settings", error)
         return report, None
-    report.add("settings", "ok", f"a {settings.method.upper()} run; TRL reads them for {processes} process(es)")
+    report.add("settings", "ok", f"a {settings.method.upper()} run; TRL reads them for {counted(processes, 'process')}")
     if settings.drift:
         report.add(
             "TRL", "warning", settings.drift, "Read docs/trl_versions.md, or install the versions of the preset."
@@ -106,21 +110,15 @@ def _deepspeed_of(settings: RunSettings) -> Path | None:
 
 
 def _check_rewards(report: Report, settings: RunSettings) -> list[Reward]:
-    """The rewards that the run names; none if they cannot be loaded, or for SFT."""
+    """The rewards as the trainer gets them; none if they cannot be loaded, or for SFT."""
     if settings.method == "sft":
         return []
     try:
-        rewards = [load_reward(name) for name in settings.run.reward_funcs]
-        handed = trainable_rewards(rewards, settings.args.multi_objective_aggregation)
+        rewards = run_rewards(settings)
     except UserError as error:
         report.add_error("rewards", error)
         return []
-    weights = settings.args.reward_weights
-    if weights is not None and len(weights) != len(handed):
-        text = f"{len(weights)} reward_weights for {len(handed)} rewards"
-        report.add("rewards", "problem", text, "Give 1 a reward.")
-    else:
-        report.add("rewards", "ok", "; ".join(reward.signature() for reward in handed))
+    report.add("rewards", "ok", "; ".join(reward.signature() for reward in rewards))
     return rewards
 
 
@@ -225,7 +223,7 @@ def _check_size(
     mixed = "bfloat16" if args.bf16 else "float16" if args.fp16 else None
     stored = settings.model.dtype
     computed = mixed or (stored if stored not in ("auto", None) else "float32")
-    if (error := quantised_base(settings, base_config(settings))) is not None:
+    for error in check_stored(settings, base_config(settings)):
         report.add_error("model", error)
         return
     meta = MetaModel(settings.model, computed, args.trust_remote_code)
@@ -249,7 +247,7 @@ def _check_size(
         completion=args.max_completion_length if grpo else 0,
     )
     sizes = meta.sizes()
-    if (error := beyond_positions(meta.model.config, batches.length)) is not None:
+    for error in check_positions(meta.model.config, batches.length):
         report.add_error("positions", error)
     memory = estimate_memory(settings, meta, batches, zero, machine.processes, nodes, machine.device_memory, fsdp=fsdp)
     check_fit(report, memory, sizes, machine)

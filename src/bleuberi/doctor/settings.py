@@ -6,10 +6,8 @@ The config classes ask the machine for a bf16 GPU and for the number of processe
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib.machinery import ModuleSpec
 
 from bleuberi.errors import MissingExtraError, UserError
 from bleuberi.training.settings.read import Method, RunConfig, RunSettings, SftRunConfig, read_settings
@@ -36,33 +34,22 @@ def told_method(argv: Sequence[str]) -> Method:
     return "grpo" if of_grpo else "sft"
 
 
-def read_as_if(method: Method, argv: Sequence[str], processes: int) -> RunSettings:
-    """The settings, read by TRL's own classes for that many processes. Errors: as `read_settings`."""
+def read_as_if(method: Method, argv: Sequence[str], processes: int) -> tuple[RunSettings | None, list[UserError]]:
+    """The settings, read by TRL's own classes for that many processes, and every problem with them.
+
+    None if there are too many problems to read them.
+    """
+    problems: list[UserError] = []
     with assumed_machine(processes):
         try:
-            settings = read_settings(method, argv)
-        except MissingExtraError as error:
-            if error.package != "vllm":
-                raise
-            # The machine that it is meant for may have it; that it is missing here is told among the versions.
-            with _assumed_package("vllm"):
-                settings = read_settings(method, argv)
-        # Both are worked out on first use, so they are asked while the assumption holds.
-        if settings.args.world_size != processes:
-            raise AssertionError("the number of processes was not assumed")
-    return settings
-
-
-@contextmanager
-def _assumed_package(assumed: str) -> Iterator[None]:
-    """Within it, a package that is looked for by its name alone seems to be installed."""
-    find = importlib.util.find_spec
-    found = ModuleSpec(assumed, None)
-    importlib.util.find_spec = lambda name, package=None: found if name == assumed else find(name, package)
-    try:
-        yield
-    finally:
-        importlib.util.find_spec = find
+            settings = read_settings(method, argv, problems)
+            # Worked out on first use, so it is asked while the assumption holds.
+            if settings.args.world_size != processes:
+                raise AssertionError("the number of processes was not assumed")
+        except UserError as error:
+            problems.append(error)
+            settings = None
+    return settings, list({str(error): error for error in problems}.values())
 
 
 @contextmanager

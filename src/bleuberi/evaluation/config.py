@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from bleuberi import made
 from bleuberi.artifacts import read_state
 from bleuberi.data.reasoning import REASONING_PROMPT
-from bleuberi.errors import UserError
 from bleuberi.evaluation.controls import CONTROLS
 from bleuberi.evaluation.judge import JudgeConfig
 from bleuberi.evaluation.models import EvaluatedModel, Primary
 from bleuberi.generation import EngineOptions
 from bleuberi.generation.base import Sampling
-from bleuberi.strict_json import strict_json
 
 RESULT: Final = "evaluation.json"
 ANSWERS: Final = "answers.jsonl"
 JUDGMENTS: Final = "judgments.jsonl"
 SCORES: Final = ("bleu", "rouge", "meteor")
+TRAINED_ON: Final = ("bleu",)
+
+
+_ADDITIONS: Final = ("judge", "controls", "retention")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class EvaluationConfig:
     controls: Mapping[str, Path | None] = field(default_factory=lambda: dict.fromkeys(CONTROLS))  # name -> its file
     placebo: tuple[str, ...] = ()  # groups that were trained on shuffled references
     primary: Primary | None = None  # None: the first trained group, the base, the first metric
-    trained_on: tuple[str, ...] = ("bleu",)  # the rewards of groups of which they are not known
+    trained_on: tuple[str, ...] = TRAINED_ON  # the rewards of groups of which they are not known
     untrained: tuple[str, ...] = ()  # groups that no training run stands behind, besides the base
     run_spread: float | None = None  # standard deviation between runs, in points of the first score
     judge: JudgeConfig | None = None
@@ -87,7 +89,8 @@ class EvaluationConfig:
             "untrained": list(self.untrained),
             "run_spread": self.run_spread,
             "judge": None if self.judge is None else self.judge.settings(),
-            **({"fold_system": True} if self.engine_options.fold_system else {}),
+            **({"trained_on": list(self.trained_on)} if self.trained_on != TRAINED_ON else {}),
+            **self.engine_options.deciding(),
             **({"reasoning": REASONING_PROMPT} if self.reasoning else {}),
         }
 
@@ -95,27 +98,26 @@ class EvaluationConfig:
 def refuse_other_evaluation(config: EvaluationConfig, settings: Mapping[str, Any]) -> bool:
     """Whether the folder holds this evaluation, judged already; it is then kept until it is made again.
 
-    Errors: `UserError` where it holds one with other settings.
+    Errors: `UserError` if it holds one with different settings.
     """
     path = config.output_dir / RESULT
-    if config.overwrite or not path.is_file():
+    content = {} if config.overwrite else read_state(path)
+    existing = content.get("config")
+    if not isinstance(existing, dict) or not existing:
         return False
-    content = read_state(path)
-    before = content.get("config")
-    before = before if isinstance(before, dict) else {}
-    asked = json.loads(strict_json(settings))
-    # A file may be elsewhere, older versions lack some settings, and a judge or a further score is an addition.
-    added = {name for name in ("judge", "controls") if not before.get(name)}
-    if set(before.get("metrics", ())) <= set(asked["metrics"]):
-        added.add("metrics")
-    comparable = (before.keys() & asked.keys() - added - {"prompts"}) | {"fold_system", "reasoning"}
-    names = [name for name in comparable if before.get(name) != asked.get(name)]
-    if names:
-        said = "; ".join(
-            f"{name}: {before.get(name)!s:.60} there, {asked.get(name)!s:.60} asked" for name in sorted(names)
-        )
-        raise UserError(
-            f"{config.output_dir} holds an evaluation with other settings ({said}).",
-            "Choose another --output_dir, or replace it with --overwrite; answers that fit are reused.",
-        )
+    # A file may be elsewhere; a judge, retention, the first control or a further score is an addition, and an older evaluation
+    # names the one control that is always computed now.
+    free = {"prompts", "length_control"} | {name for name in _ADDITIONS if not existing.get(name)}
+    if set(existing.get("metrics", ())) <= set(settings["metrics"]):
+        free.add("metrics")
+    existing, requested = (
+        {name: _shown(name, value) for name, value in one.items() if name not in free} for one in (existing, settings)
+    )
+    cure = "Choose another --output_dir, or replace it with --overwrite; responses that fit are reused."
+    made.refuse_other(f"The evaluation in {config.output_dir}", existing, requested, cure)
     return bool(content.get("judge"))
+
+
+def _shown(name: str, value: Any) -> Any:  # noqa: ANN401 - any setting
+    """The setting; a control without a file differs from none."""
+    return {one: file or "from the base" for one, file in value.items()} if name == "controls" and value else value

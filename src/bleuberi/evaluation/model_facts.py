@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from bleuberi.artifacts import json_hash, read_manifest
+from bleuberi.artifacts import json_hash
 from bleuberi.errors import UserError
+from bleuberi.folders import DatasetFolder, ModelFolder
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,31 +32,21 @@ class TrainingFacts:
 
 def training_facts(model: str) -> TrainingFacts | None:
     """The facts of a model folder that a training of this tool left; None for any other model."""
-    folder = Path(model).expanduser()
-    manifest = read_manifest(folder) if folder.is_dir() else None
-    parents = (manifest or {}).get("parents")
-    if manifest is None or manifest.get("kind") != "model" or not isinstance(parents, dict):
+    trained = ModelFolder.load(model)
+    if trained is None:
         return None
-    config = manifest.get("config", {})
-    rewards = tuple(str(signature) for signature in parents.get("reward_signatures", ()))
-    data = parents.get("data_sha256")
-    names = config.get("reward_funcs") or [signature.partition("|")[0] for signature in rewards]
+    rewards = trained.reward_signatures
     return TrainingFacts(
         method="grpo" if rewards else "sft",
-        label=f"GRPO({'+'.join(str(name) for name in names)})" if rewards else "SFT",
+        label=trained.label,
         rewards=rewards,
-        base_model=_base(config),
-        steps=manifest.get("steps"),
-        rows=manifest.get("rows_used"),
-        data_sha256=data,
-        prompts_sha256=data if rewards else _prompts_behind(config.get("dataset_path"), data),
-        seed=config.get("seed"),
+        base_model=trained.base_model,
+        steps=trained.steps,
+        rows=trained.rows,
+        data_sha256=trained.data_sha256,
+        prompts_sha256=trained.data_sha256 if rewards else _prompts_behind(trained),
+        seed=trained.seed,
     )
-
-
-def _base(config: dict[str, Any]) -> str | None:
-    name, revision = config.get("model_name_or_path"), config.get("model_revision")
-    return f"{name}@{revision}" if name and revision else name
 
 
 def tokenizer_hash(model: str) -> str | None:
@@ -84,11 +74,7 @@ def same_model(left: str | None, right: str) -> bool | None:
     return None
 
 
-def _prompts_behind(dataset: Any, data_sha256: str | None) -> str | None:  # noqa: ANN401 - out of a manifest
+def _prompts_behind(trained: ModelFolder) -> str | None:
     """The hash of the GRPO data set that an SFT data set was made from."""
-    folder = Path(str(dataset)).expanduser() if dataset else None
-    if folder is None or data_sha256 is None or not folder.is_dir():
-        return None
-    made = read_manifest(folder)
-    found = (made or {}).get("config", {}).get("input_sha256")
-    return str(found) if found else None
+    folder = trained.dataset
+    return None if folder is None or trained.data_sha256 is None else DatasetFolder.load(folder).input_sha256

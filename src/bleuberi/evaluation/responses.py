@@ -53,18 +53,12 @@ def read_prompts(config: EvaluationConfig) -> tuple[Pool, list[Example], Tally]:
 
 
 def _read_prompts(config: EvaluationConfig) -> tuple[Pool, list[Example], Tally]:
-    pool = read_pool(config.prompts, (), config.split)
+    pool = read_pool(config.prompts, () if config.no_references else config.ref_models, config.split)
     if config.no_references:
         examples = [
             Example(row.id, row.source, row.messages, row.prompt, row.ground_truth or "", []) for row in pool.rows
         ]
         return pool, examples, Tally(len(examples), len(examples))
-    if not pool.reference_models:
-        raise UserError(
-            f"{config.prompts} has no references, so answers cannot be scored against any.",
-            "Make some with bleuberi references, or compare by words and a judge alone: --no_references.",
-        )
-    pool = read_pool(config.prompts, config.ref_models, config.split)
     examples, tally = join_references(pool, config.ref_models, config.min_references)
     log.info("Prompts of %s: %s", pool.name, tally.sentence())
     return pool, examples, tally

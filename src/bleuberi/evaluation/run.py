@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from bleuberi.artifacts import write_json, write_text
-from bleuberi.data.facts_truth import read_facts
 from bleuberi.data.references import check_reference_choice
 from bleuberi.errors import UserError
 from bleuberi.evaluation.base_controls import read_control_files, rewritten_controls
@@ -39,7 +38,7 @@ from bleuberi.evaluation.response_files import ResponseFile, read_response_files
 from bleuberi.evaluation.responses import ModelAnswers, answer_prompts, distinct_runs, read_prompts
 from bleuberi.evaluation.retention import read_retention, retention, retention_settings
 from bleuberi.evaluation.verdict import TrainedGroup, questions
-from bleuberi.records import Example
+from bleuberi.rewards.base import traits_of
 from bleuberi.strict_json import strict_json
 
 log = logging.getLogger(__name__)
@@ -72,7 +71,8 @@ def evaluate(config: EvaluationConfig) -> Evaluation:
         config = replace(config, controls={})  # there is no gain to explain
     asked = read_retention(config)
     pool, examples, tally = read_prompts(config)
-    chosen = with_facts(chosen, _known_facts(config, examples))
+    facts_of = {row.id: row.facts for row in pool.rows if row.facts}
+    chosen = with_facts(chosen, {row.id: facts_of[row.id] for row in examples if row.id in facts_of})
     primary = _primary(config, groups, chosen, facts)
     chosen = primary_first(chosen, primary)
     files = read_response_files(config.models, examples)
@@ -102,15 +102,9 @@ def evaluate(config: EvaluationConfig) -> Evaluation:
     return Evaluation(config.output_dir, content)
 
 
-def _known_facts(config: EvaluationConfig, examples: Sequence[Example]) -> dict[str, dict[str, str]]:
-    """The facts of the prompts that have any, by id."""
-    facts = read_facts(config.prompts)
-    return {row.id: facts[row.id] for row in examples if facts.get(row.id)}
-
-
 def _measures(config: EvaluationConfig) -> list[Measure]:
     chosen = measures(config.scored_by, config.engine_options.cluster if config.engine == "ray" else None)
-    needing = [measure.name for measure in chosen if getattr(measure.reward, "needs_references", True)]
+    needing = [measure.name for measure in chosen if traits_of(measure.reward).needs_references]
     if config.no_references and needing:
         raise UserError(
             f"{', '.join(needing)} cannot be computed with --no_references.",

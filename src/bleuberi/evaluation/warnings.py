@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from bleuberi.artifacts import read_manifest
 from bleuberi.data.grpo_rows import prompt_messages
 from bleuberi.data.tables import read_rows
 from bleuberi.errors import UserError
 from bleuberi.evaluation.model_facts import TrainingFacts
 from bleuberi.evaluation.models import Group
 from bleuberi.evaluation.responses import ModelAnswers
+from bleuberi.folders import DatasetFolder, ModelFolder
 from bleuberi.records import Example
 
 MUCH_CUT: Final = 0.1
@@ -79,7 +79,8 @@ def training_warnings(
     asked = {row.prompt.strip() for row in examples}
     found: dict[Path, set[str]] = {}  # seeds of one training share their data set
     for name, model in models.items():
-        folder = training_data(model) if facts[name] is not None else None
+        trained = ModelFolder.load(model)
+        folder = trained.dataset if trained is not None else None
         if folder is not None and folder not in found:
             found[folder] = prompts_in(folder)
         seen = asked & found[folder] if folder is not None else set()
@@ -91,19 +92,14 @@ def training_warnings(
     return said
 
 
-def training_data(model: str) -> Path | None:
-    """The data set that a model folder's manifest names, where it is still there."""
-    manifest = read_manifest(Path(model).expanduser()) or {}
-    path = manifest.get("config", {}).get("dataset_path")
-    folder = Path(str(path)).expanduser() if path else None
-    return folder if folder is not None and folder.is_dir() else None
-
-
 def _trained_to_reason(model: str) -> bool:
     """Whether the training, or the making of its data set, asked for tags."""
-    data = training_data(model)
-    manifests = [read_manifest(folder) or {} for folder in (Path(model).expanduser(), data) if folder is not None]
-    return any(manifest.get("config", {}).get("reasoning") for manifest in manifests)
+    trained = ModelFolder.load(model)
+    if trained is None:
+        return False
+    return bool(trained.config.get("reasoning")) or (
+        trained.dataset is not None and DatasetFolder.load(trained.dataset).reasoning
+    )
 
 
 def prompts_in(folder: Path) -> set[str]:

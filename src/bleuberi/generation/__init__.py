@@ -20,7 +20,7 @@ from bleuberi.errors import UserError
 from bleuberi.generation.base import AnyEngine, Engine, StreamingEngine
 from bleuberi.generation.cached import CachedEngine
 from bleuberi.generation.model_identity import ModelIdentity, folder_revision, identify_model, is_model_folder
-from bleuberi.generation.options import ENGINES, EngineOptions, check_model_name, resolve_engine
+from bleuberi.generation.options import ENGINES, PRECISION, EngineOptions, check_model_name, resolve_engine
 
 __all__ = [
     "ENGINES",
@@ -35,7 +35,6 @@ __all__ = [
 log = logging.getLogger(__name__)
 
 _PLAIN = EngineOptions()
-_PRECISION = ("dtype", "quantization")
 
 
 def cached_engine(model: str, engine: str, cache_folder: Path, options: EngineOptions = _PLAIN) -> CachedEngine:
@@ -96,7 +95,7 @@ def engine_identity(model: str, engine: str, options: EngineOptions) -> ModelIde
 
 def _precision(options: EngineOptions) -> str:
     """The engine arguments that decide what the weights are, as part of a model's revision; empty if none is given."""
-    chosen = {name: options.engine_args[name] for name in _PRECISION if name in options.engine_args}
+    chosen = {name: options.engine_args[name] for name in PRECISION if name in options.engine_args}
     return "".join(f";{name}={value}" for name, value in chosen.items())
 
 

@@ -19,6 +19,7 @@ from bleuberi.generation.answer_store import JOURNAL, AnswerStore, in_batches, r
 from bleuberi.generation.base import Sampling
 from bleuberi.generation.cached import prompt_key
 from bleuberi.generation.model_identity import ModelIdentity
+from bleuberi.made import named_differences
 from bleuberi.records import Conversation
 
 log = logging.getLogger(__name__)
@@ -171,11 +172,7 @@ def _difference(settings: dict[str, Any], identity: ModelIdentity, sampling: Sam
     """What another cache was made with, where it differs from what is asked."""
     wanted = {**identity.settings(), "sampling": sampling.signature()}
     there = {**settings.get("model", {}), "sampling": settings.get("sampling_signature")}
-    return ", ".join(
-        f"{name} {there.get(name)!s:.60} there, {wanted[name]!s:.60} asked"
-        for name in wanted
-        if there.get(name) != wanted[name]
-    )
+    return named_differences({name: there.get(name) for name in wanted}, wanted)
 
 
 def _damaged_keys(folder: Path) -> set[str]:

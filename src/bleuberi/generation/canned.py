@@ -1,12 +1,9 @@
-"""Answers that were given before: from a dict or a file.
-
-For tests, for dry runs of a pipeline, and for answers from a service that has no interface here.
-"""
+"""Answers from a file: for dry runs of a pipeline, and for answers from a service that has no interface here."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -19,22 +16,6 @@ from bleuberi.generation.key_index import KeyIndex, Place
 
 _ROWS_AT_ONCE: Final = 1024
 _NAMES = ("id", "prompt")
-
-
-class CannedEngine:
-    """Answers by id, or by the last turn's text where the id is not known."""
-
-    def __init__(self, answers: Mapping[str, str]) -> None:
-        self._answers = answers
-
-    def stream(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[tuple[Request, Output]]:
-        for request in requests:
-            conversation = request.conversation
-            names = (conversation.id, conversation.messages[-1]["content"])
-            found = next((self._answers[name] for name in names if name in self._answers), None)
-            if found is None:
-                raise _no_answer(conversation.id)
-            yield request, Output(found, "stop", len(found.split()))
 
 
 class CannedFileEngine:

@@ -33,6 +33,7 @@ MOST_PAUSES: Final = 200  # of one row, if the server asks for patience
 TRIES_TO_REACH: Final = 3  # a server that never answered
 TRIES_TO_GO_ON: Final = 3  # of one row, if the others go on without it; also of one whose answers are unusable
 MOST_UNANSWERED: Final = 8  # rows in vain before a server that answered nothing is asked no more
+MOST_FAILED: Final = 3  # rows in a row on which a server fails for good although it has answered others
 FIRST_REFUSALS: Final = 3  # rows that a server refuses before it has answered any: then it refuses all
 MOST_REFUSALS: Final = 200  # rows in a row that it refuses although it has answered others
 
@@ -58,8 +59,8 @@ class OpenAIEngine:
     def __init__(
         self, model: str, options: EngineOptions, first_delay_seconds: float = 1.0, *, go_on: bool = False
     ) -> None:
-        """A row that the server refuses while it answers others, or whose answers are unusable, gets the finish reason
-        `no_answer`; with `go_on` also a row on which the server fails for good.
+        """A row that the server refuses or fails on while it answers others, or whose answers are unusable, gets the
+        finish reason `no_answer`; with `go_on` also if it answers none.
 
         Errors: `UserError` if the key is missing, or an address or a proxy cannot be used.
         """
@@ -69,7 +70,7 @@ class OpenAIEngine:
         self._timeout_seconds = options.timeout_seconds
         self._first_delay_seconds = first_delay_seconds
         self._go_on = go_on
-        self._unanswered = self._refused_in_a_row = 0
+        self._unanswered = self._refused_in_a_row = self._failed_in_a_row = 0
         self._key_name = options.api_key_env
         self._template_kwargs = dict(options.chat_template_kwargs)
         self._key = _api_key(options)
@@ -110,7 +111,7 @@ class OpenAIEngine:
                 yield request, self._refused(result)
             elif result is not None:
                 if result.by_model:
-                    self.has_answered, self._refused_in_a_row = True, 0
+                    self.has_answered, self._refused_in_a_row, self._failed_in_a_row = True, 0, 0
                     for early, refusal in held:
                         yield early, self._refused(refusal)
                     held.clear()
@@ -147,7 +148,9 @@ class OpenAIEngine:
                 return self._without_answer(tries, result.what)
             lost = result.kind == "unreachable" and not self.has_answered
             if tries >= (TRIES_TO_REACH if lost else most_failures) or pauses >= MOST_PAUSES:
-                if self._go_on and not lost:
+                self._failed_in_a_row += 1
+                alone = self.has_answered and result.kind == "failed" and self._failed_in_a_row < MOST_FAILED
+                if (self._go_on and not lost) or alone:
                     return self._without_answer(tries + pauses, result.what)
                 raise UserError(
                     f"The server {self.url} gave no answer after {tries + pauses} tries: {result.what}",

@@ -15,6 +15,7 @@ Kind = Literal["too_long", "moderated", "busy", "row", "end"]
 """`busy`: ask again later. `row`: it may be about this row alone. `end`: no row will fare better."""
 
 _LONG_QUOTE: Final = 40  # characters of a prompt that an error may quote, and that are not its own words
+_LOOKED_AT: Final = 10_000  # characters of an error, at each of its ends: a reply may have 32 MiB
 _AGAIN: Final = frozenset({408, 409, 425, 429})
 _NO_QUOTA: Final = re.compile(
     r"insufficient[ _](quota|balance|credits?|funds)|exceeded your current quota|billing[ _](hard[ _])?limit|"
@@ -129,7 +130,8 @@ def quoted(value: object, most: int) -> str:
 
 
 def own_words(reply: object, asked: Sequence[Message]) -> str:
-    """The words of an error that are the server's: validators quote the request, which may talk of anything."""
+    """The words of an error that are the server's, of a long one its ends: validators quote the request, which may talk
+    of anything."""
     try:
         text = reply if isinstance(reply, str) else json.dumps(reply, ensure_ascii=False)  # noqa: TID251 - not written
     except RecursionError:
@@ -140,7 +142,7 @@ def own_words(reply: object, asked: Sequence[Message]) -> str:
             continue
         spelled = json.dumps(quote, ensure_ascii=False)[1:-1]  # noqa: TID251 - not written
         text = text.replace(spelled, "").replace(quote, "")
-    return text
+    return text if len(text) <= 2 * _LOOKED_AT else f"{text[:_LOOKED_AT]} … {text[-_LOOKED_AT:]}"
 
 
 def _row_cure(status: int, words: str, key_name: str) -> str:

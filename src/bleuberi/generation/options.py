@@ -15,6 +15,8 @@ from bleuberi.web.address import check_timeout, check_web_address
 
 MOST_REQUESTS: Final = 4096  # at once; operating systems allow no more open files by default
 OPENAI_URL: Final = "https://api.openai.com/v1"
+PRECISION: Final = ("dtype", "quantization")
+"""The engine arguments that decide what the weights are."""
 
 
 class EngineEntry(NamedTuple):
@@ -53,6 +55,19 @@ class EngineOptions:
     engine_args: Mapping[str, Any] = field(default_factory=dict)  # of vllm.LLM or TransformersEngine
     ray_engine: str = "auto"  # what each worker runs
     cluster: ClusterOptions = field(default_factory=ClusterOptions)
+
+    def deciding(self) -> dict[str, Any]:
+        """The options that decide how a prompt is rendered and what the weights are, without those at their default.
+
+        They are part of a request: two values of one of them never give the same result.
+        """
+        chosen = {
+            "base_template": self.base_template if self.base_template != "plain" else None,
+            "chat_template_kwargs": dict(self.chat_template_kwargs),
+            "fold_system": self.fold_system,
+            **{name: self.engine_args.get(name) for name in PRECISION},
+        }
+        return {name: value for name, value in chosen.items() if value}
 
     @property
     def url(self) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterable, Sequence
-from typing import Protocol, SupportsFloat
+from typing import NamedTuple, Protocol, SupportsFloat, runtime_checkable
 
 from bleuberi.errors import UserError
 from bleuberi.records import Message
@@ -43,13 +43,34 @@ class Reward(Protocol):
         ...
 
 
+class Traits(NamedTuple):
+    """The optional attributes of a reward; each default counts for a reward without the attribute."""
+
+    needs_references: bool = True
+    needs_prompts: bool = False
+    over_whole_pool: bool = False  # a call brings the whole pool, since scores depend on the other rows
+
+
+def traits_of(reward: object) -> Traits:
+    """The optional attributes of any reward, a user's own too."""
+    return Traits(**{name: getattr(reward, name) for name in Traits._fields if hasattr(reward, name)})
+
+
+@runtime_checkable
+class OverPool(Protocol):
+    """A reward over the whole pool whose parts a trainer gets instead, as rewards that it standardises itself."""
+
+    over_whole_pool: bool
+    parts: Sequence[Reward]
+
+
 class TextReward:
     """Base of the rewards here. A subclass says `name`, `signature` and `score_batch` (or, where it reads the prompts,
     `score_rows`)."""
 
     name: str
-    needs_references = True
-    needs_prompts = False
+    needs_references = Traits().needs_references
+    needs_prompts = Traits().needs_prompts
 
     @property
     def __name__(self) -> str:

@@ -18,7 +18,7 @@ from typing import Protocol, runtime_checkable
 
 from bleuberi.artifacts import set_aside
 from bleuberi.errors import UserError
-from bleuberi.rewards.base import Scores, TextReward, finite_scores, warn_of_not_finite
+from bleuberi.rewards.base import Scores, TextReward, finite_scores, traits_of, warn_of_not_finite
 from bleuberi.strict_json import is_finite
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ class CachedReward(TextReward):
     """A reward that scores each row once. Several processes may share the file."""
 
     def __init__(self, reward: TextReward, path: str | Path) -> None:
-        if getattr(reward, "over_whole_pool", False):
+        if traits_of(reward).over_whole_pool:
             raise UserError(
                 f"The reward {reward.name} depends on the whole pool; its rows cannot be kept one by one.",
                 "Cache its parts instead: CachedReward(part, path) for each of reward.parts.",

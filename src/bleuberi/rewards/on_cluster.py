@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from bleuberi.cluster import ClusterOptions, map_units, plan_workers
 from bleuberi.errors import UserError
 from bleuberi.rewards import WITH_MODEL, Reward, load_reward
-from bleuberi.rewards.base import Scores, TextReward
+from bleuberi.rewards.base import Scores, TextReward, traits_of
 from bleuberi.rewards.bleu_rm import BleuRm
 from bleuberi.rewards.cached import ROWS_A_TRANSACTION
 
@@ -20,18 +20,20 @@ _TEXT_ROWS_A_PART: Final = 2048  # BLEU and ROUGE-L score these in a fraction of
 
 
 def load_reward_on(metric: str, cluster: ClusterOptions | None) -> Reward:
-    """The reward of that name (`load_reward`), scored by the cluster's workers; here where `cluster` is None.
+    """The reward of that name (`load_reward`) as `spread` gives it."""
+    return spread(load_reward(metric), metric, cluster)
 
-    A reward of your own that is no `TextReward` is scored here too.
+
+def spread(reward: Reward, metric: str, cluster: ClusterOptions | None) -> Reward:
+    """The reward `metric` scored by the cluster's workers; by this process if `cluster` is None.
+
+    A reward of your own that is not a `TextReward` is scored here too.
     """
-    reward = load_reward(metric)
     if cluster is None or not isinstance(reward, TextReward):
         return reward
     if isinstance(reward, BleuRm):  # its mean is over the pool, so its model alone can be spread
-        return BleuRm(ClusterReward(metric.replace("bleu_rm", "rm", 1), cluster))
-    if getattr(reward, "over_whole_pool", False):
-        return reward
-    return ClusterReward(metric, cluster)
+        return BleuRm(ClusterReward(metric.replace("bleu_rm", "rm", 1), cluster, reward.parts[1]))
+    return reward if traits_of(reward).over_whole_pool else ClusterReward(metric, cluster, reward)
 
 
 class _Part(NamedTuple):
@@ -46,10 +48,7 @@ class _Part(NamedTuple):
 class ClusterReward(TextReward):
     """A reward by its name; equal to it in everything but where it is computed."""
 
-    def __init__(self, metric: str, cluster: ClusterOptions) -> None:
-        reward = load_reward(metric)
-        if not isinstance(reward, TextReward):
-            raise TypeError(f"{metric} is no TextReward")
+    def __init__(self, metric: str, cluster: ClusterOptions, reward: TextReward) -> None:
         self._metric, self._cluster, self._reward, self.name = metric, cluster, reward, reward.name
         self.needs_references, self.needs_prompts = reward.needs_references, reward.needs_prompts
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from bleuberi.errors import UserError
-from bleuberi.rewards.base import Reward, Scores, TextReward
+from bleuberi.rewards.base import Reward, Scores, TextReward, traits_of
 
 _FORM = re.compile(r"\s*<think>(?P<thought>.*?)</think>\s*<answer>(?P<answer>.*?)</answer>\s*", re.DOTALL)
 _TAGS = ("<think>", "</think>", "<answer>", "</answer>")
@@ -33,15 +33,15 @@ class OnAnswer(TextReward):
     """
 
     def __init__(self, reward: Reward) -> None:
-        if getattr(reward, "over_whole_pool", False):
+        traits = traits_of(reward)
+        if traits.over_whole_pool:
             raise UserError(
                 f"The reward {reward.name} is a mean over the pool; it cannot be put behind answer tags as a whole.",
                 "Use its parts, each behind the tags, e.g. answer:bleu and answer:rm.",
             )
         self.reward = reward
         self.name = f"{reward.name}_on_answer"
-        self.needs_references = getattr(reward, "needs_references", True)
-        self.needs_prompts = getattr(reward, "needs_prompts", False)
+        self.needs_references, self.needs_prompts = traits.needs_references, traits.needs_prompts
 
     def signature(self) -> str:
         return f"{self.reward.signature()}|on:first-answer-tag-or-behind-think-or-all"

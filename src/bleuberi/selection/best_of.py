@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 from bleuberi import columns
 from bleuberi.errors import UserError
 from bleuberi.records import Example, Message
-from bleuberi.selection.dataset_folder import check_dataset_name, find_made, refuse_other, save_dataset
+from bleuberi.selection.dataset_folder import check_dataset_name, find_made, save_dataset
 from bleuberi.selection.scored_samples import SamplesConfig, ScoredText, find_source, read_scored
 
 log = logging.getLogger(__name__)
@@ -54,11 +54,8 @@ def create_best_data(config: BestConfig) -> BestData:
     request = {"kind": config.kind, **source.request()}
     if config.kind == "pairs":
         request["min_margin"] = config.min_margin
-    if not config.overwrite:
-        if (made := find_made(parent, request, name)) is not None:
-            log.info("The data set %s was made by the same command and is used as it is", made.folder)
-            return BestData(made.folder, made.rows, True)
-        refuse_other(parent / name, request)
+    if not config.overwrite and (made := find_made(parent, request, name)) is not None:
+        return BestData(made.folder, made.rows, True)
     scored = read_scored(source)
     dropped: Counter[str] = Counter(source.dropped)
     dropped.update(scored.dropped)

@@ -6,14 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bleuberi.cluster import ClusterOptions
-from bleuberi.columns import safe_name
 from bleuberi.data.references import check_reference_choice
 from bleuberi.errors import UserError
 from bleuberi.generation import EngineOptions, check_engine
 from bleuberi.generation.base import Sampling
-from bleuberi.rewards import load_reward
 from bleuberi.selection.dataset_folder import check_dataset_name
-from bleuberi.selection.pick import SELECTION_MODES, SelectionMode
+from bleuberi.selection.modes import MODES
 from bleuberi.selection.signal import SignalSettings
 
 
@@ -24,7 +22,7 @@ class GrpoDataConfig:
     hf_dataset_path: str = "yapeichang/BLEUBERI-Tulu3-50k"
     ref_models: tuple[str, ...] = ("gold",)
     min_references: int | None = None  # None: every chosen one
-    selection_mode: SelectionMode = "hard"
+    selection_mode: str = "hard"
     num_examples: int | None = None
     metric: str | None = None
     model: str | None = None
@@ -56,13 +54,8 @@ class GrpoDataConfig:
     @property
     def scores_needed(self) -> bool:
         """Whether responses are scored; `random` scores those that are given, and asks no model for any."""
-        answered = self.outputs is not None or (self.model is not None and self.selection_mode != "random")
+        answered = self.outputs is not None or (self.model is not None and MODES[self.selection_mode].needs_scores)
         return self.metric is not None and answered
-
-    @property
-    def metric_name(self) -> str | None:
-        """The metric's own name, for columns and files; `metric` can be a dotted path."""
-        return safe_name(load_reward(self.metric).name) if self.metric is not None else None
 
     @property
     def scoring_cluster(self) -> ClusterOptions | None:
@@ -75,23 +68,24 @@ class GrpoDataConfig:
 
     def check(self) -> None:
         """Refuse what cannot work, before anything is read. Errors: `UserError`."""
-        if self.selection_mode not in SELECTION_MODES:
+        if self.selection_mode not in MODES:
             raise UserError(
-                f"There is no selection mode {self.selection_mode!r}.", f"Choose one of {', '.join(SELECTION_MODES)}."
+                f"There is no selection mode {self.selection_mode!r}.", f"Choose one of {', '.join(MODES)}."
             )
+        mode = MODES[self.selection_mode]
         check_reference_choice(self.ref_models, self.min_references)
         if self.num_examples is not None and self.num_examples < 1:
             raise UserError(f"--num_examples is {self.num_examples}.", "Ask for at least one example.")
-        if self.selection_mode == "signal":
+        if mode.takes_samples:
             self.signal_settings.check()
         elif self.signal is not None:
             raise UserError(
                 f"--selection_mode {self.selection_mode} takes one sample with the method's own settings.",
                 "Leave out --num_samples, --stratify, --sample_* and --max_cut_share, or choose signal.",
             )
-        if self.selection_mode == "random":
+        if not mode.needs_scores:
             if self.num_examples is None:
-                raise UserError("--selection_mode random needs a number.", "Add --num_examples N.")
+                raise UserError(f"--selection_mode {self.selection_mode} needs a number.", "Add --num_examples N.")
         elif self.metric is None or (self.model is None and self.outputs is None):
             missing = "--metric" if self.metric is None else "--model (or --outputs)"
             raise UserError(
@@ -107,7 +101,5 @@ class GrpoDataConfig:
                 raise UserError(f"--{name} {seed} is out of range.", "Give a whole number from 0 to 4294967295.")
         answering = self.model is not None and self.scores_needed and self.outputs is None
         check_engine(self.model if answering else None, self.engine, self.engine_options)
-        if self.metric is not None:
-            load_reward(self.metric)
         if self.output_dataset_name is not None:
             check_dataset_name(self.output_dataset_name)

@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Final, Literal, get_args
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 import numpy as np
 
-# The command line repeats these names, so that its help needs no numpy.
-SelectionMode = Literal["random", "easy", "medium", "hard", "signal"]
-SELECTION_MODES: Final[tuple[SelectionMode, ...]] = get_args(SelectionMode)
+Scores = Mapping[str, float]  # by id, in the pool's order
 
 
-def select(scores: Mapping[str, float], mode: Literal["easy", "medium", "hard"], count: int | None) -> list[str]:
-    """The chosen ids, from the highest score to the lowest; ties keep the pool's order.
+def _hard(scores: Scores, count: int) -> list[str]:
+    """The first of the ascending order: the lowest scores."""
+    return sorted(scores, key=scores.__getitem__)[:count]
 
-    `hard` keeps the first `count` of the ascending order (the lowest scores), `medium` the window of that order that
-    starts at (N - count) // 2, `easy` the first of the descending order: of tied rows at its edge, the pool's first.
-    `scores` is in the pool's order; all sorts are stable. `count` None, or more than there are, keeps all.
+
+def _medium(scores: Scores, count: int) -> list[str]:
+    """The window of the ascending order that starts at (N - count) // 2."""
+    start = (len(scores) - count) // 2
+    return sorted(scores, key=scores.__getitem__)[start : start + count]
+
+
+def _easy(scores: Scores, count: int) -> list[str]:
+    """The first of the descending order: of tied rows at its edge, the pool's first."""
+    return sorted(scores, key=scores.__getitem__, reverse=True)[:count]
+
+
+BY_SCORE: Final[Mapping[str, Callable[[Scores, int], list[str]]]] = {"easy": _easy, "medium": _medium, "hard": _hard}
+
+
+def select(scores: Scores, mode: str, count: int | None) -> list[str]:
+    """The ids that a mode of `BY_SCORE` chooses, from the highest score to the lowest; ties keep the pool's order.
+
+    All sorts are stable. `count` None, or more than there are, keeps all.
     """
-    ids = list(scores)
-    count = len(ids) if count is None else min(count, len(ids))
-    ordered = sorted(ids, key=scores.__getitem__, reverse=mode == "easy")
-    start = (len(ids) - count) // 2 if mode == "medium" else 0
-    chosen = set(ordered[start : start + count])
-    return sorted((row for row in ids if row in chosen), key=scores.__getitem__, reverse=True)
+    chosen = set(BY_SCORE[mode](scores, len(scores) if count is None else min(count, len(scores))))
+    return sorted((row for row in scores if row in chosen), key=scores.__getitem__, reverse=True)
 
 
 def select_random(ids: Sequence[str], count: int, seed: int) -> list[str]:

@@ -1,79 +1,102 @@
-"""The request of a GRPO data command, the names of its files, and files of the original program with these names."""
+"""A GRPO data command resolved: its reward, its request, the names of its files, and the original program's files."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from bleuberi.artifacts import file_hash
-from bleuberi.columns import model_short_name, pool_label, reference_label
+from bleuberi.columns import model_short_name, pool_label, reference_label, safe_name
 from bleuberi.data.grpo_rows import read_grpo_rows
 from bleuberi.data.pool import Pool, pool_name
 from bleuberi.data.reasoning import REASONING_PROMPT
 from bleuberi.data.references import order_references
 from bleuberi.generation import local_revision
-from bleuberi.rewards import load_reward
+from bleuberi.rewards import Reward, load_reward
 from bleuberi.selection.config import GrpoDataConfig
 from bleuberi.selection.dataset_folder import MadeDataset
+from bleuberi.selection.modes import MODES
 from bleuberi.selection.original_files import original_dataset, same_names
 from bleuberi.selection.scores import imported_signature, original_score_file
 
 
-def label_of(config: GrpoDataConfig) -> str:
-    """`{pool}_{metric}_{model}_{n}ref-{names}`, or `{pool}_{n}ref-{names}` without a metric or a model."""
-    return pool_label([_stem(config), reference_label(order_references(config.ref_models), config.min_references)])
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A config with what its names stand for, each looked up once."""
+
+    config: GrpoDataConfig  # its metric reads the answer alone, if the config asks for thoughts
+    reward: Reward | None
+    metric: str | None  # the reward's name, for columns and files
+    imported: Path | None = None  # the original program's score file, in place of responses
+
+    @property
+    def label(self) -> str:
+        """`{pool}_{metric}_{model}_{n}ref-{names}`, or `{pool}_{n}ref-{names}` without a metric or a model."""
+        ref_models = order_references(self.config.ref_models)
+        return pool_label([self.stem, reference_label(ref_models, self.config.min_references)])
+
+    @property
+    def stem(self) -> str:
+        """The label without the references."""
+        config = self.config
+        model = config.model or (config.outputs.name.split(".")[0] if config.outputs else "")
+        scored = [self.metric, model_short_name(model)] if model and self.metric else []
+        return "_".join([pool_name(config.hf_dataset_path), *scored])
+
+    @property
+    def scores_path(self) -> Path | None:
+        """Where the scores go; None if nothing is scored."""
+        return self.config.output_dir / "scored_outputs" / f"{self.label}.json" if self.config.scores_needed else None
 
 
-def _stem(config: GrpoDataConfig) -> str:
-    """The label without the references."""
-    model = config.model or (config.outputs.name.split(".")[0] if config.outputs else "")
-    scored = [config.metric_name, model_short_name(model)] if model and config.metric_name else []
-    return "_".join([pool_name(config.hf_dataset_path), *scored])
+def resolve(config: GrpoDataConfig) -> Plan:
+    """Check the config, build its reward, and look for scores of the original program. Errors: `UserError`."""
+    config = replace(config, metric=config.answer_metric)
+    config.check()
+    reward = None if config.metric is None else load_reward(config.metric)
+    plan = Plan(config, reward, None if reward is None else safe_name(reward.name))
+    return replace(plan, imported=_scored_by_original(plan))
 
 
-def request_of(config: GrpoDataConfig, pool: Pool) -> dict[str, Any]:
+def request_of(plan: Plan, pool: Pool) -> dict[str, Any]:
     """What makes two commands the same: settings that decide rows, and the content behind the paths."""
-    plain = replace(config, overwrite=False)
+    config = plan.config
     request: dict[str, Any] = {
         "pool": pool.name,
         "pool_sha256": pool.content_sha256,
-        "ref_models": order_references(plain.ref_models),
-        "min_references": plain.min_references,
-        "selection_mode": plain.selection_mode,
-        "num_examples": plain.num_examples,
-        "metric": plain.metric if plain.scores_needed else None,
-        "model": _named_model(plain),
+        "ref_models": order_references(config.ref_models),
+        "min_references": config.min_references,
+        "selection_mode": config.selection_mode,
+        "num_examples": config.num_examples,
+        "metric": config.metric if config.scores_needed else None,
+        "model": _named_model(config),
         "inference_max_new_tokens": None,
-        "seed": plain.seed,
+        "seed": config.seed,
         "outputs_sha256": None,
         "model_revision": None,
-        "output_dataset_name": plain.output_dataset_name,
+        "output_dataset_name": config.output_dataset_name,
     }
-    if plain.engine_options.fold_system:
-        request["fold_system"] = True
-    if plain.scores_needed and plain.metric:
-        imported = scored_by_original(plain)
-        request["metric"] = imported_signature(imported) if imported else load_reward(plain.metric).signature()
-        if plain.outputs is not None:
-            if plain.outputs.is_file():
-                request["outputs_sha256"] = file_hash(plain.outputs)
-        elif plain.model is not None:
-            request["inference_max_new_tokens"] = plain.inference_max_new_tokens
-            request["model_revision"] = local_revision(plain.model, plain.engine, plain.engine_options)
-            if plain.engine_options.chat_template_kwargs:
-                request["chat_template_kwargs"] = dict(plain.engine_options.chat_template_kwargs)
+    request |= config.engine_options.deciding()
+    if config.scores_needed and plan.reward is not None:
+        request["metric"] = imported_signature(plan.imported) if plan.imported else plan.reward.signature()
+        if config.outputs is not None:
+            if config.outputs.is_file():
+                request["outputs_sha256"] = file_hash(config.outputs)
+        elif config.model is not None:
+            request["inference_max_new_tokens"] = config.inference_max_new_tokens
+            request["model_revision"] = local_revision(config.model, config.engine, config.engine_options)
             if (request["model_revision"] or "").startswith("files:"):
-                request["model"] = model_short_name(plain.model)
-    if plain.reasoning:
+                request["model"] = model_short_name(config.model)
+    if config.reasoning:
         request["reasoning"] = REASONING_PROMPT
-    if plain.shuffle_references is not None:
-        request["shuffle_references"] = plain.shuffle_references
-    if plain.generate_missing:
+    if config.shuffle_references is not None:
+        request["shuffle_references"] = config.shuffle_references
+    if config.generate_missing:
         request["generate_missing"] = True
-    if plain.selection_mode == "signal":
-        request["inference_max_new_tokens"] = plain.inference_max_new_tokens  # bounds the references too
-        request["signal"] = plain.signal_settings.settings()
+    if MODES[config.selection_mode].takes_samples:
+        request["inference_max_new_tokens"] = config.inference_max_new_tokens  # bounds the references too
+        request["signal"] = config.signal_settings.settings()
     return request
 
 
@@ -84,8 +107,9 @@ def _named_model(config: GrpoDataConfig) -> str | None:
     return model_short_name(config.model) if config.metric is not None else None
 
 
-def made_by_original(config: GrpoDataConfig, parent: Path, count: int | None) -> MadeDataset | None:
+def made_by_original(plan: Plan, parent: Path, count: int | None) -> MadeDataset | None:
     """A data set that the original program made: of the name that is asked for, or of the name that it generates."""
+    config = plan.config
     if config.overwrite or config.reasoning or config.shuffle_references is not None:  # theirs is neither
         return None
     if config.output_dataset_name is not None:
@@ -93,16 +117,15 @@ def made_by_original(config: GrpoDataConfig, parent: Path, count: int | None) ->
     if count is None or config.outputs is not None:
         return None
     ending = f"_{config.selection_mode}_{count}"
-    exact = parent / f"{label_of(config)}{ending}"
-    return original_dataset([exact, *same_names(parent, _stem(config), config.ref_models, ending)], read_grpo_rows)
+    exact = parent / f"{plan.label}{ending}"
+    return original_dataset([exact, *same_names(parent, plan.stem, config.ref_models, ending)], read_grpo_rows)
 
 
-def scored_by_original(config: GrpoDataConfig) -> Path | None:
+def _scored_by_original(plan: Plan) -> Path | None:
     """The original's score file that the command takes in place of responses; None if it has to score them itself."""
-    if config.outputs is not None or config.metric_name is None or config.selection_mode in ("random", "signal"):
+    config, mode = plan.config, MODES[plan.config.selection_mode]
+    if config.outputs is not None or plan.metric is None or not mode.needs_scores or mode.takes_samples:
         return None
     folder = config.output_dir / "scored_outputs"
-    exact = folder / f"{label_of(config)}.json"
-    return original_score_file(
-        [exact, *same_names(folder, _stem(config), config.ref_models, ".json")], config.metric_name
-    )
+    exact = folder / f"{plan.label}.json"
+    return original_score_file([exact, *same_names(folder, plan.stem, config.ref_models, ".json")], plan.metric)

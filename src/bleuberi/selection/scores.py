@@ -26,7 +26,7 @@ from bleuberi.data.disguised import refuse_disguised
 from bleuberi.errors import UserError
 from bleuberi.records import Example
 from bleuberi.rewards import WITH_MODEL, Reward
-from bleuberi.rewards.base import TextReward, score_responses
+from bleuberi.rewards.base import TextReward, score_responses, traits_of
 from bleuberi.rewards.cached import CachedReward
 from bleuberi.strict_json import as_finite, is_finite, strict_json
 
@@ -122,7 +122,7 @@ def imported_scores(examples: Sequence[Example], metric: str, path: Path) -> Sco
 
 def _row_by_row(reward: Reward, folder: Path) -> Reward:
     """A reward that runs a model keeps each row's score, so a killed run goes on; text rewards outrun the disk."""
-    if reward.name in WITH_MODEL and isinstance(reward, TextReward) and not getattr(reward, "over_whole_pool", False):
+    if reward.name in WITH_MODEL and isinstance(reward, TextReward) and not traits_of(reward).over_whole_pool:
         return CachedReward(reward, folder / "scores.sqlite")
     return reward
 

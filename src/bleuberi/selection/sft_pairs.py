@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from bleuberi.artifacts import json_hash, read_manifest
+from bleuberi.artifacts import json_hash
 from bleuberi.data.grpo_rows import read_grpo_rows
 from bleuberi.data.sft_rows import read_sft_rows, to_sft_rows
-from bleuberi.selection.dataset_folder import find_made, refuse_other, save_dataset
+from bleuberi.folders import DatasetFolder
+from bleuberi.selection.dataset_folder import find_made, save_dataset
 from bleuberi.selection.original_files import original_dataset
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +39,9 @@ def create_sft_data(config: SftDataConfig) -> SftData:
         return SftData(there.folder, there.rows, True)
     rows = read_grpo_rows(config.input_data_path)
     request = {"input": config.input_data_path.resolve().name, "input_sha256": json_hash(rows)}
-    if not config.overwrite:
-        if (made := find_made(parent, request, name)) is not None:
-            log.info("The data set %s was made by the same command and is used as it is", made.folder)
-            return SftData(made.folder, made.rows, True)
-        refuse_other(parent / name, request)
+    if not config.overwrite and (made := find_made(parent, request, name)) is not None:
+        return SftData(made.folder, made.rows, True)
     pairs = [pair for row in rows for pair in to_sft_rows(row)]
-    parent_manifest = read_manifest(config.input_data_path) or {}
     folder = save_dataset(
         parent / name,
         pairs,
@@ -55,6 +49,6 @@ def create_sft_data(config: SftDataConfig) -> SftData:
         overwrite=config.overwrite,
         rows_in=len(rows),
         rows_out=len(pairs),
-        parents=[{"folder": request["input"], "files_sha256": parent_manifest.get("files_sha256")}],
+        parents=[{"folder": request["input"], "files_sha256": DatasetFolder.load(config.input_data_path).files_sha256}],
     )
     return SftData(folder, len(pairs), False)

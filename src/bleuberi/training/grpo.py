@@ -30,7 +30,8 @@ from bleuberi.training.reasoning import asked_to_reason
 from bleuberi.training.settings.dataset import other_prompts
 from bleuberi.training.settings.lengths import fit_completions
 from bleuberi.training.settings.read import RunSettings
-from bleuberi.training.settings.ready import refuse_unready
+from bleuberi.training.settings.ready import check_ready
+from bleuberi.training.settings.rules import raise_first
 from bleuberi.training.warm_start import warm_start
 from bleuberi.training.watch.callback import monitor_callback, refuse_stopped
 from bleuberi.training.watch.dev import DevEvaluation, dev_callback, take_best, untrained_score
@@ -61,7 +62,7 @@ def train_grpo(settings: RunSettings, callbacks: Sequence[TrainerCallback] = ())
     Errors: `UserError` for data, rewards or settings that do not fit, before the model is loaded.
     """
     folder = Path(settings.args.output_dir)
-    rewards = _rewards(settings)
+    rewards = run_rewards(settings)
     rows, dev = split_dev(read_grpo_rows(Path(settings.run.dataset_path)), settings.run)
     score = untrained_score(settings.run, rewards) if dev else None
     check_reward_columns(rewards, to_trainer_row(rows[0]).keys())
@@ -123,8 +124,8 @@ def train_grpo(settings: RunSettings, callbacks: Sequence[TrainerCallback] = ())
     return folder
 
 
-def _rewards(settings: RunSettings) -> list[Reward]:
-    """The rewards as the trainer gets them. Errors: `UserError` for another number of weights."""
+def run_rewards(settings: RunSettings) -> list[Reward]:
+    """The rewards as the trainer gets them. Errors: `UserError` for an unknown one, and another number of weights."""
     named = [load_reward(name) for name in settings.run.reward_funcs]
     rewards = trainable_rewards(named, settings.args.multi_objective_aggregation)
     weights = settings.args.reward_weights
@@ -147,7 +148,7 @@ def _usable_prompts(
     kept, tally, longest = drop_long_prompts(rows, tokenizer, limit)
     kept_dev, tally_dev, longest_dev = drop_long_prompts(dev, tokenizer, limit) if dev else ([], None, 0)
     completion = settings.args.max_completion_length
-    refuse_unready(settings, max(longest, longest_dev) + completion)
+    raise_first(check_ready(settings, max(longest, longest_dev) + completion))
     check_one_step(kept, settings.args)
     check_save_steps(settings.args, len(kept))
     log.info("Prompts of at most %d tokens: %s; completions: %d", limit, tally.sentence(), completion)

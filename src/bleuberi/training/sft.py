@@ -22,7 +22,8 @@ from bleuberi.training.folder.tracker import link_callback
 from bleuberi.training.model_loading import base_commit, load_policy
 from bleuberi.training.processes import join_processes
 from bleuberi.training.settings.read import RunSettings
-from bleuberi.training.settings.ready import refuse_unready
+from bleuberi.training.settings.ready import check_ready
+from bleuberi.training.settings.rules import raise_first
 from bleuberi.training.sft_tokens import SftEncoder, SftTokens
 from bleuberi.training.watch.callback import monitor_callback, refuse_stopped
 
@@ -50,7 +51,7 @@ def train_sft(settings: RunSettings) -> Path:
     limit = settings.args.max_length
     tokens, tally = drop_filled_by_prompt(tokens, limit)
     check_one_batch(len(tokens), settings.args)
-    refuse_unready(settings, max(len(row.input_ids[:limit]) for row in tokens))
+    raise_first(check_ready(settings, max(len(row.input_ids[:limit]) for row in tokens)))
     if encode.note:
         log.info("In SFT, %s", encode.note)
     cut = sum(limit is not None and len(row.input_ids) > limit for row in tokens)

@@ -39,6 +39,12 @@ def test_chosen_and_rejected_also_as_conversations():
     assert (pair.prompt, pair.response_a, pair.response_b, pair.winner) == ("Q", "good", "bad", "a")
 
 
+@pytest.mark.parametrize("column", ["instruction", "question", "input"])
+def test_the_prompt_has_several_names(column):
+    pair = only([{"system": "Be brief.", column: "Q", "chosen": "good", "rejected": "bad"}])
+    assert (pair.prompt, pair.response_a, pair.response_b) == ("Q", "good", "bad")
+
+
 def test_dropped_rows_are_counted_by_reason():
     rows = [row(), row(winner=None), row(response_a=None), row(prompt=" "), row(source="other")]
     for one in rows[:4]:

@@ -1,5 +1,7 @@
 """Signs of trouble in texts, near-duplicates, test prompts in a pool, held-out rows."""
 
+import datetime
+import json
 import random
 
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from bleuberi.check.findings import check_texts
 from bleuberi.check.held_out import split_held_out
 from bleuberi.check.prompt_overlap import TestPrompts
+from bleuberi.check.run import CheckConfig, check_pool
 from bleuberi.data.near_duplicates import NEAR_JACCARD, near_duplicate_groups
 from bleuberi.data.refusals import is_refusal
 from bleuberi.data.shingles import jaccard, shingles
@@ -121,6 +124,41 @@ def test_prompts_of_a_test_set_are_found():
     assert not tests.is_in(" ".join(prose(40, 5).split()[:18]))
     assert not tests.is_in("What is the capital of Spain?")
     assert not tests.is_in(prose(40, 6))
+
+
+ASKED = "Which two rivers meet below the old bridge of the town?"
+AS_TURN = {"role": "user", "content": ASKED}
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"prompt": ASKED}, {"instruction": ASKED, "output": "Two."}, {"question": ASKED}, {"prompt": [AS_TURN]},
+        {"messages": [AS_TURN, {"role": "assistant", "content": "Two."}]}, {"turns": [ASKED, "And upstream?"]},
+        {"messages": [{"role": "User", "content": [{"type": "text", "text": ASKED}]}]}, {"turns": [{"content": ASKED}]},
+        {"conversations": [{"from": "human", "value": ASKED}, {"from": "gpt", "value": "Two."}]},
+        {"prompt": None, "conversations": [ASKED, "Two."]},
+    ],
+)  # fmt: skip
+def test_test_prompts_are_read_in_any_shape(row, write_pool, tmp_path):
+    pool = write_pool([{"id": "a", "prompt": ASKED}, {"id": "b", "prompt": "Name a river."}])
+    (tmp_path / "tests.jsonl").write_text(json.dumps(row) + "\n")
+    table = check_pool(CheckConfig(str(pool), against=(str(tmp_path / "tests.jsonl"),))).table
+    assert [entry["rows"] for entry in table if entry["flag"] == "in_test_prompts"] == [1]
+
+
+def test_pictures_of_a_parquet_pool_are_left_out_and_said(tmp_path, caplog):
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as pq
+
+    picture = {"image": {"bytes": b"\x89PNG", "path": "x.png"}, "sounds": [b"RIFF"], "seen": datetime.date(2026, 1, 2)}
+    rows = [{"id": str(n), "prompt": f"Name the {word} thing.", **picture} for n, word in enumerate(WORDS)]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "pool.parquet")
+    check_pool(CheckConfig(str(tmp_path / "pool.parquet"), held_out=2, output_dir=tmp_path / "out"))
+    written = [json.loads(line) for line in (tmp_path / "out/train.jsonl").read_text().splitlines()]
+    assert len(written) == len(rows) - 2
+    assert all(row.keys() == {"id", "prompt", "seen"} for row in written)
+    assert "pictures, sounds or other bytes are not written: image, sounds" in caplog.text
 
 
 @given(st.lists(st.integers(0, 8), min_size=1, max_size=40), st.integers(0, 30), st.integers(0, 5))

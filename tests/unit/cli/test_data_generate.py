@@ -33,7 +33,7 @@ def test_the_same_command_reuses_and_another_is_refused(tmp_path, capsys):
     assert main(words) == 0
     assert main(words) == 0
     made = path.stat().st_mtime_ns
-    with pytest.raises(UserError, match="there already"):
+    with pytest.raises(UserError, match="already exists"):
         main([*words, "--seed", "2"])
     assert path.stat().st_mtime_ns == made
     before = path.read_bytes()

@@ -7,12 +7,13 @@ import shutil
 import pytest
 
 from bleuberi.comparison.inputs import flag_words, identify_base, make_data_set, make_pools, training_config
-from bleuberi.comparison.keys import differences, model_decides
+from bleuberi.comparison.keys import model_decides
 from bleuberi.comparison.protocol import read_protocol
 from bleuberi.comparison.stages import Workshop, data_cost
 from bleuberi.comparison.store import Store
 from bleuberi.data.tables import read_rows
 from bleuberi.errors import UserError
+from bleuberi.made import differences
 from tests.conftest import ROOT
 from tests.end_to_end.experiment import write_pools, write_protocol
 from tests.end_to_end.test_one_prompt_everywhere import TEMPLATE
@@ -169,7 +170,7 @@ def test_keys_tell_apart_what_matters(protocol, tmp_path):
     by_name = {run.name: model_decides(run, read, base, pools) for run in read.runs}
     assert by_name["base"] == {"model": base.identity}
     said = differences(by_name["grpo@1"], by_name["placebo@1"])
-    assert said == ["data.shuffle_references: None there, 1 asked"]
+    assert said == [("data.shuffle_references", None, 1)]
 
 
 def test_arguments_of_the_template_belong_to_the_base(protocol, tiny_model, tmp_path):

@@ -52,6 +52,9 @@ def refused(path, *more):
         ("p.json", json.dumps({"version": 1, "data": ROWS}, indent=1).encode()),
         ("p.csv", CSV), ("p.csv.gz", gzip.compress(CSV, mtime=0)), ("p.CSV", b"\n" + CSV), ("p.tsv", TSV),
         ("p.csv", CSV.replace(b",", b";")), ("p.tsv.xz", lzma.compress(TSV)),
+        ("p.jsonl", LINES.decode().encode("utf-16")), ("p.csv", b"\xfe\xff" + CSV.decode().encode("utf-16-be")),
+        ("p.json", json.dumps(ROWS, indent=1).encode("utf-16")), ("p.tsv", TSV.decode().encode("utf-32")),
+        ("p.csv.gz", gzip.compress(CSV.decode().encode("utf-16"), mtime=0)), ("p.csv", b"\xef\xbb\xbf" + CSV),
     ],
 )  # fmt: skip
 def test_endings_and_packers(tmp_path, name, content):
@@ -107,8 +110,10 @@ def test_damaged_json(tmp_path, content, what):
         ("p.parquet", LFS, "Git LFS pointer", "lfs"),
         ("p.json", b"\n <!DOCTYPE html><html>", "is a web page, not data", "download the file itself"),
         ("p.csv", b"<html><body>Sign in", "is a web page, not data", "download the file itself"),
-        ("p.jsonl", '{"id": "a"}\n'.encode("utf-16"), "is UTF-16 text", "iconv -f UTF-16 -t UTF-8 p.jsonl"),
-        ("p.csv", b"\xfe\xff" + "id,prompt\n".encode("utf-16-be"), "is UTF-16 text", "iconv"),
+        ("p.jsonl", '{"id": "a"}\n'.encode("utf-16-le"), "is UTF-16LE text without", "iconv -f UTF-16LE -t UTF-8 p.js"),
+        ("p.csv", "id,prompt\n".encode("utf-16-be"), "is UTF-16BE text without", "iconv -f UTF-16BE"),
+        ("p.jsonl", LINES.decode().encode("utf-16")[:-1], "is not whole UTF-16 text: truncated data", "UTF-8"),
+        ("p.csv", CSV.decode().encode("utf-16") + b"\x00\xd8", "is not whole UTF-16 text: unexpected end", "UTF-8"),
         ("p.jsonl", b"PAR1....", "is a Parquet file", "the ending .parquet"),
         ("p.jsonl", gzip.compress(LINES, mtime=0), "is packed with gzip", "the ending .gz"),
         ("p.xlsx", b"PK\x03\x04....", "Excel", ".csv"),
@@ -259,6 +264,30 @@ def test_an_array_item_without_end(monkeypatch, tmp_path):
     monkeypatch.setattr(bounds, "MAX_ROW_BYTES", 1 << 20)
     (tmp_path / "p.json").write_bytes(b'[{"id": "' + b"x" * (8 << 20))
     assert "item 1 is longer than 1 MiB, or not closed" in refused(tmp_path / "p.json").what
+
+
+def test_letters_that_blocks_cut_in_utf_16(tmp_path, monkeypatch):
+    monkeypatch.setattr(bounds, "_BLOCK", 3)
+    rows = [{"id": str(n), "prompt": "é😀" * n} for n in range(9)]
+    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    (tmp_path / "p.jsonl").write_bytes(text.encode("utf-16"))
+    assert values(tmp_path / "p.jsonl") == rows
+
+
+def test_a_long_line_of_utf_16_is_bounded(tmp_path, monkeypatch):
+    monkeypatch.setattr(bounds, "MAX_ROW_BYTES", 1 << 10)
+    (tmp_path / "p.jsonl").write_bytes(json.dumps({"id": "x" * 2000}).encode("utf-16"))
+    assert "p.jsonl, line 1 is longer than" in refused(tmp_path / "p.jsonl").what
+
+
+def test_explain_reads_texts_of_powershell(tmp_path, capsys):
+    for name, coding in (("a.txt", "utf-16"), ("b.txt", "utf-8-sig")):
+        (tmp_path / name).write_bytes("the cat\r\n".encode(coding))
+    command, words = find_command(
+        ["explain", "--response", f"@{tmp_path / 'a.txt'}", "--reference", f"@{tmp_path / 'b.txt'}", "--json"]
+    )
+    assert command(words) == 0
+    assert json.loads(capsys.readouterr().out)["score"] == 1
 
 
 def test_explain_reads_any_table(tmp_path, capsys):

@@ -7,7 +7,8 @@ import pytest
 
 from bleuberi.data.facts_e2e import E2E_FORMS
 from bleuberi.data.facts_slots import SLOTS
-from bleuberi.data.facts_truth import facts_mentioned, normalized, read_facts, share_mentioned, shares_mentioned
+from bleuberi.data.facts_truth import facts_mentioned, normalized, share_mentioned
+from bleuberi.data.pool import read_pool
 from bleuberi.demo.facts_domains import CLOSERS, DOMAINS
 from bleuberi.demo.facts_pool import generate, preset
 from tests.conftest import DATA
@@ -188,10 +189,11 @@ def test_a_whole_file(tmp_path):
     pool = tmp_path / "pool.jsonl"
     lines = [json.dumps(row) for row in rows] + [json.dumps({"id": "plain", "prompt": "Hello?"})]
     pool.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    facts = read_facts(str(pool))
+    facts = {row.id: row.facts for row in read_pool(str(pool), ()).rows if row.facts}
     assert facts == {row["id"]: row["x_facts"] for row in rows}
     responses = {rows[0]["id"]: rows[0]["ref_output_writer_2"], rows[1]["id"]: "", "plain": "Hi!"}
-    assert shares_mentioned(facts, responses) == {rows[0]["id"]: 1.0, rows[1]["id"]: 0.0}
+    shares = [share_mentioned(facts[row], text) for row, text in responses.items() if row in facts]
+    assert shares == [1.0, 0.0]
     assert share_mentioned({}, "Anything") is None
 
 

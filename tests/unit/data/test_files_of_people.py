@@ -1,5 +1,7 @@
-"""Twelve files made like those that people use, with what is read of each, or what is said instead; and `--split`."""
+"""Files made like those that people use, with what is read of each, or what is said instead; and `--split`."""
 
+import csv
+import io
 import json
 
 import pytest
@@ -39,8 +41,35 @@ NUMINA = [{"source": "aops", "problem": "Q", "solution": "A", "messages": [
 KTO = [
     {"prompt": [{"role": "user", "content": "Q"}], "completion": [{"role": "assistant", "content": t}],
      "label": t == "A"}
-    for t in "AB"
+    for t in "BA"
 ]  # fmt: skip
+KTO_CHATS = [{"messages": [*row["prompt"], *row["completion"]], "label": row["label"]} for row in KTO]
+KTO_TEXTS = "prompt,completion,label\r\nQ,B,False\r\nQ,A,True\r\nR,C,\r\n"
+CALLS = [
+    {"conversations": [
+        {"from": "human", "value": "Q"}, {"from": "function_call", "value": "{}"},
+        {"from": "observation", "value": "4"}, {"from": "gpt", "value": "A"},
+    ]},
+    {"conversations": [{"from": "human", "value": "R"}, {"from": "gpt", "value": "B"}]},
+]  # fmt: skip
+PARTS = [
+    {"prompt": [{"type": "text", "text": t} for t in "QR"], "response": [{"type": "text", "text": t} for t in "AB"]}
+]
+
+
+def message(name, parent, role, text, rank=None):
+    return {
+        "message_id": name, "parent_id": parent, "message_tree_id": "a", "user_id": "u", "role": role, "text": text,
+        "lang": "en", "rank": rank, "deleted": name == "h",
+    }  # fmt: skip
+
+
+OASST = [
+    message("d", "b", "prompter", "R"), message("a", None, "prompter", "Q"), message("c", "a", "assistant", "B", 1),
+    message("b", "a", "assistant", "A", 0), message("e", "d", "assistant", "C"), message("f", "gone", "assistant", "D"),
+    message("g", None, "prompter", "alone"), message("h", None, "prompter", "gone"),
+]  # fmt: skip
+OASST_POOL = [("Q", {"gold": "A", "gold_2": "B"}), ("R", {"gold": "C"})]
 COLUMNS = {"prompt": {"0": "Q", "1": "R"}, "response": {"0": "A", "1": "B"}}  # pandas' to_json()
 GSM8K = 'question,answer\r\n"Q, with 2,000","So 5*3=<<5*3=15>>15\n#### 15"\r\n'
 EXCEL = "\ufeffsep=;\r\nprompt;response\r\nQ;A, and b\r\n"
@@ -50,6 +79,14 @@ def lines(rows):
     return "".join(json.dumps(row) + "\n" for row in rows)
 
 
+def as_csv(rows):
+    stream = io.StringIO()
+    table = csv.DictWriter(stream, list(rows[0]))
+    table.writeheader()
+    table.writerows(rows)
+    return stream.getvalue()
+
+
 CASES = {  # file -> its content, prompts and references, or the words of the error
     "alpaca.json": (json.dumps([{"instruction": "Q", "input": "", "output": "A"}], indent=4), [("Q", {"gold": "A"})]),
     "sharegpt.json": (json.dumps(SHAREGPT), [("Q", {"gold": "A"}), ("R", {})]),
@@ -57,7 +94,13 @@ CASES = {  # file -> its content, prompts and references, or the words of the er
     "openhermes.json": (json.dumps(OPENHERMES), [("Q", {"gold": "A"})]),
     "wildchat.jsonl": (lines(WILDCHAT), [("Q", {"gpt-4-0314": "A"})]),
     "numina.jsonl": (lines(NUMINA), [("Q", {"gold": "A"})]),
-    "kto.jsonl": (lines(KTO), [("Q", {"gold": "A", "gold_2": "B"})]),
+    "kto.jsonl": (lines(KTO), [("Q", {"gold": "A"})]),
+    "kto_chats.jsonl": (lines(KTO_CHATS), [("Q", {"gold": "A"})]),
+    "kto.csv": (KTO_TEXTS, [("Q", {"gold": "A"}), ("R", {})]),
+    "oasst.jsonl": (lines(OASST), OASST_POOL),
+    "oasst.csv": (as_csv(OASST), OASST_POOL),
+    "calls.json": (json.dumps(CALLS), [("R", {"gold": "B"})]),
+    "parts.jsonl": (lines(PARTS), [("Q\nR", {"gold": "A\nB"})]),
     "gsm8k.csv": (GSM8K, [("Q, with 2,000", {"gold": "So 5*3=<<5*3=15>>15\n#### 15"})]),
     "excel.csv": (EXCEL, [("Q", {"gold": "A, and b"})]),
     "by_columns.json": (json.dumps(COLUMNS), "`prompt` holds dict, not text"),
@@ -79,6 +122,41 @@ def test_files_of_people(tmp_path, name):
     import_pool(config)
     pool = read_pool(str(tmp_path / "pool.jsonl"), None)
     assert [(row.prompt, dict(row.reference_by_model)) for row in pool.rows] == expected
+
+
+@pytest.mark.parametrize(
+    ("rows", "flags", "said"),
+    [
+        (KTO, [], ["only responses whose label is true", "1 instructions", "left out: 1 responses whose label is not"]),
+        (KTO, ["--references", "gold=completion"], ["prompt from prompt; ref_output_gold from completion\n", "gold_2"]),
+        (CALLS, [], ["left out: 1 with tool calls"]),
+        (
+            OASST, [],
+            ["trees of message_id, parent_id, role, text", "8 rows -> 2", "1 messages of trees without a reply",
+             "1 messages that are marked as deleted", "1 messages whose earlier ones are not in the file"],
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_not_taken_is_said(tmp_path, rows, flags, said, capsys):
+    (tmp_path / "f.jsonl").write_text(lines(rows))
+    command, words = find_command(
+        ["data", "import", str(tmp_path / "f.jsonl"), "--output", str(tmp_path / "p.jsonl"), *flags]
+    )
+    assert command(words) == 0
+    found = capsys.readouterr().out
+    assert [part for part in said if part not in found] == []
+
+
+def test_a_label_that_may_be_a_verdict_is_named(tmp_path, caplog):
+    (tmp_path / "f.jsonl").write_text(lines({"prompt": "Q", "completion": "A", "label": n} for n in (0, 1)))
+    import_pool(ImportConfig((str(tmp_path / "f.jsonl"),), tmp_path / "p.jsonl"))
+    assert "the column label has other values than true and false and is not read" in caplog.text
+
+
+def test_two_messages_of_one_name(tmp_path):
+    (tmp_path / "f.jsonl").write_text(lines([OASST[0], OASST[0]]))
+    with pytest.raises(UserError, match=r"line 2 has the `message_id` of f.jsonl, line 1"):
+        import_pool(ImportConfig((str(tmp_path / "f.jsonl"),), tmp_path / "p.jsonl"))
 
 
 def test_a_batch_file_of_openai_is_no_file_of_responses(tmp_path):
@@ -118,6 +196,17 @@ FOUND = {
     "data grpo": lambda said: json.loads(said)["manifest"]["rows_in"],
     "evaluate": lambda said: json.loads(said)["prompts"],
 }
+
+
+def test_test_prompts_have_a_split_of_their_own(splits, capsys):
+    pool = splits / "pool.jsonl"
+    pool.write_text(lines({"id": str(n), "prompt": f"Name {n}."} for n in range(6)))
+    for split, found in (("test", 4), ("train", 6)):
+        words = ["data", "check", str(pool), "--against", str(splits / "set"), "--against_split", split, "--json"]
+        command, rest = find_command(words)
+        assert command(rest) == 0
+        table = json.loads(capsys.readouterr().out)["table"]
+        assert [entry["rows"] for entry in table if entry["flag"] == "in_test_prompts"] == [found]
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -127,7 +127,7 @@ def test_the_same_command_finds_its_pool_and_another_does_not_replace_it(files, 
     path = files("f.jsonl", {"instruction": "a", "output": "A"})
     before = made(tmp_path, path).path.stat().st_mtime_ns
     assert made(tmp_path, path).path.stat().st_mtime_ns == before
-    with pytest.raises(UserError, match="is there already, and this command would make another"):
+    with pytest.raises(UserError, match="already exists with different settings"):
         made(tmp_path, files("f.jsonl", {"instruction": "a", "output": "B"}))
 
 

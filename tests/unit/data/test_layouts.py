@@ -146,7 +146,7 @@ def test_a_tree_is_every_way_through_it():
         message("assistant", "D", deleted=True),
     )  # fmt: skip
     raw = RawRow("t", {"message_tree_id": "1", "prompt": root})
-    found = read_instructions(raw, complete(Layout(), [raw]))
+    found = [one for one in read_instructions([raw], complete(Layout(), [raw])) if one.turns]
     assert [([turn["content"] for turn in one.turns], dict(one.answers)) for one in found] == [
         (["Q1"], {"gold": "A", "gold_2": "B"}), (["Q1", "A", "Q2"], {"gold": "C"}),
     ]  # fmt: skip

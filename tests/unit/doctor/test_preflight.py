@@ -10,7 +10,7 @@ from bleuberi.columns import REFERENCES
 from bleuberi.doctor.findings import Report
 from bleuberi.doctor.settings import told_method
 from bleuberi.errors import UserError
-from bleuberi.training.settings.read import PRESETS
+from bleuberi.training.settings.read import PRESETS, read_settings
 
 pytest.importorskip("trl")
 
@@ -225,11 +225,31 @@ def test_what_a_run_would_end_with(doctor, save, words, topic, said):
     assert finding(told, topic)["cure"]
 
 
+def test_every_problem_with_the_settings_is_printed_and_train_raises_the_first(doctor, save):
+    words = ["--loss_type", "bnpoo", "--num_generations", "1", "--learning_rate", "-1", "--load_in_8bit", "true"]
+    told = doctor("grpo_cpu", save(grpo_rows()), *words, expected=2)
+    said = [entry["text"] for entry in told["findings"]]
+    assert [entry["topic"] for entry in told["findings"]] == ["settings"] * 4
+    for name in ("loss_type is 'bnpoo'", "num_generations is 1.", "learning_rate is -1", "load_in_8bit is True"):
+        assert sum(name in text for text in said) == 1, (name, said)
+    words = ["--config", "grpo_cpu", "--dataset_path", "data", "--model_name_or_path", "m", *words]
+    with pytest.raises(UserError) as caught:
+        read_settings("grpo", words)
+    assert caught.value.what == said[0]
+
+
+@pytest.mark.parametrize(("processes", "said"), [("1", "1 process on"), ("2", "2 processes on")])
+def test_processes_are_counted_in_plain_words(doctor, save, processes, said):
+    told = doctor("grpo_cpu", save(grpo_rows()), "--processes", processes)
+    assert said in finding(told, "devices")["text"]
+    assert "process(es)" not in json.dumps(told)
+
+
 @pytest.mark.parametrize(
     ("words", "topic", "said"),
     [
         (["--deepspeed", "zero3"], "DeepSpeed", "ZeRO-3"),
-        (["--launch", "one_node"], "settings", "for 8 process(es)"),
+        (["--launch", "one_node"], "settings", "for 8 processes"),
         (["--launch", "fsdp2"], "FSDP", "split over the processes"),
     ],
 )

@@ -161,7 +161,7 @@ def test_other_settings_do_not_replace_an_evaluation_unless_told_to(made, call, 
     assert call(folder, *plain) == 0
     before = (folder / "evaluation.json").read_bytes()
     assert call(folder, *plain, "--metrics", "rouge") == 2
-    assert "holds an evaluation with other settings (metrics: ['bleu', 'rouge', 'm" in capsys.readouterr().err
+    assert "already exists with different settings (metrics: existing ['bleu', 'rouge', 'm" in capsys.readouterr().err
     assert (folder / "evaluation.json").read_bytes() == before
     assert call(folder, *plain, "--metrics", "rouge", "--overwrite") == 0
     assert [one["name"] for one in json.loads((folder / "evaluation.json").read_text())["metrics"]] == [

@@ -10,7 +10,7 @@ from bleuberi.evaluation.model_facts import training_facts
 from bleuberi.evaluation.models import Group
 from bleuberi.evaluation.responses import ModelAnswers
 from bleuberi.evaluation.verdict import TrainedGroup, answer_to, question_sizes, questions, verdict
-from bleuberi.evaluation.warnings import answer_warnings, prompts_in, training_data, training_warnings
+from bleuberi.evaluation.warnings import answer_warnings, prompts_in, training_warnings
 from bleuberi.generation.model_identity import ModelIdentity
 from bleuberi.records import Example, Tally
 
@@ -295,14 +295,15 @@ def test_the_prompts_of_a_training_are_found(tmp_path):
     }
     datasets.DatasetDict({"train": datasets.Dataset.from_dict(rows)}).save_to_disk(str(tmp_path / "data"))
     (tmp_path / "manifest.json").write_text(
-        json.dumps({"schema_version": 1, "config": {"dataset_path": str(tmp_path / "data")}})
+        json.dumps(
+            {"schema_version": 1, "kind": "model", "parents": {}, "config": {"dataset_path": str(tmp_path / "data")}}
+        )
     )
     facts = {"base": None, "grpo": object(), "gone": object()}
     models = {"base": "org/base", "grpo": str(tmp_path), "gone": "org/gone"}
     asked = [Example("r", "s", [], prompt, "", []) for prompt in ("Why? ", "How?")]
     (said,) = training_warnings([], facts, models, asked)
     assert said.startswith("grpo was trained on 1 of the 2 prompts")
-    assert training_data("org/some-model") is None
     assert prompts_in(tmp_path) == set()
 
 

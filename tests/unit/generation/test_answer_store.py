@@ -11,9 +11,10 @@ from bleuberi.errors import UserError
 from bleuberi.generation import answer_store, key_index
 from bleuberi.generation.answer_store import JOURNAL, AnswerStore, journal_line, read_journal, shard_paths, to_row
 from bleuberi.generation.base import Output, Request, Sampling
-from bleuberi.generation.canned import CannedEngine, CannedFileEngine
+from bleuberi.generation.canned import CannedFileEngine
 from bleuberi.generation.key_index import KeyIndex, Place
 from bleuberi.records import Conversation, Message
+from tests.canned import CannedEngine
 
 TEXTS = st.text(max_size=40)
 

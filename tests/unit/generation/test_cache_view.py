@@ -50,7 +50,7 @@ def test_explain_gives_each_row_its_own_reason(made, capsys):
     assert cache.explain([*words, "--rows", "99"]) == 0
     shown = capsys.readouterr().out
     assert f"8 of 12 rows are cached in {folder}" in shown
-    assert "r8: cached otherwise: sampling greedy|max:512 there, temp:0.7|" in shown
+    assert "r8: cached otherwise: sampling: existing greedy|max:512, requested temp:0.7|" in shown
     assert "r9: cached otherwise" in shown
     assert "r10: an interrupted run has it" in shown
     assert "r11: this prompt was never asked" in shown

@@ -46,7 +46,7 @@ def test_canned_answers_decide_the_data_set_by_their_content(pool_file, tmp_path
     assert create_training_data.front_door(words) == 0
     assert manifest_of(tmp_path)["outputs"]["model"]["revision"].startswith("answers:")
     answers.write_text(answers.read_text().replace('"x"', '"y"', 1))
-    with pytest.raises(UserError, match="made otherwise"):
+    with pytest.raises(UserError, match="different settings"):
         create_training_data.front_door(words)
 
 

@@ -86,9 +86,22 @@ def test_all_wait_when_the_server_asks_for_a_pause(tmp_path):
         assert server.times[1] - server.times[0] >= 0.5
 
 
+@pytest.mark.parametrize("trouble", [(500, error("broken")), (200, "[" * 100_000), (200, "<html>")])
+def test_a_row_on_which_the_server_always_fails_does_not_end_the_run(tmp_path, trouble, caplog):
+    with ChatServer(lambda prompt, attempt: trouble if prompt == "p9" else None) as server:
+        engine = make_engine(server, tmp_path, concurrency=3)
+        outputs = engine.answer(conversations(20), SAMPLING)
+        assert [row for row, output in outputs.items() if output.finish_reason == "no_answer"] == ["row9"]
+        assert f"No answer after {MOST_TRIES} tries" in caplog.text
+        server.misbehave = lambda prompt, attempt: None
+        again = make_engine(server, tmp_path)
+        assert again.answer(conversations(20), SAMPLING)["row9"].text == "echo p9"
+        assert again.answered_now == 1
+
+
 def test_what_was_answered_is_kept_when_the_server_fails_for_good(tmp_path):
     def misbehave(prompt, attempt):
-        return (500, error("broken")) if prompt == "p9" else None
+        return (500, error("broken")) if int(prompt[1:]) >= 9 else None
 
     with ChatServer(misbehave) as server:
         engine = make_engine(server, tmp_path, concurrency=3)

@@ -9,12 +9,13 @@ import pytest
 from bleuberi.errors import UserError
 from bleuberi.generation import EngineOptions
 from bleuberi.generation.base import Output, Request, Sampling
-from bleuberi.generation.canned import CannedEngine, answers_revision
+from bleuberi.generation.canned import answers_revision
 from bleuberi.generation.model_identity import ModelIdentity
 from bleuberi.generation.transformers_engine import BATCHES_A_SHARD
 from bleuberi.generation.worker_calls import StreamWork, _EndlessStream
 from bleuberi.generation.workers_engine import WorkerShards
 from bleuberi.records import Conversation, Message
+from tests.canned import CannedEngine
 
 
 def unit_of(numbers):

@@ -76,7 +76,7 @@ def test_what_is_there_is_not_overwritten(pool, tmp_path):
     output.write_text("mine")
     with ChatServer() as server:
         words = words_for(pool, server, output)
-        with pytest.raises(UserError, match="is there already"):
+        with pytest.raises(UserError, match="already exists"):
             references.main(words)
         assert output.read_text() == "mine"
         assert references.main([*words, "--overwrite"]) == 0

@@ -91,7 +91,7 @@ def test_shuffled_references_are_another_data_set_of_the_same_rows(grpo):
 def test_a_placebo_under_the_name_of_the_real_data_is_refused(grpo):
     words = ["--num_examples", "5", "--selection_mode", "random", "--output_dataset_name", "mine"]
     grpo(*words)
-    with pytest.raises(UserError, match="shuffle_references: None there, 7 asked"):
+    with pytest.raises(UserError, match="shuffle_references: existing None, requested 7"):
         grpo(*words, "--shuffle_references", "7")
 
 
@@ -132,7 +132,7 @@ def test_the_same_command_again_uses_what_is_there(grpo, caplog, name):
     before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in folder.rglob("*") if path.is_file()}
     with caplog.at_level("INFO"):
         assert grpo("--num_examples", "4", *name) is None
-    assert "was made by the same command and is used as it is" in caplog.text
+    assert "was made by an equal request and is reused" in caplog.text
     assert {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in before} == before
 
 
@@ -152,11 +152,11 @@ def test_a_broken_data_set_of_another_name_is_nobodys_business(grpo):
 @pytest.mark.parametrize(
     ("words", "difference"),
     [
-        (["--num_examples", "5"], "num_examples: 4 there, 5 asked"),
-        (["--num_examples", "4", "--selection_mode", "easy"], "selection_mode: hard there, easy asked"),
-        (["--num_examples", "4", "--metric", "rouge"], "metric: bleu|"),
-        (["--num_examples", "4", "--seed", "1"], "seed: 42 there, 1 asked"),
-        (["--num_examples", "4", "--ref_models", "o4-mini-2025-04-16"], "ref_models: ['gold'] there, "),
+        (["--num_examples", "5"], "num_examples: existing 4, requested 5"),
+        (["--num_examples", "4", "--selection_mode", "easy"], "selection_mode: existing hard, requested easy"),
+        (["--num_examples", "4", "--metric", "rouge"], "metric: existing bleu|"),
+        (["--num_examples", "4", "--seed", "1"], "seed: existing 42, requested 1"),
+        (["--num_examples", "4", "--ref_models", "o4-mini-2025-04-16"], "ref_models: existing ['gold'], requested "),
     ],
 )
 def test_one_made_otherwise_is_refused_with_the_difference_and_replaced_when_told(grpo, words, difference):
@@ -202,7 +202,7 @@ def test_scores_of_other_outputs_or_a_touched_file_are_never_read(grpo, damage):
 def test_a_folder_that_this_tool_did_not_make_is_refused(grpo):
     (grpo.data / "data_grpo/mine").mkdir(parents=True)
     (grpo.data / "data_grpo/mine/letter.txt").write_text("dear")
-    with pytest.raises(UserError, match="it has no manifest, so this tool did not make it"):
+    with pytest.raises(UserError, match="it has no manifest, so this command did not make it"):
         grpo("--num_examples", "4", "--output_dataset_name", "mine")
     assert (grpo.data / "data_grpo/mine/letter.txt").read_text() == "dear"
 
@@ -295,7 +295,7 @@ def test_sft_pairs_of_a_data_set(grpo, capsys):
     assert front_door(words) == 0
     assert made.stat().st_mtime_ns == before
     grpo("--num_examples", "3", "--output_dataset_name", "two", "--overwrite")
-    with pytest.raises(UserError, match="is there already, made otherwise"):
+    with pytest.raises(UserError, match="already exists with different settings"):
         front_door(words)
     assert front_door([*words, "--overwrite"]) == 0
     assert len(rows(made)) == 3
@@ -334,7 +334,7 @@ def test_reasoning_asks_for_tags_and_scores_the_answer(grpo):
     assert len(system) == 1
     assert all(tag in system.copy().pop() for tag in ("<think>", "</think>", "<answer>"))
     assert rows(folder)[0]["messages"][0]["role"] == "system"
-    with pytest.raises(UserError, match=r"already exists|made otherwise"):
+    with pytest.raises(UserError, match=r"already exists"):
         grpo("--output_dataset_name", folder.name)
 
 

@@ -123,7 +123,7 @@ def test_a_folder_that_is_not_a_data_set_is_refused_without_naming_overwrite(grp
     words = ["grpo", "--hf_dataset_path", str(grpo.pool), "--output_dir", str(grpo.data), "--selection_mode", "random"]
     assert run(front_door, [*words, "--num_examples", "2", "--output_dataset_name", "mine"]) == 2
     said = capsys.readouterr().err
-    assert "already exists; it has no manifest, so this tool did not make it." in said
+    assert "already exists; it has no manifest, so this command did not make it." in said
     assert "--overwrite" not in said
 
 

@@ -7,10 +7,10 @@ import pytest
 import yaml
 
 from bleuberi.training.settings.conflicts import REMOVED
-from bleuberi.training.settings.deciding import DECIDING
 from bleuberi.training.settings.drift import installed_defaults
 from bleuberi.training.settings.words import PRESETS
 from tests.conftest import ROOT
+from tests.unit.training.deciding_fields import DECIDING
 
 pytest.importorskip("trl")
 

@@ -39,7 +39,7 @@ def words(preset, folder):
 @pytest.mark.parametrize("processes", WORLDS)
 @pytest.mark.parametrize("preset", PRESET_NAMES)
 def test_trl_reads_every_preset_for_that_many_gpus(preset, processes, tmp_path):
-    args = read_as_if(preset.partition("_")[0], words(preset, tmp_path), processes).args
+    args = read_as_if(preset.partition("_")[0], words(preset, tmp_path), processes)[0].args
     if preset.startswith("grpo"):
         drawn = args.per_device_train_batch_size * args.steps_per_generation * processes
         assert args.generation_batch_size == drawn
@@ -95,7 +95,7 @@ def test_deepspeed_reads_every_config(file, processes, tmp_path, monkeypatch):
     for preset in PRESET_NAMES:
         if preset.endswith("_cpu"):
             continue
-        args = read_as_if(preset.partition("_")[0], words(preset, tmp_path), processes).args
+        args = read_as_if(preset.partition("_")[0], words(preset, tmp_path), processes)[0].args
         zero, filled = read_zero(path, args, processes, hidden_size=1024)
         assert "auto" not in json.dumps(filled)
         read = deepspeed_config.DeepSpeedConfig(filled)

@@ -6,9 +6,10 @@ import re
 import pytest
 import yaml
 
-from bleuberi.training.settings.deciding import CONDITIONAL, DECIDING, NOT_DECIDING
+from bleuberi.training.settings.deciding import NOT_DECIDING
 from bleuberi.training.settings.read import PRESETS, RunConfig, read_settings
-from bleuberi.training.settings.rules import check_batch, check_values
+from bleuberi.training.settings.rules import check_batch, check_values, raise_first
+from tests.unit.training.deciding_fields import CONDITIONAL, DECIDING
 
 trl = pytest.importorskip("trl")
 
@@ -35,7 +36,7 @@ def test_a_preset_states_every_field_that_decides(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_preset_is_read_as_it_stands(name, tmp_path, monkeypatch):
     if preset(name).get("use_vllm"):  # it is not installed where the tests run
-        monkeypatch.setattr("bleuberi.training.settings.read.check_helpers", lambda values: None)
+        monkeypatch.setattr("bleuberi.training.settings.read.check_helpers", lambda values, **_: iter(()))
     words = ["--config", name, "--model_name_or_path", "m", "--dataset_path", "d", "--output_dir", str(tmp_path), *CPU]
     read = read_settings(name.partition("_")[0], words)
     values = preset(name)
@@ -69,7 +70,7 @@ def test_the_papers_presets_are_what_its_job_scripts_say(method, tmp_path):
 @pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("grpo")])
 def test_a_preset_fits_any_number_of_processes(name):
     for processes in (1, 2, 4, 8, 16):
-        check_batch(preset(name), processes)
+        raise_first(check_batch(preset(name), processes))
 
 
 @pytest.mark.parametrize("method", ["grpo", "sft"])
@@ -101,7 +102,7 @@ def test_a_preset_for_gpus_gives_a_reason_for_each_choice(name):
              "max_completion_length", "use_vllm", "save_total_limit"}  # fmt: skip
     chosen = {field for field, value in preset(name).items() if value != defaults.get(field)}
     assert sorted(chosen - said - plain) == []
-    check_values("grpo", preset(name))
+    raise_first(check_values("grpo", preset(name)))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -5,6 +5,7 @@ import yaml
 
 from bleuberi.errors import UserError
 from bleuberi.training.settings.read import PRESETS, read_settings
+from bleuberi.training.settings.rules import raise_first
 from tests.conftest import ROOT
 
 pytest.importorskip("trl")
@@ -138,6 +139,6 @@ def test_a_switch_that_a_flag_turns_off_needs_no_library(monkeypatch):
     from bleuberi.training.settings import installed as installed_values
 
     monkeypatch.setattr(installed_values.importlib.util, "find_spec", lambda name: None)
-    installed_values.check_helpers({"use_vllm": "false", "use_peft": False, "report_to": "none"})
+    raise_first(installed_values.check_helpers({"use_vllm": "false", "use_peft": False, "report_to": "none"}))
     with pytest.raises(UserError, match="use_vllm: true needs"):
-        installed_values.check_helpers({"use_vllm": "true", "report_to": "none"})
+        raise_first(installed_values.check_helpers({"use_vllm": "true", "report_to": "none"}))

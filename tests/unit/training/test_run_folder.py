@@ -50,20 +50,20 @@ def test_a_finished_run_is_found(tmp_path):
 @pytest.mark.parametrize(
     ("decided", "parents", "difference"),
     [
-        ({**DECIDED, "beta": 0.1}, PARENTS, "beta: 0.04 there, 0.1 asked"),
-        ({**DECIDED, "top_k": 3}, PARENTS, "top_k: None there, 3 asked"),
-        (DECIDED, {"data_sha256": "e"}, "data_sha256: d there, e asked"),
+        ({**DECIDED, "beta": 0.1}, PARENTS, "beta: existing 0.04, requested 0.1"),
+        ({**DECIDED, "top_k": 3}, PARENTS, "top_k: existing None, requested 3"),
+        (DECIDED, {"data_sha256": "e"}, "data_sha256: existing d, requested e"),
     ],
 )
 def test_another_run_is_refused_with_the_difference(killed, tmp_path, decided, parents, difference):
     with pytest.raises(UserError) as caught:
         start(killed, ARGS, decided, parents)
-    assert f"holds a killed run with other settings ({difference})" in caught.value.what
+    assert f"already exists with different settings ({difference})" in caught.value.what
     assert "--output_dir" in caught.value.cure
     write_json(tmp_path / "manifest.json", make_manifest("model", DECIDED, parents=PARENTS))
     with pytest.raises(UserError) as caught:
         finished_run(tmp_path, decided, parents)
-    assert f"holds a finished run with other settings ({difference})" in caught.value.what
+    assert f"already exists with different settings ({difference})" in caught.value.what
 
 
 def test_the_report_knows_an_unfinished_run_by_what_training_leaves(tmp_path):
@@ -86,7 +86,7 @@ def test_without_a_checkpoint_all_begins_anew(killed):
 
 
 def test_another_number_of_processes_is_refused(killed):
-    with pytest.raises(UserError, match="processes: 1 there, 2 asked"):
+    with pytest.raises(UserError, match="processes: existing 1, requested 2"):
         start(killed, types.SimpleNamespace(**{**vars(ARGS), "world_size": 2}))
 
 
@@ -126,11 +126,13 @@ def named(checkpoint, **changed):
 def test_a_named_checkpoint_is_taken_with_other_settings_but_not_for_another_model(killed):
     assert named(killed / "checkpoint-1", beta=0.1) == str(killed / "checkpoint-1")
     assert metrics(killed) == [1]
-    with pytest.raises(UserError, match=r"checkpoint of another model \(model_name_or_path: None there, n asked\)"):
+    with pytest.raises(
+        UserError, match=r"checkpoint of another model \(model_name_or_path: existing None, requested n\)"
+    ):
         named(killed / "checkpoint-1", model_name_or_path="n")
-    with pytest.raises(UserError, match=r"another model \(model_revision: None there, v1 asked\)"):
+    with pytest.raises(UserError, match=r"another model \(model_revision: existing None, requested v1\)"):
         named(killed / "checkpoint-1", model_revision="v1")
-    with pytest.raises(UserError, match=r"another model \(lora_r: None there, 8 asked\)"):
+    with pytest.raises(UserError, match=r"another model \(lora_r: existing None, requested 8\)"):
         named(killed / "checkpoint-1", lora_r=8)
 
 

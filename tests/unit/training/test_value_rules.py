@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bleuberi.errors import UserError
-from bleuberi.training.settings.rules import GRPO_CHOICES, RANGES, check_batch, check_values
+from bleuberi.training.settings.rules import GRPO_CHOICES, RANGES, check_batch, check_values, raise_first
 from bleuberi.training.settings.words import flag_values, split_words
 
 
@@ -60,7 +60,7 @@ def test_every_default_of_trl_is_allowed():
     from bleuberi.training.settings.drift import recorded_defaults
 
     for method in ("grpo", "sft"):
-        check_values(method, recorded_defaults(method).fields)
+        raise_first(check_values(method, recorded_defaults(method).fields))
 
 
 @pytest.mark.parametrize(
@@ -81,10 +81,10 @@ def test_every_default_of_trl_is_allowed():
 def test_ranges(name, bad, good):
     for value in bad:
         with pytest.raises(UserError, match="has to be") as caught:
-            check_values("grpo", {name: value})
+            raise_first(check_values("grpo", {name: value}))
         assert caught.value.what == f"{name} is {value}."
     for value in good:
-        check_values("grpo", {name: value})
+        raise_first(check_values("grpo", {name: value}))
 
 
 @pytest.mark.parametrize(
@@ -97,10 +97,10 @@ def test_ranges(name, bad, good):
 )
 def test_choices(method, name, value, cure):
     with pytest.raises(UserError, match="which is none of") as caught:
-        check_values(method, {name: value})
+        raise_first(check_values(method, {name: value}))
     assert caught.value.cure == cure
-    check_values("sft", {"loss_type": "dft"})
-    check_values("grpo", {"scale_rewards": False})
+    raise_first(check_values("sft", {"loss_type": "dft"}))
+    raise_first(check_values("grpo", {"scale_rewards": False}))
 
 
 SIZES = {"per_device_train_batch_size": 8, "gradient_accumulation_steps": 4, "num_generations": 8}
@@ -130,10 +130,10 @@ SIZES = {"per_device_train_batch_size": 8, "gradient_accumulation_steps": 4, "nu
 def test_the_processes_together_draw_whole_groups(changes, processes, fits):
     values = {**SIZES, **changes}
     if fits:
-        check_batch(values, processes)
+        raise_first(check_batch(values, processes))
         return
     with pytest.raises(UserError) as caught:
-        check_batch(values, processes)
+        raise_first(check_batch(values, processes))
     assert str(caught.value).count("\n") == 1
 
 
@@ -143,7 +143,7 @@ def test_what_our_check_lets_through_trl_takes_too(tmp_path):
 
     for batch, accumulated, group in ((8, 4, 8), (2, 2, 4), (1, 8, 2), (3, 2, 6)):
         sizes = dict(zip(SIZES, (batch, accumulated, group), strict=True))
-        check_batch(sizes, 1)
+        raise_first(check_batch(sizes, 1))
         GRPOConfig(output_dir=str(tmp_path), use_cpu=True, bf16=False, **sizes)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bleuberi.errors import UserError
+from bleuberi.made import named_differences
 from bleuberi.training.folder.checkpoints import find_checkpoints
 
 # What two models of one kind can differ in; the vocabulary can grow by padding, so it tells nothing.
@@ -48,7 +49,7 @@ def refuse_foreign_checkpoint(asked: Mapping[str, Any]) -> None:
 
 
 def _difference(checkpoint: Path, model: str, revision: str | None) -> str | None:
-    """E.g. `hidden_size 576 there, 32 asked`; None where they agree, or where nothing tells."""
+    """E.g. `hidden_size: existing 576, requested 32`; None if they agree, or if one is not known."""
     if (adapter := _read(checkpoint / "adapter_config.json")) is not None:
         base = adapter.get("base_model_name_or_path")
         if isinstance(base, str) and _same_place(base) != _same_place(model):
@@ -57,9 +58,8 @@ def _difference(checkpoint: Path, model: str, revision: str | None) -> str | Non
     there, asked = _read(checkpoint / "config.json"), _model_config(model, revision)
     if there is None or asked is None:
         return None
-    told = [f"{name} {there[name]} there, {asked[name]} asked" for name in _SHAPE
-            if name in there and name in asked and there[name] != asked[name]]  # fmt: skip
-    return "; ".join(told) or None
+    known = [name for name in _SHAPE if name in there and name in asked]
+    return named_differences({name: there[name] for name in known}, {name: asked[name] for name in known}) or None
 
 
 def _model_config(model: str, revision: str | None) -> dict[str, Any] | None:

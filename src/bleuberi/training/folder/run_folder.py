@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bleuberi import made
 from bleuberi.artifacts import read_manifest, write_json
 from bleuberi.atomic_files import folder_lock
 from bleuberi.errors import UserError
-from bleuberi.strict_json import strict_json
 from bleuberi.training.folder.checkpoints import MARK, find_checkpoints, read_mark, set_aside_incomplete, step_of
 from bleuberi.training.folder.log import append_entries, cut_entries, read_entries
 from bleuberi.training.watch.dev import cut_dev
@@ -23,6 +22,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_CURE = "Choose another --output_dir, or move it away."
+_OF_THE_MODEL = ("model_name_or_path", "model_revision", "use_peft", "lora_r", "lora_target_modules")
 METRICS = "metrics.jsonl"
 STARTED = "started.json"
 
@@ -40,8 +41,9 @@ def finished_run(folder: Path, decided: dict[str, Any], parents: dict[str, Any])
     manifest = read_manifest(folder)
     if manifest is None:
         return False
-    _refuse_other(folder, "finished", {**manifest["config"], **manifest.get("parents", {})}, {**decided, **parents})
-    log.info("%s is trained already, with the same settings", folder)
+    existing = {**manifest["config"], **manifest.get("parents", {})}
+    made.refuse_other(f"The finished run {folder}", existing, {**decided, **parents}, _CURE)
+    log.info("%s was made by an equal request and is reused", folder)
     return True
 
 
@@ -54,7 +56,7 @@ def start_run(folder: Path, args: Any, asked: dict[str, Any]) -> str | None:  # 
     """The checkpoint to go on from, None for a fresh start; `args` are the trainer's, `asked` `checkpoint_settings`.
 
     The metrics behind that checkpoint are cut off: they come again. Call it before the model is loaded.
-    Errors: `UserError` where the checkpoints were made with other settings or data, since going on from them would
+    Errors: `UserError` if the checkpoints were made with different settings or data, since resuming from them would
     mix two runs.
     """
     named = args.resume_from_checkpoint
@@ -66,7 +68,7 @@ def start_run(folder: Path, args: Any, asked: dict[str, Any]) -> str | None:  # 
         # A checkpoint of the weights alone cannot be gone on from.
         checkpoint, mark = whole[-1] if whole and not args.save_only_model else (None, None)
         if mark is not None:
-            _refuse_other(folder, "killed", mark["settings"], asked)
+            made.refuse_other(f"The unfinished run {folder}", mark["settings"], asked, _CURE)
     if args.process_index == 0:
         with hold_folder(args):  # what looks cut short may be a living run's
             set_aside_incomplete(folder, but=checkpoint)
@@ -94,29 +96,17 @@ def check_named_checkpoint(checkpoint: Path, asked: dict[str, Any]) -> None:
             raise UserError(f"The checkpoint {checkpoint} is incomplete.", "Take an earlier one.")
         log.warning("%s has no mark that says it is complete", checkpoint)
         return
-    for name in ("model_name_or_path", "model_revision", "use_peft", "lora_r", "lora_target_modules"):
-        before, now = mark["settings"].get(name), asked.get(name)
-        if before != now:
-            raise UserError(
-                f"{checkpoint} is a checkpoint of another model ({name}: {before!s:.60} there, {now!s:.60} asked).",
-                "Name the model that it was made with, or leave --resume_from_checkpoint out.",
-            )
+    before, now = ({name: settings.get(name) for name in _OF_THE_MODEL} for settings in (mark["settings"], asked))
+    if differing := made.named_differences(before, now):
+        raise UserError(
+            f"{checkpoint} is a checkpoint of another model ({differing}).",
+            "Name the model that it was made with, or omit --resume_from_checkpoint.",
+        )
 
 
 def _closes(entry: dict[str, Any]) -> bool:
     """Whether a run that ended wrote it: one that the monitor stopped, and that now goes on, has not."""
     return "train_runtime" in entry
-
-
-def _refuse_other(folder: Path, state: str, before: dict[str, Any], asked: dict[str, Any]) -> None:
-    asked = json.loads(strict_json(asked))  # as it was read: a tuple is a list there, an infinity null
-    differing = [name for name in {**before, **asked} if before.get(name) != asked.get(name)]
-    if differing:
-        said = "; ".join(f"{name}: {before.get(name)!s:.40} there, {asked.get(name)!s:.40} asked" for name in differing)
-        raise UserError(
-            f"{folder} holds a {state} run with other settings ({said}).",
-            "Choose another --output_dir, or move it away.",
-        )
 
 
 def metrics_callback(folder: Path) -> TrainerCallback:

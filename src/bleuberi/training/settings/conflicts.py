@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from bleuberi.errors import UserError
-from bleuberi.training.settings.rules import Method, Values
+from bleuberi.training.settings.rules import Findings, Method, Values
 
 
 class Undone(NamedTuple):
@@ -104,38 +104,38 @@ REMOVED: Final[Mapping[str, str]] = {
 }  # fmt: skip
 
 
-def check_removed(place: str, values: Values) -> None:
-    """Refuse a field of older trainers, and say what stands in its place. `place`: the file or command."""
+def check_removed(place: str, values: Values) -> Findings:
+    """Fields of older trainers, with what replaces them. `place`: the file or command."""
     for name in values:
         if name in REMOVED:
-            raise UserError(
+            yield UserError(
                 f"{place} has {name}, which TRL 1.x and transformers 5 no longer have.",
                 REMOVED[name].format(values[name]),
             )
 
 
-def check_undone(method: Method, values: Values) -> None:
-    """Refuse what this tool would take and not do."""
+def check_undone(method: Method, values: Values) -> Findings:
+    """Fields that TRL has and that do nothing here."""
     for name, undone in {**UNDONE, **(GRPO_UNDONE if method == "grpo" else SFT_UNDONE)}.items():
         if name in values and _plain(values[name]) not in undone.harmless:
-            raise UserError(f"{name} is {_plain(values[name])!s:.60}: {undone.why}.", undone.cure)
+            yield UserError(f"{name} is {_plain(values[name])!s:.60}: {undone.why}.", undone.cure)
 
 
-def check_together(method: Method, values: Values) -> None:
-    """Refuse settings that contradict each other, which the trainer would find with the model in memory."""
+def check_together(method: Method, values: Values) -> Findings:
+    """Settings that contradict each other, which the trainer would find with the model in memory."""
     if values.get("enable_jit_checkpoint") and values.get("save_only_model"):
-        raise UserError(
+        yield UserError(
             "enable_jit_checkpoint saves a checkpoint to resume from, and save_only_model leaves out what that needs.",
             "Write save_only_model: false, or enable_jit_checkpoint: false.",
         )
-    _check_hardware(values)
+    yield from _check_hardware(values)
     if values.get("load_in_4bit"):
-        _check_qlora(values)
+        yield from _check_qlora(values)
     if values.get("use_peft"):
-        _check_lora(values)
+        yield from _check_lora(values)
     if method == "sft":
         if values.get("padding_free") and not values.get("packing") and values.get("max_length") is not None:
-            raise UserError(
+            yield UserError(
                 f"padding_free does not enforce max_length {values['max_length']}.",
                 "Write packing: true, or max_length: null if no pair is too long for memory.",
             )
@@ -144,23 +144,23 @@ def check_together(method: Method, values: Values) -> None:
         if (values.get("deepspeed") or values.get("fsdp")) and str(
             getattr(values.get("save_strategy"), "value", "")
         ) != "no":
-            raise UserError(
+            yield UserError(
                 "sync_ref_model changes a reference model that checkpoints of split models do not have.",
                 "Write save_strategy: 'no', or sync_ref_model: false.",
             )
         if values.get("beta") == 0:
-            raise UserError("sync_ref_model is on and beta is 0: there is no reference model.", "Write beta: 0.04.")
+            yield UserError("sync_ref_model is on and beta is 0: there is no reference model.", "Write beta: 0.04.")
         if values.get("use_peft"):
-            raise UserError(
+            yield UserError(
                 "sync_ref_model needs a reference model; with LoRA it is the base model itself.",
                 "Write sync_ref_model: false, or use_peft: false.",
             )
     if values.get("use_vllm"):
-        _check_vllm(values)
+        yield from _check_vllm(values)
 
 
-def _check_hardware(values: Values) -> None:
-    """Refuse without a GPU what needs one."""
+def _check_hardware(values: Values) -> Findings:
+    """Settings that need a GPU, without one."""
     if not values.get("use_cpu"):
         return
     flash = str(values.get("attn_implementation") or "").startswith("flash")
@@ -168,44 +168,44 @@ def _check_hardware(values: Values) -> None:
                         ("use_kernels", values.get("use_kernels")),
                         ("activation_offloading", values.get("activation_offloading"))):  # fmt: skip
         if asked:
-            raise UserError(f"{name} is {values[name]} and needs a GPU; use_cpu is on.", f"Leave {name} out.")
+            yield UserError(f"{name} is {values[name]} and needs a GPU; use_cpu is on.", f"Leave {name} out.")
 
 
-def _check_qlora(values: Values) -> None:
-    """Refuse 4-bit weights where they would be trained or written themselves."""
+def _check_qlora(values: Values) -> Findings:
+    """4-bit weights that would be trained or written themselves."""
     if not values.get("use_peft"):
-        raise UserError("load_in_4bit is on, and weights of 4 bits cannot be trained.", "Write use_peft: true (QLoRA).")
+        yield UserError("load_in_4bit is on, and weights of 4 bits cannot be trained.", "Write use_peft: true (QLoRA).")
     if values.get("use_vllm"):
-        raise UserError(
+        yield UserError(
             "load_in_4bit does not go with use_vllm: TRL would merge the adapter into 4-bit weights and lose it.",
             "Write use_vllm: false, or load_in_4bit: false.",
         )
 
 
-def _check_lora(values: Values) -> None:
-    """Refuse LoRA on or beside the output layer: TRL's loss multiplies by its plain weights."""
+def _check_lora(values: Values) -> Findings:
+    """LoRA on or beside the output layer: TRL's loss multiplies by its plain weights."""
     targets = values.get("lora_target_modules")
     if isinstance(targets, str):
         hit = targets != "all-linear" and re.fullmatch(targets, "lm_head") is not None
     else:
         hit = any(str(target).rpartition(".")[2] == "lm_head" for target in targets or ())
     if hit:
-        raise UserError(
+        yield UserError(
             "lora_target_modules has lm_head; the loss is computed from the layer's own weights, so it never trains.",
             "Take lm_head out; all-linear leaves it out.",
         )
     if values.get("cast_lm_head_to_fp32"):
-        raise UserError(
+        yield UserError(
             "cast_lm_head_to_fp32 does not go with LoRA: TRL would replace the output layer of the wrong object.",
             "Write cast_lm_head_to_fp32: false, or use_peft: false.",
         )
 
 
-def _check_vllm(values: Values) -> None:
+def _check_vllm(values: Values) -> Findings:
     context = values.get("vllm_max_model_length")
     prompt, answer = values.get("max_prompt_tokens"), values.get("max_completion_length")
     if isinstance(context, int) and isinstance(prompt, int) and isinstance(answer, int) and context < prompt + answer:
-        raise UserError(
+        yield UserError(
             f"vllm_max_model_length {context} holds no prompt of {prompt} tokens (max_prompt_tokens) with an answer of "
             f"{answer} (max_completion_length).",
             f"Write vllm_max_model_length: {prompt + answer}.",
@@ -213,7 +213,7 @@ def _check_vllm(values: Values) -> None:
     if values.get("loss_type") == "vespo" and values.get("vllm_importance_sampling_correction"):
         mode = values.get("vllm_importance_sampling_mode")
         if mode not in ("token_truncate", "token_mask"):
-            raise UserError(
+            yield UserError(
                 f"loss_type vespo does not go with vllm_importance_sampling_mode {mode}.",
                 "Write vllm_importance_sampling_mode: token_truncate.",
             )

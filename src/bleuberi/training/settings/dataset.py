@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from bleuberi.artifacts import read_manifest
+from bleuberi.folders import DatasetFolder
 from bleuberi.training.settings.read import RunSettings
 
 
@@ -13,11 +11,10 @@ def other_prompts(settings: RunSettings) -> str:
 
     A data set without responses, or of another tool, says nothing.
     """
-    manifest = read_manifest(Path(settings.run.dataset_path)) or {}
-    request = manifest.get("config", {})
-    if not request.get("model"):
+    dataset = DatasetFolder.load(settings.run.dataset_path)
+    if not dataset.model:
         return ""
-    before, now = request.get("chat_template_kwargs") or {}, settings.chat_template_kwargs
+    before, now = dataset.chat_template_kwargs or {}, settings.chat_template_kwargs
     if before == now:
         return ""
     return f"the data set's responses were made with chat_template_kwargs {before}, and this run has {now}"

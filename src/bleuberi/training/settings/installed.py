@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from bleuberi.errors import MissingExtraError, UserError
-from bleuberi.training.settings.rules import Values, check_choice
+from bleuberi.training.settings.rules import Findings, Values, check_choice
 
 
 def field_types(kinds: Iterable[type]) -> dict[str, Any]:
@@ -39,11 +39,11 @@ def installed_choices(kinds: Iterable[type]) -> dict[str, Sequence[str]]:
     return found
 
 
-def check_installed_choices(kinds: Iterable[type], values: Values) -> None:
-    """Refuse a text that is none of the installed class's choices. Errors: `UserError` that lists them."""
+def check_installed_choices(kinds: Iterable[type], values: Values) -> Findings:
+    """Texts that are none of the installed class's choices."""
     for name, choices in installed_choices(kinds).items():
         if name in values:
-            check_choice(name, values[name], choices)
+            yield from check_choice(name, values[name], choices)
 
 
 def plain_kinds(hint: Any) -> set[type]:  # noqa: ANN401 - any type annotation
@@ -65,15 +65,18 @@ def item_kinds(hint: Any) -> set[type]:  # noqa: ANN401 - any type annotation
     return set()
 
 
-def check_helpers(values: Values) -> None:
-    """Refuse what needs a library that is not installed; the trainer would say so with the model in memory."""
+def check_helpers(values: Values, *, elsewhere: bool = False) -> Findings:
+    """Fields that need a library that is not installed; the trainer would fail with the model in memory.
+
+    `elsewhere`: the run is meant for another machine, which may have vLLM.
+    """
     for name, package, extra in (("use_vllm", "vllm", "vllm"), ("use_peft", "peft", "train"),
                                  ("deepspeed", "deepspeed", "deepspeed")):  # fmt: skip
         given = values.get(name)
         is_off = not given or (isinstance(given, str) and given.lower() in ("false", "no", "n", "f", "0"))  # of a flag
-        if not is_off and importlib.util.find_spec(package) is None:
-            raise MissingExtraError(package, extra, f"{name}: {values[name]}")
-    _check_reports(values.get("report_to"))
+        if not is_off and not (elsewhere and package == "vllm") and importlib.util.find_spec(package) is None:
+            yield MissingExtraError(package, extra, f"{name}: {values[name]}")
+    yield from _check_reports(values.get("report_to"))
 
 
 PACKAGES: Final[Mapping[str, Sequence[tuple[str, str, str]]]] = {
@@ -99,9 +102,8 @@ PACKAGES: Final[Mapping[str, Sequence[tuple[str, str, str]]]] = {
 """Field -> (pattern of its values, module, package): what transformers imports with the model in memory."""
 
 
-def missing_packages(values: Values) -> list[tuple[str, UserError]]:
-    """Fields whose value needs a package that is not installed, each with its error."""
-    found = []
+def missing_packages(values: Values) -> Findings:
+    """Fields whose value needs a package that is not installed."""
     for name, needs in PACKAGES.items():
         value = values.get(name)
         given = str(getattr(value, "value", value))
@@ -110,12 +112,11 @@ def missing_packages(values: Values) -> list[tuple[str, UserError]]:
         )
         if module and importlib.util.find_spec(module) is None:
             what = f"{name} {given} needs the package {module}, which is not installed."
-            found.append((name, UserError(what, f"pip install {package}")))
-    return found
+            yield UserError(what, f"pip install {package}")
 
 
-def _check_reports(report_to: object) -> None:
-    """Refuse a tracker that transformers does not know, or whose library is missing."""
+def _check_reports(report_to: object) -> Findings:
+    """Trackers that transformers does not know, or whose library is missing."""
     from transformers.integrations.integration_utils import (
         INTEGRATION_TO_CALLBACK,
         get_available_reporting_integrations,
@@ -123,11 +124,11 @@ def _check_reports(report_to: object) -> None:
 
     asked = [report_to] if isinstance(report_to, str) else list(typing.cast("Sequence[str] | None", report_to) or [])
     for name in asked:
-        check_choice("report_to", name, (*INTEGRATION_TO_CALLBACK, "all", "none"))
+        yield from check_choice("report_to", name, (*INTEGRATION_TO_CALLBACK, "all", "none"))
     for name in asked:
-        if name not in ("all", "none") and name not in get_available_reporting_integrations():
+        if name in INTEGRATION_TO_CALLBACK and name not in get_available_reporting_integrations():
             package = name.replace("_", "-")
-            raise UserError(f"report_to {name} needs a library that is not installed.", f"pip install {package}")
+            yield UserError(f"report_to {name} needs a library that is not installed.", f"pip install {package}")
 
 
 def _told_by_type(hint: Any) -> Iterator[str]:  # noqa: ANN401 - any type annotation

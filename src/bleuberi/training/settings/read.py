@@ -23,7 +23,7 @@ from bleuberi.training.settings.drift import check_drift, installed_defaults, re
 from bleuberi.training.settings.installed import check_helpers, check_installed_choices, field_types, values_of
 from bleuberi.training.settings.original_flags import check_original
 from bleuberi.training.settings.paper_batch import grown_batch
-from bleuberi.training.settings.rules import Method, check_batch, check_values
+from bleuberi.training.settings.rules import Findings, Method, check_batch, check_values, raise_first
 from bleuberi.training.settings.run_config import RunConfig, SftRunConfig
 from bleuberi.training.settings.words import (
     PRESETS,
@@ -87,16 +87,24 @@ _NOT_DECIDING = NOT_DECIDING | frozenset(
 )  # fmt: skip
 
 
-def read_settings(method: Method, argv: Sequence[str]) -> RunSettings:
+def read_settings(method: Method, argv: Sequence[str], problems: list[UserError] | None = None) -> RunSettings:
     """Settings from `--config FILE.yaml` and flags (flags win).
 
     Errors: `UserError` for an unknown or ill-typed field, a value that no trainer takes, settings that do not go
-    together, a missing config file or library, and a model or data set that is not named.
+    together, a missing config file or library, and a model or data set that is not named. With `problems`, the run is
+    meant for another machine, which may have vLLM, and every finding of a check goes into that list.
     """
+
+    def tell(findings: Findings) -> None:
+        if problems is None:
+            raise_first(findings)
+        else:
+            problems.extend(findings)
+
     words, path, in_file, asked = _words_and_values(method, argv)
     for place, values in ((str(path or ""), in_file), (f"bleuberi train {method}", flag_values(words))):
-        _check_method(method, place, values)
-    _check_early(method, asked)
+        tell(_check_method(method, place, values))
+    tell(_check_early(method, asked))
     kinds = _config_classes(method)
     drift = check_drift(str(path or "The command"), asked, recorded_defaults(method), installed_defaults(method))
     hints = field_types(kinds)
@@ -107,11 +115,13 @@ def read_settings(method: Method, argv: Sequence[str]) -> RunSettings:
         raise UserError("No model is named.", "Add --model_name_or_path MODEL, or write it into the config file.")
     if not asked.get("dataset_path"):
         raise UserError("No data set is named.", "Add --dataset_path FOLDER, or write it into the config file.")
-    check_installed_choices(kinds, asked)
-    check_helpers(asked)
+    tell(check_installed_choices(kinds, asked))
+    tell(check_helpers(asked, elsewhere=problems is not None))
+    if problems:
+        raise problems.pop()  # TRL's parser does not take such values
     settings = RunSettings(method, *_parse(method, kinds, words), drift)
     take_hub_token(settings.args)
-    _check_parsed(settings)
+    tell(_check_parsed(settings))
     if settings.args.process_index == 0:
         grown = grown_batch(argv, settings.args, settings.args.world_size)
         for text in (drift, "; ".join(grown) if grown else None):
@@ -145,17 +155,17 @@ def _words_and_values(
     flags = flag_values(words)
     for place, values in ((str(path), in_file), (f"bleuberi train {method}", flags)):
         check_original(place, values)
-        check_removed(place, values)
+        raise_first(check_removed(place, values))
     return words, path, in_file, {name: located(name, value) for name, value in {**in_file, **flags}.items()}
 
 
-def _check_method(method: Method, place: str, values: Mapping[str, Any]) -> None:
-    """Refuse the other method's config file or flags: some of its fields mean something here, and others nothing."""
+def _check_method(method: Method, place: str, values: Mapping[str, Any]) -> Findings:
+    """Fields of the other method in a config file or flags: some mean something here, and others nothing."""
     other: Method = "sft" if method == "grpo" else "grpo"
     ours = {item.name for item in dataclasses.fields(SftRunConfig)}
     there = recorded_defaults(other).fields.keys() - recorded_defaults(method).fields.keys() - ours
     if strange := sorted(there & values.keys()):
-        raise UserError(
+        yield UserError(
             f"{place} has {', '.join(strange[:3])}{' ...' if strange[3:] else ''}, which {other.upper()} has and "
             f"{method.upper()} has not.",
             f"Leave it out, give a config for {method.upper()}, e.g. --config {method}_paper, or train with: "
@@ -163,23 +173,23 @@ def _check_method(method: Method, place: str, values: Mapping[str, Any]) -> None
         )
 
 
-def _check_revision(asked: Mapping[str, Any]) -> None:
-    """Refuse a revision of a local folder, which would be ignored."""
+def _check_revision(asked: Mapping[str, Any]) -> Findings:
+    """A revision of a local folder, which would be ignored."""
     model, revision = str(asked.get("model_name_or_path")), asked.get("model_revision")
     if revision not in (None, "main") and Path(model).is_dir():
-        raise UserError(
+        yield UserError(
             f"model_revision is {revision}, and {model} is a folder, which has no revisions.",
             "Leave model_revision out, or name the model as the hub does.",
         )
 
 
-def _check_early(method: Method, asked: Mapping[str, Any]) -> None:
+def _check_early(method: Method, asked: Mapping[str, Any]) -> Findings:
     """What can be told without torch, of the fields that the file and the flags state."""
-    _check_revision(asked)
-    check_undone(method, asked)
-    check_values(method, asked)
+    yield from _check_revision(asked)
+    yield from check_undone(method, asked)
+    yield from check_values(method, asked)
     if method == "grpo":
-        check_batch({**recorded_defaults(method).fields, **asked}, int(os.environ.get("WORLD_SIZE", "1")))
+        yield from check_batch({**recorded_defaults(method).fields, **asked}, int(os.environ.get("WORLD_SIZE", "1")))
 
 
 def _config_classes(method: Method) -> tuple[type, ...]:
@@ -217,17 +227,17 @@ def _parse(method: Method, kinds: Sequence[type], words: Sequence[str]) -> tuple
     return run, args, model
 
 
-def _check_parsed(settings: RunSettings) -> None:
+def _check_parsed(settings: RunSettings) -> Findings:
     """What can be told of the settings as a whole, defaults and processes included."""
     method, args = settings.method, settings.args
     values = values_of((settings.run, args, settings.model))
-    check_undone(method, values)
-    check_values(method, values)
-    check_together(method, values)
+    yield from check_undone(method, values)
+    yield from check_values(method, values)
+    yield from check_together(method, values)
     if method == "grpo":
-        check_batch({**values, "generation_batch_size": None}, args.world_size)
+        yield from check_batch({**values, "generation_batch_size": None}, args.world_size)
     if args.n_gpu > 1:
-        raise UserError(
+        yield UserError(
             f"{args.n_gpu} GPUs are visible to one process; the trainer wants a process for each.",
             f"Start it with torchrun --nproc_per_node {args.n_gpu} -m bleuberi.cli.main train {method} ..., or set "
             "CUDA_VISIBLE_DEVICES=0.",

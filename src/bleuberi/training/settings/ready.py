@@ -8,16 +8,15 @@ from bleuberi.errors import UserError
 from bleuberi.generation.model_identity import model_unavailable
 from bleuberi.training.settings.installed import missing_packages, values_of
 from bleuberi.training.settings.read import RunSettings
+from bleuberi.training.settings.rules import Findings
 
 
-def refuse_unready(settings: RunSettings, longest: int) -> None:
-    """`longest`: tokens of the longest text that the model will see. Errors: `UserError`."""
-    for _, error in missing_packages(values_of((settings.run, settings.args, settings.model))):
-        raise error
+def check_ready(settings: RunSettings, longest: int) -> Findings:
+    """`longest`: tokens of the longest text that the model will see. Errors: `UserError` if there is no such model."""
+    yield from missing_packages(values_of((settings.run, settings.args, settings.model)))
     config = base_config(settings)
-    for trouble in (quantised_base(settings, config), beyond_positions(config, longest)):
-        if trouble is not None:
-            raise trouble
+    yield from check_stored(settings, config)
+    yield from check_positions(config, longest)
 
 
 def base_config(settings: RunSettings) -> Any:  # noqa: ANN401 - a transformers config
@@ -35,25 +34,24 @@ def base_config(settings: RunSettings) -> Any:  # noqa: ANN401 - a transformers 
         raise model_unavailable(name, error) from error
 
 
-def quantised_base(settings: RunSettings, config: Any) -> UserError | None:  # noqa: ANN401 - of `base_config`
-    """The error for weights that are stored quantised: neither they nor LoRA on them can be saved as a plain model."""
+def check_stored(settings: RunSettings, config: Any) -> Findings:  # noqa: ANN401 - of `base_config`
+    """Weights that are stored quantised: neither they nor LoRA on them can be saved as a plain model."""
     stored = getattr(config, "quantization_config", None)
     if not stored:
-        return None
+        return
     values = stored if isinstance(stored, dict) else stored.to_dict()
     how = values.get("quant_method", "unknown method")
-    return UserError(
+    yield UserError(
         f"{settings.model.model_name_or_path} is stored quantised ({how}), and no trained model can be saved from it.",
         "Take the model that it was made from; --load_in_4bit true --use_peft true quantises it while it is loaded.",
     )
 
 
-def beyond_positions(config: Any, longest: int) -> UserError | None:  # noqa: ANN401 - of `base_config`
-    """The error for texts that are longer than the model's positions, if it has a limit."""
+def check_positions(config: Any, longest: int) -> Findings:  # noqa: ANN401 - of `base_config`
+    """Texts that are longer than the model's positions, if it has a limit."""
     limit = None if config is None else getattr(config.get_text_config(), "max_position_embeddings", None)
-    if not limit or longest <= limit:
-        return None
-    return UserError(
-        f"Texts have up to {longest} tokens, and the model has {limit} positions.",
-        "Lower --max_completion_length, --max_prompt_tokens or --max_length.",
-    )
+    if limit and longest > limit:
+        yield UserError(
+            f"Texts have up to {longest} tokens, and the model has {limit} positions.",
+            "Lower --max_completion_length, --max_prompt_tokens or --max_length.",
+        )

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
 from bleuberi.errors import UserError
 
 Method = Literal["grpo", "sft"]
+Findings = Iterator[UserError]
+"""What a check yields: `train` raises the first finding, the doctor prints all."""
 Values = Mapping[str, Any]  # field -> value; texts of flags may still be texts
 
 GRPO_CHOICES: Final[Mapping[str, Sequence[str]]] = {
@@ -26,6 +28,12 @@ GRPO_CHOICES: Final[Mapping[str, Sequence[str]]] = {
     "vllm_model_impl": ("vllm", "transformers"),
     "vllm_importance_sampling_mode": ("token_truncate", "token_mask", "sequence_truncate", "sequence_mask"),
 }
+
+
+def raise_first(findings: Findings) -> None:
+    """Errors: the first finding; the later checks are then not made."""
+    for finding in findings:
+        raise finding
 
 
 class Range(NamedTuple):
@@ -77,28 +85,28 @@ RANGES: Final[Mapping[str, Range]] = {
 }  # fmt: skip
 
 
-def check_values(method: Method, values: Values) -> None:
-    """Refuse a value that no trainer takes. Errors: `UserError` that says what the field may be."""
+def check_values(method: Method, values: Values) -> Findings:
+    """Values that no trainer takes, each with what the field may be."""
     if method == "grpo":
         for name in GRPO_CHOICES.keys() & values.keys():
             if not (name == "scale_rewards" and isinstance(values[name], bool)):  # True is group, False is none
-                check_choice(name, values[name], GRPO_CHOICES[name])
+                yield from check_choice(name, values[name], GRPO_CHOICES[name])
     for name in RANGES.keys() & values.keys():
-        _check_range(name, values[name])
+        yield from _check_range(name, values[name])
 
 
-def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
-    """Refuse a text that is none of the choices, and suggest the nearest; an enum's member counts as its value."""
+def check_choice(name: str, value: object, choices: Sequence[str]) -> Findings:
+    """A text that is none of the choices, with the nearest one; an enum's member counts as its value."""
     given = getattr(value, "value", value)
     if isinstance(given, str) and given not in choices:
         near = difflib.get_close_matches(given, choices, n=1)
-        raise UserError(
+        yield UserError(
             f"{name} is {given!r:.60}, which is none of: {', '.join(choices)}.",
             f"Did you mean {name}: {near[0]}?" if near else f"Write one of them, e.g. {name}: {choices[0]}.",
         )
 
 
-def _check_range(name: str, value: object) -> None:
+def _check_range(name: str, value: object) -> Findings:
     if isinstance(value, bool) or value is None:
         return  # told by the field's type
     try:
@@ -107,36 +115,38 @@ def _check_range(name: str, value: object) -> None:
         return  # told by the field's type
     allowed = RANGES[name]
     if not allowed.has(number) and not (name == "max_steps" and number == -1):
-        raise UserError(f"{name} is {value}.", f"It has to be {allowed.words}.")
+        yield UserError(f"{name} is {value}.", f"It has to be {allowed.words}.")
 
 
-def check_batch(values: Values, processes: int) -> None:
-    """Refuse sizes that make no whole groups; `processes`: how many train together, all nodes counted.
+def check_batch(values: Values, processes: int) -> Findings:
+    """Sizes that make no whole groups; `processes`: how many train together, all nodes counted.
 
     All processes draw `per_device_train_batch_size` x `steps_per_generation` completions each at once; a group may span
-    processes. Errors: `UserError` with the numbers. Fields that are absent or not whole numbers are left to others.
+    processes. Fields that are absent or not whole numbers are left to others.
     """
     sizes = ("per_device_train_batch_size", "gradient_accumulation_steps", "num_generations")
     batch, accumulated, group = (_whole(values.get(name)) for name in sizes)
-    if batch is None or accumulated is None or group is None:
+    if batch is None or accumulated is None or group is None or min(batch, accumulated, group) < 1:
         return
     steps, together = _whole(values.get("steps_per_generation")), _whole(values.get("generation_batch_size"))
     if steps is not None and together is not None and steps * batch * processes != together:
-        raise UserError(
+        yield UserError(
             "steps_per_generation and generation_batch_size say the same thing, and both are set.",
             "Remove generation_batch_size.",
         )
+        return
     if steps is None and together is not None:
         if together % (batch * processes):
-            raise UserError(
+            yield UserError(
                 f"generation_batch_size {together} is no multiple of per_device_train_batch_size {batch} x "
                 f"{_counted(processes, 'process', 'processes')}.",
                 f"Give a multiple of {batch * processes}, or leave it out.",
             )
+            return
         steps = together // (batch * processes)
     steps = accumulated if steps is None else steps
     if batch * steps * processes % group:
-        raise UserError(
+        yield UserError(
             f"num_generations {group} does not divide the {batch * steps * processes} completions that are drawn at "
             f"once (per_device_train_batch_size {batch} x {_counted(steps, 'step', 'steps')} per generation x "
             f"{_counted(processes, 'process', 'processes')}).",

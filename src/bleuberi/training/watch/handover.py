@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from bleuberi.rewards import Reward
+from bleuberi.rewards.bleu import Bleu
 from bleuberi.rewards.bleu_parts import BleuParts
 from bleuberi.rewards.text_shape import references_copied, shape_tokens, text_shapes
 from bleuberi.strict_json import as_finite
@@ -70,5 +71,4 @@ def parts_of(
     reward: Reward, responses: Sequence[str], references: Sequence[Sequence[str]]
 ) -> Sequence[BleuParts | None]:  # N
     """The parts of BLEU's scores; None a row for a reward that is none."""
-    known = getattr(reward, "parts", None)
-    return known(responses, references) if callable(known) else [None] * len(responses)
+    return reward.parts(responses, references) if isinstance(reward, Bleu) else [None] * len(responses)

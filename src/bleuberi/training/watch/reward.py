@@ -9,7 +9,7 @@ from bleuberi import columns
 from bleuberi.errors import UserError
 from bleuberi.records import Message
 from bleuberi.rewards import Reward
-from bleuberi.rewards.base import Completion, Scores, checked_scores, completion_text, score_responses
+from bleuberi.rewards.base import Completion, OverPool, Scores, checked_scores, completion_text, score_responses
 from bleuberi.rewards.function import FunctionReward
 from bleuberi.training.watch.handover import Handover, Scored
 from bleuberi.training.watch.monitor import LogMetric
@@ -76,7 +76,7 @@ def trainable_rewards(rewards: Sequence[Reward], aggregation: str) -> list[Rewar
     """
     handed: list[Reward] = []
     for reward in rewards:
-        parts: Sequence[Reward] = getattr(reward, "parts", ()) if getattr(reward, "over_whole_pool", False) else ()
+        parts = reward.parts if isinstance(reward, OverPool) and reward.over_whole_pool else ()
         if parts and aggregation != "normalize_then_sum":
             raise UserError(
                 f"The reward {reward.name} is a mean of standardised parts; the trainer would add them as they are.",
