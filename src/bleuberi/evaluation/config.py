@@ -105,8 +105,8 @@ def refuse_other_evaluation(config: EvaluationConfig, settings: Mapping[str, Any
     existing = content.get("config")
     if not isinstance(existing, dict) or not existing:
         return False
-    # A file may be elsewhere; a judge, retention, the first control or a further score is an addition, and an older evaluation
-    # names the one control that is always computed now.
+    # A file may be elsewhere; a judge, retention, the first control or a further score is an addition, and an older
+    # evaluation names the one control that is always computed now.
     free = {"prompts", "length_control"} | {name for name in _ADDITIONS if not existing.get(name)}
     if set(existing.get("metrics", ())) <= set(settings["metrics"]):
         free.add("metrics")
