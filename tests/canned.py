@@ -15,5 +15,5 @@ class CannedEngine:
             names = (request.conversation.id, request.conversation.messages[-1]["content"])
             found = next((self._answers[name] for name in names if name in self._answers), None)
             if found is None:
-                raise UserError(f"There is no canned answer for the row {names[0]}.", "Add it.")
+                raise UserError(f"Row {names[0]} has no canned answer.", "Add it.")
             yield request, Output(found, "stop", len(found.split()))

@@ -1,7 +1,7 @@
-"""What lies on disk and how it is named: hashes, manifests, JSON, shards.
+"""Files on disk: hashes, manifests, JSON, shards.
 
-`manifest.json` is written last, so a folder without one is unfinished. Shards carry their own checksum: one that was
-cut short is set aside and made again. `atomic_files.py` is how anything is written whole.
+`manifest.json` is written last, so a folder without one is unfinished. Each shard contains a checksum; truncated
+shards are set aside and recomputed. All writing goes through `atomic_files.py`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Json = Mapping[str, Any]
 
 
 def content_hash(*parts: bytes | str) -> str:
-    """SHA-256 in hex over the parts, each with its length, so that no two lists of parts run together."""
+    """SHA-256 in hex over the parts, each preceded by its length, so that ["ab", "c"] and ["a", "bc"] differ."""
     digest = hashlib.sha256()
     for part in parts:
         data = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
@@ -68,23 +68,21 @@ def source_hash(source: str) -> str | None:
 
 
 def local_path(name: str) -> Path:
-    """The path that a word means, `~` filled in, whether it is there or not.
+    """Expand `~` and return the path; it need not exist.
 
-    Errors: `UserError` for what no file system takes, such as 300 letters or the home of nobody.
+    Errors: `UserError` for an impossible path, such as a name of 300 letters or the home of an unknown user.
     """
     try:
         path = Path(name).expanduser()
         path.exists()
     except (OSError, RuntimeError, ValueError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise UserError(
-            f"{name[:80]!r} can be no path and no name here: {reason}.", "Check it, and type it again."
-        ) from error
+        raise UserError(f"Invalid path or name {name[:80]!r}: {reason}.", "Check the spelling.") from error
     return path
 
 
 def home_folder() -> Path | None:
-    """The user's home; None if nobody knows one, as in containers that run under a number."""
+    """The user's home; None if unknown, as in containers that run under a numeric user id."""
     try:
         return Path.home()
     except RuntimeError:
@@ -92,7 +90,7 @@ def home_folder() -> Path | None:
 
 
 def library_versions() -> dict[str, str]:
-    """Versions of this package, Python and the libraries that decide numbers, as far as installed."""
+    """Versions of this package, Python and the installed libraries that affect results."""
     found = {"bleuberi": __version__, "python": sys.version.split()[0]}
     for package in _REPORTED_PACKAGES:
         with contextlib.suppress(PackageNotFoundError):
@@ -101,9 +99,9 @@ def library_versions() -> dict[str, str]:
 
 
 def make_manifest(kind: str, config: Json, **facts: object) -> dict[str, Any]:
-    """A manifest's content: what it is of, the settings that made it, and whatever `facts` the maker knows.
+    """The content of a manifest: kind, settings and further `facts`.
 
-    Keys and tokens are left out, of the command line too.
+    Keys and tokens are removed, also from the command line.
     """
     return {
         "schema_version": SCHEMA_VERSION,
@@ -117,7 +115,7 @@ def make_manifest(kind: str, config: Json, **facts: object) -> dict[str, Any]:
 
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:
-    """The manifest of a finished folder; None where there is none. Errors: a newer schema, damaged JSON."""
+    """The manifest of a finished folder; None if absent. Errors: `UserError` for a newer schema or damaged JSON."""
     path = folder / MANIFEST
     if not path.is_file():
         return None
@@ -127,9 +125,7 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
         if not isinstance(manifest.get("config", {}), dict):
             raise TypeError("its config is not an object")
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
-        raise UserError(
-            f"The manifest {path} cannot be read: {error}", "Move the folder away and run again."
-        ) from error
+        raise UserError(f"The manifest {path} cannot be read: {error}", "Move the folder away and rerun.") from error
     if schema > SCHEMA_VERSION:
         raise UserError(
             f"{folder} was written by a newer bleuberi (manifest schema {schema}, this one reads {SCHEMA_VERSION}).",
@@ -139,31 +135,31 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
+    """Write a file atomically."""
     with fresh_file(path) as partial:
         partial.write_text(text, encoding="utf-8", newline="\n")
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write JSON whole or not at all, readable by people."""
+    """Write indented JSON atomically."""
     write_text(path, readable_json(value, indent=2) + "\n")
 
 
 def readable_json(value: object, indent: int | None = None) -> str:
-    """Strict JSON with its letters as they are, and a text for each value that JSON does not know (dates, paths)."""
+    """Strict JSON without escaping of non-ASCII letters; other types (dates, paths) become strings."""
     return strict_json(value, indent=indent, default=str)
 
 
 def read_json(path: Path) -> Any:  # noqa: ANN401 - whatever was written
-    """A JSON file's value. Errors: `UserError` where it is damaged."""
+    """Read a JSON file. Errors: `UserError` if it is damaged."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is not valid JSON: {error}", "Move the file away; it is then made again.") from error
+        raise UserError(f"{path} is not valid JSON: {error}", "Move the file away; it will be recreated.") from error
 
 
 def read_state(path: Path) -> dict[str, Any]:
-    """The JSON object that an earlier run left; empty if there is none. A damaged file is set aside with a warning."""
+    """Read the JSON object of an earlier run; empty if absent. A damaged file is set aside with a warning."""
     if not path.is_file():
         return {}
     try:
@@ -177,12 +173,12 @@ def read_state(path: Path) -> dict[str, Any]:
 
 
 def sidecar(path: Path) -> Path:
-    """The manifest beside a file: `STEM.manifest.json`, the stem cut if the name would be too long."""
+    """The manifest path for a file: `STEM.manifest.json`, with the stem shortened if needed."""
     return path.with_name(_cut(path.stem, _MANIFEST_ENDING) + _MANIFEST_ENDING)
 
 
 def _cut(name: str, ending: str) -> str:
-    """A name that leaves room for an ending; what was cut is told apart by a hash."""
+    """Shorten a name to leave room for an ending; a hash keeps shortened names distinct."""
     whole = os.fsencode(name)
     room = MAX_FILE_NAME_BYTES - len(ending)
     if len(whole) <= room:
@@ -195,13 +191,13 @@ def set_aside(path: Path) -> None:
     aside = path.with_name(_cut(path.name, _DAMAGED) + _DAMAGED)
     with disk_errors(path):
         path.replace(aside)
-    log.warning("%s is damaged: it was renamed to %s, and what it held is made again", path, aside.name)
+    log.warning("%s is damaged; it was renamed to %s and its content will be recomputed", path, aside.name)
 
 
 def write_shard(path: Path, rows: Iterable[Json]) -> None:
-    """Write rows as JSON lines, closed by a line with their count and checksum; whole or not at all.
+    """Atomically write rows as JSON lines, plus a last line with count and checksum.
 
-    Errors: `ValueError` for a number that is not finite.
+    Errors: `ValueError` for non-finite numbers.
     """
     lines = [json.dumps(row, ensure_ascii=True, allow_nan=False) for row in rows]  # noqa: TID251 - it raises
     body = "".join(line + "\n" for line in lines)
@@ -210,8 +206,7 @@ def write_shard(path: Path, rows: Iterable[Json]) -> None:
 
 
 def shard_body(path: Path) -> bytes | None:
-    """The rows of a shard as they lie on disk, each a line. None where its checksum fails: the file is then set
-    aside under `….damaged`."""
+    """The raw rows of a shard, one per line. None if the checksum fails; the file is then renamed to `….damaged`."""
     body, _, footer = path.read_bytes().rstrip(b"\n").rpartition(b"\n")
     body += b"\n" if body else b""
     try:

@@ -1,7 +1,7 @@
-"""Atomic writes: a file or folder is either complete or missing, even after a crash. Locks keep two runs apart.
+"""Atomic writes: a file or folder is either complete or missing, even after a crash. Locks keep runs apart.
 
-Everything is written in a hidden folder beside its place, a room, and then renamed. Each room has a lock file: NFSv4
-locks no folders, and SMB lets nobody write to a file that is locked, not even its owner through another descriptor.
+Everything is first written to a hidden folder next to its destination, called a room, and then renamed. Each room has a
+lock file, because NFSv4 cannot lock folders, and SMB blocks all writes to a locked file, even by its owner.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ from bleuberi.in_place import PARTIAL, fill, followed, stays, undo
 log = logging.getLogger(__name__)
 
 _LOCK: Final = ".lock"
-_RANDOM: Final = 8  # letters in the names of rooms
-_NAME_BYTES: Final = 200  # of a name within the name of a room; file systems take 255
-_IN_PLACE: Final = "@in-place"  # as the name within a room's: the room is in the folder that it is for
-_NAMED: Final = "name"  # a file in a room, if its own name is cut
+_RANDOM: Final = 8  # random letters in room names
+_NAME_BYTES: Final = 200  # maximum length of the target's name within a room name; file systems allow 255
+_IN_PLACE: Final = "@in-place"  # marks a room inside the folder it is for
+_NAMED: Final = "name"  # name of a file in a room, if its own name was shortened
 _LONGEST_SUFFIX: Final = 50
 _NO_LOCKS: Final = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP})
-_ROOMS: Final[set[Path]] = set()  # where this process writes
-_WARNED: Final[list[Path]] = []  # the lock file that could not be locked, once one could not
+_ROOMS: Final[set[Path]] = set()  # rooms in use by this process
+_WARNED: Final[list[Path]] = []  # the first lock file that could not be locked
 
 
 @contextlib.contextmanager
 def fresh_file(path: Path) -> Iterator[Path]:
     """Yield a temporary file that replaces `path` if the block succeeds, and is removed if it fails.
 
-    It has the suffix of `path`, for writers that choose a format by it. Temporary files of killed runs are removed. A
-    link is followed: the file that it names is replaced.
+    It has the suffix of `path`, because some writers choose the format by suffix. Killed runs' temporary files are
+    removed. If `path` is a link, its target is replaced.
     """
     path = followed(path)
     with disk_errors(path), contextlib.ExitStack() as held:
@@ -49,7 +49,7 @@ def fresh_file(path: Path) -> Iterator[Path]:
         partial.touch(0o600)
         yield partial
         _sync(partial)
-        partial.chmod(0o666 & ~_umask())  # private until now; results are as open as others
+        partial.chmod(0o666 & ~_umask())  # temporary files are private; give results normal permissions
         partial.replace(path)
 
 
@@ -57,9 +57,9 @@ def fresh_file(path: Path) -> Iterator[Path]:
 def fresh_folder(path: Path) -> Iterator[Path]:
     """Yield a temporary folder that replaces `path` if the block succeeds, and is removed if it fails.
 
-    An older folder at `path` stays until the new one is complete. Temporary folders of killed runs are removed; those
-    of living processes are not. A link is followed. A folder that cannot be renamed (a mount point, the current
-    folder, one in a folder that is not ours) gets the new content file by file, `manifest.json` last.
+    An existing folder at `path` stays until the new one is complete. Temporary folders of killed runs are removed,
+    those of living processes are not. If `path` is a link, its target is replaced. A folder that cannot be renamed (a
+    mount point, the current folder, one in somebody else's folder) is updated file by file, `manifest.json` last.
     """
     path = followed(path)
     with disk_errors(path), contextlib.ExitStack() as held:
@@ -71,19 +71,19 @@ def fresh_folder(path: Path) -> Iterator[Path]:
         partial.chmod(0o777 & ~_umask())
         for file in partial.rglob("*"):
             if file.is_file():
-                file.chmod(0o666 & ~_umask())  # some writers make private files
+                file.chmod(0o666 & ~_umask())  # some writers create private files
                 _sync(file)
         if in_place:
             fill(path, room)
             return
         if path.exists():
-            path.replace(room / "old")  # a kill right after this is repaired by the next run (see `_clear`)
+            path.replace(room / "old")  # the next run repairs a kill right after this line (see `_clear`)
         partial.replace(path)
 
 
 @contextlib.contextmanager
 def folder_lock(folder: Path) -> Iterator[None]:
-    """Hold a folder for this process. Errors: `UserError` if another process holds it."""
+    """Lock a folder. Errors: `UserError` if another process has locked it."""
     with contextlib.ExitStack() as held:
         with disk_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
@@ -91,19 +91,19 @@ def folder_lock(folder: Path) -> Iterator[None]:
                 held.enter_context(_lock(folder / _LOCK))
             except BlockingIOError as error:
                 raise UserError(
-                    f"Another run is writing to {folder} right now.", "Wait until it has finished, then run again."
+                    f"Another run is writing to {folder} right now.", "Wait until it has finished, then rerun."
                 ) from error
         yield
 
 
 def clear_abandoned(folder: Path, name: str | None = None) -> None:
-    """Remove what killed processes left half-written in a folder (for one `name`, or for all).
+    """Remove killed processes' partial files in a folder (for one `name`, or all).
 
-    What a living process writes stays; without file locks nobody can tell, so everything stays.
+    Living processes' files are kept. Without file locks the two cannot be distinguished, so all are kept.
     """
     prefix = ".?*." if name is None else f".{glob.escape(_short(name))}."
     for room in folder.glob(f"{prefix}{'?' * _RANDOM}{PARTIAL}"):
-        # Held by a living process, gone by now, a file of that name, or somebody else's
+        # Locked by a living process, already removed, not a folder, or without permission
         with contextlib.suppress(BlockingIOError, FileNotFoundError, NotADirectoryError, PermissionError):
             with _lock(room / _LOCK) as is_ours:
                 if not is_ours:
@@ -113,31 +113,31 @@ def clear_abandoned(folder: Path, name: str | None = None) -> None:
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder with all its files; it is gone at once. Errors: `UserError` if another process holds it."""
+    """Atomically remove a folder and its files. Errors: `UserError` if another process has locked it."""
     with disk_errors(folder), contextlib.ExitStack() as held:
         room = _room(held, folder.parent, folder.name)
-        # NFS removes no folder with an open file, such as the lock: the room goes after the lock is closed.
+        # NFS cannot remove a folder with an open file such as the lock, so the room is removed after closing the lock.
         with folder_lock(folder):
             folder.replace(room / "removed")
 
 
 def clear_temporaries() -> None:
-    """Remove what a stopped command has half-written: a Ctrl-C may also come during the usual clean-up, or before."""
+    """Remove a stopped command's partial files, also if Ctrl-C came before or during the usual clean-up."""
     for room in list(_ROOMS):
         _clear(room)
         _forget(room)
 
 
 def _room(held: contextlib.ExitStack, parent: Path, name: str) -> Path:
-    """A new hidden folder for what will be called `name`; `held` keeps it locked, and removes it."""
+    """Create a locked hidden folder for the target `name`; `held` unlocks and removes it."""
     parent.mkdir(parents=True, exist_ok=True)
     clear_abandoned(parent, name)
     while True:
         room = parent / f".{_short(name)}.{token_hex(_RANDOM // 2)}{PARTIAL}"
-        _ROOMS.add(room)  # before it is made: a Ctrl-C may come between
+        _ROOMS.add(room)  # before creating it, in case of a Ctrl-C in between
         held.callback(_forget, room)
         room.mkdir(0o700)
-        # Until it is locked, another process may take it for abandoned: then try the next name.
+        # Before it is locked, another process may remove it as abandoned; then try the next name.
         with contextlib.suppress(BlockingIOError, FileNotFoundError):
             held.enter_context(_lock(room / _LOCK))
             held.callback(_clear, room)
@@ -147,7 +147,7 @@ def _room(held: contextlib.ExitStack, parent: Path, name: str) -> Path:
 
 
 def _short(name: str) -> str:
-    """The name cut to what fits into that of a room; what was cut is told apart by a hash."""
+    """Shorten a name to fit into a room name; a hash keeps shortened names distinct."""
     whole = os.fsencode(name)
     if len(whole) <= _NAME_BYTES:
         return name
@@ -155,7 +155,7 @@ def _short(name: str) -> str:
 
 
 def _clear(room: Path) -> None:
-    """Empty a room, and remove it if the file system lets a folder go while its lock is held."""
+    """Empty a room, and remove it if the file system allows that while its lock file is open."""
     if room.name.startswith(f".{_IN_PLACE}."):
         undo(room)
     elif (room / "old").exists():
@@ -169,9 +169,9 @@ def _clear(room: Path) -> None:
 
 
 def _forget(room: Path) -> None:
-    with contextlib.suppress(OSError):  # usually it is gone; NFS lets a folder go only when its files are closed
+    with contextlib.suppress(OSError):  # usually already removed; NFS removes a folder only after its files are closed
         room.rmdir()
-    if not room.exists():  # else a Ctrl-C came while it was emptied
+    if not room.exists():  # otherwise a Ctrl-C interrupted the removal
         _ROOMS.discard(room)
 
 
@@ -179,7 +179,7 @@ def _forget(room: Path) -> None:
 def _lock(file: Path) -> Iterator[bool]:
     """Lock a file until the block, or the process, ends; yield False if the file system has no locks.
 
-    Errors: `BlockingIOError` if another process holds it; `FileNotFoundError` if another process removed it.
+    Errors: `BlockingIOError` if another process has locked it; `FileNotFoundError` if another process removed it.
     """
     handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)  # NFSv4 locks only files that are open for writing
     try:
@@ -193,7 +193,7 @@ def _is_locked(handle: int, file: Path) -> bool:
     is_locked = True
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except PermissionError as error:  # how some file systems say that another process holds it
+    except PermissionError as error:  # how some file systems report another process's lock
         raise BlockingIOError(errno.EAGAIN, error.strerror, str(file)) from error
     except OSError as error:
         if error.errno not in _NO_LOCKS:
@@ -202,8 +202,8 @@ def _is_locked(handle: int, file: Path) -> bool:
         if not _WARNED:
             _WARNED.append(file)
             log.warning(
-                "The file system of %s has no file locks (%s): run one command at a time there, and remove the "
-                "folders .*%s that killed runs leave.", file.parent, error.strerror, PARTIAL,
+                "The file system of %s does not support file locks (%s). Run only one command at a time there, and "
+                "remove the folders .*%s of killed runs.", file.parent, error.strerror, PARTIAL,
             )  # fmt: skip
     if not os.path.samestat(os.fstat(handle), os.stat(file)):
         raise FileNotFoundError(errno.ENOENT, "removed by another process", str(file))
@@ -212,7 +212,7 @@ def _is_locked(handle: int, file: Path) -> bool:
 
 @contextlib.contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
-    """Say trouble with the disk in two lines; errors about other places, or the network, are somebody else's."""
+    """Turn disk errors about `path` into a `UserError`; other errors pass through."""
     try:
         yield
     except OSError as error:
@@ -223,7 +223,7 @@ def disk_errors(path: Path) -> Iterator[None]:
             raise
         raise UserError(
             f"{path} could not be written: {error.strerror or error}",
-            "Check free space and permissions; what was finished before is kept, so the same command goes on.",
+            "Check free space and permissions, then rerun: finished work is kept and the command resumes.",
         ) from error
 
 

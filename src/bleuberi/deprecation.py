@@ -8,7 +8,7 @@ from importlib import import_module
 
 
 def moved_names(module: str, moved: Mapping[str, str], *, removed_in: str) -> Callable[[str], object]:
-    """Make the `__getattr__` of a module whose public names moved.
+    """Create the `__getattr__` of a module whose public names moved.
 
     `moved` maps each old name to its new place, as `package.module:Name`. Using an old name gives the new object and a
     `DeprecationWarning` with the new place and the version that removes the old name.

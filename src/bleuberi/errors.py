@@ -1,4 +1,4 @@
-"""Expected trouble, said in two lines.
+"""Expected errors, reported in two lines.
 
 A `UserError` reaches the shell as two lines and exit code 2 (`cli.main`). Anything else is a bug and keeps
 its traceback.
@@ -10,9 +10,9 @@ from bleuberi.plain_text import one_line
 
 
 class UserError(Exception):
-    """Something the user can mend: what happened, and what to type or change.
+    """A problem the user can fix: what happened, and what to type or change.
 
-    Both parts are one line each, so that a terminal, a log and a job's mail show them whole.
+    Both parts are one line each, so that terminals, logs and job mails show them completely.
     """
 
     def __init__(self, what: str, cure: str) -> None:
@@ -21,7 +21,7 @@ class UserError(Exception):
         super().__init__(f"{self.what}\n{self.cure}")
 
     def __reduce__(self) -> tuple[type[UserError], tuple[str, str]]:
-        # The default would hand the joined text to __init__ as one argument when a worker process raises it.
+        # The default would pass the joined text to __init__ as one argument when unpickling from a worker process.
         return type(self), (self.what, self.cure)
 
 

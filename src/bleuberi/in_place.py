@@ -1,7 +1,8 @@
-"""Folders that are filled where they are: mount points, the current folder, folders in a folder that is not ours.
+"""Replace the content of folders that cannot be renamed: mount points, the current folder, other users' folders.
 
-A room in the folder has the new entries in `new`. The old ones go to `old`, which is renamed to `emptied` when all of
-them are there; then the new ones come out, and `emptied` is renamed to `replaced`. A kill in between is undone.
+A room inside the folder receives the new entries in `new`. The old entries are moved to `old`, which is renamed to
+`emptied` when complete; then the new entries are moved out, and `emptied` is renamed to `replaced`. After a kill,
+`undo` restores the old entries.
 """
 
 from __future__ import annotations
@@ -17,20 +18,20 @@ from bleuberi.errors import UserError
 
 log = logging.getLogger(__name__)
 
-PARTIAL: Final = ".partial"  # ending of the names of rooms
-_LAST: Final = "manifest.json"  # its presence says that a folder is complete
+PARTIAL: Final = ".partial"  # suffix of room names
+_LAST: Final = "manifest.json"  # marks a complete folder
 _OF_THE_SYSTEM: Final = "lost+found"  # at the root of some file systems
 _MOUNTS: Final = Path("/proc/self/mountinfo")
 
 
 def followed(path: Path) -> Path:
-    """The path, or what it names if it is a link, which is said. Errors: `UserError` for a link that names itself."""
+    """Follow a link and log its target; other paths are unchanged. Errors: `UserError` for a circular link."""
     if not path.is_symlink():
-        return path if path.name and path.name != ".." else path.resolve()  # `.` has no name
+        return path if path.name and path.name != ".." else path.resolve()  # `.` has an empty name
     target = Path(os.path.realpath(path))
     if target.is_symlink():
-        raise UserError(f"{path} is a link that leads back to itself.", "Remove the link, or give another path.")
-    log.info("%s is a link: %s is written", path, target)
+        raise UserError(f"{path} is a circular link.", "Remove the link, or give another path.")
+    log.info("%s is a link; writing to its target %s", path, target)
     return target
 
 
@@ -45,14 +46,14 @@ def stays(folder: Path) -> bool:
 
 
 def is_empty(folder: Path) -> bool:
-    """Whether a folder has nothing but what runs are writing, or left half-written."""
+    """Whether a folder contains only partial files of running or killed runs."""
     return not _entries(folder)
 
 
 def fill(folder: Path, room: Path) -> None:
-    """Replace the entries of a folder by those of `room/new`, `manifest.json` last."""
+    """Replace a folder's entries with the entries of `room/new`, `manifest.json` last."""
     (room / "old").mkdir()
-    # The manifest first: without it the folder counts as unfinished.
+    # Move the manifest first: without it the folder counts as unfinished.
     for entry in sorted(_entries(folder), key=lambda entry: entry.name != _LAST):
         entry.replace(room / "old" / entry.name)
     (room / "old").rename(room / "emptied")
@@ -62,7 +63,7 @@ def fill(folder: Path, room: Path) -> None:
 
 
 def undo(room: Path) -> None:
-    """Put back what a killed run moved out of the folder. May be killed and called again."""
+    """Restore entries that a killed run moved out. Safe to repeat after another kill."""
     folder = room.parent
     if (room / "emptied").exists():
         for entry in _entries(folder):
@@ -78,12 +79,12 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def _is_mount(folder: Path) -> bool:
-    """Also for a folder that is mounted a second time, which has the device of its parent."""
+    """Whether a folder is a mount point, including bind mounts, which have the same device as their parent."""
     if folder.is_mount():
         return True
     try:
         lines = _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
-    except OSError:  # no Linux
+    except OSError:  # not Linux
         return False
     places = {re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), line.split(" ")[4]) for line in lines}
     return str(folder.resolve()) in places

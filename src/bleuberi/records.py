@@ -1,4 +1,4 @@
-"""The words that stages pass to each other."""
+"""Types shared by the stages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Message(TypedDict):
 
 
 class Conversation(NamedTuple):
-    """What a model is asked: the turns up to the last assistant turn, system message first where there is one."""
+    """The input to a model: the turns before the last assistant turn, with the system message first, if any."""
 
     id: str
     messages: list[Message]
@@ -23,10 +23,10 @@ class Conversation(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PoolRow:
-    """One instruction of a pool with the answers of the reference models that were asked for.
+    """One instruction of a pool with the requested models' references.
 
-    `messages` ends before the answer: it is what a model is asked. `reference_by_model` lacks the models
-    that gave no answer to this row.
+    `messages` ends before the answer: it is the input to a model. Models without an answer to this row are missing
+    from `reference_by_model`.
     """
 
     id: str
@@ -40,7 +40,7 @@ class PoolRow:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """An instruction with its references in the chosen order: what scoring, selection and training see."""
+    """An instruction with its references in the chosen order, for scoring, selection and training."""
 
     id: str
     source: str
@@ -56,7 +56,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Rows that came in, rows that went on, and why the others did not (design rule: count what you drop)."""
+    """Counts of input rows, kept rows and dropped rows by reason."""
 
     rows_in: int
     kept: int

@@ -1,7 +1,7 @@
-"""Keys and tokens kept out of what is written and shown.
+"""Hide keys and tokens in everything that is written or shown.
 
-Secrets are told by the names they are given under (`--hub_token`, `api_key=`, `{"apiKey": ...}`, variables such as
-HF_TOKEN), by their place in a URL, and by the prefixes that issuers give them.
+Secrets are recognized by name (`--hub_token`, `api_key=`, `{"apiKey": ...}`, variables such as HF_TOKEN), by their
+position in a URL, and by known key prefixes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 HIDDEN: Final = "***"
 _GIVEN_NOW: Final[set[str]] = set()
-_SHORTEST: Final = 8  # a shorter value of a variable is no key, and would blank out ordinary words
+_SHORTEST: Final = 8  # shorter values are not keys, and hiding them would blank out ordinary words
 
 _NAME: Final = re.compile(
     r"(?i)^(.*[_-])?(api[_-]?key|secret([_-]?(access)?[_-]?key)?|password|passwd|passphrase|pwd|authorization|auth|"
@@ -23,9 +23,9 @@ _NAME: Final = re.compile(
     r"[_-]?key)$"
 )
 _IN_URL: Final = re.compile(r"(?i)^(code|sid|otp|sas|ticket|(.*[_-])?(key|sig|signature|session|sessionid))$")
-"""Further names of secrets in a URL, where `code=` is what a login hands over."""
+"""More names of secrets in URLs; `code=` is a login's authorization code."""
 _WORD_END: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")  # apiKey
-# Tokens of text, not of access.
+# Text tokens, not access tokens.
 _HARMLESS: Final = re.compile(
     r"(?i)^(.*[_-])?(eos|bos|pad|unk|sep|cls|mask|stop|image|video|audio|special|end|start|turn|max|min|num|per|first|"
     r"last|next|new|decoder|think)[_-]token$"
@@ -43,14 +43,14 @@ _GIVEN: Final = re.compile(r"^(--?)?([A-Za-z0-9_.-]+)=(.*)$", re.DOTALL)
 
 
 def is_secret_name(name: str) -> bool:
-    """Whether a flag, field or option of that name holds a secret: `hub_token` and `apiKey`, not `eos_token`."""
+    """Whether a flag, field or option of that name contains a secret: `hub_token` and `apiKey`, not `eos_token`."""
     name = _WORD_END.sub("_", name.lstrip("-").rpartition(".")[2])
     return bool(_NAME.match(name)) and not _HARMLESS.match(name)
 
 
 def redact(text: str) -> str:
-    """The text with every known secret as `***`: values of variables named so, passwords and keys in URLs and in JSON,
-    and what looks like an issued key."""
+    """Replace every known secret by `***`: values of secret variables, passwords and keys in URLs and JSON, and texts
+    that look like issued keys."""
     for value in _known_values():
         text = text.replace(value, HIDDEN)
     if "://" in text:
@@ -63,8 +63,8 @@ def redact(text: str) -> str:
 
 
 def redact_words(words: Iterable[str]) -> list[str]:
-    """A command line that can be kept: `--hub_token X`, `--hub_token=X` and `api_key=X` without their values, and
-    `NAME={"api_key": "X"}` without what is secret in its JSON."""
+    """Redact a command line: `--hub_token X`, `--hub_token=X` and `api_key=X` lose their values, and
+    `NAME={"api_key": "X"}` the secrets in its JSON."""
     kept: list[str] = []
     hides_next = False
     for word in words:
@@ -72,7 +72,7 @@ def redact_words(words: Iterable[str]) -> list[str]:
         if hides_next and not word.startswith("--"):
             kept.append(HIDDEN)
         elif given and is_secret_name(given[2]):
-            kept.append(redact(f"{given[1] or ''}{given[2]}") + f"={HIDDEN}")  # the name can hold a key itself
+            kept.append(redact(f"{given[1] or ''}{given[2]}") + f"={HIDDEN}")  # the name itself can contain a key
         else:
             name, content = (f"{given[1] or ''}{given[2]}=", given[3]) if given else ("", word)
             value = _json_in(content)
@@ -85,7 +85,7 @@ def redact_words(words: Iterable[str]) -> list[str]:
 
 
 def redact_value(value: Any) -> Any:  # noqa: ANN401 - any JSON value
-    """A JSON value without secrets: fields that are named so, with all that is in them, and texts by `redact`."""
+    """Redact a JSON value: hide secret fields with all their content, and apply `redact` to all texts."""
     if isinstance(value, str):
         return redact(value)
     if isinstance(value, Mapping):
@@ -99,7 +99,7 @@ def redact_value(value: Any) -> Any:  # noqa: ANN401 - any JSON value
 
 
 def remember_secrets(words: Iterable[str]) -> None:
-    """Hide from now on what a command line gives as secrets, wherever it turns up in this process."""
+    """From now on, hide the secrets of this command line everywhere in this process."""
     words = list(words)
     for word, kept in zip(words, redact_words(words), strict=True):
         if kept == HIDDEN:
@@ -114,7 +114,7 @@ def remember_secrets(words: Iterable[str]) -> None:
 
 
 def _hidden(item: object) -> object:
-    """A secret field's value: texts and all texts within it as `***`; switches and numbers stay."""
+    """A secret field's value: all texts become `***`; booleans and numbers stay."""
     if isinstance(item, str):
         return HIDDEN if item else item
     if isinstance(item, Mapping):
@@ -123,7 +123,7 @@ def _hidden(item: object) -> object:
 
 
 def _secrets_in(value: object, *, secret: bool = False) -> Iterator[str]:
-    """The texts that `redact_value` hides by the names of their fields."""
+    """Yield the texts that `redact_value` hides because of their field names."""
     if isinstance(value, Mapping):
         for name, item in value.items():
             yield from _secrets_in(item, secret=secret or is_secret_name(str(name)))
@@ -135,7 +135,7 @@ def _secrets_in(value: object, *, secret: bool = False) -> Iterator[str]:
 
 
 def _json_in(text: str) -> Any:  # noqa: ANN401 - any JSON
-    """The object or list that a word of a command line holds; None if it holds none."""
+    """The JSON object or list in a command-line word, or None."""
     if not text.lstrip().startswith(("{", "[")):
         return None
     try:
@@ -159,7 +159,7 @@ def _hide_field(match: re.Match[str]) -> str:
 
 
 def _known_values() -> list[str]:
-    """Longest first, since one may begin with another."""
+    """Known secrets, longest first, since one may start with another."""
     found = _GIVEN_NOW | {
         value for name, value in os.environ.items() if _VARIABLE.search(name) and len(value) >= _SHORTEST
     }

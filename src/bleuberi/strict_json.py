@@ -1,4 +1,4 @@
-"""JSON that every reader accepts: a number that is not finite becomes null, since JSON has no word for it."""
+"""JSON that every reader accepts: non-finite numbers become null, because JSON cannot express them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, SupportsFloat
 
 
 def as_finite(number: SupportsFloat) -> float | None:
-    """The number as a float; None for NaN, an infinity, or a whole number beyond the largest float (about 1.8e308)."""
+    """The number as a float; None for NaN, infinities, and integers too large for a float."""
     try:
         value = float(number)
     except OverflowError:
@@ -18,7 +18,7 @@ def as_finite(number: SupportsFloat) -> float | None:
 
 
 def is_finite(value: object) -> bool:
-    """Whether the value is a number that is finite."""
+    """Whether the value is a finite number."""
     return isinstance(value, int | float) and as_finite(value) is not None
 
 
@@ -29,11 +29,10 @@ def strict_json(
     indent: int | None = None,
     default: Callable[[Any], object] | None = None,  # as in json.dumps
 ) -> str:
-    """The value as strict JSON, with null for NaN and infinities. Text without an encoding (half of a surrogate pair)
-    is escaped."""
+    """Serialize as strict JSON, with null for NaN and infinities. Lone surrogates are escaped."""
     try:
         text = _dumps(value, ascii_only, indent, default)
-    except ValueError:  # a number that is not finite: rare, so that only then every value is looked at
+    except ValueError:  # a non-finite number; rare, so values are checked only then
         text = _dumps(_finite(value), ascii_only, indent, default)
     if not ascii_only and not _encodes(text):
         return strict_json(value, ascii_only=True, indent=indent, default=default)
@@ -47,7 +46,7 @@ def _dumps(value: object, ascii_only: bool, indent: int | None, default: Callabl
 
 
 def _finite(value: object) -> object:
-    """A copy with None for each float that is not finite, in keys too."""
+    """A copy with None for each non-finite float, in keys too."""
     if isinstance(value, float):
         return as_finite(value)
     if isinstance(value, Mapping):

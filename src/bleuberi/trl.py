@@ -11,7 +11,7 @@ from bleuberi.rewards import Reward, load_reward
 
 
 def __getattr__(name: str) -> Reward:
-    """The reward of that name. Errors: AttributeError for an unknown one, as for any module."""
+    """The reward of that name. Errors: `AttributeError` for an unknown name."""
     if name.startswith("_"):
         raise AttributeError(name)
     try:

@@ -1,4 +1,4 @@
-"""YAML files of settings, which may come from anybody."""
+"""Read YAML settings files, which are untrusted input."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ _DEEPEST: Final = 100
 
 
 def read_yaml(path: Path) -> Any:  # noqa: ANN401 - whatever was written
-    """A YAML file's value. Errors: `UserError` if it is damaged, or small and made to fill memory."""
+    """A YAML file's value. Errors: `UserError` if it is damaged or expands to too many values."""
     import yaml
 
     text = yaml_text(path)
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise UserError(f"{path} is not valid YAML: {error}", "Mend the file.") from error
+        raise UserError(f"{path} is not valid YAML: {error}", "Correct the file.") from error
 
 
 def yaml_text(path: Path) -> str:
-    """A YAML file's text, for a parser. Errors: `UserError` if it is no text, or its aliases stand for absurdly much.
+    """A YAML file's text, for a parser. Errors: `UserError` if it is not text or its aliases expand to too much.
 
-    Ten lines of aliases of aliases can stand for billions of values.
+    Ten lines of nested aliases can expand to billions of values.
     """
     import yaml
 
@@ -48,9 +48,9 @@ def yaml_text(path: Path) -> str:
             values += 1
             if values > _MOST_VALUES or len(open_nodes) > _DEEPEST or len(text) > _MOST_BYTES:
                 raise UserError(
-                    f"{path} has more or deeper values than a config, its aliases (*name) counted in full.",
-                    "Write the few values that it needs.",
+                    f"{path} has too many or too deeply nested values, with aliases (*name) expanded.",
+                    "Reduce it to the settings it needs.",
                 )
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not valid YAML: {error}", "Mend the file.") from error
+        raise UserError(f"{path} is not valid YAML: {error}", "Correct the file.") from error
     return text

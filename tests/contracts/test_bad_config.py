@@ -56,6 +56,7 @@ GRPO = [  # words behind a good GRPO command, the first line, the second line
     (["--sync_ref_model", "true", "--beta", "0.1"], "sync_ref_model needs a reference model", "use_peft: false"),
     (["--sync_ref_model", "true", "--beta", "0.1", "--use_peft", "false", "--fsdp", "full_shard"],
      "checkpoints of split models do not have", "sync_ref_model: false"),
+    (["--warm_start", "sft_cpu", "--deepspeed", "zero3"], "warm_start does not go with DeepSpeed", "train sft first"),
     (["--fit_completions", "2"], "fit_completions is 2.0.", "Give a share"),
     (["--use_kernels", "true"], "use_kernels is True and needs a GPU", "Leave use_kernels out."),
     (["--bf16", "true", "--use_cpu", "false"], "bf16 is on, and no GPU here can do it.", "the preset grpo_cpu"),
@@ -66,6 +67,9 @@ GRPO = [  # words behind a good GRPO command, the first line, the second line
     (["--use_liger_kernel", "true"], "use_liger_kernel is True and needs a GPU", "Leave use_liger_kernel out."),
     (["--lora_target_modules", "q_proj", "lm_head"], "lora_target_modules has lm_head", "all-linear leaves it out"),
     (["--lora_target_modules", ".*_head"], "lora_target_modules has lm_head", "all-linear leaves it out"),
+    (["--lora_target_modules", "c_attn"], "LoRA does not fit the model: Target modules", "all-linear"),
+    (["--model_name_or_path", "other_head", "--lora_target_modules", "output_projection"],
+     "LoRA would be on the model's output layer", "all-linear"),
     (["--cast_lm_head_to_fp32", "true"], "cast_lm_head_to_fp32 does not go with LoRA", "use_peft: false"),
     (["--max_completion_length", "600"], "and the model has 512 positions.", "--max_completion_length"),
     (["--model_name_or_path", "quantised"], "quantised is stored quantised (bitsandbytes)", "--load_in_4bit true"),
@@ -119,6 +123,8 @@ def place(tiny_model, tmp_path_factory):
     (folder / "other_adapter/checkpoint-10/adapter_config.json").write_text(json.dumps(adapter))
     shutil.copytree(tiny_model, folder / "home/tiny")
     shutil.copytree(tiny_model, folder / "quantised")
+    shutil.copytree(tiny_model, folder / "other_head")
+    (folder / "other_head/config.json").write_text(json.dumps({**config, "model_type": "biogpt"}))
     stored = {"quant_method": "bitsandbytes", "load_in_4bit": True, "bnb_4bit_quant_type": "nf4"}
     (folder / "quantised/config.json").write_text(json.dumps({**config, "quantization_config": stored}))
     return folder

@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-HEAVY = ("torch", "datasets", "trl", "transformers", "accelerate", "peft", "vllm", "pandas", "matplotlib", "scipy")
+HEAVY = ("torch", "datasets", "trl", "transformers", "accelerate", "peft", "vllm", "pandas", "vl_convert", "scipy")
 LIMIT_SECONDS = 0.5
 # The bound is for a quiet machine; on a busy one, starting Python itself tells how much slower everything is.
 RUNS = 3

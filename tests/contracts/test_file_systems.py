@@ -136,7 +136,7 @@ def hidden(place):
 
 
 def warnings(done):
-    return [line for line in done.stderr.splitlines() if "no file locks" in line]
+    return [line for line in done.stderr.splitlines() if "does not support file locks" in line]
 
 
 @pytest.mark.parametrize("kind", ["nfs4", *NO_LOCKS])

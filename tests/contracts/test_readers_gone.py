@@ -90,5 +90,5 @@ def test_a_training_goes_on_without_a_reader(place, tiny_model):
 def test_a_result_that_cannot_be_written_is_told(place):
     code, done = called([*GRPO, "--num_examples", "5"], place, ">/dev/full")
     assert code == 2
-    assert done.stderr.splitlines()[-2].startswith("Error: What the command prints could not be written: No space left")
+    assert done.stderr.splitlines()[-2].startswith("Error: The output could not be printed: No space left")
     assert list(place.glob("out/data_grpo/*/manifest.json"))

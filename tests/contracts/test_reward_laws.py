@@ -124,10 +124,10 @@ def test_ten_thousand_references(reward):
 def test_none_has_no_score_and_other_things_name_their_row(reward):
     assert reward(responses=[None, "a"], references=[["a"], ["a"]])[0] is None
     for bad in (float("nan"), 3, b"bytes"):
-        with pytest.raises(UserError, match="response of row 1"):
+        with pytest.raises(UserError, match="response in row 1"):
             reward(responses=["a", bad], references=[["a"], ["a"]])
     for bad in (None, "a text", [None], [float("nan")], 7):
-        with pytest.raises(UserError, match="references of row 1"):
+        with pytest.raises(UserError, match="references in row 1"):
             reward(responses=["a", "b"], references=[["a"], bad])
     with pytest.raises(UserError, match="2 responses and 1 lists"):
         reward(responses=["a", "b"], references=[["a"]])

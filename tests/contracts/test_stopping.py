@@ -75,7 +75,7 @@ def test_answers_of_a_slow_server(tmp_path, write_pool, server, signals, code, a
     assert "Traceback" not in said[1]
     assert "ignored" not in said[1]
     last = said[1].strip().splitlines()[-1]
-    assert last.startswith("Stopped. Answers and scores that were finished are saved: the same command makes")
+    assert last.startswith("Stopped. Finished responses and scores are saved. Rerun the same command")
     assert not in_group(process.pid)
     assert not list(tmp_path.rglob("*.partial*"))
     assert not (tmp_path / "out/data_grpo").exists()

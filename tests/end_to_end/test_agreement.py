@@ -142,7 +142,7 @@ def test_systems_from_flags_to_figures(tmp_path, capsys):
     outputs = write(tmp_path / "outputs.jsonl", answer_rows())
     flags = ("--outputs", outputs, "--pool", write(tmp_path / "pool.jsonl", pool), "--rewards", "bleu")
     result = run(tmp_path, *flags, "--labels", str(labels), "--label_column", "elo", "--expect_order", "m0<m2<m5")
-    assert result["inputs"]["excluded_systems"] == {"teacher": "is a reference model by name"}
+    assert result["inputs"]["excluded_systems"] == {"teacher": "is a reference model, by name"}
     assert [system["name"] for system in result["systems"]] == ["m5", "m4", "m3", "m2", "m1", "m0"]
     assert result["rewards"][0]["spearman"]["both"]["value"] == pytest.approx(1.0)
     assert result["orders"][0]["holds"]
@@ -157,12 +157,12 @@ BAD = [
     (["--preferences", "nowhere.jsonl"], "There is no file"),
     (["--preferences", "{broken}"], "line 2 is not valid JSON"),
     (["--preferences", "{empty}"], "has no rows"),
-    (["--preferences", "{winner}"], "unknown winner 'model_c'"),
-    (["--preferences", "{pairs}", "--ref_models", "claude"], "Reference models found: gold, second"),
-    (["--preferences", "{pairs}", "--rewards", "blue"], "No metric or reward is called 'blue'"),
-    (["--preferences", "{pairs}", "--rewards", "bleu", "bleu"], "Rewards are asked for twice: bleu, bleu"),
-    (["--preferences", "{pairs}", "--rewards"], "nothing to compare"),
-    (["--preferences", "{pairs}", "--combine", "bleu+rm"], "names 'rm'"),
+    (["--preferences", "{winner}"], "unknown winner: 'model_c'"),
+    (["--preferences", "{pairs}", "--ref_models", "claude"], "Available reference models: gold, second"),
+    (["--preferences", "{pairs}", "--rewards", "blue"], "Unknown reward or metric 'blue'"),
+    (["--preferences", "{pairs}", "--rewards", "bleu", "bleu"], "Duplicate rewards: bleu, bleu"),
+    (["--preferences", "{pairs}", "--rewards"], "no scores to compare"),
+    (["--preferences", "{pairs}", "--combine", "bleu+rm"], "has unknown 'rm'"),
     (["--outputs", "{pairs}"], "needs --label_column"),
 ]
 
@@ -192,7 +192,7 @@ def test_help_and_import_load_nothing_heavy():
     code = (
         "import sys\nfrom bleuberi.cli.agreement import main\n"
         "try:\n    main(['--help'])\nexcept SystemExit as left:\n    assert left.code == 0\n"
-        "assert not {'torch', 'scipy', 'matplotlib', 'datasets', 'transformers'} & set(sys.modules)\n"
+        "assert not {'torch', 'scipy', 'vl_convert', 'datasets', 'transformers'} & set(sys.modules)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "--label_column" in done.stdout

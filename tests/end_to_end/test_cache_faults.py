@@ -219,7 +219,7 @@ def test_a_full_disk_is_a_clear_error_and_the_cache_stays_good(small_disk, monke
     with pytest.raises(UserError) as caught:
         canned_engine(small_disk, 400, text).answer(asked, SAMPLING)
     assert "No space left on device" in caught.value.what
-    assert "the same command goes on" in caught.value.cure
+    assert "the command resumes" in caught.value.cure
     folder = canned_engine(small_disk, 0).folder(SAMPLING)
     for path in shard_paths(folder):
         assert shard_body(path), "a shard was left half-written"

@@ -97,14 +97,14 @@ def done(tiny_model, tmp_path_factory):
 def test_a_kill_is_told_and_the_same_command_completes_the_experiment(done):
     work, _, said, told, outcome = done
     assert "grpo@1: training was killed (SIGKILL)." in said[0]
-    assert "The same command resumes it." in said[0]
+    assert "Rerun the same command to resume." in said[0]
     assert "Traceback" not in said[0] + said[1]
     logs = [path.read_text() for path in work.glob("cache/experiments/models/*/log.txt")]
     assert sum(text.count("Going on from") for text in logs) == 2
     assert outcome.missing == []
     assert outcome.made == ["base", "grpo@1", "placebo@1"]
     assert [line for line in told if line.endswith("...")][:1] == ["[1/3] base ..."]
-    assert told[0] == "tiny: 0 of 3 runs are there"
+    assert told[0] == "tiny: 0 of 3 runs exist"
 
 
 def test_what_is_committed(done):
@@ -184,7 +184,7 @@ def test_no_weights_are_left_and_a_second_command_runs_nothing(done, capsys):
     outcome = compare(
         options(protocol, work / "cache"), told.append, lambda words, folder: pytest.fail("evaluated again")
     )
-    assert told == ["tiny: 3 of 3 runs are there"]
+    assert told == ["tiny: 3 of 3 runs exist"]
     assert outcome.table == protocol.parent / "table.md"
     assert {path: path.read_bytes() for path in protocol.parent.rglob("*") if path.is_file()} == before
 
@@ -271,12 +271,12 @@ def test_changed_files_and_runs_that_the_protocol_does_not_have_are_refused(copi
     path.write_text(content)
     arms = {name: arm for name, arm in ARMS.items() if name != "placebo"}
     write_protocol(protocol, tiny_model, arms=arms, primary={"arm": "grpo", "against": "base", "metric": "bleu"})
-    with pytest.raises(UserError, match="placebo@1 is a run that the protocol does not have"):
+    with pytest.raises(UserError, match="placebo@1 is a run that is not in the protocol"):
         quietly(protocol, cache)
     pool = protocol.parent.parent / "test.jsonl"
     write_protocol(protocol, tiny_model)
     pool.write_text(pool.read_text() + pool.read_text().splitlines()[0].replace("demo-", "x-") + "\n")
-    with pytest.raises(UserError, match="has other content than the protocol names"):
+    with pytest.raises(UserError, match="does not match the protocol"):
         quietly(protocol, cache)
 
 
@@ -286,7 +286,7 @@ def test_a_goal_that_is_moved_after_the_runs_is_said_in_the_table(copied, tiny_m
     quietly(protocol, cache)
     table = (protocol.parent / "table.md").read_text()
     assert (
-        "Mind: The protocol was changed after base, grpo@1, placebo@1 had run: primary: grpo - placebo in bleu then, "
+        "Note: The protocol was changed after base, grpo@1, placebo@1 had run: primary: grpo - placebo in bleu then, "
         "grpo - base in bleu now" in table
     )
 

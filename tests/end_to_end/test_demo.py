@@ -7,7 +7,7 @@ import os
 import pytest
 
 from bleuberi.cli import demo
-from bleuberi.demo.summary import summary
+from bleuberi.demo.summary import examples, findings, gain_table
 from bleuberi.errors import UserError
 
 pytest.importorskip("trl")
@@ -69,7 +69,9 @@ def test_a_second_run_trains_nothing_and_prints_the_same(made, run, monkeypatch,
     assert weights
     assert all(before[path] == after[path] for path in weights)
     printed = capsys.readouterr().out
-    assert "\n".join(summary(run / "evaluation")) in printed
+    for lines in (examples(run / "evaluation"), findings(run / "evaluation")):
+        assert "\n".join(lines) in printed
+    assert all(cell.text in printed for row in gain_table(run / "evaluation").rows for cell in row)
     assert printed.count("[7/7]") == 1
     assert (run / "report/report.html").resolve().as_uri() in printed
 
@@ -78,12 +80,14 @@ def test_the_page_has_the_whole_chain(run):
     told = json.loads((run / "report/numbers.json").read_text())
     kinds = [section["kind"] for section in told["sections"]]
     assert kinds == ["selection", "training run", "training run", "side by side", "evaluation"]
+    pictures = {path.name for form in ("png", "svg") for path in run.parent.rglob(f"*.{form}")}
+    assert {name.rpartition("_")[2] for name in pictures} == {"distribution.png", "selection.png", "differences.png"}
+    assert len(pictures) == 4  # the distribution is beside the scores and beside the data set
 
 
 def test_the_summary_says_what_the_intervals_say(run, tmp_path):
     """Of every gain above zero, then of one that is not, then of facts that are not."""
     saved = json.loads((run / "evaluation/evaluation.json").read_text())
-    (tmp_path / "answers.jsonl").write_text((run / "evaluation/answers.jsonl").read_text())
     for row in (*saved["comparisons"], *saved["controls"]):
         if row.get("computed", True):
             row["difference"]["bleu"].update(value=0.1, low=0.05, high=0.15)
@@ -91,7 +95,7 @@ def test_the_summary_says_what_the_intervals_say(run, tmp_path):
 
     def printed(changed):
         (tmp_path / "evaluation.json").write_text(json.dumps(changed))
-        return " ".join(" ".join(summary(tmp_path)).split())
+        return " ".join(" ".join(findings(tmp_path)).split())
 
     assert "grpo: the gain in BLEU is above zero over all" in printed(saved)
     assert "mentions 20 points more of the facts" in printed(saved)
@@ -111,9 +115,9 @@ def test_the_summary_says_what_the_intervals_say(run, tmp_path):
 def test_the_output_of_a_failing_stage_is_named(tmp_path, capsys):
     with pytest.raises(UserError):
         demo.main(["--model", str(tmp_path / "no_such_model"), "--output_dir", str(tmp_path / "out")])
-    assert f"its output is in {tmp_path / 'out/logs'}" in capsys.readouterr().out
+    assert f"see {tmp_path / 'out/logs'}" in capsys.readouterr().out
 
 
 def test_zero_steps_are_refused():
-    with pytest.raises(UserError, match="--steps is below 1"):
+    with pytest.raises(UserError, match="--steps must be at least 1"):
         demo.main(["--steps", "0"])

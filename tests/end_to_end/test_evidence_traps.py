@@ -275,7 +275,7 @@ TRAPS = {
         (
             "One training run per side: another seed may reverse this. bleu: +0.395 [+0.370, +0.419] on 120 "
             "prompts, over prompts alone.",
-            "Mind: trained@1 and trained@2 have the same responses, so they count as one run.",
+            "Note: trained@1 and trained@2 have the same responses, so they count as one run.",
         ),
     ),
     "three prompts": Trap(
@@ -471,4 +471,4 @@ def test_agreement_prints_it(name, tmp_path):
     assert "Infinity" not in written
     for text in (said, json.loads(written)["verdict"]):
         assert "inf" not in text.replace("information", "")
-        assert not ("No more prompts are needed" in text and "sure only if" in text)
+        assert not ("No more prompts are needed" in text and "certain only if" in text)

@@ -58,6 +58,13 @@ def curve(folder):
     return [{name: value for name, value in line.items() if not any(word in name for word in unlike)} for line in lines]
 
 
+def history(folder, step):
+    """The log entries in a checkpoint's own state."""
+    unlike = ("step_time",)
+    entries = json.loads((folder / f"checkpoint-{step}/trainer_state.json").read_text())["log_history"]
+    return [{name: value for name, value in entry.items() if name not in unlike} for entry in entries]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", RUNS)
 def test_curves_and_weights_are_those_of_an_undisturbed_run(killed, name):
@@ -65,6 +72,7 @@ def test_curves_and_weights_are_those_of_an_undisturbed_run(killed, name):
     whole, again = work / f"{name}_whole", work / f"{name}_killed"
     assert f"Going on from {name}_killed/checkpoint-" in said
     assert curve(again) == curve(whole)
+    assert history(again, STEPS[name]) == history(whole, STEPS[name])
     moving = {line["reward" if "reward" in line else "loss"] for line in curve(whole)[:-1]}
     assert len(moving) > 3, "a flat curve shows nothing"
     for weights in ("model.safetensors", "adapter/adapter_model.safetensors"):

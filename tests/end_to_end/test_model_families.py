@@ -14,7 +14,9 @@ TURN_ENDS = {
     "phi3": "<|end|>",
 }  # fmt: skip
 LORA = ["--use_peft", "true", "--learning_rate", "1e-2", "--max_steps", "2", "--warmup_steps", "0"]
-GRPO = ["--reward_funcs", "tests.end_to_end.vowel_reward:Vowels", "--sample_every", "2", "--dev_prompts", "2"]
+OVERLONG = "trl.rewards:get_soft_overlong_punishment(max_completion_len=8, soft_punish_cache=4)"
+REWARDS = ["tests.end_to_end.vowel_reward:Vowels", OVERLONG, "trl.rewards:think_format_reward"]
+GRPO = ["--reward_funcs", *REWARDS, "--sample_every", "2", "--dev_prompts", "2", "--save_steps", "0.5"]
 
 
 @pytest.fixture(scope="module", params=FAMILIES)
@@ -65,6 +67,9 @@ def test_both_methods_train_what_is_asked(family, monkeypatch):
     from transformers import AutoTokenizer, GenerationConfig
 
     left = folder / "run_grpo"
+    assert (left / "checkpoint-1/complete.json").is_file()
+    assert all(-1 <= line["rewards/soft_overlong_punishment_reward/mean"] <= 0 for line in steps)
+    assert all("rewards/think_format_reward/mean" in line for line in steps)
     tokenizer = AutoTokenizer.from_pretrained(left)
     assert tokenizer.eos_token == TURN_ENDS[name]
     ends = GenerationConfig.from_pretrained(left).eos_token_id

@@ -127,6 +127,32 @@ def test_a_learning_rate_of_zero_is_warned_of(start, tmp_path):
     assert logged == {4: ["nothing is learned: learning_rate is 0"]}
 
 
+class Equal(Noise):
+    """One score for every completion."""
+
+    def __init__(self):
+        super().__init__("equal", 0.0)
+
+
+EQUAL = {"reward_funcs": "tests.end_to_end.test_monitored_run:Equal"}
+CUT = {"mask_truncated_completions": "true", "max_completion_length": 2}
+
+
+@pytest.mark.parametrize(
+    ("settings", "signs"),
+    [
+        ({**EQUAL, "use_peft": "true"}, "every completion is cut off, the rewards of every group are equal"),
+        (CUT, "every completion is cut off"),
+    ],
+)
+def test_a_run_without_a_gradient_stops_with_its_signs(start, tmp_path, settings, signs):
+    text = f"nothing is learned: grad_norm is 0 ({signs})"
+    with pytest.raises(UserError) as caught:
+        start("run", stop_on_warning="true", monitor_window=2, sample_every=0, warn_low_signal=1, **settings)
+    assert caught.value.what == f"Stopped after step 2, with a checkpoint: {text}."
+    assert [entry.get("warnings") for entry in lines(tmp_path / "run/metrics.jsonl")[:2]] == [None, [text]]
+
+
 def test_samples_are_drawn_as_the_training_draws(tiny_model):
     """Also where the trainer has no settings for transformers because vLLM generates."""
     import types

@@ -90,7 +90,7 @@ def test_a_killed_worker_changes_no_byte(tiny_model, pool, tmp_path, caplog):
         assert create_training_data.front_door(words(pool, tiny_model, tmp_path / "two", *flags)) == 0
     killer.join()
     assert 3 <= len(finished_at_the_kill) < 24, "the kill came too late to show anything"
-    assert "A Ray worker died and was started anew" in caplog.text
+    assert "A Ray worker died and was restarted" in caplog.text
     assert all(path.stat().st_mtime_ns == written for path, written in finished_at_the_kill)
     assert contents(tmp_path / "two") == contents(tmp_path / "one")
     assert len(contents(tmp_path / "two")) > 24  # each shard is among them
@@ -125,7 +125,7 @@ def test_a_unit_that_kills_its_workers_ends_the_run(monkeypatch, tmp_path, caplo
     monkeypatch.setattr("bleuberi.cluster.mapping._MOST_DEATHS", 1)
     with pytest.raises(UserError, match="Ray workers died 2 times on the same rows") as caught:
         list(map_units(Poison(), range(6), TWO))
-    assert "the same command goes on" in caught.value.cure
+    assert "Rerun the command to resume" in caught.value.cure
     assert all_cores_are_free(tmp_path)
 
 

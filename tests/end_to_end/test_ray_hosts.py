@@ -80,5 +80,5 @@ def test_a_cluster_that_asks_for_a_token_says_so(cluster, environment, tiny_mode
         env=without, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 2
-    assert "asks for a token" in done.stderr
+    assert "requires a token" in done.stderr
     assert "Set RAY_AUTH_MODE=token" in done.stderr

@@ -200,7 +200,7 @@ def test_a_reward_that_breaks_its_contract_is_told_in_two_lines(files, capsys, n
     assert run(create_training_data.grpo, words) == 2
     what, cure = capsys.readouterr().err.splitlines()[-2:]
     assert said in what
-    assert cure.startswith("A reward returns one number for every response")
+    assert cure.startswith("A reward must return one number per response")
 
 
 def test_a_trainer_gets_none_for_what_is_not_finite():

@@ -53,12 +53,12 @@ def words(pool, model, out, *more):
     ("turns", "said", "cure"),
     [
         ([turn("system", "Be short."), turn("user", "Hi")], "System role not supported", "--fold_system"),
-        ([turn("user", "Hi"), turn("user", "there")], "must alternate", "Change or leave out that row's turns"),
+        ([turn("user", "Hi"), turn("user", "there")], "must alternate", "Change that row's turns, or drop the row"),
     ],
 )
 def test_the_row_is_named_by_data_creation_and_by_training(model, tmp_path, turns, said, cure):
     pool = write(tmp_path / "pool.jsonl", turns)
-    with pytest.raises(UserError, match=rf"refuses the row r3 \(.*\): .*{said}") as caught:
+    with pytest.raises(UserError, match=rf"rejects the row r3 \(.*\): .*{said}") as caught:
         create_training_data.grpo(words(pool, model, tmp_path / "a"))
     assert cure in caught.value.cure
     random = [
@@ -74,7 +74,7 @@ def test_the_row_is_named_by_data_creation_and_by_training(model, tmp_path, turn
     assert create_training_data.grpo([*random, "--output_dataset_name", "made"]) == 0
     data = tmp_path / "b/data_grpo/made"
     run = ["--model_name_or_path", str(model), "--output_dir", str(tmp_path / "run"), "--max_steps", "1"]
-    with pytest.raises(UserError, match=rf"refuses the row r3 .*{said}"):
+    with pytest.raises(UserError, match=rf"rejects the row r3 .*{said}"):
         train.grpo(["--config", "grpo_cpu", "--dataset_path", str(data), *run])
 
 

@@ -19,7 +19,7 @@ def test_rewards_are_attributes():
 
     assert bleu.signature() == load_reward("bleu").signature()
     assert bleuberi.trl.chrfpp.signature() == load_reward("chrf++").signature()
-    with pytest.raises(AttributeError, match="No metric or reward is called 'blue'"):
+    with pytest.raises(AttributeError, match="Unknown reward or metric 'blue'"):
         _ = bleuberi.trl.blue
     assert not hasattr(bleuberi.trl, "__wrapped__")
 

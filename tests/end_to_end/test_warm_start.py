@@ -1,9 +1,13 @@
 """One command trains SFT on the references and GRPO from its model; interrupted, the same command finishes both."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
+from tests.conftest import ROOT
 from tests.end_to_end.training import bleuberi, save_data, train_words
 
 pytest.importorskip("trl")
@@ -54,3 +58,23 @@ def test_grpo_starts_from_the_model_that_sft_left(data, tiny_model, capsys):
 def test_a_config_that_is_not_of_sft_is_told(data, tiny_model, capsys):
     assert bleuberi(*words(data, tiny_model, data / "run", "--warm_start", "grpo_cpu")) == 2
     assert "which GRPO has and SFT has not" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_two_processes_write_the_pairs_once_and_train_both(data, tiny_model):
+    run = words(data, tiny_model, data / "run", "--warm_start", "sft.yaml")
+    command = [sys.executable, "-W", "ignore", "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", "GOMP_SPINCOUNT": "0"}
+    done = subprocess.run(
+        [*command, "-m", "bleuberi.cli.main", *run],
+        cwd=data,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    first = json.loads((data / "run/warm_start/model/manifest.json").read_text())
+    made = json.loads((data / "run/manifest.json").read_text())
+    assert (first["steps"], first["processes"], first["rows_in"]) == (2, 2, 8)
+    assert (made["steps"], made["processes"], made["warm_start_from"]) == (2, 2, str(tiny_model))

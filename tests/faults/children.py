@@ -13,8 +13,8 @@ import traceback
 from pathlib import Path
 from typing import NamedTuple
 
-VOLATILE = {"created", "command", "versions"}
-"""Fields of manifests that tell when and by what words something was made."""
+VOLATILE = {"created", "command", "versions", "should_training_stop"}
+"""Fields that say when, by what words, and whether a run was stopped right after it."""
 VOLATILE_METRICS = {
     "step_time", "train_runtime", "train_samples_per_second", "train_steps_per_second", "total_flos", "train_loss"
 }  # fmt: skip

@@ -26,18 +26,20 @@ def data_commands(place):
 
 
 def train_commands(place):
-    """The same for training."""
+    """Setting -> the same for training. With JIT checkpoints SIGTERM saves first, also between regular checkpoints."""
     flags = ["--model_name_or_path", str(place / "tiny"), "--output_dir", "OUT/run", "--use_peft", "false"]
-    flags += ["--max_steps", "4", "--save_steps", "1", "--logging_steps", "1", "--disable_tqdm", "true"]
+    flags += ["--max_steps", "8", "--save_steps", "4", "--logging_steps", "1", "--disable_tqdm", "true"]
     pairs = str(place / "data_sft/made_SFT")
+    sft = ["train", "sft", "--config", "sft_cpu", "--dataset_path", pairs, *flags]
     grpo = ["train", "grpo", "--config", "grpo_cpu", "--dataset_path", str(place / "data_grpo/made"), *flags]
-    grpo += ["--max_completion_length", "8", "--max_prompt_tokens", "400"]
+    grpo += ["--max_completion_length", "8", "--max_prompt_tokens", "400", "--num_generations", "2"]
+    grpo += ["--per_device_train_batch_size", "4", "--num_iterations", "2", "--dev_prompts", "4", "--dev_every", "4"]
+    commands = {"train sft": sft, "train grpo": grpo}
     jit = ["--enable_jit_checkpoint", "true"]
     return {
-        "train sft": ["train", "sft", "--config", "sft_cpu", "--dataset_path", pairs, *flags],
-        "train grpo": grpo,
-        "train grpo, JIT checkpoints": [*grpo, *jit, "--dev_prompts", "4", "--dev_every", "2"],
-    }  # fmt: skip
+        "training": commands,
+        "training, JIT checkpoints": {f"{name}, JIT checkpoints": [*words, *jit] for name, words in commands.items()},
+    }
 
 
 def kill_often(name, words, kills, work, rng, skip=()):
@@ -78,10 +80,20 @@ def kill_often(name, words, kills, work, rng, skip=()):
             continue
         found = content(whole, skip)
         wrong += [
-            f"{name}: {path} differs" for path in sorted({**expected, **found}) if expected.get(path) != found.get(path)
+            f"{name}: {path} differs{_where(expected.get(path), found.get(path))}"
+            for path in sorted({**expected, **found})
+            if expected.get(path) != found.get(path)
         ]
         wrong += [f"{name}: {path} was left" for path in orphans(whole)]
     return hits, wrong
+
+
+def _where(one, other):
+    """The fields that differ, if both are JSON objects."""
+    if not (isinstance(one, dict) and isinstance(other, dict)):
+        return ""
+    unlike = [key for key in {**one, **other} if one.get(key) != other.get(key)]
+    return ": " + ", ".join(f"{key} {one.get(key)!s:.200} / {other.get(key)!s:.200}" for key in unlike)
 
 
 def _told_in_one_line(said):

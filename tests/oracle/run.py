@@ -36,15 +36,11 @@ def prepare():
     os.environ.update(ENVIRONMENT)
     sys.path.insert(0, str(HERE / "inputs"))
     import datasets
-    import matplotlib
     import peft
     import scipy.stats
     import torch
     import transformers
     import trl
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot
 
     torch.set_num_threads(1)
     datasets.disable_progress_bars()

@@ -229,7 +229,7 @@ def test_two_processes_cannot_hold_one_folder(tmp_path):
     with folder_lock(tmp_path):
         refused = other()
     assert refused.what == f"Another run is writing to {tmp_path} right now."
-    assert refused.cure == "Wait until it has finished, then run again."
+    assert refused.cure == "Wait until it has finished, then rerun."
     assert other() == "held"
 
 

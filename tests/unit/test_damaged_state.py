@@ -74,7 +74,7 @@ def test_a_full_disk_is_said_in_two_lines(tmp_path):
 def test_files_of_state(tmp_path, content, caplog):
     (tmp_path / "s.json").write_text(content, encoding="utf-8", errors="surrogateescape")
     assert read_state(tmp_path / "s.json") == {}
-    assert "s.json is damaged: it was renamed to s.json.damaged" in caplog.text
+    assert "s.json is damaged; it was renamed to s.json.damaged" in caplog.text
     assert read_state(tmp_path / "s.json") == {}
 
 

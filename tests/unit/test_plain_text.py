@@ -10,8 +10,10 @@ import pytest
 from bleuberi.cli import agreement, data_check, explain
 from bleuberi.cli.parser import run, talk_on_stderr
 from bleuberi.errors import UserError
-from bleuberi.evaluation.table import markdown_table, print_table
 from bleuberi.plain_text import one_line, plain, say
+from bleuberi.view.markdown import markdown_table
+from bleuberi.view.parts import Cell, Table
+from bleuberi.view.terminal import print_table
 from tests.conftest import ROOT
 
 ANSI = "\x1b[31mred\x1b[0m \x1b]0;title\x07"
@@ -67,11 +69,14 @@ def test_data_check_and_tables(capsys, write_pool, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")  # a narrow terminal cuts long cells
     pool = write_pool([{"id": f"r{n}\x1b[2J", "prompt": EVIL, "ref_output_gold": EVIL} for n in range(3)])
     assert data_check.main([str(pool)]) == 0
-    print_table(["model", "n"], [[EVIL, "1"]])
+    print_table(Table("models", EVIL, ["model", "n"], [[Cell(EVIL), Cell("1", 1.0)]]))
     printed = capsys.readouterr().out
     assert not HARMFUL & set(printed)
     assert "[bold]" in printed
-    assert markdown_table(["a"], [["x|\n<script>\x1b"]]).splitlines()[2] == "| x\\| &lt;script>\\x1b |"
+    assert (
+        markdown_table(Table("t", "", ["a"], [[Cell("x|\n<script>\x1b")]])).splitlines()[2]
+        == "| x\\| &lt;script>\\x1b |"
+    )
 
 
 def test_agreement_names_scores_as_text(capsys, tmp_path):

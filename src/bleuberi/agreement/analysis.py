@@ -1,6 +1,6 @@
-"""Does a reward prefer what people prefer?
+"""Agreement of rewards with people's preferences.
 
-All numbers of one analysis come from the same resamples of prompts, so any two may be compared pairwise.
+All numbers of one analysis use the same resamples of prompts, so any two can be compared pairwise.
 """
 
 from __future__ import annotations
@@ -44,26 +44,26 @@ BoolArray = NDArray[np.bool_]
 
 FEW_IN_SOURCE = 20  # sources with fewer decisive pairs are pooled
 
-BALANCED = "mean of the agreement where people prefer the longer and where they prefer the shorter response"
+BALANCED = "mean of two agreements: on pairs in which people prefer the longer response, and the shorter"
 
 POLICIES = {
     "balanced": BALANCED + "; length alone has 50 %",
     "margin_quarters": "agreement by quarter of a score's absolute margin",
     "agreement": "share of decisive pairs in which the score is higher for the response that people prefer",
-    "ties_of_people": "left out of agreement; counted in agreement_with_ties, where a metric may tie too",
-    "ties_of_the_metric": "count half: breaking them by a coin would agree that often",
-    "agreement_with_ties": "share of all pairs with the right one of three answers (a, b, tie); the metric ties where "
+    "ties_of_people": "excluded from agreement; included in agreement_with_ties, in which a metric may tie too",
+    "ties_of_the_metric": "count half, the expected value of breaking them by a coin toss",
+    "agreement_with_ties": "share of all pairs with the right one of three answers (a, b, tie); the metric ties if "
     "its margin is within a threshold, chosen on other prompts (5 folds)",
-    "clusters": "all pairs of one prompt are one observation; prompts that differ by white space or case are one",
+    "clusters": "all pairs of one prompt are one observation; prompts that differ only in white space or case are one",
     "intervals": "of shares: Wilson's on the effective number of pairs; of differences: resampled prompts",
     "length_matched": f"word counts within {1 - LENGTH_MATCHED_RATIO:.0%} of each other",
-    "annotators": "each annotator against what the others prefer, an annotator's tie counts half",
+    "annotators": "each annotator is compared with the others' majority; an annotator's tie counts half",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Sureness:
-    """How intervals are made."""
+    """Settings for intervals."""
 
     resamples: int = 10_000
     seed: int = 0
@@ -72,7 +72,7 @@ class Sureness:
 
 @dataclass(slots=True)
 class Columns:
-    """Outcomes to be resampled together, by key."""
+    """Outcomes to resample together, by key."""
 
     by_key: dict[tuple[str, ...], FloatArray] = field(default_factory=dict)
 
@@ -95,7 +95,7 @@ class Means:
     confidence: float
 
     def estimate(self, *key: str) -> dict[str, object] | None:
-        """The estimate of that key as plain data; None where no value stands behind it."""
+        """The estimate for a key as plain data; None without values."""
         column = self.index[key]
         if not self.replicates.counts[column]:
             return None
@@ -125,15 +125,15 @@ def analyse(
     curves: Mapping[str, FloatArray],  # name -> N x K
     sureness: Sureness,
 ) -> dict[str, Any]:
-    """Everything that `agreement.json` says of the pairs, as plain data."""
+    """The analysis of the pairs in `agreement.json`, as plain data."""
     people = people_signs(pairs)
     complete: BoolArray = np.logical_not(np.isnan(np.column_stack([one.margins for one in scored])).any(axis=1))
     decisive: BoolArray = complete & (people != 0)
     if not decisive.any():
         raise UserError(
-            f"No decisive pair is left: of {len(pairs):,} pairs people tie on {int((people == 0).sum()):,}, "
+            f"No pair is decisive: of {len(pairs):,} pairs, people tie on {int((people == 0).sum()):,}, "
             f"and {int((~complete).sum()):,} lack a score.",
-            "Give pairs of which people prefer one response.",
+            "Give pairs in which people prefer one response.",
         )
     columns = Columns()
     sources = source_labels(pairs, decisive)
@@ -189,7 +189,7 @@ def analyse(
 
 
 def comparisons(scored: Sequence[Named], means: Means) -> list[dict[str, object]]:
-    """Every reward, column and mix against every other and against every baseline, as one family."""
+    """Compare every reward, column and mix with every other and with every baseline, as one family."""
     pairs = family(scored)
     differences = [means.difference(("agreement", base), ("agreement", other)) for base, other in pairs]
     if not pairs or None in differences:
@@ -211,7 +211,7 @@ def comparisons(scored: Sequence[Named], means: Means) -> list[dict[str, object]
 
 
 def balanced_columns(scored: Sequence[Named], means: Means) -> dict[str, list[int]]:
-    """The columns whose mean is length-balanced agreement, by name."""
+    """The columns that are averaged to length-balanced agreement, by name."""
     return {one.name: [means.index["subset", name, one.name] for name in (LONGER, SHORTER)] for one in scored}
 
 
@@ -228,7 +228,7 @@ def balanced_comparisons(scored: Sequence[Named], means: Means) -> list[dict[str
 
 
 def source_labels(pairs: Sequence[PreferencePair], decisive: BoolArray) -> list[str]:
-    """The source of every pair; those with few decisive pairs go by one name together."""
+    """The source of every pair; sources with few decisive pairs share one name."""
     sizes: dict[str, int] = {}
     for pair, counts_here in zip(pairs, decisive, strict=True):
         sizes[pair.source] = sizes.get(pair.source, 0) + bool(counts_here)
@@ -241,7 +241,7 @@ def source_labels(pairs: Sequence[PreferencePair], decisive: BoolArray) -> list[
 def counts(
     pairs: Sequence[PreferencePair], people: FloatArray, complete: BoolArray, decisive: BoolArray
 ) -> dict[str, int]:
-    """What the numbers rest on."""
+    """Counts of pairs and prompts."""
     return {
         "pairs": len(pairs),
         "pairs_scored": int(complete.sum()),

@@ -15,12 +15,12 @@ from bleuberi.data.turns import conversation_key, last_user_text
 from bleuberi.errors import UserError
 from bleuberi.records import Tally
 
-COPIES = 0.2  # a model that gives this share of the reference texts word for word serves as a reference
+COPIES = 0.2  # a model with this share of answers identical to reference texts counts as a reference
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One model's answer to one prompt; `label` is a judge's score of it, where the rows have one."""
+    """One model's answer to one prompt; `label` is a judge's score, if given."""
 
     prompt_id: str
     prompt: str
@@ -39,9 +39,9 @@ def read_answers(
     ref_models: Sequence[str] = (),
     max_references: int = 5,
 ) -> tuple[list[Answer], Tally]:
-    """Answers that have references, in the order of the rows; without `pool` the rows bring their own.
+    """Answers with references, in the order of the rows. Without `pool`, references come from the rows.
 
-    A pool is joined by `id_column` where the rows have it, else by prompt.
+    A pool is joined by `id_column` if the rows have it, else by prompt.
     """
     dropped: Counter[str] = Counter()
     answers: list[Answer] = []
@@ -50,7 +50,7 @@ def read_answers(
     for number, row in enumerate(rows, 1):
         if not isinstance(row.get("model"), str) or "output" not in row:
             raise UserError(
-                f"Row {number} has no model or no output; its columns: {', '.join(row)[:300]}.",
+                f"Row {number} has no model or no output. Its columns: {', '.join(row)[:300]}.",
                 "Give rows with model, output, and prompt_id or prompt.",
             )
         turns = row_turns(row, number)
@@ -76,19 +76,19 @@ def read_answers(
     unknown = [name for name in ref_models if name not in known]
     if unknown:
         raise UserError(
-            f"No reference of {', '.join(unknown)}. Reference models found: {', '.join(known) or 'none'}.",
+            f"No references by {', '.join(unknown)}. Available reference models: {', '.join(known) or 'none'}.",
             "Give --ref_models names from that list, or --pool with a file that has them.",
         )
     if not answers:
         raise UserError(
-            f"None of the {len(rows):,} answers has references ({dict(dropped)}).",
+            f"None of the {len(rows):,} answers have references ({dict(dropped)}).",
             "Check --id_column and --pool_id_column, or give --pool.",
         )
     return answers, Tally(len(rows), len(answers), dict(dropped))
 
 
 def serving_as_references(answers: Sequence[Answer], gold_models: Sequence[str] = ()) -> dict[str, str]:
-    """Models that must be left out, and why: they are a reference by name, or their answers are reference texts."""
+    """Models to exclude, with reasons: their name or their answers are those of a reference."""
     names = {normalized_model(name) for answer in answers for name in answer.reference_by_model}
     names |= {normalized_model(name) for name in gold_models}
     given: Counter[str] = Counter(answer.model for answer in answers)
@@ -100,21 +100,21 @@ def serving_as_references(answers: Sequence[Answer], gold_models: Sequence[str] 
     reasons = {}
     for model, count in given.items():
         if normalized_model(model) in names:
-            reasons[model] = "is a reference model by name"
+            reasons[model] = "is a reference model, by name"
         elif copied[model] / count >= COPIES:
-            reasons[model] = f"gives {copied[model] / count:.0%} of its answers word for word as a reference does"
+            reasons[model] = f"has {copied[model] / count:.0%} of its answers word for word in common with references"
     return reasons
 
 
 def labels_of(rows: Sequence[Row], label_column: str) -> dict[str, float]:
-    """The label of every model of a table; models without one are left out.
+    """The label of every model in a table; models without one are omitted.
 
     Errors: `UserError` if no row has the column, or a row has no model.
     """
     names = dict.fromkeys(name for row in rows for name in row)
     if rows and label_column not in names:
         raise UserError(
-            f"The labels have no column {label_column}; there are: {', '.join(names)}.", "Give one as --label_column."
+            f"The labels have no column {label_column}. Columns: {', '.join(names)}.", "Give one as --label_column."
         )
     nameless = next((number for number, row in enumerate(rows, 1) if row.get("model") is None), None)
     if nameless is not None:
@@ -124,7 +124,7 @@ def labels_of(rows: Sequence[Row], label_column: str) -> dict[str, float]:
 
 
 def number_of(value: object) -> float | None:
-    """A number of a JSON or CSV cell; None for an empty one. Errors: `UserError` for a text that is no number."""
+    """A number of a JSON or CSV cell; None for an empty one. Errors: `UserError` for text that is not a number."""
     if value is None or value == "" or isinstance(value, bool):
         return None
     try:

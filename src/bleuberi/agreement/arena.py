@@ -1,7 +1,7 @@
 """The paper's Figure 1 from its released files: pairs of Chatbot Arena, references and reward-model scores by id.
 
-The figure's number is `same_winner`: the share of pairs in which a score and people name the same winner, a, b or tie.
-A score ties only if both responses have the same score, so it is wrong on nearly every pair on which people tie.
+The figure shows `same_winner`: the share of pairs in which a score and people have the same winner: a, b or tie.
+A score ties only if both scores are equal, so it is wrong on nearly all pairs with ties of people.
 """
 
 from __future__ import annotations
@@ -38,25 +38,25 @@ ORDER: Final = (
 PUBLISHED: Final[Mapping[tuple[str, int | None], float]] = {
     ("bleu", 1): 72.3, ("bleu", 5): 74.2, ("longer_chars", None): 65.1,
 }  # fmt: skip
-"""(score, number of references) -> per cent in the paper, as far as its text has both."""
+"""(score, number of references) -> per cent in the paper, if stated there."""
 
 
 class Arena(NamedTuple):
-    """The released pairs with their references and scores as columns, and why rows are missing."""
+    """The released pairs with references and scores as columns, and reasons for dropped rows."""
 
     rows: list[Row]
     dropped: dict[str, int]
     score_columns: tuple[str, ...]  # reward models, e.g. rm_8b
-    ref_models: tuple[str, ...]  # those of Figure 1 first
+    ref_models: tuple[str, ...]  # Figure 1's models first
 
 
 def read_arena(folder: Path) -> Arena:
-    """The files below `folder` as one table: `arena_1k_final` (saved by `save_to_disk`), a CSV file for each reference
-    model in `ref_outputs`, and the reward models' scores in `arena_1k_final_results`, joined by `id`. If `ref_outputs`
-    or the file of scores is missing, CSV files anywhere below `folder` are recognised by their columns.
+    """Join the files below `folder` by `id`: `arena_1k_final` (saved by `save_to_disk`), a CSV file per reference model
+    in `ref_outputs`, and the reward models' scores in `arena_1k_final_results`. If `ref_outputs` or the score file is
+    missing, CSV files anywhere below `folder` are recognized by their columns.
 
-    As in the paper, rows count that have a reference of every model, and on which people did not find both responses
-    bad. Errors: `UserError` for a missing file or column, or if no row is left.
+    As in the paper, rows without a reference of every model are dropped, and so are rows for which people found both
+    responses bad. Errors: `UserError` for a missing file or column, or if no row is left.
     """
     pairs = folder / PAIRS
     if not pairs.is_dir():
@@ -92,13 +92,13 @@ def read_arena(folder: Path) -> Arena:
                 }
             )
     if not kept:
-        raise UserError(f"No pair of {pairs} is left ({dict(dropped)}).", "Check that the files have the same ids.")
+        raise UserError(f"No pair in {pairs} can be used ({dict(dropped)}).", "Check that the files have the same ids.")
     ordered = [model for name in ORDER for model in by_model if model.startswith(name)]
     return Arena(kept, dict(dropped), names, (*ordered, *(model for model in by_model if model not in ordered)))
 
 
 def _first_exchange(row: Row) -> Row:
-    """The conversations up to their first response, which is what the paper compares."""
+    """Cut the conversations after the first response, which the paper compares."""
     talks = {name: row.get(name) for name in ("conversation_a", "conversation_b")}
     return {name: talk[:2] for name, talk in talks.items() if isinstance(talk, list)}
 
@@ -111,9 +111,9 @@ def figure_1(
     sureness: Sureness,
     log: Callable[[str], None],
 ) -> list[dict[str, object]]:
-    """One entry for each score and number of references: `{score, references, same_winner, paper}`.
+    """One entry per score and number of references: `{score, references, same_winner, paper}`.
 
-    `references` is null for scores that use none. `same_winner` is an estimate, `paper` the published per cent or null.
+    `references` is null for scores without references. `same_winner` is an estimate, `paper` the published % or null.
     """
     most = max(map(len, references))
     found: dict[tuple[str, int | None], Scored] = {}
@@ -123,7 +123,7 @@ def figure_1(
             found[name, count] = score_pairs(reward, pairs, [texts[:count] for texts in references], name=name)
     for one in scored:
         uses = one.name in rewards or one.kind == "mix" or one.name in ("brevity_penalty", "bleu_no_bp")
-        if one.name != "random":  # a coin has no winner; it would tie on every pair
+        if one.name != "random":  # a coin toss would tie on every pair
             found[one.name, most if uses else None] = one
     people = people_signs(pairs)
     outcome = np.column_stack([_same_winner(one.margins, people) for one in found.values()])
@@ -138,7 +138,7 @@ def figure_1(
 
 
 def with_dropped(read: Tally, dropped: Mapping[str, int]) -> Tally:
-    """The tally of the rows that were read, with those that were left out before."""
+    """Add earlier dropped rows to a tally."""
     return Tally(read.rows_in + sum(dropped.values()), read.kept, {**dropped, **read.dropped})
 
 
@@ -147,7 +147,7 @@ def _same_winner(margins: FloatArray, people: FloatArray) -> FloatArray:  # N, N
 
 
 def _files(folder: Path, place: str, fits: Callable[[Row], object]) -> list[Path]:
-    """The CSV files at `place`, a pattern; else those below `folder` whose first row has an id and fits."""
+    """The CSV files matching the pattern `place`, else those below `folder` whose first row has an id and fits."""
     firsts = ((path, next(tables.read_rows(str(path)), None)) for path in sorted(folder.rglob("*.csv")))
     return sorted(folder.glob(place)) or [
         path for path, first in firsts if first is not None and columns.ID in first.values and fits(first.values)
@@ -165,12 +165,12 @@ def _score_columns(row: Row) -> dict[str, str]:
 
 
 def _references(path: Path) -> dict[str, str]:
-    """The texts of a reference model by id; blank ones are missing, and of two for an id the last counts."""
+    """The texts of a reference model by id, without blank ones; for duplicate ids the last is used."""
     texts: dict[str, str] = {}
     for raw in tables.read_rows(str(path)):
         column = next((name for name in columns.TEXT_COLUMNS if name in raw.values), None)
         if columns.ID not in raw.values or column is None:
-            raise UserError(f"{raw.place} lacks `id` or `output`.", "Give a file with id and output.")
+            raise UserError(f"{raw.place} has no `id` or `output`.", "Give a file with id and output.")
         text = raw.values[column]
         if isinstance(text, str) and text.strip():
             texts[str(raw.values[columns.ID])] = text
@@ -178,7 +178,7 @@ def _references(path: Path) -> dict[str, str]:
 
 
 def _scores(paths: Sequence[Path]) -> dict[str, dict[str, tuple[float | None, float | None]]]:
-    """By id and reward model the scores of both responses."""
+    """The scores of both responses, by id and reward model."""
     found: dict[str, dict[str, tuple[float | None, float | None]]] = {}
     for path in paths:
         for row in read_rows(str(path)):

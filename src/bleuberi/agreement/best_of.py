@@ -1,6 +1,6 @@
-"""Best-of-n curves: the label and the length of the answer that a score picks from n. Training selects in this way.
+"""Best-of-n curves: label and length of the answer that a score picks from n, similar to selection in training.
 
-The expectation over all sets of n answers to a prompt is computed exactly, without sampling.
+The expectation over all sets of n answers per prompt is computed exactly, without sampling.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from bleuberi.statistics import replicate_interval, resampled_means, step_down_p
 
 FloatArray = NDArray[np.float64]
 
-FEWEST: Final = 3  # answers to a prompt
+FEWEST: Final = 3  # answers per prompt
 ORACLE: Final = "the label itself"
 
 
 def pick_weights(scores: FloatArray, n: int) -> FloatArray:  # M, 1..M -> M
-    """How likely each of M answers is the best of n that are drawn without replacement; ties share."""
+    """The probability of each of M answers to be the best of n drawn without replacement; ties share it."""
     total = len(scores)
     order = np.argsort(scores, kind="stable")
     weights = np.zeros(total)
@@ -38,13 +38,13 @@ def pick_weights(scores: FloatArray, n: int) -> FloatArray:  # M, 1..M -> M
 
 
 def sizes(largest: int) -> list[int]:
-    """1, 2, 4, ... and the largest."""
+    """1, 2, 4, ..., and the largest."""
     return sorted({2**power for power in range(largest.bit_length()) if 2**power < largest} | {largest})
 
 
 def best_of_n(
     matrices: dict[str, FloatArray],  # name -> P x S
-    labels: FloatArray,  # P x S, NaN where an answer has none
+    labels: FloatArray,  # P x S, NaN for answers without a label
     words: FloatArray,  # P x S
     clusters: Sequence[str],  # P
     *,
@@ -52,9 +52,9 @@ def best_of_n(
     seed: int,
     confidence: float,
 ) -> dict[str, Any]:
-    """Mean label and words of each score's pick from n answers, and where the label turns.
+    """Mean label and words of each score's pick from n answers, and the n at which the label starts to fall.
 
-    Only prompts with `largest` answers or more count, which half of the prompts have. Empty if that is under FEWEST.
+    Uses prompts with at least `largest` (the median) answers. Empty if `largest` is below FEWEST.
     """
     usable = np.isfinite(labels) & np.isfinite(words)
     for matrix in matrices.values():
@@ -102,13 +102,13 @@ def _picked(scores: FloatArray, labels: FloatArray, words: FloatArray, n: int) -
 
 
 def _turn(columns: list[int], counts: list[int], means: Any, confidence: float) -> dict[str, Any]:  # noqa: ANN401
-    """The n with the highest label, what the label loses or gains from there to the largest n, and the p value."""
+    """The n with the highest label, the change of the label from there to the largest n, and its p value."""
     peak = int(np.argmax(means.values[columns]))
     last = columns[-1]
     after = means.difference(columns[peak], last, confidence)
     gain = means.difference(columns[0], last, confidence)
     draws = means.replicates[:, columns] - means.replicates[:, [last]]
-    # The peak was chosen by looking: the p value is corrected over all n.
+    # The peak was chosen from the data, so the p value is corrected for all n.
     p_values = step_down_p_values(means.values[columns[:-1]] - means.values[last], draws[:, :-1])
     p_value = 1.0 if peak == len(columns) - 1 else float(p_values[peak])
     low, _ = replicate_interval(draws[:, peak], confidence, int(means.clusters[last]))

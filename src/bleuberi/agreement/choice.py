@@ -1,4 +1,4 @@
-"""Which reward to train on, in words: by length-balanced agreement, and by what best-of-n selection gives."""
+"""Sentences on the choice of a reward, from length-balanced agreement and best-of-n selection."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from typing import Any
 
 from bleuberi.agreement.best_of import ORACLE
 from bleuberi.agreement.which import FOLLOWS_LENGTH
-from bleuberi.statistics.shown import has_interval, percent
+from bleuberi.statistics.shown import COIN, has_interval, percent, side
 
 Entry = Mapping[str, Any]
 
 
 def choice_sentence(rewards: Sequence[Entry], comparisons: Sequence[Entry], key: str, confidence: float) -> str:
-    """The reward with the highest value of `key`, and the others that it is better than or not told apart from."""
+    """Name the reward with the highest `key`, and the rewards it is better than or not told apart from."""
     own = [one for one in rewards if one["kind"] == "reward" and one.get(key)]
     if not own:
         return ""
     best = max(own, key=lambda one: one[key]["value"])
     said = f"{best['name']} has the highest length-balanced agreement, {percent(best[key])} (length alone: 50 %)"
-    if has_interval(best[key]) and best[key]["low"] <= 0.5:
-        said += ", which is not told apart from a coin" if best[key]["high"] >= 0.5 else ", worse than a coin"
+    if has_interval(best[key]) and side(best[key], COIN) < 1:
+        said += ", worse than a coin" if side(best[key], COIN) else ", which is not told apart from a coin"
     beaten, level = against(best["name"], [one["name"] for one in own], comparisons, confidence)
     return said + relation_words(beaten, level) + "."
 
@@ -28,7 +28,7 @@ def choice_sentence(rewards: Sequence[Entry], comparisons: Sequence[Entry], key:
 def against(
     best: str, names: Sequence[str], comparisons: Sequence[Entry], confidence: float
 ) -> tuple[list[str], list[str]]:
-    """The names that `best` is better than after correction for all comparisons, and those it is not told from."""
+    """The names that `best` is significantly better than (corrected), and those it is not told apart from."""
     beaten: list[str] = []
     level: list[str] = []
     for name in names:
@@ -37,8 +37,7 @@ def against(
         one = next((c for c in comparisons if {c["base"], c["other"]} == {best, name}), None)
         if one is None:
             continue
-        low, high = one["difference"]["low"], one["difference"]["high"]
-        sure = one["p_value"] <= 1.0 - confidence and has_interval(one["difference"]) and (low > 0 or high < 0)
+        sure = one["p_value"] <= 1.0 - confidence and side(one["difference"]) != 0
         (beaten if sure else level).append(name)
     return beaten, level
 
@@ -51,7 +50,7 @@ def relation_words(beaten: Sequence[str], level: Sequence[str]) -> str:
 
 
 def length_sentences(rewards: Sequence[Entry]) -> list[str]:
-    """Rewards that are length, or length in reverse."""
+    """Sentences on rewards that only measure length, or brevity."""
     found = []
     for one in rewards:
         share = one.get("prefers_longer")
@@ -71,7 +70,7 @@ def _percent(share: float) -> str:
 
 
 def best_of_sentence(best_of: Entry, reward: str, baseline: str, label: str) -> str:
-    """What the answer that the reward picks from n gains, how long it gets, and where the gain turns."""
+    """Label and length of the reward's pick from n answers, and the n at which the label starts to fall."""
     if not best_of:
         return ""
     at = {(one["reward"], one["n"]): one for one in best_of["curves"]}
@@ -90,4 +89,4 @@ def best_of_sentence(best_of: Entry, reward: str, baseline: str, label: str) -> 
     )
     if turn["turned"]:
         return said + f" The curve turns: {reward}'s pick is best at n = {turn['peak']} and falls from there."
-    return said + " The curve is not seen to turn."
+    return said + " No downturn of the curve is shown."

@@ -1,7 +1,7 @@
-"""Damage that is planted in a good text: a reward is worth training on if its score then falls.
+"""Plant damage in a good text: a useful reward scores the damaged text lower.
 
-Four kinds keep nearly all words (shuffled, numbers, negation) or lose some (dropped); `other` answers another prompt.
-Three kinds are what a policy learns if a reward pays for it: repeating itself, copying the prompt, echoing it alone.
+Some kinds keep nearly all words (shuffled, numbers, negation) or drop some (dropped); `other` answers another prompt.
+Three kinds are exploits a policy may learn: repeating itself, copying the prompt, and only echoing the prompt.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import Final
 from bleuberi.rewards.baselines import last_words
 
 KINDS: Final = {
-    "dropped": "half of its sentences are left out",
-    "shuffled": "its sentences are in another order",
-    "numbers": "each of its numbers is another one",
-    "negation": "the first auxiliary verb of each sentence is negated, or not any more (English)",
+    "dropped": "half of its sentences are removed",
+    "shuffled": "its sentences are in a different order",
+    "numbers": "each of its numbers is changed",
+    "negation": "the first auxiliary verb of each sentence gains or loses a `not` (English)",
     "other": "it answers another prompt, at about the same length",
     "repeated": "all of it is repeated",
     "copied": "the prompt is copied before it",
-    "echo": "it is the last words of the prompt, as many as it has",
+    "echo": "it is replaced by as many last words of the prompt",
 }
 
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n+")
@@ -37,7 +37,7 @@ def sentences(text: str) -> list[str]:
 
 
 def damaged(text: str, prompt: str, other: str | None, generator: random.Random) -> dict[str, str]:
-    """The damaged texts by kind, each unlike `text`; a kind that cannot be planted is left out."""
+    """The damaged texts by kind, all different from `text`; impossible kinds are omitted."""
     found = {
         "dropped": dropped(text, generator),
         "shuffled": shuffled(text, generator),
@@ -52,7 +52,7 @@ def damaged(text: str, prompt: str, other: str | None, generator: random.Random)
 
 
 def dropped(text: str, generator: random.Random) -> str | None:
-    """The text without half of its sentences, chosen at random; None if it has one."""
+    """The text without half of its sentences, chosen at random; None if it has only one."""
     parts = sentences(text)
     if len(parts) < 2:
         return None
@@ -72,7 +72,7 @@ def shuffled(text: str, generator: random.Random) -> str | None:
 
 
 def wrong_numbers(text: str, generator: random.Random) -> str | None:
-    """The text with other digits in each number, as many as before; None if it has no number."""
+    """The text with different digits in each number (same count); None without numbers."""
 
     def other(match: re.Match[str]) -> str:
         first, rest = match[0][0], match[0][1:]
@@ -83,7 +83,7 @@ def wrong_numbers(text: str, generator: random.Random) -> str | None:
 
 
 def negated(text: str) -> str | None:
-    """The text with `not` behind the first auxiliary verb of each sentence, or without it; None if it has none."""
+    """Add or remove `not` after the first auxiliary verb of each sentence; None without such a verb."""
     changed = _SENTENCE_END.split(text)
     gaps = _SENTENCE_END.findall(text)
     turned = [_AUXILIARY.sub(_turn, part or "", count=1) for part in changed]
@@ -97,7 +97,7 @@ def _turn(match: re.Match[str]) -> str:
 
 
 def nearest_other(texts: Sequence[str]) -> list[str | None]:  # N, one of each prompt -> N
-    """For each text another one of about as many words; None if there is no other."""
+    """For each text, another one of similar length in words; None if there is no other."""
     if len(texts) < 2:
         return [None] * len(texts)
     order = sorted(range(len(texts)), key=lambda place: (len(texts[place].split()), place))

@@ -1,6 +1,6 @@
-"""Rewards by references alone: do they see planted damage, what else do they pay for, do they tell samples apart?
+"""Compare rewards with references only: do they detect planted damage, favour length or copying, distinguish samples?
 
-Every outcome is a share in which 50 % is a coin: 1 if the reward does what it should in a pair of texts, 0 if it does
+Every outcome is a share, and 50 % is chance: per pair of texts, 1 if the reward behaves as it should, 0 if it does
 the opposite, 0.5 if both texts score the same.
 """
 
@@ -24,28 +24,28 @@ from bleuberi.rewards.base import score_responses
 from bleuberi.rewards.text_shape import CopiedShare, shape_tokens
 from bleuberi.statistics import prompt_clusters, resampled_means
 
-FEWEST_OF_KIND = 10  # prompts; kinds of damage that fewer references allow are left out
-MOST_SAMPLES = 16  # of a prompt
+FEWEST_OF_KIND = 10  # prompts; rarer kinds of damage are omitted
+MOST_SAMPLES = 16  # per prompt
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One prompt's texts to be scored, and against what."""
+    """One prompt's texts to score, and their references."""
 
     example: Example
     intact: str  # a good text: a reference
-    others: list[str]  # the references that it is scored against
+    others: list[str]  # the references for `intact`
     damaged: dict[str, str]
     candidates: list[str]  # samples of a policy; without them the references
     against: list[list[str]]  # the references of each candidate
-    halves: tuple[list[str], list[str]] | None  # of the references of `twice`
-    twice: list[str]  # the candidates that both halves score
+    halves: tuple[list[str], list[str]] | None  # two halves of the references for `twice`
+    twice: list[str]  # candidates scored against both halves
     sampled: bool  # whether the candidates are samples of a policy
 
 
 @dataclass(frozen=True, slots=True)
 class TrialScores:
-    """One reward's scores of every trial; NaN where it gives none."""
+    """One reward's scores in all trials; NaN if there is no score."""
 
     name: str
     kind: str
@@ -53,11 +53,11 @@ class TrialScores:
     intact: FloatArray  # T
     damaged: dict[str, FloatArray]  # kind -> T
     candidates: list[FloatArray]  # T, each M
-    halves: list[tuple[FloatArray, FloatArray]]  # T, each (M, M), or two of no length
+    halves: list[tuple[FloatArray, FloatArray]]  # T, each (M, M), or two empty ones
 
 
 def make_trials(examples: Sequence[Example], samples: dict[str, list[str]] | None, seed: int) -> list[Trial]:
-    """The texts of every prompt. One reference is held out as the good text; an only reference is its own."""
+    """The texts of every prompt. One reference is held out as the good text; an only one is compared with itself."""
     generator = random.Random(seed)
     orders = [generator.sample(row.references, len(row.references)) for row in examples]
     strangers = nearest_other([order[0] for order in orders])
@@ -80,7 +80,7 @@ def make_trials(examples: Sequence[Example], samples: dict[str, list[str]] | Non
 
 
 def score_trials(name: str, kind: str, reward: Reward, trials: Sequence[Trial]) -> TrialScores:
-    """All texts of all trials in one call."""
+    """Score all texts of all trials in one call."""
     texts: list[tuple[str, str, list[str]]] = []
     for trial in trials:
         prompt = trial.example.prompt
@@ -112,7 +112,7 @@ def score_trials(name: str, kind: str, reward: Reward, trials: Sequence[Trial]) 
 
 
 def analyse_trials(trials: Sequence[Trial], scored: Sequence[TrialScores], sureness: Sureness) -> dict[str, Any]:
-    """Everything that `agreement.json` says of the references, as plain data."""
+    """The content of `agreement.json` for references, as plain data."""
     columns, clusters = Columns(), [trial.example.prompt for trial in trials]
     pairs = _Pairs(trials)
     planted = {kind: sum(kind in trial.damaged for trial in trials) for kind in KINDS}
@@ -171,7 +171,7 @@ def _plain(estimate: Any) -> dict[str, object] | None:  # noqa: ANN401 - Estimat
 
 
 def _sign(first: FloatArray, second: FloatArray) -> FloatArray:
-    """The sign of `first - second`, 0 if they differ by rounding alone."""
+    """The sign of `first - second`, 0 if they differ only by rounding."""
     margin = first - second
     scale = np.maximum(1.0, np.maximum(np.abs(first), np.abs(second)))
     return np.asarray(np.where(np.abs(margin) <= TIE_TOLERANCE * scale, 0.0, np.sign(margin)))
@@ -187,7 +187,7 @@ def _pair_rows(count: int) -> tuple[list[int], list[int]]:
 
 
 def _halves_agree(first: FloatArray, second: FloatArray) -> float:
-    """The share of pairs of candidates that both halves put in the same order; a tie in a half counts half."""
+    """The share of candidate pairs ordered the same by both halves; a tie in one half counts half."""
     if len(first) < 2:
         return float("nan")
     one, two = _pair_rows(len(first))
@@ -197,7 +197,7 @@ def _halves_agree(first: FloatArray, second: FloatArray) -> float:
 
 
 class _Pairs:
-    """All pairs of candidates of each prompt: which is longer, and which copies more of the prompt."""
+    """All candidate pairs per prompt: which candidate is longer, and which copies more of the prompt."""
 
     def __init__(self, trials: Sequence[Trial]) -> None:
         self._rows = [_pair_rows(len(trial.candidates)) for trial in trials]
@@ -221,7 +221,7 @@ class _Pairs:
         ]
 
     def share(self, one: TrialScores, by: str) -> FloatArray:  # T
-        """Each prompt's share of pairs in which the score prefers the longer, or more copied, candidate."""
+        """Per prompt, the share of pairs in which the score prefers the longer or more copied candidate."""
         shares = (share_following(*both) for both in zip(self._margins(one), self._more[by], strict=True))
         return np.array([np.nan if share is None else share for share in shares])
 
@@ -237,9 +237,9 @@ class _Pairs:
 def _headroom(
     trials: Sequence[Trial], scored: Sequence[TrialScores], sureness: Sureness
 ) -> dict[str, dict[str, object]]:
-    """By how much the best sample beats the mean one, and how much of that the other half of the references confirms.
+    """The lead of the best sample over the mean, and the part of it confirmed by the other half of the references.
 
-    Confirmed: one half picks, the other half scores the pick; both ways, the mean. Without samples there is none.
+    Confirmed: one half picks, the other scores the pick; the mean of both directions. None without samples.
     """
     rows = [row for row, trial in enumerate(trials) if trial.sampled and trial.halves is not None]
     if not rows:
@@ -270,7 +270,7 @@ def _headroom(
 
 
 def _best_over_mean(picks: FloatArray, scores: FloatArray) -> float:
-    """The score of what `picks` puts first (ties: their mean), less the mean score."""
+    """The score of the candidate ranked first by `picks` (ties: their mean), minus the mean score."""
     if not np.isfinite(picks).all() or not np.isfinite(scores).all() or not len(picks):
         return float("nan")
     return float(scores[picks == picks.max()].mean() - scores.mean())

@@ -1,4 +1,4 @@
-"""Single answers that a judge scored: pairs of them, and the best of n."""
+"""Agreement with a judge's scores of single answers: in pairs, and in best of n."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ class JudgedPairs(NamedTuple):
 
 def answer_pairs(
     scores: Sequence[SystemScores],
-    answer_labels: FloatArray,  # P x S, NaN where the judge gave none
+    answer_labels: FloatArray,  # P x S, NaN without a label
     clusters: Sequence[str],  # P
     sureness: Sureness,
 ) -> JudgedPairs:
-    """Agreement with the judge on pairs of answers to one prompt, plain and length-balanced, and all scores compared.
+    """Agreement with the judge on pairs of answers to one prompt, plain and length-balanced, with all comparisons.
 
-    A metric's ties count half. Pairs of one prompt are one observation. Lengths are those of the length baseline;
-    without it nothing is balanced.
+    A metric's ties count half. Pairs of one prompt are one observation. Lengths come from the length baseline;
+    without it there is no balanced agreement.
     """
     parts, signs, labels = [], [], []
     for first, second in combinations(range(answer_labels.shape[1]), 2):

@@ -1,4 +1,4 @@
-"""Mix several scores into one: a z-scored mean, and a cross-validated logistic mix."""
+"""Combine several scores into one: a z-scored mean, or a cross-validated logistic mix."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ RIDGE = 1.0
 
 
 def parts_of_mix(mix: str, scored: Sequence[Scored]) -> list[Scored]:
-    """The scores that a mix such as `bleu+rm` names. Errors: `UserError` for unknown names and mixes of one."""
+    """The scores in a mix such as `bleu+rm`. Errors: `UserError` for unknown names, or fewer than two."""
     by_name = {one.name: one for one in scored}
     names = mix.split("+")
     unknown = [name for name in names if name not in by_name]
     if unknown or len(set(names)) != len(names) or len(names) < 2:
         raise UserError(
-            f"The mix {mix!r} {'names ' + ', '.join(map(repr, unknown)) if unknown else 'needs two different scores'}.",
-            f"Join two or more of {', '.join(by_name)} with +.",
+            f"The mix {mix!r} {'has unknown ' + ', '.join(map(repr, unknown)) if unknown else 'needs two scores'}.",
+            f"Join at least two of {', '.join(by_name)} with +.",
         )
     return [by_name[name] for name in names]
 
@@ -44,9 +44,9 @@ def logistic_mix(
     prompts: Sequence[str],  # N
     seed: int = 0,
 ) -> Scored:
-    """Scores weighted by a logistic model of people's choices, made on other prompts than those it scores.
+    """Scores weighted by a logistic model of people's choices, fitted on other prompts than those it scores.
 
-    The model has no intercept: which response stands first says nothing.
+    The model has no intercept, because the order of the responses carries no information.
     """
     codes, n_prompts = cluster_codes(prompts, len(prompts))
     z = np.stack([_standardized(part.scores) for part in parts], axis=2)  # N x 2 x parts

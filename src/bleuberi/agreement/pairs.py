@@ -1,4 +1,4 @@
-"""What people preferred: pairs of responses to one prompt."""
+"""Read people's preferences: pairs of responses to one prompt."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ WINNER_NAMES: Final[Mapping[str, Winner]] = {
     "b": "b", "model_b": "b", "response_b": "b", "right": "b", "rejected": "b",
     "tie": "tie", "ties": "tie", "draw": "tie", "equal": "tie", "tie (bothbad)": "tie", "both_bad": "tie",
 }  # fmt: skip
-"""Names of winners, in lower case. Plain numbers are not among them: data sets count from 0, from 1 or from ties."""
+"""Names of winners, in lower case. Plain numbers are not accepted, because data sets number winners differently."""
 
 
 class Votes(NamedTuple):
-    """How many annotators preferred a, b and neither. Counts, since some data sets have very many."""
+    """The numbers of annotators who preferred a, b and neither."""
 
     a: int = 0
     b: int = 0
@@ -39,7 +39,7 @@ class Votes(NamedTuple):
 
     @classmethod
     def of(cls, votes: Iterable[Winner]) -> Votes:
-        """The counts of single votes."""
+        """Count single votes."""
         counts = Counter(votes)
         return cls(*(counts[winner] for winner in WINNERS))
 
@@ -54,7 +54,7 @@ class Votes(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PreferencePair:
-    """Two responses to a prompt, the one that people preferred, and the references the row itself brings."""
+    """Two responses to a prompt, people's preference, and references given in the row."""
 
     id: str
     source: str
@@ -65,12 +65,12 @@ class PreferencePair:
     votes: Votes  # of single annotators, if known
     models: tuple[str | None, str | None]
     reference_by_model: Mapping[str, str]
-    scores: Mapping[str, tuple[float | None, float | None]]  # made elsewhere, by name
+    scores: Mapping[str, tuple[float | None, float | None]]  # precomputed scores, by name
     conversation: str = ""  # the key of all turns up to the response, if there are several
 
     @property
     def asked(self) -> str:
-        """What names the question: the whole conversation, or the prompt."""
+        """The key of the input: the whole conversation, or the prompt."""
         return self.conversation or self.prompt
 
 
@@ -79,10 +79,10 @@ def read_preferences(
 ) -> tuple[list[PreferencePair], Tally]:
     """Pairs from rows with `response_a, response_b, winner` or `chosen, rejected`; rows without a winner are dropped.
 
-    In place of the responses a row may have Chatbot Arena's `conversation_a` and `conversation_b`: their last responses
-    count.
+    Instead of the responses, a row may have Chatbot Arena's `conversation_a` and `conversation_b`; their last responses
+    are used.
 
-    `sources` keeps the rows of these sources alone. Errors: `UserError` for missing columns and unknown winners.
+    `sources` keeps only rows of these sources. Errors: `UserError` for missing columns and unknown winners.
     """
     dropped: Counter[str] = Counter()
     pairs = []
@@ -98,14 +98,14 @@ def read_preferences(
     if not pairs:
         found = sorted({str(row.get(columns.SOURCE)) for row in rows})
         raise UserError(
-            f"No preference pair is left of {len(rows):,} rows ({dict(dropped)}).",
-            f"Give rows with a winner; sources there are: {', '.join(found[:20])}.",
+            f"None of {len(rows):,} rows can be used as a preference pair ({dict(dropped)}).",
+            f"Give rows with a winner. Available sources: {', '.join(found[:20])}.",
         )
     return pairs, Tally(len(rows), len(pairs), dict(dropped))
 
 
 def winner_named(value: object, row: Row, number: int) -> Winner:
-    """`a`, `b` or `tie` for a winner's name, which may also be the name of the row's model_a or model_b."""
+    """Convert a winner's name, which may also be the row's model_a or model_b, to `a`, `b` or `tie`."""
     if isinstance(value, str):
         for side, column in (("a", "model_a"), ("b", "model_b")):
             if value == row.get(column) and row.get("model_a") != row.get("model_b"):
@@ -114,13 +114,13 @@ def winner_named(value: object, row: Row, number: int) -> Winner:
         if known:
             return known
     raise UserError(
-        f"Row {number} has the unknown winner {value!r:.60}.",
-        f"Write one of {', '.join(WINNER_NAMES)}, or the row's own model_a or model_b.",
+        f"Row {number} has an unknown winner: {value!r:.60}.",
+        f"Write one of {', '.join(WINNER_NAMES)}, or the row's model_a or model_b.",
     )
 
 
 class _Form(NamedTuple):
-    """The columns of the two responses, and the endings of columns that belong to each."""
+    """The columns of the two responses, and the suffixes of their other columns."""
 
     first: str
     second: str
@@ -133,18 +133,18 @@ _FORMS: Final = (
     _Form("conversation_a", "conversation_b", ("a", "b")),  # Chatbot Arena: whole conversations
 )
 _WINNER_FLAGS: Final[Mapping[str, Winner]] = {"winner_model_a": "a", "winner_model_b": "b", "winner_tie": "tie"}
-"""Columns of 0 and 1 that tell the winner, as Kaggle has them."""
+"""Kaggle's 0/1 columns for the winner."""
 
 
 def _pair(row: Row, number: int, score_columns: Sequence[str]) -> PreferencePair | str:
-    """The pair of a row, or why there is none."""
+    """The pair of a row, or the reason why there is none."""
     form = next((form for form in _FORMS if form.first in row and form.second in row), _FORMS[1])
     missing = [name for name in (form.first, form.second) if name not in row]
     names_winner = form.first == "chosen" or "winner" in row or bool(_WINNER_FLAGS.keys() & row.keys())
     if missing or not names_winner:
         raise UserError(
-            f"Row {number} lacks the columns {', '.join([*missing, *([] if names_winner else ['winner'])])}; "
-            f"it has: {', '.join(row)[:300]}.",
+            f"Row {number} has no columns {', '.join([*missing, *([] if names_winner else ['winner'])])}. "
+            f"Its columns: {', '.join(row)[:300]}.",
             "Give prompt, response_a, response_b, winner (or conversation_a and conversation_b), or prompt, chosen, "
             "rejected.",
         )
@@ -176,7 +176,7 @@ def _pair(row: Row, number: int, score_columns: Sequence[str]) -> PreferencePair
 
 
 def _winner(row: Row, number: int) -> Winner | None:
-    """The winner that a row names, or that its columns of 0 and 1 tell; None if there is none."""
+    """The winner in a row, from its winner column or its 0/1 columns; None if missing."""
     value = row.get("winner")
     if value is not None:
         return winner_named(value, row, number)
@@ -188,7 +188,7 @@ def _said(row: Row, number: int, form: _Form) -> tuple[list[Message], tuple[str,
     """The turns up to the responses, and the two responses."""
     raw = RawRow(f"row {number}", row)
     asked = _turns(raw, columns.PROMPT, "user")
-    several = alternating(row.get(columns.PROMPT))  # Kaggle: the user's turns as a list, and each model's
+    several = alternating(row.get(columns.PROMPT))  # Kaggle has lists of user turns and of each model's turns
     first, second = (_turns(raw, name, "assistant") for name in (form.first, form.second))
     if several is not None:
         questions = [str(turn["content"]) for turn in several]
@@ -207,7 +207,7 @@ def _said(row: Row, number: int, form: _Form) -> tuple[list[Message], tuple[str,
 
 
 def _turns(raw: RawRow, column: str, role: str) -> list[Message]:
-    """A cell as turns; a text is one turn of `role`. A list of texts are turns of `role`."""
+    """Convert a cell to turns; plain texts become turns of `role`."""
     value = raw.values.get(column)
     if value is None:
         return []
@@ -233,7 +233,7 @@ def _id(row: Row, number: int) -> str:
 
 
 def row_turns(row: Row, number: int = 0) -> list[Message]:
-    """What a row of a pool or of responses asks: its `messages` up to the closing response, or its prompt."""
+    """The input of a row: its `messages` up to the final response, or its prompt."""
     raw = RawRow(f"row {number}", row)
     for column in (*CHATS, columns.PROMPT, *PROMPTS):
         turns = chat_turns(column, row.get(column)) if column in CHATS else None
@@ -248,7 +248,7 @@ def row_turns(row: Row, number: int = 0) -> list[Message]:
 
 
 def message_text(value: object, role: str) -> str:
-    """A text as it is; of a list of messages the content of the last turn of that role."""
+    """Plain text unchanged; for a list of messages, the content of the last turn of that role."""
     if (text := value if isinstance(value, str) else parts_text(value)) is not None:
         return text
     found = as_turns(value) or []
@@ -269,14 +269,14 @@ def _votes(value: object, row: Row, number: int) -> Votes:
     if isinstance(value, list | tuple):
         return Votes.of(winner_named(vote, row, number) for vote in value if vote is not None)
     raise UserError(
-        f"Row {number}: votes are {value!r:.60}.", "Write a list of winners, or counts as {model_a: 2, tie: 1}."
+        f"Row {number}: invalid votes {value!r:.60}.", "Write a list of winners, or counts as {model_a: 2, tie: 1}."
     )
 
 
 def _whole(count: object, number: int) -> int:
     whole = isinstance(count, int | float) and not isinstance(count, bool) and count >= 0 and count == count // 1
     if not whole:
-        raise UserError(f"Row {number}: {count!r:.60} is not a number of votes.", "Write whole numbers of at least 0.")
+        raise UserError(f"Row {number}: {count!r:.60} is not a valid number of votes.", "Write integers of at least 0.")
     return int(count)  # type: ignore[call-overload, no-any-return]
 
 
@@ -287,12 +287,12 @@ def _name(value: object) -> str | None:
 def _score(row: Row, column: str, number: int) -> float | None:
     if column not in row:
         raise UserError(
-            f"Row {number} has no column {column}; it has: {', '.join(row)[:300]}.",
-            "--score_columns NAME reads NAME_a and NAME_b (NAME_chosen and NAME_rejected with chosen, rejected).",
+            f"Row {number} has no column {column}. Its columns: {', '.join(row)[:300]}.",
+            "--score_columns NAME needs NAME_a and NAME_b (for chosen/rejected: NAME_chosen and NAME_rejected).",
         )
     value = row[column]
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise UserError(f"Row {number}: {column} is {value!r:.60}, not a number.", "Write numbers, or null for none.")
+        raise UserError(f"Row {number}: {column} is {value!r:.60}, not a number.", "Write numbers, or null if missing.")
     return as_finite(value)

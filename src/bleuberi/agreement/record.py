@@ -1,4 +1,4 @@
-"""What an agreement leaves: `agreement.json`, `agreement.md`, and a manifest with the request that made them."""
+"""What an agreement leaves: `agreement.json`, and a manifest with the request that made them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from bleuberi import made
-from bleuberi.agreement.which_tables import markdown
-from bleuberi.artifacts import MANIFEST, file_hash, make_manifest, read_json, source_hash, write_json, write_text
+from bleuberi.artifacts import MANIFEST, file_hash, make_manifest, read_json, source_hash, write_json
 from bleuberi.rewards import Reward
 
 SCHEMA: Final = "bleuberi.agreement/1"
 RESULT_FILE: Final = "agreement.json"
-MARKDOWN_FILE: Final = "agreement.md"
 KIND: Final = "agreement"
 SOURCES: Final = ("preferences", "pool", "outputs", "labels")
 """Fields of the configs that name a file, a folder or a hub id."""
@@ -55,9 +53,8 @@ def find_agreement(config: Config, request: Mapping[str, Any], log: Callable[[st
 
 
 def write_result(document: Mapping[str, object], folder: Path, request: Mapping[str, Any]) -> None:
-    """Write the result, its tables on which reward to train on, and last the manifest."""
+    """Write the result, and last the manifest."""
     (folder / MANIFEST).unlink(missing_ok=True)  # of a result that this one replaces
     write_json(folder / RESULT_FILE, document)
-    write_text(folder / MARKDOWN_FILE, markdown(document))
-    files = {name: file_hash(folder / name) for name in (RESULT_FILE, MARKDOWN_FILE)}
+    files = {RESULT_FILE: file_hash(folder / RESULT_FILE)}
     write_json(folder / MANIFEST, make_manifest(KIND, made.as_stored(request), files_sha256=files))

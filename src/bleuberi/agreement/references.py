@@ -1,6 +1,6 @@
-"""Choose the references that pairs are scored against.
+"""Choose the references for scoring pairs.
 
-A reference that is one of the pair's own responses, or comes from one of its models, would reward itself: left out.
+A reference that equals one of the pair's responses, or comes from one of its models, would favour it: excluded.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ ReferencesByModel = Mapping[str, str]
 
 
 def normalized_model(name: str) -> str:
-    """A model's name without its owner, case and punctuation: `gpt4_1106_preview` is `gpt-4-1106-preview`."""
+    """A model's name without owner, case and punctuation, so `gpt4_1106_preview` equals `gpt-4-1106-preview`."""
     return re.sub(r"[^a-z0-9]", "", name.rsplit("/", 1)[-1].lower())
 
 
 def pool_references(rows: Sequence[Row], key: str = columns.PROMPT) -> dict[str, dict[str, str]]:
-    """References by model for every prompt of a pool (or every `key`); of equal prompts the first row counts."""
+    """References by model per prompt of a pool (or per `key`); for equal prompts the first row is used."""
     found: dict[str, dict[str, str]] = {}
     for number, row in enumerate(rows, 1):
         references = references_in(row)
@@ -55,7 +55,7 @@ def pool_prompts(rows: Sequence[Row], key: str) -> dict[str, str]:
 
 
 def _asked_keys(row: Row, number: int) -> list[str]:
-    """The keys of what a row asks: the whole conversation, and it without its system turn."""
+    """The keys of a row's input: the whole conversation with and without its system turn."""
     turns = row_turns(row, number)
     asked = [turn for turn in turns if turn["role"] != "system"]
     return [conversation_key(found) for found in (turns, asked) if found]
@@ -68,16 +68,16 @@ def choose_references(
     max_references: int = 5,
     pool: Mapping[str, ReferencesByModel] | None = None,
 ) -> tuple[list[PreferencePair], list[list[str]], Tally]:
-    """The pairs that have references, and theirs: the first `max_references` of `ref_models` in that order.
+    """The pairs with references, and their references: the first `max_references` in the order of `ref_models`.
 
-    Without `ref_models`, the order of the columns counts. Pairs without references are dropped and counted.
+    The default order is that of the columns. Pairs without references are dropped and counted.
     """
     by_pair = [pair.reference_by_model if pool is None else pool.get(pair.asked.strip(), {}) for pair in pairs]
     known = dict.fromkeys(model for references in by_pair for model in references)
     unknown = [model for model in ref_models if model not in known]
     if unknown:
         raise UserError(
-            f"No reference of {', '.join(unknown)}. Reference models found: {', '.join(known) or 'none'}.",
+            f"No references by {', '.join(unknown)}. Available reference models: {', '.join(known) or 'none'}.",
             "Give --ref_models names from that list, or --pool with a file that has them.",
         )
     dropped: Counter[str] = Counter()
@@ -91,7 +91,7 @@ def choose_references(
         chosen.append(texts)
     if not kept:
         raise UserError(
-            f"None of the {len(pairs):,} pairs has references.",
+            f"None of the {len(pairs):,} pairs have references.",
             "Give ref_output_<model> columns, or --pool with references for the same prompts.",
         )
     return kept, chosen, Tally(len(pairs), len(kept), dict(dropped))

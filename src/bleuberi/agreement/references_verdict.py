@@ -1,4 +1,4 @@
-"""What references alone tell of rewards, in words that claim no more than the figures allow."""
+"""Sentences on rewards compared by references only. They claim no more than the data show."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from bleuberi.agreement.choice import against, length_sentences, relation_words
-from bleuberi.statistics.shown import has_interval, percent
+from bleuberi.statistics.shown import COIN, has_interval, percent, side
 
 Entry = Mapping[str, Any]
 
 FEW_PROMPTS = 30
 LIMIT = (
-    "This measures whether a score falls if an answer gets worse, not what people prefer: for that, give --preferences."
+    "This measures whether a score falls if an answer gets worse, not what people prefer; for that use --preferences."
 )
 
 
 def references_verdict(result: Entry) -> str:
-    """The reward that sees most of the planted damage, and what it does not see."""
+    """Name the reward that detects most of the planted damage, and the damage it misses."""
     prompts, confidence = result["counts"]["prompts"], result["sureness"]["confidence"]
     own = [one for one in result["rewards"] if one["kind"] == "reward" and one["sees"]]
     if not own:
@@ -31,13 +31,13 @@ def references_verdict(result: Entry) -> str:
         f"On {prompts:,} prompts {best['name']} sees most of the planted damage: its score falls in "
         f"{percent(best['sees'])} of the cases, mean over {len(result['damage_kinds'])} kinds{relation}."
     )
-    if has_interval(best["sees"]) and best["sees"]["low"] <= 0.5:
+    if has_interval(best["sees"]) and side(best["sees"], COIN) < 1:
         said = f"On {prompts:,} prompts no reward is shown to see the planted damage."
     return " ".join([said, *reward_sentences(best), LIMIT])
 
 
 def reward_sentences(one: Entry) -> list[str]:
-    """The damage that one reward does not see, and the damage that it pays for."""
+    """The kinds of damage that a reward does not detect, and the kinds it rewards."""
     blind = [kind for kind, found in one["damage"].items() if _verdict_of(found["falls"]) == "blind"]
     pays = [kind for kind, found in one["damage"].items() if _verdict_of(found["falls"]) == "pays"]
     found = []
@@ -49,7 +49,7 @@ def reward_sentences(one: Entry) -> list[str]:
 
 
 def references_warnings(result: Entry) -> list[str]:
-    """Caveats, and what each reward does not see."""
+    """Caveats, and the damage that each reward misses."""
     counts = result["counts"]
     found = length_sentences(result["rewards"])
     for one in result["rewards"]:
@@ -68,6 +68,4 @@ def references_warnings(result: Entry) -> list[str]:
 
 
 def _verdict_of(falls: Entry | None) -> str:
-    if falls is None or not has_interval(falls) or falls["low"] > 0.5:
-        return ""
-    return "pays" if falls["high"] < 0.5 else "blind"
+    return ("blind", "", "pays")[side(falls, COIN)] if has_interval(falls) else ""

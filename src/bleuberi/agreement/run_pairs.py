@@ -1,4 +1,4 @@
-"""Read pairs, score them, analyse, write `agreement.json`."""
+"""Read, score and analyse pairs, and write `agreement.json`."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ Log = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class PairsConfig:
-    """What `bleuberi agreement --preferences` was asked."""
+    """Settings of `bleuberi agreement --preferences`."""
 
     preferences: str  # with `arena`: the folder of the paper's files
     output_dir: Path
@@ -60,7 +60,7 @@ class PairsConfig:
 
 
 def run_pairs(config: PairsConfig, command: Sequence[str], log: Log) -> dict[str, object]:
-    """Agreement with people on pairs; writes `agreement.json` and returns what it says."""
+    """Compute agreement with people on pairs; write `agreement.json` and return its content."""
     rewards = named_rewards(config.rewards)
     request = request_of(config, "pairs", rewards)
     if (there := find_agreement(config, request, log)) is not None:
@@ -117,7 +117,7 @@ def run_pairs(config: PairsConfig, command: Sequence[str], log: Log) -> dict[str
 
 
 def _rows(config: PairsConfig) -> tuple[PairsConfig, list[Row], Mapping[str, int]]:
-    """The rows, why some are left out before they are read, and the config with what the paper's files tell."""
+    """The rows, the reasons for excluded rows, and the config completed from the paper's files."""
     if not config.arena:
         return config, read_rows(config.preferences, split=config.split), {}
     arena = read_arena(local_path(config.preferences))
@@ -134,7 +134,7 @@ def _references(
 ) -> tuple[list[PreferencePair], list[list[str]], Tally]:
     pool = pool_references(read_rows(config.pool, split=config.split)) if config.pool else None
     if not config.rewards and pool is None and not any(pair.reference_by_model for pair in pairs):
-        return pairs, [[] for _ in pairs], Tally(len(pairs), len(pairs))  # scores made elsewhere need none
+        return pairs, [[] for _ in pairs], Tally(len(pairs), len(pairs))  # precomputed scores need no references
     return choose_references(pairs, ref_models=config.ref_models, max_references=config.max_references, pool=pool)
 
 
@@ -154,7 +154,7 @@ def _score_all(
     scored += [score_pairs(baseline(), pairs, references, "baseline") for baseline in baselines]
     repeated = {one.name for one in scored if sum(one.name == other.name for other in scored) > 1}
     if repeated:
-        raise UserError(f"Two scores are called {', '.join(repeated)}.", "Give every reward and column its own name.")
+        raise UserError(f"Duplicate score names: {', '.join(repeated)}.", "Give every reward and column a unique name.")
     people = people_signs(pairs)
     prompts = prompt_clusters([pair.asked for pair in pairs])
     many = len({name for name, sign in zip(prompts, people, strict=True) if sign}) >= FEWEST_PROMPTS_FOR_LOGISTIC
@@ -165,13 +165,13 @@ def _score_all(
         if many:
             mixes.append(logistic_mix(parts, people, prompts, config.sureness.seed))
         else:
-            log(f"no logistic mix of {mix}: it takes {FEWEST_PROMPTS_FOR_LOGISTIC} prompts with decisive pairs")
+            log(f"no logistic mix of {mix}: it needs {FEWEST_PROMPTS_FOR_LOGISTIC} prompts with decisive pairs")
     main = len(config.rewards) + len(config.score_columns)
     return [*scored[:main], *mixes, *scored[main:]]
 
 
 def _usual_mixes(first: str, score_columns: Sequence[str]) -> list[str]:
-    """The first score with every one made elsewhere, and with length: does it add anything?"""
+    """Default mixes: the first score with each precomputed score, and with length."""
     return [f"{first}+{name}" for name in (*score_columns, LENGTH_BASELINE) if name != first]
 
 
@@ -182,7 +182,7 @@ def _curves(
     references: Sequence[Sequence[str]],
     log: Log,
 ) -> dict[str, FloatArray]:
-    # As long as at least half of the pairs can follow.
+    # As many references as at least half of the pairs have.
     longest = sorted(map(len, references))[(len(references) - 1) // 2]
     if config.curve_orders < 1 or longest < 2:
         return {}

@@ -1,4 +1,4 @@
-"""Read a pool and samples, score references and what was made of them, write `agreement.json`."""
+"""Read a pool and samples, score references and damaged references, and write `agreement.json`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Log = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class ReferencesConfig:
-    """What `bleuberi agreement --pool` without preferences and labels was asked."""
+    """Settings of `bleuberi agreement --pool` without preferences and labels."""
 
     pool: str
     output_dir: Path
@@ -45,9 +45,9 @@ class ReferencesConfig:
 
 
 def run_references(config: ReferencesConfig, command: Sequence[str], log: Log) -> dict[str, Any]:
-    """Choose a reward from references alone; writes `agreement.json` and returns its content."""
+    """Compare rewards by references only; write `agreement.json` and return its content."""
     if not config.rewards:
-        raise UserError("There is nothing to compare.", "Give --rewards.")
+        raise UserError("There are no rewards to compare.", "Give --rewards.")
     rewards = named_rewards(config.rewards)
     request = request_of(config, "references", rewards)
     if (there := find_agreement(config, request, log)) is not None:
@@ -105,7 +105,7 @@ def _samples(config: ReferencesConfig, examples: Sequence[Example], log: Log) ->
     log(f"{config.outputs}: samples of {len(samples):,} prompts, two or more of {several:,}")
     if not several:
         raise UserError(
-            f"{path.name} has one sample per prompt; headroom is the difference between samples.",
-            "Give two or more per prompt (8 is a good number), or leave --outputs out.",
+            f"{path.name} has one sample per prompt, but headroom measures differences between samples.",
+            "Give at least two per prompt (8 is a good number), or omit --outputs.",
         )
     return samples

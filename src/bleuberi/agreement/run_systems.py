@@ -1,4 +1,4 @@
-"""Read answers, score them, rank their models, write `agreement.json`."""
+"""Read and score answers, rank their models, and write `agreement.json`."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Log = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class SystemsConfig:
-    """What `bleuberi agreement --outputs` was asked."""
+    """Settings of `bleuberi agreement --outputs`."""
 
     outputs: str
     output_dir: Path
@@ -58,7 +58,7 @@ class SystemsConfig:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Answers laid out by prompt and model."""
+    """A table of answers by prompt and model."""
 
     answers: list[Answer]
     prompt_ids: list[str]  # P
@@ -66,12 +66,12 @@ class Grid:
 
     @property
     def clusters(self) -> list[str]:  # P
-        """A label per prompt; ids with the same prompt, or one that differs by white space or case, share theirs."""
+        """A cluster label per prompt; prompts that differ only in white space or case share a label."""
         text = {answer.prompt_id: answer.prompt for answer in self.answers if answer.prompt.strip()}
         return prompt_clusters([text.get(name) or f"id {name}" for name in self.prompt_ids])
 
-    def matrix(self, values: Sequence[float | None]) -> FloatArray:  # one value an answer -> P x S
-        """Values of answers as prompts x models."""
+    def matrix(self, values: Sequence[float | None]) -> FloatArray:  # one value per answer -> P x S
+        """Arrange values of answers as prompts x models."""
         row = {name: index for index, name in enumerate(self.prompt_ids)}
         column = {name: index for index, name in enumerate(self.systems)}
         filled = np.full((len(row), len(column)), np.nan)
@@ -82,7 +82,7 @@ class Grid:
 
 
 def run_systems(config: SystemsConfig, command: Sequence[str], log: Log) -> dict[str, Any]:
-    """Agreement with labels of whole models; writes `agreement.json` and returns what it says."""
+    """Compute agreement with labels of models; write `agreement.json` and return its content."""
     rewards = named_rewards(config.rewards)
     request = request_of(config, "systems", rewards)
     if (there := find_agreement(config, request, log)) is not None:
@@ -95,13 +95,13 @@ def run_systems(config: SystemsConfig, command: Sequence[str], log: Log) -> dict
         max_references=config.max_references,
         pool=pool_references(pool_rows, config.pool_id_column if by_id else columns.PROMPT) if pool_rows else None,
     )  # fmt: skip
-    if pool_rows and by_id:  # rows that name their prompts by id
+    if pool_rows and by_id:  # rows that refer to prompts by id
         prompts = pool_prompts(pool_rows, config.pool_id_column)
         answers = [replace(one, prompt=one.prompt or prompts.get(one.prompt_id, "")) for one in answers]
     log(f"{config.outputs}: {tally.sentence()} answers")
     gold = {str(row["x_gold_model"]) for row in (pool_rows or rows) if row.get("x_gold_model")}
     excluded = serving_as_references(answers, sorted(gold))
-    excluded |= dict.fromkeys(config.exclude_systems, "left out by --exclude_systems")
+    excluded |= dict.fromkeys(config.exclude_systems, "is listed in --exclude_systems")
     labels = labels_of(read_rows(config.labels), config.label_column) if config.labels else _mean_labels(answers)
     present = list(dict.fromkeys(answer.model for answer in answers))
     unlabelled = [name for name in present if name not in labels and name not in excluded]
@@ -109,14 +109,14 @@ def run_systems(config: SystemsConfig, command: Sequence[str], log: Log) -> dict
     systems = sorted(ranked, key=lambda name: -labels[name])
     if len(systems) < FEWEST_SYSTEMS:
         raise UserError(
-            f"{len(systems)} models are left to rank: {', '.join(systems) or 'none'} (left out: "
+            f"{len(systems)} models remain to rank: {', '.join(systems) or 'none'} (excluded: "
             f"{', '.join([*excluded, *unlabelled])}).",
-            f"Give {FEWEST_SYSTEMS} or more models with a label in {config.label_column} that are no references.",
+            f"Give {FEWEST_SYSTEMS} or more models that have a label in {config.label_column} and are not references.",
         )
     kept = [answer for answer in answers if answer.model in set(systems)]
     grid = Grid(kept, list(dict.fromkeys(answer.prompt_id for answer in kept)), systems)
     scores = [_score(name, reward, "reward", grid, log) for name, reward in rewards.items()]
-    # Without the texts of the prompts there is nothing to echo.
+    # The echo needs the prompts' texts.
     baselines = [one for one in BASELINES if one.name != ECHO_BASELINE or any(answer.prompt for answer in kept)]
     scores += [_score(one.name, one(), "baseline", grid, log) for one in baselines]
     log(f"resampling prompts and models {config.sureness.resamples:,} times")
@@ -151,7 +151,7 @@ def run_systems(config: SystemsConfig, command: Sequence[str], log: Log) -> dict
 def analyse_systems(
     grid: Grid, scores: Sequence[SystemScores], labels: FloatArray, config: SystemsConfig
 ) -> dict[str, object]:
-    """Correlations, their differences, pairs of answers and expected orders, as plain data."""
+    """Correlations, their differences, pairs of answers, and expected orders, as plain data."""
     draws = draw(scores, config.sureness, grid.clusters)
     found = {one.name: correlations(one, labels, draws, config.sureness) for one in scores}
     values = {name: estimates["spearman"]["both"].value for name, (estimates, _) in found.items()}
@@ -254,7 +254,7 @@ def _places(order: str, systems: Sequence[str]) -> list[int]:
     unknown = [name for name in names if name not in systems]
     if unknown or len(names) < 2:
         raise UserError(
-            f"--expect_order {order!r} {'names ' + ', '.join(unknown) if unknown else 'names one model'}.",
+            f"--expect_order {order!r} {'has unknown ' + ', '.join(unknown) if unknown else 'has one model'}.",
             f"Join models with <, lowest first: {', '.join(systems)[:300]}.",
         )
     return [systems.index(name) for name in names]

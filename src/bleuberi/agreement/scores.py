@@ -1,4 +1,4 @@
-"""Score pairs, with all references and with subsets of them."""
+"""Score pairs with all references, or with subsets."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from bleuberi.statistics import cluster_codes, prompt_clusters
 
 FloatArray = NDArray[np.float64]
 
-TIE_TOLERANCE = 1e-12  # scores closer than this differ by rounding alone
+TIE_TOLERANCE = 1e-12  # smaller differences are rounding errors
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """What one reward, baseline, column or mix gave to both responses of every pair; NaN where it gave nothing."""
+    """One reward's, baseline's, column's or mix's scores of both responses of every pair; NaN if missing."""
 
     name: str
     kind: str  # reward | baseline | column | mix
@@ -31,14 +31,14 @@ class Scored:
 
     @property
     def margins(self) -> FloatArray:  # N
-        """Score of response a minus that of b; exactly 0 where the two tie."""
+        """Score of response a minus score of b; exactly 0 for ties."""
         margin = self.scores[:, 0] - self.scores[:, 1]
         scale = np.maximum(1.0, np.abs(self.scores).max(axis=1, initial=0.0))
         return np.where(np.abs(margin) <= TIE_TOLERANCE * scale, 0.0, margin)
 
 
 def named_rewards(asked: Sequence[str]) -> dict[str, Reward]:
-    """The rewards that were asked for, by name; of one kind with several models, by kind and model's last part."""
+    """The requested rewards, by name; several models of one kind are named by kind and the model's last part."""
     loaded = [load_reward(name) for name in asked]
     given = [reward.name for reward in loaded]
     names = [
@@ -46,7 +46,7 @@ def named_rewards(asked: Sequence[str]) -> dict[str, Reward]:
         for name, reward in zip(asked, loaded, strict=True)
     ]
     if len(set(names)) < len(names):
-        raise UserError(f"Rewards are asked for twice: {', '.join(asked)}.", "Give every reward once.")
+        raise UserError(f"Duplicate rewards: {', '.join(asked)}.", "Give every reward once.")
     return dict(zip(names, loaded, strict=True))
 
 
@@ -57,32 +57,32 @@ def score_pairs(
     kind: str = "reward",
     name: str = "",
 ) -> Scored:
-    """Both responses of every pair in one call."""
+    """Score both responses of all pairs in one call."""
     return Scored(name or reward.name, kind, reward.signature(), _call(reward, pairs, references))
 
 
 def column_scores(name: str, pairs: Sequence[PreferencePair]) -> Scored:
-    """Scores that the rows brought with them."""
+    """Precomputed scores from the rows."""
     rows = [[np.nan if score is None else score for score in pair.scores[name]] for pair in pairs]
     scores = np.asarray(rows, dtype=np.float64).reshape(len(pairs), 2)
     return Scored(name, "column", f"column|{name}_a,{name}_b|made-elsewhere", scores)
 
 
 def agreement_of_margins(margins: FloatArray, people: FloatArray) -> FloatArray:  # N, N in {1, 0, -1} -> N
-    """1 where the metric prefers what people prefer, 0 where the other, 0.5 where it ties; NaN where people tie."""
+    """1 if the metric prefers the same response as people, 0 if the other, 0.5 if it ties; NaN if people tie."""
     outcome = 0.5 + 0.5 * np.sign(margins) * people
     return np.where((people == 0) | np.isnan(margins), np.nan, outcome)
 
 
 def reference_orders(
     prompts: Sequence[str],  # N
-    references: Sequence[Sequence[str]],  # N, all equally many
+    references: Sequence[Sequence[str]],  # N, all of the same length
     orders: int,
     seed: int,
 ) -> Iterator[list[list[str]]]:
-    """Every pair's references in `orders` sampled orders; pairs of one prompt share theirs.
+    """Every pair's references in `orders` sampled orders; pairs of one prompt share orders.
 
-    An order is a rotation of a random one, so that in K successive orders each of K references comes first once.
+    Orders are rotations of a random order, so that in K successive orders each of K references is first once.
     """
     if not references:
         return
@@ -107,9 +107,9 @@ def reference_curve(
     orders: int = 5,
     seed: int = 0,
 ) -> FloatArray:  # N x longest
-    """Agreement of every pair at 1..`longest` references, the mean over sampled orders of its references.
+    """Agreement per pair with 1..`longest` references: the mean over sampled orders of its references.
 
-    Only pairs with `longest` references count, the same ones at every number; the others are NaN.
+    Only pairs with at least `longest` references are used, at every number; other pairs are NaN.
     """
     enough = np.array([len(texts) >= longest for texts in references])
     inside = np.flatnonzero(enough)
@@ -125,7 +125,7 @@ def reference_curve(
             total[:, count - 1] += agreement_of_margins(margins, people[inside])
     total /= orders
     margins = Scored(reward.name, "reward", "", _call(reward, few_pairs, few_references)).margins
-    total[:, longest - 1] = agreement_of_margins(margins, people[inside])  # every order ends in the same set
+    total[:, longest - 1] = agreement_of_margins(margins, people[inside])  # all orders end with the same set
     curve[inside] = total
     return curve
 

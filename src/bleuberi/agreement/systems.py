@@ -1,8 +1,8 @@
-"""Do mean scores rank models as a label does? Works on matrices of scores and labels.
+"""Whether mean scores rank models like a label does, from matrices of scores and labels.
 
-Two intervals: over models (would other models be ranked like this?), and over models and as many other prompts. There
-is none over prompts alone: resampled prompts add noise to means that have it already, so resampled correlations are too
-low, and such an interval held the truth in 0 to 95 % of simulations.
+There are two intervals: over models (would other models be ranked like this?), and over models and prompts. There is no
+interval over prompts only: resampling prompts adds noise to means that are already noisy, so resampled correlations are
+too low; in simulations such an interval contained the truth in 0 to 95 % of cases.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ OVER = ("systems", "both")
 
 @dataclass(frozen=True, slots=True)
 class SystemScores:
-    """One score of every answer."""
+    """One score for every answer."""
 
     name: str
     kind: str  # reward | baseline
     signature: str
-    matrix: FloatArray  # P x S, NaN where a model gave no answer
+    matrix: FloatArray  # P x S, NaN without an answer
 
 
 @dataclass(frozen=True, slots=True)
 class Draws:
-    """Resamples that all scores share: means of every model for every resample of prompts, and resampled models."""
+    """Resamples shared by all scores: the models' means per resample of prompts, and resampled models."""
 
     means: dict[str, FloatArray]  # name -> B x S
     systems: NDArray[np.int64]  # B x S
@@ -53,7 +53,7 @@ def draw(
     sureness: Sureness,
     clusters: Sequence[str] | None = None,  # P, labels of the rows
 ) -> Draws:
-    """Resample prompts, the same ones for every score, and models."""
+    """Resample models and prompts, identically for all scores."""
     prompts, systems = scores[0].matrix.shape
     codes, n_clusters = cluster_codes(clusters, prompts)
     present = [~np.isnan(one.matrix) for one in scores]
@@ -73,7 +73,7 @@ def draw(
 def correlations(
     one: SystemScores, labels: FloatArray, draws: Draws, sureness: Sureness
 ) -> tuple[dict[str, dict[str, Estimate]], dict[str, FloatArray]]:
-    """Spearman and Kendall with their two intervals, and the replicates of Spearman over both."""
+    """Spearman and Kendall, each with two intervals, and Spearman's replicates over prompts and models."""
     observed = np.nanmean(one.matrix, axis=0)
     chosen = draws.systems
     rows = np.arange(len(chosen))[:, None]
@@ -107,7 +107,7 @@ def _of_whole_rows(
     means: FloatArray,  # B x S
     labels: FloatArray,  # B x S, or 1 x S
 ) -> FloatArray:  # B
-    """The statistic of each resample; NaN where it drew no answer of some model, which has no mean to rank then."""
+    """The statistic per resample; NaN if a resample has no answer of some model, and thus no mean to rank."""
     whole = np.asarray(np.isfinite(means).all(axis=1))
     values = statistic(np.where(whole[:, None], means, 0.0), labels)
     return np.where(whole, values, np.nan)
@@ -119,7 +119,7 @@ def compare(
     replicates: dict[str, FloatArray],
     sureness: Sureness,
 ) -> list[dict[str, object]]:
-    """Paired differences of Spearman between rewards, and to baselines, over prompts and models, as one family."""
+    """Paired differences of Spearman between rewards and to baselines, over prompts and models, as one family."""
     ranked = [one for one in scores if np.isfinite(values[one.name])]
     family = [
         (base.name, other.name)
@@ -162,14 +162,14 @@ def check_order(
     sureness: Sureness,
     clusters: Sequence[str] | None = None,  # P
 ) -> dict[str, object]:
-    """Whether models come in an expected order, lowest first: every step, and the whole order, on shared prompts."""
+    """Check an expected order of models, lowest first: each step and the whole order, on shared prompts."""
     matrix = one.matrix[:, list(places)]
     whole = np.asarray(np.isfinite(matrix).all(axis=1))
     matrix = matrix[whole]
     if not len(matrix):
         raise UserError(
-            f"No prompt was answered by all of {', '.join(names)}, so {one.name} cannot put them in order.",
-            "Name models that share prompts with --expect_order.",
+            f"No prompt was answered by all of {', '.join(names)}, so {one.name} cannot order them.",
+            "In --expect_order, name models that share prompts.",
         )
     labels = None if clusters is None else list(np.asarray(clusters, dtype=object)[whole])
     means = resampled_means(matrix, labels, resamples=sureness.resamples, seed=sureness.seed)

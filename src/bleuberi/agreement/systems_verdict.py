@@ -1,4 +1,4 @@
-"""One sentence on how far a reward ranks models, which claims no more than the figures allow."""
+"""Sentences on how well a reward ranks models. They claim no more than the data show."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from bleuberi.agreement.verdict import (
     settled,
 )
 from bleuberi.rewards.baselines import ECHO_BASELINE
-from bleuberi.statistics.shown import correlation, difference, p_words, percent, points
+from bleuberi.statistics.shown import correlation, interval, p_words, percent, points
 
 FEW_SYSTEMS = 10
-REVERSE = -0.5  # a correlation that is worth a word even if it may be chance
-MOST_SYSTEMS = 1_000  # beyond this, more models are no plan
+REVERSE = -0.5  # mention correlations at or below this even if they may be chance
+MOST_SYSTEMS = 1_000  # above this, more models are not a realistic plan
 
 
 def systems_verdict(result: Mapping[str, Any], reward: str) -> str:
-    """Whether the models' mean `reward` follows their label, and better than length does."""
+    """Whether the models' mean `reward` follows their label, and does so better than length."""
     entry = {one["name"]: one for one in result["rewards"]}
     baseline, counts = result["length_baseline"], result["counts"]
     confidence, systems = result["sureness"]["confidence"], counts["systems"]
@@ -40,7 +40,7 @@ def systems_verdict(result: Mapping[str, Any], reward: str) -> str:
     elif systems < FEW_SYSTEMS:
         said += f": {systems} models are too few to compare the two."
     else:
-        said += lead_sentence(reward, lead, confidence, difference(lead["difference"], "+.2f"))
+        said += lead_sentence(reward, lead, confidence, interval(lead["difference"], "+.2f"))
         if not settled(lead, confidence):
             said += more_of("models", lead, systems, MOST_SYSTEMS, len(result["comparisons"]), FEW_SYSTEMS)
     said += follows_sentence(entry[reward], reward, result["label"], confidence)
@@ -62,7 +62,7 @@ def follows_sentence(entry: Mapping[str, Any], reward: str, label: str, confiden
 
 
 def answers_sentence(result: Mapping[str, Any], reward: str) -> str:
-    """What pairs of answers to one prompt show: against length, an echo and the other rewards; empty if not judged."""
+    """Results on pairs of answers to one prompt, against length, an echo and other rewards; empty if not judged."""
     entry = {one["name"]: one for one in result["rewards"]}
     pairs, baseline = entry[reward]["answer_pairs"], result["length_baseline"]
     lead = comparison_with(result["answer_comparisons"], baseline, reward)
@@ -96,10 +96,10 @@ def systems_warnings(result: Mapping[str, Any]) -> list[str]:
     found = [
         f"{count:,} answers were dropped: {reason}." for reason, count in inputs["answers"]["dropped"].items() if count
     ]
-    found += [f"{name} is left out: it {reason}." for name, reason in inputs["excluded_systems"].items()]
+    found += [f"{name} is excluded: it {reason}." for name, reason in inputs["excluded_systems"].items()]
     if inputs["systems_without_label"]:
         missing = inputs["systems_without_label"]
-        found.append(f"{len(missing)} models have no {result['label']} and are left out.")
+        found.append(f"{len(missing)} models have no {result['label']} and are excluded.")
     if counts["prompts_all_answered"] < counts["prompts"] / 2:
         found.append(
             f"Only {counts['prompts_all_answered']} of {counts['prompts']} prompts were answered by all models: their "

@@ -1,8 +1,8 @@
-"""Agreement where people may tie: three answers instead of two.
+"""Agreement if people may tie: three outcomes instead of two.
 
-A metric with continuous scores never ties by itself, so it is given a threshold: margins within it count as a tie. The
-threshold that serves best on other prompts is used (tie calibration, Deutsch, Foster and Freitag 2023), so that no pair
-is judged with a threshold that saw its prompt.
+A metric with continuous scores never ties, so it gets a threshold: smaller margins count as ties. The threshold is the
+best one on other prompts (tie calibration, Deutsch, Foster and Freitag 2023), so no pair is judged with a threshold
+that was fitted on its prompt.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def three_way_agreement(
     prompts: Sequence[str],  # N
     seed: int = 0,
 ) -> FloatArray:  # N
-    """1 where the metric with its threshold says what people say of the three (a, b, tie), else 0."""
+    """1 if the metric with its threshold gives the same of the three outcomes (a, b, tie) as people, else 0."""
     codes, n_prompts = cluster_codes(prompts, len(prompts))
     if n_prompts < 2:
         return np.full(len(margins), np.nan)
@@ -38,16 +38,16 @@ def three_way_agreement(
 
 
 def best_threshold(margins: FloatArray, people: FloatArray) -> float:
-    """The threshold with the most right answers; the smallest of equally good ones. Margins of 0 always tie."""
+    """The threshold with the most correct outcomes; the smallest if several. Margins of 0 always tie."""
     present = ~np.isnan(margins)
     margins, people = margins[present], people[present]
     size = np.abs(margins)
     order = np.argsort(size, kind="stable")
-    # With the k smallest margins as ties: right are people's ties among them, and right sides among the others.
+    # If the k smallest margins are ties, correct are people's ties among them and correct sides among the others.
     right_tie = np.concatenate([[0], np.cumsum(people[order] == 0)])
     right_side = np.concatenate([[0], np.cumsum((np.sign(margins[order]) == people[order]) & (size[order] > 0))])
     right = right_tie + right_side[-1] - right_side
     candidates = np.concatenate([[0.0], size[order]])
-    last_of_equals = np.append(candidates[1:] != candidates[:-1], True)  # equal margins tie together
+    last_of_equals = np.append(candidates[1:] != candidates[:-1], True)  # equal margins share a threshold
     right = np.where(last_of_equals, right, -1)
     return float(candidates[int(np.argmax(right))])

@@ -1,4 +1,4 @@
-"""One sentence on how far a reward agrees with people, which claims no more than the figures allow."""
+"""Sentences on how well a reward agrees with people. They claim no more than the data show."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ from typing import Any
 
 from bleuberi.rewards.baselines import ECHO_BASELINE
 from bleuberi.statistics import clusters_needed, clusters_needed_range, detectable_difference
-from bleuberi.statistics.shown import has_interval, p_words, percent, points
+from bleuberi.statistics.shown import COIN, has_interval, p_words, percent, points, side
 
 FEW_PROMPTS = 30
-MOST_PROMPTS = 100_000  # beyond this, more prompts are no plan
-COIN = 0.5
+MOST_PROMPTS = 100_000  # above this, more prompts are not a realistic plan
 
 
 def verdict(result: Mapping[str, Any], reward: str, baseline: str) -> str:
-    """Whether `reward` beats `baseline`, an echo of the prompt and a coin, how surely, and what would settle it."""
+    """Whether `reward` beats `baseline`, an echo of the prompt and a coin toss, with p values and prompts needed."""
     rates = {one["name"]: one["agreement"] for one in result["rewards"]}
     prompts = result["counts"]["prompts"]
     head = (
@@ -52,28 +51,27 @@ def comparison_with(comparisons: Sequence[Mapping[str, Any]], base: str, other: 
 
 
 def excludes_zero(comparison: Mapping[str, Any]) -> bool:
-    """Whether the interval of this comparison alone lies on one side of 0."""
-    found = comparison["difference"]
-    return has_interval(found) and bool(found["low"] > 0 or found["high"] < 0)
+    """Whether the uncorrected interval of this comparison excludes 0."""
+    return side(comparison["difference"]) != 0
 
 
 def settled(comparison: Mapping[str, Any], confidence: float) -> bool:
-    """Whether the direction is sure after correcting for all comparisons."""
+    """Whether the direction is significant after correction for all comparisons."""
     return excludes_zero(comparison) and comparison["p_value"] <= 1.0 - confidence
 
 
 def lead_sentence(reward: str, comparison: Mapping[str, Any], confidence: float, words: str) -> str:
-    """How the reward compares with the baseline, from the colon to the full stop."""
+    """Compare the reward with the baseline: the end of a sentence, from its colon."""
     p = f"{p_words(comparison['p_value'])} corrected for all comparisons"
     if settled(comparison, confidence):
         return f": {reward} {'beats it' if comparison['difference']['value'] > 0 else 'is worse'} by {words}, {p}."
     if excludes_zero(comparison):
-        return f": a difference of {words}, sure only if this was the one question asked ({p})."
+        return f": a difference of {words}, certain only if this was the only question asked ({p})."
     return f": the difference of {words} is not settled, either may be better."
 
 
 def echo_sentence(reward: str, rate: Mapping[str, Any], comparison: Mapping[str, Any], confidence: float) -> str:
-    """How the reward compares with an echo of the prompt that is as long as each response."""
+    """Compare the reward with an echo of the prompt that has each response's length."""
     if settled(comparison, confidence):
         found = "beats that" if comparison["difference"]["value"] > 0 else "is worse"
     else:
@@ -82,16 +80,13 @@ def echo_sentence(reward: str, rate: Mapping[str, Any], comparison: Mapping[str,
 
 
 def coin_sentence(reward: str, rate: Mapping[str, Any], judge: str = "people reject") -> str:
-    """What is to be said if a reward is no better than a coin."""
-    if not has_interval(rate) or rate["low"] > COIN:
-        return ""
-    if rate["high"] < COIN:
-        return f" {reward} is worse than a coin: it prefers the response that {judge}."
-    return f" {reward} is not told apart from a coin."
+    """A sentence if a reward is not better than a coin toss."""
+    worse = f" {reward} is worse than a coin: it prefers the response that {judge}."
+    return (f" {reward} is not told apart from a coin.", "", worse)[side(rate, COIN)] if has_interval(rate) else ""
 
 
 def more_of(things: str, comparison: Mapping[str, Any], count: int, most: int, family: int, fewest: int) -> str:
-    """How many more prompts or models would settle a comparison, as a range. The level is shared by the family."""
+    """The number of further prompts or models needed to settle a comparison. The level is corrected for the family."""
     value, error = comparison["difference"]["value"], comparison["standard_error"]
     level = {"confidence": 1.0 - 0.05 / max(1, family)}
     needed = clusters_needed(value, error, count, **level)
@@ -106,7 +101,7 @@ def more_of(things: str, comparison: Mapping[str, Any], count: int, most: int, f
         )
     more = max(needed, fewest) - count
     if more <= 0:  # the plan is for 80 % power, and these data were unlucky
-        return f" If the true difference is as large as seen, as many {things} again would most likely settle it."
+        return f" If the true difference is as large as seen, twice as many {things} would most likely settle it."
     until = f"to {max(upper, fewest) - count:,}" if upper is not None and upper <= most else "without an upper limit"
     return (
         f" If the true difference is as large as seen, about {more:,} more such {things} would settle it (80 % power); "
@@ -115,7 +110,7 @@ def more_of(things: str, comparison: Mapping[str, Any], count: int, most: int, f
 
 
 def annotators_sentence(result: Mapping[str, Any], reward: str) -> str | None:
-    """How well annotators agree with each other, beside the reward on the same pairs; None without such pairs."""
+    """Agreement among annotators, and of the reward on the same pairs; None without such pairs."""
     annotators = result["annotators"]
     people = annotators["with_others"]
     if not people:
@@ -147,7 +142,7 @@ def warnings_of(result: Mapping[str, Any], dropped: Mapping[str, int]) -> list[s
     found = [f"{count:,} rows were dropped: {reason}." for reason, count in dropped.items() if count]
     unscored = counts["pairs"] - counts["pairs_scored"]
     if unscored:
-        found.append(f"{unscored:,} pairs lack a score of one reward or another and count for none.")
+        found.append(f"{unscored:,} pairs lack a score of at least one reward and are excluded.")
     if counts["prompts"] < FEW_PROMPTS:
         found.append(
             f"{counts['prompts']} prompts are fewer than {FEW_PROMPTS}: intervals over prompts are rough, and nothing "
@@ -156,8 +151,8 @@ def warnings_of(result: Mapping[str, Any], dropped: Mapping[str, int]) -> list[s
     if not counts["a_wins"] or not counts["b_wins"]:
         side = "a (or chosen)" if counts["a_wins"] else "b"
         found.append(
-            f"Response {side} wins every decisive pair. That is as it should be with chosen and rejected; otherwise "
-            "check the winners, for a mistake there would not show."
+            f"Response {side} wins every decisive pair. This is expected for chosen/rejected data; otherwise "
+            "check the winners, because a mistake there would go unnoticed."
         )
     if counts["identical_responses"]:
         found.append(f"{counts['identical_responses']:,} pairs have identical responses; every reward ties on them.")
@@ -171,5 +166,5 @@ def warnings_of(result: Mapping[str, Any], dropped: Mapping[str, int]) -> list[s
 
 
 def verdicts(result: Mapping[str, Any], rewards: Sequence[str], baseline: str) -> dict[str, str]:
-    """One sentence for every reward."""
+    """The verdict for every reward."""
     return {reward: verdict(result, reward, baseline) for reward in rewards}

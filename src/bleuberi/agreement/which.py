@@ -1,7 +1,7 @@
-"""Agreement that length cannot buy, and agreement by how far apart two scores are.
+"""Length-balanced agreement, and agreement by the margin between two scores.
 
-Length-balanced agreement is the mean of two shares: where people (or a judge) prefer the longer response, and where
-they prefer the shorter. A score that reads length alone has 50 %, however often longer responses win.
+Length-balanced agreement is the mean of two shares: over pairs in which people (or a judge) prefer the longer
+response, and the shorter one. A score that depends only on length has 50 %, however often longer responses win.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ LENGTH_MATCHED_RATIO: Final = 0.9  # the shorter response has at least this shar
 LONGER: Final = "people_prefer_longer"
 SHORTER: Final = "people_prefer_shorter"
 QUARTERS: Final = 4
-FOLLOWS_LENGTH: Final = 0.95  # a score that prefers the longer response this often is called length
+FOLLOWS_LENGTH: Final = 0.95  # from this share on, a score is said to measure length
 
 
 class Named(Protocol):
-    """A score by its name."""
+    """An object with a name."""
 
     @property
     def name(self) -> str: ...
@@ -35,7 +35,7 @@ class Named(Protocol):
 
 
 def length_subsets(pairs: Sequence[PreferencePair], people: FloatArray) -> dict[str, NDArray[np.bool_]]:
-    """Which pairs are of about equal length, and on which people prefer the longer or the shorter response."""
+    """Masks: pairs of similar length, and pairs in which people prefer the longer or the shorter response."""
     words = np.array([[len(pair.response_a.split()), len(pair.response_b.split())] for pair in pairs])
     longer = np.sign(word_margins(pairs)) * people
     matched = words.min(axis=1) >= LENGTH_MATCHED_RATIO * words.max(axis=1)
@@ -43,12 +43,12 @@ def length_subsets(pairs: Sequence[PreferencePair], people: FloatArray) -> dict[
 
 
 def word_margins(pairs: Sequence[PreferencePair]) -> FloatArray:  # N
-    """Words of response a minus those of b."""
+    """Word count of response a minus word count of b."""
     return np.array([len(pair.response_a.split()) - len(pair.response_b.split()) for pair in pairs], dtype=np.float64)
 
 
 def family(scored: Sequence[Named]) -> list[tuple[str, str]]:
-    """Every reward, column and mix with every other and with every baseline, as (base, other)."""
+    """All (base, other) pairs of rewards, columns and mixes with each other and with baselines."""
     return [
         (base.name, other.name)
         for position, other in enumerate(scored)
@@ -109,11 +109,11 @@ def compare_means_of(
 
 def margin_quarters(
     margins: FloatArray,  # N
-    outcomes: FloatArray,  # N in {0, 0.5, 1}; NaN = does not count
+    outcomes: FloatArray,  # N in {0, 0.5, 1}; NaN = excluded
     clusters: Sequence[str],  # N
     confidence: float,
 ) -> list[dict[str, object]]:
-    """Agreement by quarter of the absolute margin, smallest first. Equal margins are split in the order of the rows."""
+    """Agreement by quarter of the absolute margin, smallest first. Equal margins are split in row order."""
     inside = np.flatnonzero(np.isfinite(outcomes) & np.isfinite(margins))
     if len(inside) < QUARTERS:
         return []
@@ -127,7 +127,7 @@ def margin_quarters(
 
 
 def share_following(margins: FloatArray, lengths: FloatArray) -> float | None:  # N, N -> 1
-    """The share of pairs of different lengths in which the score prefers the longer response; ties count half."""
+    """The share of pairs with different lengths in which the score prefers the longer response; ties count half."""
     told = np.isfinite(margins) & np.isfinite(lengths) & (lengths != 0)
     if not told.any():
         return None

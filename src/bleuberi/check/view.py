@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from bleuberi.view.charts import bars
 from bleuberi.view.parts import Cell, Chart, Fact, Notice, Section, Table, count, share
@@ -25,19 +27,6 @@ def pool_check_section(folder: Path, id_: str, name: str) -> Section:
         facts.append(Fact("kept", f"{int(manifest['rows_out']):,}", f"of {int(manifest['rows_in']):,}"))
         if manifest.get("rows_held_out"):
             facts.append(Fact("held out", f"{int(manifest['rows_held_out']):,}"))
-    table = Table(
-        "flags",
-        "Every flag",
-        ["flag", "meaning", "rows", "share of rows", "references", "for example"],
-        [
-            [Cell(flag), Cell(entry["meaning"]), count(entry["rows"]), share(entry["share"]),
-             Cell("") if entry["references"] is None else count(entry["references"]),
-             Cell(", ".join(map(str, entry["examples"])))]
-            for flag, entry in flags.items()
-        ],
-        note="A row can carry several flags; references counts single references.",
-        words=("for example",),
-    )  # fmt: skip
     charts = []
     if found:
         ordered = dict(sorted(found.items(), key=lambda item: -item[1]))
@@ -55,4 +44,34 @@ def pool_check_section(folder: Path, id_: str, name: str) -> Section:
         if check.get(key)
     }
     notices = [] if manifest else [Notice("warning", "This folder has no manifest: the check was not finished.")]
-    return Section(id_, "pool check", "Pool check", name, lead, facts, notices, charts, [table], [], signatures)
+    return Section(
+        id_,
+        "pool check",
+        "Pool check",
+        name,
+        lead,
+        facts,
+        notices,
+        charts,
+        [flag_table(check["table"])],
+        [],
+        signatures,
+    )
+
+
+def flag_table(entries: Sequence[Mapping[str, Any]]) -> Table:
+    """Every flag with its rows and references."""
+    return Table(
+        "flags",
+        "Every flag",
+        ["flag", "meaning", "rows", "share of rows", "references", "for example"],
+        [
+            [Cell(entry["flag"]), Cell(entry["meaning"]), count(entry["rows"]), share(entry["share"]),
+             Cell("") if entry["references"] is None else count(entry["references"]),
+             Cell(", ".join(map(str, entry["examples"])))]
+            for entry in entries
+        ],
+        note="A row can carry several flags; references counts single references.",
+        words=("for example",),
+        details=("for example",),
+    )  # fmt: skip

@@ -1,4 +1,4 @@
-"""`bleuberi benchmark answers` and `bleuberi benchmark scores`: to other harnesses and back. No logic."""
+"""`bleuberi benchmark answers` and `bleuberi benchmark scores`."""
 
 from __future__ import annotations
 
@@ -13,19 +13,25 @@ NAMES = "mt_bench, arena_hard_v1, arena_hard_v2, wildbench, alpaca_eval"
 
 
 def answers(argv: Sequence[str]) -> int:
-    """Write the answer files that a harness judges."""
+    """Write response files for a harness to judge."""
     parser = Parser(
-        "bleuberi benchmark answers", "Let models answer a harness's questions; its own judge does the rest."
+        "bleuberi benchmark answers", "Generate models' responses to a harness's questions, for its own judge."
     )
     add = parser.add_argument
     add("--harness", required=True, metavar="NAME", help=NAMES)
-    add("--questions", required=True, metavar="FILE", help="the harness's own questions")
-    add("--split", default="train", help="of data sets that have splits (train)")
-    add("--models", nargs="+", required=True, metavar="NAME=MODEL", help="hub ids or folders; NAME names the file")
-    add("--output_dir", type=Path, required=True, help="gets the files, laid out as the harness has them")
-    add("--max_new_tokens", type=int, help="the most tokens of an answer; the harness's own limit where not given")
-    add("--greedy", action="store_true", help="draw nothing, also where the harness does (MT-Bench, by category)")
-    add("--cache_dir", type=Path, help="where answers are kept; OUTPUT_DIR/inference_outputs where not given")
+    add("--questions", required=True, metavar="FILE", help="the harness's question file")
+    add("--split", default="train", help="split, for data sets with splits (train)")
+    add(
+        "--models",
+        nargs="+",
+        required=True,
+        metavar="NAME=MODEL",
+        help="hub ids or folders; NAME becomes the file name",
+    )
+    add("--output_dir", type=Path, required=True, help="output folder, in the harness's layout")
+    add("--max_new_tokens", type=int, help="maximum tokens per response (default: the harness's limit)")
+    add("--greedy", action="store_true", help="never sample, even if the harness does (MT-Bench, by category)")
+    add("--cache_dir", type=Path, help="cache folder (default: OUTPUT_DIR/inference_outputs)")
     add_engine_flags(parser)
     arguments = vars(parser.parse_args(argv))
     take_engine_options(arguments)
@@ -42,28 +48,30 @@ def answers(argv: Sequence[str]) -> int:
 
 
 def scores(argv: Sequence[str]) -> int:
-    """Read what a harness's judge said."""
-    parser = Parser("bleuberi benchmark scores", "Read a harness's result files, with intervals over its questions.")
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="what the harness wrote")
+    """Read a harness's judge results."""
+    parser = Parser(
+        "bleuberi benchmark scores", "Read a harness's result files and compute intervals over its questions."
+    )
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="result files of the harness")
     parser.add_argument("--harness", required=True, metavar="NAME", help=NAMES)
     parser.add_argument(
         "--questions",
         type=Path,
         metavar="FILE",
-        help="wildbench: its questions, whose tags its task-macro score weighs",
+        help="wildbench: its question file, whose tags weight the task-macro score",
     )
-    parser.add_argument("--output_dir", type=Path, help="gets benchmark.json")
+    parser.add_argument("--output_dir", type=Path, help="folder for benchmark.json")
     arguments = parser.parse_args(argv)
     from bleuberi.artifacts import write_json
-    from bleuberi.evaluation.table import print_table
     from bleuberi.harnesses.results import read_harness_results
-    from bleuberi.harnesses.table import benchmark_rows
+    from bleuberi.harnesses.view import benchmark_table
+    from bleuberi.view.terminal import print_table
 
     content = read_harness_results(arguments.harness, arguments.files, arguments.questions)
-    print_table(*benchmark_rows(content))
+    print_table(benchmark_table(content))
     for warning in content["warnings"]:
-        say(f"Mind: {warning}")
+        say(f"Note: {warning}")
     if arguments.output_dir is not None:
         write_json(arguments.output_dir / "benchmark.json", content)
-        say(f"Everything is in {arguments.output_dir}")
+        say(f"Results are in {arguments.output_dir}")
     return 0

@@ -1,4 +1,4 @@
-"""`bleuberi cache ls|explain|prune`: flags -> one call -> lines."""
+"""`bleuberi cache ls|explain|prune`."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from bleuberi.records import Conversation
 
 def _parser(name: str, description: str) -> Parser:
     parser = Parser(f"bleuberi cache {name}", description)
-    parser.add_argument("folder", type=Path, nargs="?", default=Path("../data"), help="an --output_dir, or the caches")
+    parser.add_argument("folder", type=Path, nargs="?", default=Path("../data"), help="an --output_dir or cache folder")
     return parser
 
 
 def ls(argv: Sequence[str]) -> int:
-    """Show every cache."""
-    parser = _parser("ls", "Which outputs are cached, of which models and settings.")
-    parser.add_argument("--json", action="store_true", help="print them as one JSON document")
+    """List all caches."""
+    parser = _parser("ls", "List cached responses by model and settings.")
+    parser.add_argument("--json", action="store_true", help="print the list as one JSON document")
     arguments = parser.parse_args(argv)
     from bleuberi.generation.cache_view import cache_root, list_caches
 
@@ -36,24 +36,26 @@ def ls(argv: Sequence[str]) -> int:
         say(f"{cache.path.name}  {cache.rows:,} rows, {cache.shards:,} shards, {cache.bytes / 1e6:,.1f} MB, {written}")
         say(f"    {model.get('model')} ({model.get('revision', '')[:60]})  {cache.settings.get('sampling_signature')}")
         if cache.waiting_rows:
-            say(f"    {cache.waiting_rows:,} rows of an interrupted run wait to be taken over")
+            say(f"    {cache.waiting_rows:,} rows of an interrupted run are not merged yet")
         if cache.leftovers:
             say(f"    {len(cache.leftovers)} damaged or unfinished files: bleuberi cache prune {arguments.folder}")
     return 0
 
 
 def explain(argv: Sequence[str]) -> int:
-    """Say which rows of a pool are cached, and why others are not."""
-    parser = _parser("explain", "Which rows of a pool are cached for a model and its sampling, and why others are not.")
+    """Report which rows of a pool are cached, and why others are not."""
+    parser = _parser(
+        "explain", "Show which rows of a pool are cached for a model and sampling settings, and why others are not."
+    )
     add = parser.add_argument
     add("--hf_dataset_path", required=True, metavar="POOL", help="hub id, folder, .jsonl/.json/.csv/.parquet file")
-    add("--split", default="train", help="of data sets that have splits (train)")
-    add("--model", required=True, help="whose outputs: hub id, model folder, or the server's name for it")
-    add("--inference_max_new_tokens", type=int, default=512, help="as in the command that missed")
-    add("--temperature", type=float, default=0.7, help="0 is greedy, as `bleuberi evaluate` asks")
-    add("--top_p", type=float, default=0.9, help="as in the command that missed")
-    add("--seed", type=int, default=42, help="as in the command that missed")
-    add("--rows", type=int, default=0, metavar="N", help="list the first N rows that are missing, one a line")
+    add("--split", default="train", help="split, for data sets with splits (train)")
+    add("--model", required=True, help="hub id, model folder, or the model's name on the server")
+    add("--inference_max_new_tokens", type=int, default=512, help="as in the command that did not use the cache")
+    add("--temperature", type=float, default=0.7, help="0 is greedy, as in `bleuberi evaluate`")
+    add("--top_p", type=float, default=0.9, help="as in the command that did not use the cache")
+    add("--seed", type=int, default=42, help="as in the command that did not use the cache")
+    add("--rows", type=int, default=0, metavar="N", help="list the first N missing rows, one per line")
     add_engine_flags(parser)
     arguments = vars(parser.parse_args(argv))
     from bleuberi.data.pool import read_questions
@@ -76,7 +78,7 @@ def explain(argv: Sequence[str]) -> int:
         questions = Folded(questions)
     folder = engine.folder(sampling)
     found, misses = view.explain(root, folder, engine.identity, sampling, questions)
-    say(f"{found:,} of {found + len(misses):,} rows are cached in {folder}{'' if folder.is_dir() else ' (not there)'}")
+    say(f"{found:,} of {found + len(misses):,} rows are cached in {folder}{'' if folder.is_dir() else ' (missing)'}")
     for reason, count, first in view.count_reasons(misses):
         say(f"{count:,} missing, e.g. {first}: {reason}")
     for miss in misses[: arguments["rows"]]:
@@ -85,11 +87,13 @@ def explain(argv: Sequence[str]) -> int:
 
 
 def prune(argv: Sequence[str]) -> int:
-    """Remove damaged files, or whole caches."""
-    parser = _parser("prune", "Remove damaged and unfinished files; with --model or --older_than_days whole caches.")
-    parser.add_argument("--model", help="caches of this model (or of this folder name), whole")
-    parser.add_argument("--older_than_days", type=float, metavar="DAYS", help="caches not written to since, whole")
-    parser.add_argument("--yes", action="store_true", help="remove; without it only what would go is shown")
+    """Remove damaged files or entire caches."""
+    parser = _parser("prune", "Remove damaged or unfinished files, or entire caches (--model, --older_than_days).")
+    parser.add_argument("--model", help="remove all caches of this model or folder name")
+    parser.add_argument(
+        "--older_than_days", type=float, metavar="DAYS", help="remove caches not written to for DAYS days"
+    )
+    parser.add_argument("--yes", action="store_true", help="actually remove (default: only list)")
     arguments = parser.parse_args(argv)
     from bleuberi.generation import cache_view as view
 
@@ -99,6 +103,6 @@ def prune(argv: Sequence[str]) -> int:
         say(path)
     if arguments.yes:
         view.remove(paths)
-    verb = "removed" if arguments.yes else "would go; add --yes to remove them"
-    say(f"{len(paths)} {verb}" if paths else "There is nothing to remove.")
+    verb = "removed" if arguments.yes else "would be removed; add --yes to remove them"
+    say(f"{len(paths)} {verb}" if paths else "Nothing to remove.")
     return 0

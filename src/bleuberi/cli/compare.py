@@ -1,4 +1,4 @@
-"""`bleuberi compare`: flags -> options -> one experiment -> its table and where it is. No logic."""
+"""`bleuberi compare`."""
 
 from __future__ import annotations
 
@@ -16,32 +16,30 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\
 examples:
-  bleuberi compare --protocol experiments/mine/protocol.yaml                  check what is there, run what is missing
-  bleuberi compare --protocol experiments/mine/protocol.yaml --dry_run        what would run, and for how long
+  bleuberi compare --protocol experiments/mine/protocol.yaml                  check existing runs, run the missing ones
+  bleuberi compare --protocol experiments/mine/protocol.yaml --dry_run        list missing runs and their expected time
   bleuberi compare --protocol experiments/mine/protocol.yaml --rerun grpo@1   repeat one run: are its responses equal?
-  bleuberi compare --protocol experiments/mine/pilot.yaml --plan 400 5        what 400 prompts and 5 runs can see
+  bleuberi compare --protocol experiments/mine/pilot.yaml --plan 400 5        effect that 400 prompts, 5 runs can detect
 
-A killed command resumes when it is run again. docs/experiments.md lists the fields of a protocol."""
+An interrupted command resumes when you run it again. docs/experiments.md lists the fields of a protocol."""
 
 
 def make_parser() -> Parser:
-    """The flags."""
+    """Define the flags."""
     parser = Parser("bleuberi compare", "Run the experiment of a protocol: arms x seeds, one evaluation.", EXAMPLES)
     add = parser.add_argument
-    add("--protocol", type=Path, required=True, metavar="FILE", help="a YAML file; results go beside it")
-    add(
-        "--only", nargs="+", default=[], metavar="RUN", help="run these, e.g. grpo@1, or an arm's name for all its runs"
-    )
-    add("--rerun", metavar="RUN", help="repeat one run from nothing and compare its responses with the committed ones")
+    add("--protocol", type=Path, required=True, metavar="FILE", help="a YAML file; results are written next to it")
+    add("--only", nargs="+", default=[], metavar="RUN", help="run only these, e.g. grpo@1, or an arm for all its runs")
+    add("--rerun", metavar="RUN", help="repeat one run from scratch and compare its responses with the stored ones")
     add(
         "--plan",
         nargs=2,
         type=int,
         metavar=("PROMPTS", "RUNS"),
-        help="the smallest difference that so many prompts, and runs per arm, can see; from this protocol's runs",
+        help="estimate the smallest detectable difference with that many prompts and runs per arm",
     )
-    add("--dry_run", action="store_true", help="check what is there, say what is missing, and run nothing")
-    add("--cores", metavar="LIST", help="use these processor cores only, e.g. 0 or 0,1 (all)")
+    add("--dry_run", action="store_true", help="check existing runs and list missing ones; run nothing")
+    add("--cores", metavar="LIST", help="use only these processor cores, e.g. 0 or 0,1 (all)")
     add("--keep_weights", action="store_true", help="keep trained models in the cache ($BLEUBERI_CACHE/experiments)")
     add("--json", action="store_true", help="print the result as one JSON document")
     return parser
@@ -51,7 +49,7 @@ def main(argv: Sequence[str]) -> int:
     """Run an experiment."""
     given = make_parser().parse_args(argv)
     if sum((given.plan is not None, given.rerun is not None, given.dry_run)) > 1:
-        raise UserError("--plan, --rerun and --dry_run do not go together.", "Give one of them.")
+        raise UserError("--plan, --rerun and --dry_run cannot be combined.", "Give only one of them.")
     if given.plan is not None:
         from bleuberi.comparison.plan import plan
 
@@ -99,11 +97,11 @@ def _tell(line: str) -> None:
 def _say_outcome(outcome: Outcome) -> None:
     if outcome.table is not None:
         say("\n" + outcome.table.read_text(encoding="utf-8"))
-        say(f"Everything is in {outcome.protocol.folder}")
+        say(f"Results are in {outcome.protocol.folder}")
         return
     say(f"Missing: {', '.join(outcome.missing)}")
     if outcome.held:
-        say(f"Another process makes {', '.join(outcome.held)}; run this command again when it has finished.")
+        say(f"Another process is running {', '.join(outcome.held)}; rerun this command when it has finished.")
 
 
 def _as_json(outcome: Outcome) -> dict[str, object]:

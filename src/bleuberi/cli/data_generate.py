@@ -1,4 +1,4 @@
-"""`bleuberi data generate`: flags -> dials -> one generated pool and its manifest. No logic."""
+"""`bleuberi data generate`."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ KIND: Final = "generated_pool"
 EXAMPLES: Final = """examples:
   bleuberi data generate --output facts.jsonl                                      800 rows to train on
   bleuberi data generate --rows 100 --split test --output test.jsonl               no facts in common with train
-  bleuberi data generate --preset copy_only --seed 3 --output copies.jsonl         a pool with a known answer
+  bleuberi data generate --preset copy_only --seed 3 --output copies.jsonl         only copying raises the reward
 
-Each prompt lists facts; each reference is one sentence that mentions them all, and `x_facts` has the facts, so that
-what a response mentions can be checked. Presets: learn (sentences can be learned), copy_only (only copying pays),
-length_only (only shorter responses pay), nothing (nothing can be learned). Dials that are left out are the preset's.
+Each prompt lists facts; each reference is one sentence that mentions them all. The column `x_facts` lists the facts,
+so that a response can be checked for them. Presets: learn (sentences can be learned), copy_only (only copying pays),
+length_only (only shorter responses pay), nothing (nothing can be learned). Other flags override the preset.
 """
 
 
 def make_parser() -> Parser:
-    """The flags."""
+    """Define the flags."""
     parser = Parser("bleuberi data generate", "Generate a pool: facts, prompts, references; no download.", EXAMPLES)
     add = parser.add_argument
     add("--output", type=Path, required=True, metavar="POOL", help="the new pool, .jsonl")
     add("--preset", default="learn", help="learn, copy_only, length_only or nothing (learn)")
-    add("--rows", type=int, help="how many prompts (800)")
-    add("--seed", type=int, help="other seeds give other rows (1)")
+    add("--rows", type=int, help="number of prompts (800)")
+    add("--seed", type=int, help="random seed for the rows (1)")
     add("--split", help="train, dev or test: splits never share facts (train)")
     add("--min_facts", type=int, help="fewest facts per prompt (5)")
     add("--max_facts", type=int, help="most facts per prompt (6)")

@@ -1,4 +1,4 @@
-"""`bleuberi data import`: flags -> config -> one pool -> what its columns were taken for. No logic."""
+"""`bleuberi data import`."""
 
 from __future__ import annotations
 
@@ -14,40 +14,39 @@ EXAMPLES = """examples:
   bleuberi data import gpt4.json claude.json --output pool.jsonl     answers to the same prompts: two references
   bleuberi data import faq.csv --prompt Title Body --references gold=Reply --output pool.jsonl
 
-What the columns were taken for is printed; --prompt and --references say it where the guess is wrong. Rows with
-the same prompt become one row. Ids come from a column `id`, or are made from the prompts.
+The detected column mapping is printed; override it with --prompt and --references if it is wrong. Rows with
+the same prompt become one row. Ids come from a column `id`, or are derived from the prompts.
 """
 
 
 def make_parser() -> Parser:
-    """The flags."""
-    parser = Parser(
-        "bleuberi data import", "Make a pool of instruction files in whatever common shape they have.", EXAMPLES
-    )
+    """Define the flags."""
+    parser = Parser("bleuberi data import", "Create a pool from instruction files in any common format.", EXAMPLES)
     add = parser.add_argument
-    add("files", nargs="+", metavar="FILE", help="hub id, folder, .jsonl/.json/.csv/.tsv/.parquet file, packed too")
-    add("--output", type=Path, required=True, metavar="POOL", help="the new pool, .jsonl")
-    add("--prompt", nargs="+", default=[], metavar="COLUMN", help="columns of the prompt; several texts are joined")
     add(
-        "--references", nargs="+", default=[], metavar="[NAME=]COLUMN", help="columns of answers (NAME is gold for one)"
+        "files", nargs="+", metavar="FILE", help="hub id, folder, .jsonl/.json/.csv/.tsv/.parquet file, also compressed"
     )
-    add("--system", metavar="COLUMN", help="column of the system message")
-    add("--named_by", metavar="COLUMN", help="column that names who wrote the answer")
-    add("--id", metavar="COLUMN", help="column of the ids (id, where there is one)")
-    add("--new_ids", action="store_true", help="make ids from the prompts, whatever the files have")
-    add("--subset", metavar="NAME", help="of a hub data set that has several")
-    add("--split", default="train", help="of data sets that have splits (train)")
-    add("--overwrite", action="store_true", help="replace a POOL with different settings")
+    add("--output", type=Path, required=True, metavar="POOL", help="the new pool, .jsonl")
+    add("--prompt", nargs="+", default=[], metavar="COLUMN", help="prompt columns; several are joined")
+    add("--references", nargs="+", default=[], metavar="[NAME=]COLUMN", help="reference columns (one: NAME is gold)")
+    add("--system", metavar="COLUMN", help="column with the system message")
+    add("--named_by", metavar="COLUMN", help="column with the name of the reference's author")
+    add("--id", metavar="COLUMN", help="id column (default: id, if present)")
+    add("--new_ids", action="store_true", help="derive ids from the prompts, even if the files have ids")
+    add("--subset", metavar="NAME", help="subset, for hub data sets with subsets")
+    add("--split", default="train", help="split, for data sets with splits (train)")
+    add("--overwrite", action="store_true", help="replace a POOL that has different settings")
     add("--json", action="store_true", help="print the counts as one JSON document")
     return parser
 
 
 def main(argv: Sequence[str]) -> int:
-    """Make a pool."""
+    """Import a pool."""
     arguments = vars(make_parser().parse_args(argv))
     from bleuberi.data.import_pool import ImportConfig, import_pool
     from bleuberi.data.layouts import Layout, named_columns
-    from bleuberi.evaluation.table import print_table
+    from bleuberi.view.parts import Cell, Table, count
+    from bleuberi.view.terminal import print_table
 
     as_json = arguments.pop("json")
     layout = Layout(
@@ -67,13 +66,12 @@ def main(argv: Sequence[str]) -> int:
     left_out = ", ".join(f"{count:,} {reason}" for reason, count in done.left_out.items())
     say(
         f"{done.rows_read:,} rows -> {done.instructions:,} instructions in {done.path}"
-        + (f" (left out: {left_out})" if left_out else "")
+        + (f" (dropped: {left_out})" if left_out else "")
     )
     if done.references:
-        print_table(
-            ["reference", "instructions"], [[name, f"{n:,}"] for name, n in done.references.items()], text_columns=1
-        )
+        rows = [[Cell(name), count(number)] for name, number in done.references.items()]
+        print_table(Table("references", "", ["reference", "instructions"], rows))
         say(f"Next: bleuberi data check {done.path}")
     else:
-        say(f"No answers in it. Next: bleuberi references --hf_dataset_path {done.path} --model MODEL --output FILE")
+        say(f"No references yet. Next: bleuberi references --hf_dataset_path {done.path} --model MODEL --output FILE")
     return 0

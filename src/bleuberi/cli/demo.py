@@ -1,4 +1,4 @@
-"""`bleuberi demo`: the whole method on this machine, by calling the other commands in turn."""
+"""`bleuberi demo`: run the whole method on this machine by calling the other commands."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from bleuberi.cli.parser import Parser
 from bleuberi.errors import UserError
 from bleuberi.plain_text import say
 
-TRAIN_ROWS: Final = 96  # answered once by the model before the examples are picked
+TRAIN_ROWS: Final = 96  # prompts to which the model responds before examples are selected
 TEST_ROWS: Final = 96
-TEST_SPLIT: Final = "test"  # settings were chosen on "dev"
+TEST_SPLIT: Final = "test"  # settings were tuned on "dev"
 PROMPTS_PER_STEP: Final = 4  # with 4 completions each
 MAX_NEW_TOKENS: Final = 32  # 98 % of the references are shorter
 STAGES: Final = 7
 
-# Chosen on the dev prompts of experiments/learn_facts (docs/lab_log.md).
+# Tuned on the dev prompts of experiments/learn_facts (docs/lab_log.md).
 GRPO: Final = (
     "--config", "grpo_cpu_long", "--attn_implementation", "eager", "--max_completion_length", str(MAX_NEW_TOKENS),
     "--per_device_train_batch_size", "4", "--gradient_accumulation_steps", "4", "--learning_rate", "5e-4",
@@ -36,19 +36,19 @@ HALF: Final = ("--engine_args", "dtype=bfloat16")
 
 
 def make_parser() -> Parser:
-    """The flags."""
-    parser = Parser("bleuberi demo", "The whole method on this machine: data, GRPO, SFT, evaluation, report.")
+    """Define the flags."""
+    parser = Parser("bleuberi demo", "Run the whole method on this machine: data, GRPO, SFT, evaluation, report.")
     add = parser.add_argument
     add("--steps", type=int, default=16, help="GRPO steps; each takes about 10 seconds on two cores")
-    add("--seed", type=int, default=1, help="of the trainings")
-    add("--output_dir", type=Path, default=Path("runs/demo"), help="where everything goes")
-    add("--model", help="hub id or model folder; by default SmolLM2-135M-Instruct from a PyPI package")
+    add("--seed", type=int, default=1, help="random seed for training")
+    add("--output_dir", type=Path, default=Path("runs/demo"), help="output folder")
+    add("--model", help="hub id or model folder (default: SmolLM2-135M-Instruct from a PyPI package)")
     return parser
 
 
 @dataclass(slots=True)
 class Demo:
-    """One run of the demo: its folders, and how far it is."""
+    """One demo run: its folders and progress."""
 
     root: Path
     steps: int
@@ -58,7 +58,7 @@ class Demo:
 
     @property
     def run(self) -> Path:
-        """What depends on the number of steps and the seed; pools, responses and scores are shared."""
+        """Folder for results that depend on steps and seed; pools, responses and scores are shared."""
         return self.root / f"steps-{self.steps}-seed-{self.seed}"
 
     @property
@@ -77,13 +77,13 @@ class Demo:
         return self.root / "pool" / f"{split}.jsonl"
 
     def stage(self, name: str, what: str, command: Callable[[Sequence[str]], int], words: Sequence[str]) -> None:
-        """Run a command with its output in a log file; one line on the terminal. Errors: those of the command."""
+        """Run a command with its output in a log file, and print one line. Errors: as the command."""
         self.done += 1
         log = self.root / "logs" / f"{self.done}-{name.replace(' ', '-')}.log"
         say(f"[{self.done}/{STAGES}] {what} ...", end=" ", flush=True)
         began = time.monotonic()
         log.parent.mkdir(parents=True, exist_ok=True)
-        end = f"stopped; its output is in {log}"
+        end = f"stopped; see {log}"
         try:
             with _output_in(log):
                 say(f"$ bleuberi {name} {shlex.join(words)}", flush=True)
@@ -94,16 +94,16 @@ class Demo:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the demo; what is done already is skipped."""
+    """Run the demo; finished stages are skipped."""
     arguments = make_parser().parse_args(argv)
     if arguments.steps < 1:
-        raise UserError("--steps is below 1.", "Give a number of at least 1; bleuberi demo --help describes it.")
-    # Torch's waiting threads would spin beside the trainer's own work; its tokenizers warn of forks.
+        raise UserError("--steps must be at least 1.", "See bleuberi demo --help.")
+    # Torch's idle threads would spin and slow down the trainer; the tokenizers would warn about forks.
     os.environ.setdefault("GOMP_SPINCOUNT", "0")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     demo = Demo(arguments.output_dir, arguments.steps, arguments.seed)
     say("The method on a task that a 135M model can learn: put facts into one sentence. The reward is BLEU against "
-        "generated references; which facts a response mentions is checked exactly and is never a reward.\n"
+        "generated references. The facts that a response mentions are checked exactly, but never rewarded.\n"
         f"About five minutes on two free cores; logs are in {demo.root / 'logs'}.", flush=True)  # fmt: skip
     model = arguments.model or _demo_model()
     _make_data(demo, model)
@@ -133,7 +133,7 @@ def _make_data(demo: Demo, model: str) -> None:
     words += ["--num_examples", str(min(TRAIN_ROWS, demo.steps * PROMPTS_PER_STEP)), "--metric", "bleu"]
     words += ["--model", model, "--inference_max_new_tokens", str(MAX_NEW_TOKENS), "--output_dir", str(demo.data)]
     words += ["--output_dataset_name", "facts", "--overwrite", *HALF]
-    demo.stage("data grpo", "Data for GRPO: the model responds, BLEU scores, the hardest prompts are kept",
+    demo.stage("data grpo", "Data for GRPO: generate responses, score them with BLEU, keep the hardest prompts",
                create_training_data.grpo, words)  # fmt: skip
     words = ["--input_data_path", str(demo.grpo_data), "--output_dir", str(demo.data), "--overwrite"]
     demo.stage("data sft", "Data for SFT: the same prompts, one pair per reference", create_training_data.sft, words)
@@ -144,11 +144,11 @@ def _train(demo: Demo, model: str) -> None:
 
     words = [*GRPO, "--dataset_path", str(demo.grpo_data), "--model_name_or_path", model, "--seed", str(demo.seed)]
     words += ["--output_dir", str(demo.run / "grpo"), "--max_steps", str(demo.steps)]
-    demo.stage("train grpo", f"GRPO, {demo.steps} steps: of four responses per prompt, those with more BLEU become "
-               "likelier", train.grpo, words)  # fmt: skip
+    demo.stage("train grpo", f"GRPO, {demo.steps} steps: of four responses per prompt, those with higher BLEU become "
+               "more likely", train.grpo, words)  # fmt: skip
     words = [*SFT, "--dataset_path", str(demo.sft_data), "--model_name_or_path", model, "--seed", str(demo.seed)]
     words += ["--output_dir", str(demo.run / "sft"), "--max_steps", str(demo.steps * 3 // 2)]
-    demo.stage("train sft", "SFT, for comparison: the model learns to write the references", train.sft, words)
+    demo.stage("train sft", "SFT, for comparison: train on the references", train.sft, words)
 
 
 def _evaluate(demo: Demo, model: str) -> None:
@@ -157,19 +157,25 @@ def _evaluate(demo: Demo, model: str) -> None:
     words = ["--models", f"base={model}", f"grpo={demo.run / 'grpo'}", f"sft={demo.run / 'sft'}"]
     words += ["--prompts", str(demo.pool(TEST_SPLIT)), "--ref_models", "all", "--max_new_tokens", str(MAX_NEW_TOKENS)]
     words += ["--cache_dir", str(demo.data / "inference_outputs"), "--output_dir", str(demo.run / "evaluation")]
-    demo.stage("evaluate", f"Evaluation on {TEST_ROWS} prompts, with a control for each cheap explanation",
+    demo.stage("evaluate", f"Evaluation on {TEST_ROWS} prompts, with a control for each trivial explanation",
                evaluate.main, [*words, *HALF])  # fmt: skip
 
 
 def _finish(demo: Demo) -> None:
     from bleuberi.cli import report
-    from bleuberi.demo.summary import summary
+    from bleuberi.demo.summary import examples, findings, gain_table
+    from bleuberi.view.terminal import print_table
 
     page = demo.run / "report"
-    words = [str(demo.grpo_data), str(demo.run), "--output_dir", str(page), "--title", "The demo"]
+    words = [str(demo.grpo_data), str(demo.run), "--output_dir", str(page), "--title", "The demo", "--no_figures"]
     demo.stage("report", "Report", report.main, words)
     say()
-    for line in summary(demo.run / "evaluation"):
+    evaluation = demo.run / "evaluation"
+    for line in examples(evaluation):
+        say(line)
+    print_table(gain_table(evaluation))
+    say()
+    for line in findings(evaluation):
         say(line)
     say(f"\nTook {(time.monotonic() - demo.began) / 60:.1f} minutes. Everything on one page, with every response:")
     say(f"  {(page / 'report.html').resolve().as_uri()}")
@@ -178,7 +184,7 @@ def _finish(demo: Demo) -> None:
 
 @contextlib.contextmanager
 def _output_in(log: Path) -> Iterator[None]:
-    """Within, standard output and standard error go to a file, those of libraries and child processes too."""
+    """Redirect standard output and standard error to a file, including libraries and child processes."""
     kept = os.dup(1), os.dup(2)
     with log.open("w", encoding="utf-8") as stream:
         _flush()

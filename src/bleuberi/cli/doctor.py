@@ -1,4 +1,4 @@
-"""`bleuberi doctor`: flags -> one preflight -> the report. No logic."""
+"""`bleuberi doctor`."""
 
 from __future__ import annotations
 
@@ -13,32 +13,30 @@ _EXAMPLES = """examples:
   bleuberi doctor --config grpo_paper --dataset_path DATA --model_name_or_path MODEL --processes 8 --gpu A100-80GB \\
       --host_memory 1000 --deepspeed zero3_offload
 
-Every field of the run itself is a flag here too, as in bleuberi train. No weights are read and no GPU is needed; every
-figure of memory and time is an estimate. Exit code 2 where the run would fail."""
+All flags of bleuberi train work here too. No weights are loaded and no GPU is needed; memory and time are estimates.
+The exit code is 2 if the run would fail."""
 
 
 def make_parser() -> Parser:
-    """The doctor's own flags; all others are the run's."""
+    """Define the doctor's own flags; all others belong to the run."""
     parser = Parser("bleuberi doctor", "Check a training run before it starts, and whether it will fit.", _EXAMPLES)
     add = parser.add_argument
     add("--config", metavar="FILE", help="the run's settings: a preset's name or a YAML file, as for bleuberi train")
-    add("--method", choices=["grpo", "sft"], help="told from the config's fields where not given")
-    add("--processes", type=int, metavar="N", help="processes in all, one a GPU (default: the launch file's, else 1)")
-    add("--nodes", type=int, default=1, metavar="N", help="machines that they are spread over (1)")
-    add("--gpu", metavar="NAME", help="the GPU it is meant for, e.g. H100, A100-80GB, L4; not needed where it is here")
-    add("--gpu_memory", type=float, metavar="GB", help="memory of one GPU, for a GPU that is not known by name")
-    add("--host_memory", type=float, metavar="GB", help="memory of the host; what is free here where no GPU is named")
-    add("--deepspeed", metavar="FILE", help="DeepSpeed config that the run is launched with, or its name: zero2, zero3")
-    add(
-        "--launch", metavar="FILE", help="accelerate config that the run is launched with, or its name: one_node, fsdp2"
-    )
+    add("--method", choices=["grpo", "sft"], help="default: inferred from the config's fields")
+    add("--processes", type=int, metavar="N", help="total processes, one per GPU (default: as launched, else 1)")
+    add("--nodes", type=int, default=1, metavar="N", help="number of machines (1)")
+    add("--gpu", metavar="NAME", help="target GPU, e.g. H100, A100-80GB, L4 (default: this machine's GPU)")
+    add("--gpu_memory", type=float, metavar="GB", help="memory of one GPU, if --gpu does not know its name")
+    add("--host_memory", type=float, metavar="GB", help="host memory (without --gpu: this machine's free memory)")
+    add("--deepspeed", metavar="FILE", help="DeepSpeed config of the run: a file, or zero2, zero3")
+    add("--launch", metavar="FILE", help="accelerate config of the run: a file, or one_node, fsdp2")
     add(
         "--planned_rows",
         type=int,
         metavar="N",
-        help="rows of a data set that is still to be made: all is checked but its texts (if it exists, it is read)",
+        help="rows of a data set that does not exist yet: everything except its texts is checked",
     )
-    add("--json", action="store_true", help="print the findings and the numbers behind them as JSON")
+    add("--json", action="store_true", help="print findings and estimates as JSON")
     return parser
 
 
@@ -49,7 +47,7 @@ def main(argv: Sequence[str]) -> int:
     for name in ("processes", "nodes", "gpu_memory", "host_memory", "planned_rows"):
         value = getattr(arguments, name)
         if value is not None and value <= 0:
-            parser.error(f"--{name} is {value}, and must be above 0")
+            parser.error(f"--{name} must be above 0 (got {value})")
     words = [*(["--config", arguments.config] if arguments.config else []), *rest]
     from rich.console import Console
 
@@ -74,8 +72,8 @@ def main(argv: Sequence[str]) -> int:
         say_json(report.as_dict())
         return report.exit_code
     if mask is not None:
-        say("The first pair; what is in the loss is green, and between ⟦ ⟧:")
-        Console(highlight=False).print(mask, soft_wrap=True)  # rich leaves colours out for NO_COLOR and for pipes
+        say("The first pair; tokens in the loss are green and between ⟦ ⟧:")
+        Console(highlight=False).print(mask, soft_wrap=True)  # rich omits colours for NO_COLOR and pipes
         say()
     say(report.as_text())
     return report.exit_code

@@ -1,4 +1,4 @@
-"""The flags of every command that answers prompts: which engine, and how it runs."""
+"""Flags shared by all commands that generate responses."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ _NAMES = (
 
 
 def add_engine_flags(parser: Parser) -> None:
-    """Add them in a group of their own."""
-    group = parser.add_argument_group("engine", "what answers the prompts")
+    """Add the flags as one group."""
+    group = parser.add_argument_group("engine", "how responses are generated")
     add = group.add_argument
     add(
         "--engine",
         default="auto",
         metavar="ENGINE",
-        help="vllm, transformers, openai, canned, ray; auto: the best here",
+        help="vllm, transformers, openai, canned, ray; auto: best available",
     )
-    add("--base_url", metavar="URL", help="openai: a server's address, e.g. http://localhost:8000/v1")
-    add("--concurrency", type=int, default=16, help="openai: requests at once")
-    add("--timeout_seconds", type=float, default=600.0, help="openai: the longest wait for one answer")
-    add("--api_key_env", default="OPENAI_API_KEY", metavar="NAME", help="openai: the variable that holds the key")
+    add("--base_url", metavar="URL", help="openai: server address, e.g. http://localhost:8000/v1")
+    add("--concurrency", type=int, default=16, help="openai: concurrent requests")
+    add("--timeout_seconds", type=float, default=600.0, help="openai: timeout per response")
+    add("--api_key_env", default="OPENAI_API_KEY", metavar="NAME", help="openai: environment variable with the key")
     add("--answers", type=Path, metavar="FILE", help="canned: JSON lines with id (or prompt) and response")
     add(
         "--chat_template_kwargs",
         type=_json_object,
         default={},
         metavar="JSON",
-        help="arguments of the chat template, e.g. '{\"enable_thinking\": false}', as in training",
+        help="arguments for the chat template, e.g. '{\"enable_thinking\": false}', as in training",
     )
-    add("--trust_remote_code", action="store_true", help="run the Python that a model brings; read it first")
+    add("--trust_remote_code", action="store_true", help="run Python code from the model; review it first")
     add("--fold_system", action="store_true", help="for models without a system turn: put its text before the user's")
     add(
         "--base_template",
         choices=("plain", "paper"),
         default="plain",
-        help="prompts of a base model without a template: the turns alone, or as the paper's code wrote them",
+        help="format for models without a template: plain turns, or as in the paper's code",
     )
     add(
         "--engine_args",
@@ -52,10 +52,10 @@ def add_engine_flags(parser: Parser) -> None:
         metavar="NAME=VALUE",
         help="options of vllm.LLM, e.g. tensor_parallel_size=4, or batch_rows=64 dtype=bfloat16 for transformers",
     )
-    add("--ray_engine", default="auto", metavar="ENGINE", help="ray: what each worker runs")
-    add("--ray_address", metavar="HOST:PORT", help="ray: the cluster; auto: this machine's; else a Ray is started here")
-    add("--ray_workers", type=int, metavar="N", help="ray: how many; as many as fit (without GPUs one a machine)")
-    add("--ray_gpus", type=int, metavar="N", help="ray: GPUs of a worker; 1, or as many as tensor_parallel_size tells")
+    add("--ray_engine", default="auto", metavar="ENGINE", help="ray: engine of each worker")
+    add("--ray_address", metavar="HOST:PORT", help="ray: cluster address, or auto (default: start Ray here)")
+    add("--ray_workers", type=int, metavar="N", help="ray: number of workers (default: as many as fit)")
+    add("--ray_gpus", type=int, metavar="N", help="ray: GPUs per worker (default: tensor_parallel_size, or 1)")
 
 
 def take_engine_options(arguments: dict[str, Any]) -> None:
@@ -76,7 +76,7 @@ def _json_object(word: str) -> dict[str, Any]:
         value = None
     if not isinstance(value, dict):
         raise UserError(
-            f"--chat_template_kwargs got {word!r:.60}, which is not a JSON object.",
+            f"--chat_template_kwargs must be a JSON object (got {word!r:.60}).",
             """Write e.g. --chat_template_kwargs '{"enable_thinking": false}'.""",
         )
     return value
@@ -85,8 +85,8 @@ def _json_object(word: str) -> dict[str, Any]:
 def _option(word: str) -> tuple[str, Any]:
     name, _, value = word.partition("=")
     if not name.isidentifier() or not value:
-        raise UserError(f"--engine_args got {word!r}.", "Write NAME=VALUE, e.g. tensor_parallel_size=4.")
+        raise UserError(f"Invalid --engine_args {word!r}.", "Write NAME=VALUE, e.g. tensor_parallel_size=4.")
     try:
         return name, json.loads(value)
     except ValueError:
-        return name, value  # a plain word, e.g. dtype=bfloat16
+        return name, value  # a plain string, e.g. dtype=bfloat16

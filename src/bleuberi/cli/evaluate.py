@@ -1,4 +1,4 @@
-"""`bleuberi evaluate`: flags -> config -> one comparison -> tables, figure and where they lie. No logic."""
+"""`bleuberi evaluate`."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from bleuberi.plain_text import say
 
 
 def make_parser() -> Parser:
-    """The flags."""
+    """Define the flags."""
     parser = Parser(
-        "bleuberi evaluate", "Compare models by their responses to the same prompts, made elsewhere or here (greedily)."
+        "bleuberi evaluate",
+        "Compare models by responses to the same prompts; missing ones are generated greedily.",
     )
     add = parser.add_argument
     add(
@@ -24,52 +25,40 @@ def make_parser() -> Parser:
         nargs="+",
         required=True,
         metavar="NAME=FILE|MODEL",
-        help="response files, hub ids or folders; the first is the base; seeds of one training: grpo@0=... grpo@1=...",
+        help="response files, hub ids or folders; first: the base; seeds of one training: grpo@0=... grpo@1=...",
     )
-    add("--prompts", required=True, metavar="POOL", help="prompts with references, in any form a pool can have")
-    add("--split", default="train", help="of data sets that have splits (train)")
-    add("--output_dir", type=Path, required=True, help="gets evaluation.json, answers.jsonl, tables and figure")
-    add("--ref_models", nargs="+", default=["gold"], metavar="NAME", help="whose answers are the references")
-    add("--min_references", type=int, metavar="N", help="how many of them a prompt needs; without it each (of all: 1)")
+    add("--prompts", required=True, metavar="POOL", help="prompts with references, in any pool format")
+    add("--split", default="train", help="split, for data sets with splits (train)")
+    add("--output_dir", type=Path, required=True, help="folder for evaluation.json, answers.jsonl, tables and figure")
+    add("--ref_models", nargs="+", default=["gold"], metavar="NAME", help="reference models")
+    add("--min_references", type=int, metavar="N", help="references required per prompt (default: all named; all: 1)")
     add(
         "--metrics",
         nargs="+",
         metavar="METRIC",
-        help=f"bleu, rouge and meteor if not given, and facts for prompts that have them; {REWARD_NAMES}",
+        help=f"default: bleu, rouge, meteor, and facts if the prompts have them; {REWARD_NAMES}",
     )
-    add("--no_references", action="store_true", help="prompts without references: words and the judge alone")
+    add("--no_references", action="store_true", help="for prompts without references: compare only length and judge")
     add(
         "--controls",
         nargs="+",
         metavar="NAME",
-        help="of echo, cut, brief[=FILE], long[=FILE], or none (all; brief and long ask the base again)",
+        help="echo, cut, brief[=FILE], long[=FILE], or none (default: all; brief and long rerun the base)",
     )
     add("--placebo", nargs="+", default=[], metavar="GROUP", help="groups trained on shuffled references")
     add(
         "--primary",
         metavar="OTHER:BASE[:METRIC]",
-        help="the comparison that keeps the level of 5 %% to itself (the first trained group against the base)",
+        help="the comparison tested at the full 5 %% level (default: first trained group against the base)",
     )
-    add(
-        "--trained_on",
-        nargs="+",
-        default=["bleu"],
-        metavar="METRIC",
-        help="rewards of trainings that it cannot look up",
-    )
+    add("--trained_on", nargs="+", default=["bleu"], metavar="METRIC", help="training rewards, if not recorded")
     add("--length_control", action="store_true", help=argparse.SUPPRESS)  # its control is always computed now
-    add(
-        "--untrained",
-        nargs="+",
-        default=[],
-        metavar="GROUP",
-        help="groups that no training run stands behind",
-    )
+    add("--untrained", nargs="+", default=[], metavar="GROUP", help="groups that were not trained")
     add(
         "--run_spread",
         type=float,
         metavar="POINTS",
-        help="standard deviation of the first score between runs, assumed for groups with one run",
+        help="assumed standard deviation of the first score between runs, for groups with one run",
     )
     add(
         "--reasoning",
@@ -77,9 +66,9 @@ def make_parser() -> Parser:
         help="ask for <think> and <answer> (as data grpo --reasoning does) and compare the answers",
     )
     _add_retention_flags(parser)
-    add("--max_new_tokens", type=int, default=512, help="the most tokens an answer may have")
-    add("--cache_dir", type=Path, help="where answers are kept; OUTPUT_DIR/inference_outputs where not given")
-    add("--overwrite", action="store_true", help="replace an evaluation with different settings; its cache stays")
+    add("--max_new_tokens", type=int, default=512, help="maximum tokens per response")
+    add("--cache_dir", type=Path, help="cache folder (default: OUTPUT_DIR/inference_outputs)")
+    add("--overwrite", action="store_true", help="replace an evaluation that has different settings; keep its cache")
     add("--json", action="store_true", help="print evaluation.json's content as one JSON document")
     add_engine_flags(parser)
     add_judge_flags(parser)
@@ -105,22 +94,20 @@ def _add_retention_flags(parser: Parser) -> None:
 
 
 def add_judge_flags(parser: Parser) -> None:
-    """Who compares answers, in a group of its own."""
-    add = parser.add_argument_group(
-        "judge", "a model that compares answers, two at a time and in both orders"
-    ).add_argument
-    add("--judge", metavar="MODEL", help="the judge's name at its server")
-    add("--judge_url", metavar="URL", help="its address (OpenAI's interface); api.openai.com where not given")
-    add("--judge_api_key_env", default="OPENAI_API_KEY", metavar="NAME", help="the variable that holds its key")
+    """Add the judge's flags as one group."""
+    add = parser.add_argument_group("judge", "a model that compares pairs of responses, in both orders").add_argument
+    add("--judge", metavar="MODEL", help="the judge's name on its server")
+    add("--judge_url", metavar="URL", help="address of an OpenAI-compatible server (default: api.openai.com)")
+    add("--judge_api_key_env", default="OPENAI_API_KEY", metavar="NAME", help="environment variable with the key")
     add(
         "--judge_pairs",
         nargs="+",
         default=[],
         metavar="A:B",
-        help="which models; each against the base, GRPO against SFT",
+        help="pairs of models (default: each against the base, and GRPO against SFT)",
     )
-    add("--judge_max_new_tokens", type=int, default=1024, help="the most tokens of its reply, thinking included")
-    add("--judge_temperature", type=float, default=0.0, help="for judges that do not take 0")
+    add("--judge_max_new_tokens", type=int, default=1024, help="maximum tokens per reply, including thinking")
+    add("--judge_temperature", type=float, default=0.0, help="for judges that do not accept 0")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -128,11 +115,15 @@ def main(argv: Sequence[str]) -> int:
     arguments = vars(make_parser().parse_args(argv))
     take_engine_options(arguments)
     as_json = arguments.pop("json")
-    from bleuberi.evaluation import table as report
     from bleuberi.evaluation.config import EvaluationConfig
     from bleuberi.evaluation.controls import read_controls
     from bleuberi.evaluation.models import read_models, read_primary
     from bleuberi.evaluation.run import evaluate
+    from bleuberi.evaluation.view import evaluation_section
+    from bleuberi.view.markdown import write_markdown
+    from bleuberi.view.pictures import write_picture
+    from bleuberi.view.reading import read_object
+    from bleuberi.view.terminal import print_section
 
     arguments["models"] = read_models(arguments["models"])
     arguments["judge"] = _take_judge(arguments)
@@ -144,13 +135,16 @@ def main(argv: Sequence[str]) -> int:
     if arguments["metrics"] is not None:
         arguments["metrics"] = tuple(arguments["metrics"])
     folder = evaluate(EvaluationConfig(**arguments)).folder
-    saved = report.read_evaluation(folder)
-    report.write_comparison(saved, folder)
+    section = evaluation_section(folder, "evaluation", folder.name, examples=False)
+    write_markdown(folder / "comparison.md", section)
+    differences = [chart for chart in section.charts if chart.name.startswith("differences_")]
+    if differences:
+        write_picture(folder / "differences.png", differences, columns=2)
     if as_json:
-        say_json(saved)
+        say_json(read_object(folder / "evaluation.json"))
         return 0
-    report.print_comparison(saved)
-    say(f"Everything is in {folder}")
+    print_section(section)
+    say(f"Results are in {folder}")
     return 0
 
 
@@ -163,7 +157,7 @@ def _pair(word: str) -> tuple[str, str]:
 
 
 def _take_judge(arguments: dict[str, Any]) -> Any:  # noqa: ANN401 - a JudgeConfig or None, loaded only here
-    """The judge's flags, taken out of `arguments`. Errors: `UserError`."""
+    """Remove the judge's flags from `arguments`. Errors: `UserError`."""
     from bleuberi.evaluation.judge import JudgeConfig
     from bleuberi.generation import EngineOptions
     from bleuberi.generation.options import check_model_name
@@ -175,7 +169,7 @@ def _take_judge(arguments: dict[str, Any]) -> Any:  # noqa: ANN401 - a JudgeConf
     if model is None:
         if given["url"] is not None or given["pairs"]:
             raise UserError(
-                "--judge_url and --judge_pairs do nothing without --judge.", "Name the judge: --judge MODEL."
+                "--judge_url and --judge_pairs have no effect without --judge.", "Name the judge: --judge MODEL."
             )
         return None
     check_model_name(model, "--judge")
@@ -185,9 +179,9 @@ def _take_judge(arguments: dict[str, Any]) -> Any:  # noqa: ANN401 - a JudgeConf
     for word in given["pairs"]:
         other, _, base = word.partition(":")
         if not other or not base:
-            raise UserError(f"--judge_pairs got {word!r}.", "Write A:B, e.g. grpo:sft.")
+            raise UserError(f"Invalid --judge_pairs {word!r}.", "Write A:B, e.g. grpo:sft.")
         pairs.append((other, base))
-    engine = arguments["engine_options"]  # of the models: its patience alone is the judge's too
+    engine = arguments["engine_options"]  # the models' engine; the judge shares only its timeouts
     options = EngineOptions(
         base_url=given["url"],
         api_key_env=given["api_key_env"],

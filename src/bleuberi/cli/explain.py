@@ -1,4 +1,4 @@
-"""`bleuberi explain`: why a response got its score, in the terminal."""
+"""`bleuberi explain`: explain a score in the terminal."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ examples:
 
 
 def build_parser() -> Parser:
-    """The command's flags."""
-    parser = Parser("bleuberi explain", "Show why a response got its score.", EPILOG)
+    """Define the flags."""
+    parser = Parser("bleuberi explain", "Explain a response's score.", EPILOG)
     parser.add_argument(
         "--reward", default="bleu", metavar="NAME",
-        help="bleu, meteor and chrf are taken apart, others are scored against each reference (default: bleu)",
+        help="bleu, meteor, chrf: detailed; others: score per reference (default: bleu)",
     )  # fmt: skip
     parser.add_argument("--prompt", default="", help="the prompt, shown for reading; @file reads a file")
     parser.add_argument("--response", help="the response; @file reads a file")
     parser.add_argument("--reference", action="append", default=[], help="a reference, repeatable; @file reads a file")
-    parser.add_argument("--file", type=Path, help="a table with a row to explain, in place of the above")
-    parser.add_argument("--split", default="train", help="of a data set that has splits (train)")
+    parser.add_argument("--file", type=Path, help="a file with a row to explain, instead of the texts above")
+    parser.add_argument("--split", default="train", help="split, for data sets with splits (train)")
     parser.add_argument("--id", help="the row's id in --file (default: the first row)")
     parser.add_argument("--json", action="store_true", help="print the numbers as JSON")
     return parser
 
 
 def main(argv: Sequence[str]) -> int:
-    """Explain one response. Errors: `UserError` where a text is missing."""
+    """Explain one response. Errors: `UserError` if a text is missing."""
     arguments = build_parser().parse_args(argv)
     prompt, response, references = _row_of_file(arguments) if arguments.file else _row_of_flags(arguments)
     from bleuberi.rewards.explanations import explain_reward
@@ -64,11 +64,11 @@ def _row_of_flags(arguments: argparse.Namespace) -> tuple[str, str, list[str]]:
 
 
 def _text(value: str) -> str:
-    """The value itself, or the content of the file that `@` names."""
+    """The value, or the content of the file given as `@file`."""
     if not value.startswith("@"):
         return value
     try:
-        with Path(value[1:]).open("rb") as stream:  # a device has no end
+        with Path(value[1:]).open("rb") as stream:  # a device may be endless
             content = stream.read(bounds.MAX_ROW_BYTES + 1)
         if len(content) > bounds.MAX_ROW_BYTES:
             raise UserError(f"{value[1:]} is longer than {bounds.MAX_ROW_BYTES >> 20} MiB.", "Give a shorter text.")
@@ -87,14 +87,14 @@ def _row_of_file(arguments: argparse.Namespace) -> tuple[str, str, list[str]]:
     rows = read_rows(str(path), arguments.split)
     raw = next((raw for raw in rows if arguments.id is None or id_text(raw.values.get("id")) == arguments.id), None)
     if raw is None:
-        wanted = "Its rows are none." if arguments.id is None else f"No row with the id {arguments.id} in {path}."
-        raise UserError(wanted, "Give the id of one of its rows.")
-    # A row of its own needs no id, and no prompt either.
+        wanted = "The file has no rows." if arguments.id is None else f"No row with the id {arguments.id} in {path}."
+        raise UserError(wanted, "Give the id of a row in the file.")
+    # A single row needs neither id nor prompt.
     found = read_response(raw._replace(values={"id": "1", **raw.values}))
     references = list(references_in(raw.values).values())
     if found is None or not references:
         raise UserError(
-            f"{raw.place} lacks a response or references; it has: {', '.join(raw.values)}.",
-            "A row needs response (or output), and references: a list of texts, or columns ref_output_<name>.",
+            f"{raw.place} has no response or no references. Its columns: {', '.join(raw.values)}.",
+            "A row needs response (or output) and references (a list, or columns ref_output_<name>).",
         )
     return found.prompt or "", found.text, references

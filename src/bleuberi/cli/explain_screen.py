@@ -1,4 +1,4 @@
-"""How `bleuberi explain` shows a score that was taken apart."""
+"""Terminal output of `bleuberi explain`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bleuberi.rewards.explanations import Explained, ScoresAlone
     from bleuberi.rewards.meteor_python import Match
 
-STYLES = ("dim", "yellow", "cyan", "green", "bold green")  # by the longest matched n-gram over a token
+STYLES = ("dim", "yellow", "cyan", "green", "bold green")  # by length of the longest matched n-gram around a token
 STEM, EXACT = "yellow", "green"
 MOST_CHUNKS = 30
 TITLES = {"bleu": "BLEU", "rouge": "ROUGE", "meteor": "METEOR", "chrf": "chrF"}
@@ -31,7 +31,7 @@ def show(console: Console, prompt: str, found: Explained) -> None:
         console.print("prompt  ", style="bold", end="")
         console.print(plain(prompt.strip()[:300]), markup=False)
     kind = found.signature.partition("|")[0]
-    score = "no score: no reference has tokens" if parts.score is None else f"{parts.score:.4f}"
+    score = "no score: all references are blank" if parts.score is None else f"{parts.score:.4f}"
     console.print(f"{TITLES.get(kind, kind):7} {score}", style="bold")
     console.print(f"        {found.signature}\n", style="dim", markup=False)
     if isinstance(parts, Explanation):
@@ -64,18 +64,16 @@ def _show_bleu(console: Console, found: Explanation) -> None:
         f"penalty {found.brevity_penalty:.3f}"
     )
     given = 1.0 - found.score_without_smoothing / found.score if found.score else 0.0
-    console.print(
-        f"smoothing {found.score_without_smoothing:.4f} without it; it gave {max(0.0, given):.0%} of the score"
-    )
+    console.print(f"smoothing {found.score_without_smoothing:.4f} without; it gives {max(0.0, given):.0%} of the score")
     fewer = 0.0 if found.score_with_fewer is None else found.score_with_fewer
     console.print(
-        f"length    without its last 50 tokens {fewer:.4f} ({fewer - found.score:+.4f}); "
-        f"with 50 more that match nothing {found.score_with_more:.4f} ({found.score_with_more - found.score:+.4f})"
+        f"length    without its last 50 tokens: {fewer:.4f} ({fewer - found.score:+.4f}); "
+        f"with 50 more that match nothing: {found.score_with_more:.4f} ({found.score_with_more - found.score:+.4f})"
     )
 
 
 def _orders_table(found: Explanation) -> Table:
-    table = Table("n-grams", "of the response", "matched", "precision", "of it by smoothing", box=None)
+    table = Table("n-grams", "in the response", "matched", "precision", "from smoothing", box=None)
     for order in found.orders:
         table.add_row(
             str(order.order), str(order.candidates), str(order.matched), f"{order.precision:.3f}",
@@ -85,7 +83,7 @@ def _orders_table(found: Explanation) -> Table:
 
 
 def _references_table(found: Explanation) -> Table:
-    table = Table("reference", "tokens", "matches of 1/2/3/4 tokens", "matched only here", "begins", box=None)
+    table = Table("reference", "tokens", "matches of 1/2/3/4 tokens", "matched only by it", "begins", box=None)
     for number, reference in enumerate(found.references, start=1):
         matched = "/".join(map(str, reference.matched_by_order))
         begin = Text(one_line(reference.text, 40))
@@ -101,7 +99,7 @@ def _show_meteor(console: Console, found: MeteorExplanation) -> None:
         text.append(plain(token) + " ", style={True: EXACT, False: STEM, None: "dim"}[exact.get(place)])
     console.print(text)
     console.print(f"matched in reference {best + 1}: ", style="dim", end="")
-    for word, style in (("exactly", EXACT), ("by its stem", STEM), ("not at all", "dim")):
+    for word, style in (("exactly", EXACT), ("by stem", STEM), ("no match", "dim")):
         console.print(f"{word}  ", style=style, end="")
     console.print("\n")
     console.print(_chunk_table(found.tokens, found.references[best]))
@@ -115,7 +113,7 @@ def _show_meteor(console: Console, found: MeteorExplanation) -> None:
 
 
 def _chunk_table(tokens: tuple[str, ...], reference: MeteorReference) -> Table:
-    """The alignment, one line per run of tokens that are adjacent in both texts."""
+    """The alignment: one line per chunk (tokens adjacent in both texts)."""
     chunks: list[list[Match]] = []
     for match in reference.matches:
         before = chunks[-1][-1] if chunks else None
@@ -150,11 +148,11 @@ def _show_chrf(console: Console, found: ChrfExplanation) -> None:
         if counted:
             precision = sum(one.precision for one in counted) / len(counted)
             recall = sum(one.recall for one in counted) / len(counted)
-            console.print(f"mean precision {precision:.3f}, mean recall {recall:.3f}, which counts four times\n")
+            console.print(f"mean precision {precision:.3f}, mean recall {recall:.3f} (weight 4)\n")
 
 
 def _show_alone(console: Console, found: ScoresAlone) -> None:
-    table = Table("reference", "score against it alone", "begins", box=None)
+    table = Table("reference", "score against it", "begins", box=None)
     for number, one in enumerate(found.references, start=1):
         score = "none" if one.score is None else f"{one.score:.4f}"
         table.add_row(str(number), score, Text(one_line(one.text, 40)))

@@ -1,4 +1,4 @@
-"""`bleuberi COMMAND ...`: finds the command and runs it."""
+"""`bleuberi COMMAND ...`: find and run a command."""
 
 from __future__ import annotations
 
@@ -17,45 +17,45 @@ from bleuberi.plain_text import say
 
 
 class Entry(NamedTuple):
-    """Where a command lives, and what it does in one line."""
+    """A command's function and one-line description."""
 
     target: str
     summary: str
 
 
 COMMANDS: Final = {
-    "data import": Entry("bleuberi.cli.data_import:main", "instruction files in any common shape -> a pool"),
-    "data generate": Entry("bleuberi.cli.data_generate:main", "a generated pool with checkable facts; no download"),
-    "references": Entry("bleuberi.cli.references:main", "answers of a strong model as reference answers of a pool"),
-    "data check": Entry("bleuberi.cli.data_check:main", "what is wrong with a pool; drop it, hold rows out"),
+    "data import": Entry("bleuberi.cli.data_import:main", "convert instruction files in any common format to a pool"),
+    "data generate": Entry("bleuberi.cli.data_generate:main", "generate a pool with checkable facts; no download"),
+    "references": Entry("bleuberi.cli.references:main", "add a strong model's responses to a pool as references"),
+    "data check": Entry("bleuberi.cli.data_check:main", "find problems in a pool; drop rows or hold rows out"),
     "data grpo": Entry(
-        "bleuberi.cli.create_training_data:grpo", "pool -> outputs -> scores -> selection: a GRPO data set"
+        "bleuberi.cli.create_training_data:grpo", "create a GRPO data set: responses, scores, selection"
     ),
-    "data sft": Entry("bleuberi.cli.create_training_data:sft", "GRPO data set -> prompt-response pairs for SFT"),
-    "data bestof": Entry("bleuberi.cli.data_best:bestof", "scored samples -> the best of each prompt, for SFT"),
-    "data pairs": Entry("bleuberi.cli.data_best:pairs", "scored samples -> best against worst, for DPO"),
-    "headroom": Entry("bleuberi.cli.headroom:main", "is there anything to gain on a pool? samples, no training"),
+    "data sft": Entry("bleuberi.cli.create_training_data:sft", "create SFT pairs from a GRPO data set"),
+    "data bestof": Entry("bleuberi.cli.data_best:bestof", "create SFT pairs from the best of several scored samples"),
+    "data pairs": Entry("bleuberi.cli.data_best:pairs", "create DPO pairs from scored samples: best against worst"),
+    "headroom": Entry("bleuberi.cli.headroom:main", "check from samples whether a pool leaves anything to gain"),
     "doctor": Entry("bleuberi.cli.doctor:main", "check a training run before it starts: does it fit? no GPU needed"),
     "train grpo": Entry("bleuberi.cli.train:grpo", "train with a reference-based reward (TRL's GRPO)"),
     "train sft": Entry("bleuberi.cli.train:sft", "train on prompt-response pairs (TRL's SFT)"),
-    "explain": Entry("bleuberi.cli.explain:main", "take one score apart: matched n-grams, brevity penalty, smoothing"),
-    "agreement": Entry("bleuberi.cli.agreement:main", "does this reward agree with people on your data? no GPU needed"),
-    "evaluate": Entry("bleuberi.cli.evaluate:main", "answers of several models, scored, with paired differences"),
-    "compare": Entry("bleuberi.cli.compare:main", "run an experiment: arms x seeds of a protocol, one evaluation"),
+    "explain": Entry("bleuberi.cli.explain:main", "explain one score: matched n-grams, brevity penalty, smoothing"),
+    "agreement": Entry("bleuberi.cli.agreement:main", "does a reward agree with people on your data? no GPU needed"),
+    "evaluate": Entry("bleuberi.cli.evaluate:main", "score several models' responses and compare them pairwise"),
+    "compare": Entry("bleuberi.cli.compare:main", "run an experiment: arms x seeds, one evaluation"),
     "benchmark answers": Entry(
-        "bleuberi.cli.benchmark:answers", "answer files for MT-Bench, Arena-Hard, WildBench and AlpacaEval"
+        "bleuberi.cli.benchmark:answers", "write response files for MT-Bench, Arena-Hard, WildBench and AlpacaEval"
     ),
-    "benchmark scores": Entry("bleuberi.cli.benchmark:scores", "what those harnesses' judges said, with intervals"),
-    "report": Entry("bleuberi.cli.report:main", "one page about data, runs and evaluations, to open from disk"),
-    "cache ls": Entry("bleuberi.cli.cache:ls", "which outputs are cached, of which models and settings"),
-    "cache explain": Entry("bleuberi.cli.cache:explain", "which rows of a pool are cached, and why others are not"),
-    "cache prune": Entry("bleuberi.cli.cache:prune", "remove damaged files, or the outputs of a model"),
-    "demo": Entry("bleuberi.cli.demo:main", "the whole method on this machine, in minutes"),
+    "benchmark scores": Entry("bleuberi.cli.benchmark:scores", "read those harnesses' judge results, with intervals"),
+    "report": Entry("bleuberi.cli.report:main", "create one HTML page about data, runs and evaluations"),
+    "cache ls": Entry("bleuberi.cli.cache:ls", "list cached responses by model and settings"),
+    "cache explain": Entry("bleuberi.cli.cache:explain", "show which rows of a pool are cached and why others are not"),
+    "cache prune": Entry("bleuberi.cli.cache:prune", "remove damaged files, or a model's responses"),
+    "demo": Entry("bleuberi.cli.demo:main", "run the whole method on this machine, in minutes"),
 }
 
 
 def usage() -> str:
-    """The help text: the chain of commands in the order in which they are used."""
+    """The help text; commands are listed in their usual order of use."""
     width = max(map(len, COMMANDS)) + 2
     lines = [f"  {name:<{width}}{entry.summary}" for name, entry in COMMANDS.items()]
     return "\n".join(
@@ -66,13 +66,13 @@ def usage() -> str:
             "",
             *lines,
             "",
-            "New here? Type: bleuberi demo",
+            "To start, run: bleuberi demo",
         ]
     )
 
 
 def next_step(folder: Path) -> str:
-    """What to type next, by what lies in the folder and in the places that the README's commands fill."""
+    """Suggest the next command, based on files in the folder and in the README's output folders."""
     places = (folder, folder / "..")
     models = [path for place in places for path in sorted(place.glob("checkpoints/*/manifest.json"))]
     if models:
@@ -85,11 +85,11 @@ def next_step(folder: Path) -> str:
     pools = [path for pattern in ("*.jsonl", "*.jsonl.gz", "*.parquet") for path in sorted(folder.glob(pattern))]
     if pools:
         return f"Next, for {pools[0]}: bleuberi data check {pools[0]}"
-    return "Next, with a file of your own: bleuberi data check FILE.jsonl"
+    return "Next, with your own file: bleuberi data check FILE.jsonl"
 
 
 def find_command(argv: Sequence[str]) -> tuple[Command, Sequence[str]]:
-    """The command that the words name, and its own words. Errors: `UserError` that suggests the nearest."""
+    """Split the words into a command and its arguments. Errors: `UserError` with the nearest command."""
     for words in (2, 1):
         name = " ".join(argv[:words])
         if name in COMMANDS:
@@ -102,13 +102,13 @@ def find_command(argv: Sequence[str]) -> tuple[Command, Sequence[str]]:
         f"bleuberi {name}" for name in family or difflib.get_close_matches(typed, COMMANDS, n=1, cutoff=0.4)
     )
     raise UserError(
-        f"There is no command {typed!r}.",
+        f"Unknown command {typed!r}.",
         (f"Did you mean: {near}? " if near else "") + "See bleuberi --help.",
     )
 
 
 def main() -> None:
-    """Entry of the `bleuberi` command."""
+    """Entry point of `bleuberi`."""
     hide_secrets_in_tracebacks()
     prepare_streams()
     argv = sys.argv[1:]

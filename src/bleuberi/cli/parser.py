@@ -1,4 +1,4 @@
-"""How the commands read their flags and speak."""
+"""Flag parsing, error reporting and output shared by all commands."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from bleuberi.plain_text import plain, say
 from bleuberi.redaction import redact, remember_secrets
 from bleuberi.strict_json import strict_json
 
-# What a file system says about a path: the user's to mend, wherever it comes up.
+# File-system errors the user can fix.
 _REFUSALS: Final = frozenset(
     {
         errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENOSPC,
@@ -35,19 +35,28 @@ REWARD_NAMES: Final = "bleu, rouge, meteor, chrf, bertscore, emb:MODEL, ... (doc
 Command = Callable[[Sequence[str]], int]
 
 
+class _Defaults(argparse.ArgumentDefaultsHelpFormatter):
+    """Adds a default to a flag's help, unless it is empty or the help already states it."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        text, default = action.help or "", action.default
+        stated = "(default" in text or text.endswith(f"({default})")
+        if stated or default is None or default is False or default in ([], {}, ""):
+            return action.help
+        return super()._get_help_string(action)
+
+
 class Parser(argparse.ArgumentParser):
-    """argparse that refuses abbreviations, suggests the nearest flag, and fails in two lines like everything else."""
+    """argparse without abbreviations; errors have two lines and suggest the nearest flag."""
 
     def __init__(self, prog: str, description: str, examples: str = "") -> None:
-        """`examples` close the help as they are written; defaults are then told by the flags' own words."""
+        """`examples` are printed verbatim at the end of the help; then the flags' help texts state the defaults."""
         super().__init__(
             prog=prog,
             description=description,
             epilog=examples,
             allow_abbrev=False,
-            formatter_class=argparse.RawDescriptionHelpFormatter
-            if examples
-            else argparse.ArgumentDefaultsHelpFormatter,
+            formatter_class=argparse.RawDescriptionHelpFormatter if examples else _Defaults,
         )
 
     def error(self, message: str) -> NoReturn:
@@ -61,11 +70,11 @@ class Parser(argparse.ArgumentParser):
 
 
 def run(command: Command, argv: Sequence[str]) -> int:
-    """Run a command: expected trouble is two lines and exit code 2; a bug keeps its traceback."""
+    """Run a command. A `UserError` prints two lines and exits with 2; bugs keep their traceback."""
     try:
         with stoppable() as signals:
             return _run(command, argv, signals)
-    except KeyboardInterrupt as stop:  # while signals were being taken, or given back
+    except KeyboardInterrupt as stop:  # while signal handlers were being set or restored
         return _stopped(stop, argv)
 
 
@@ -84,7 +93,7 @@ def _run(command: Command, argv: Sequence[str], signals: Sequence[int]) -> int:
         if error.errno not in _REFUSALS or error.filename is None:
             raise
         what = f"{error.filename!s:.120} cannot be used: {error.strerror}."
-        return _tell(UserError(what, "Check the path and who may use it."))
+        return _tell(UserError(what, "Check the path and its permissions."))
     except KeyboardInterrupt as stop:
         return _stopped(stop, argv)
     return code
@@ -97,7 +106,7 @@ def _stopped(stop: KeyboardInterrupt, argv: Sequence[str]) -> int:
 
 
 def prepare_streams() -> None:
-    """Output that no reader, encoding or closed descriptor can break. For whatever prints, the usage too."""
+    """Make output robust against closed pipes, encodings and closed descriptors. Call before printing anything."""
     outlive_readers()
     write_in_any_locale()
 
@@ -108,25 +117,25 @@ def _tell(error: UserError) -> int:
 
 
 class RedactingFormatter(logging.Formatter):
-    """Messages quote prompts, names and paths, and a library's error what it was given."""
+    """Hides secrets: messages may quote prompts, names, paths and library errors."""
 
     def format(self, record: logging.LogRecord) -> str:
         return plain(redact(super().format(record)))
 
 
 def say_json(content: object) -> None:
-    """One JSON document on standard output, for scripts; whatever else is said goes to standard error."""
+    """Print one JSON document on standard output, for scripts; everything else goes to standard error."""
     text = strict_json(content, ascii_only=True, indent=2, default=str)
-    say_document(text.replace("\x7f", "\\u007f"))  # JSON's own escape
+    say_document(text.replace("\x7f", "\\u007f"))  # JSON's escape
 
 
 def say_made(folder: Path, **facts: object) -> None:
-    """A finished folder for scripts: where it is, its manifest, and what else the command knows of it."""
+    """Print a finished folder for scripts: path, manifest and further facts."""
     say_json({"folder": folder, **facts, "manifest": read_manifest(folder)})
 
 
 def hide_secrets_in_tracebacks() -> None:
-    """A bug's traceback goes into reports and chats: keys are hidden in it too."""
+    """Hide keys in tracebacks too, because users share them."""
 
     def show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         sys.stderr.write(redact("".join(traceback.format_exception(kind, error, trace))))
@@ -135,7 +144,7 @@ def hide_secrets_in_tracebacks() -> None:
 
 
 def talk_on_stderr() -> None:
-    """The package's own messages go to standard error as they are; results alone go to standard output."""
+    """Send the package's log messages to standard error unformatted; only results go to standard output."""
     logger = logging.getLogger("bleuberi")
     if not logger.handlers:
         handler = logging.StreamHandler(sys.stderr)

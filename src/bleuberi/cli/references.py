@@ -1,4 +1,4 @@
-"""`bleuberi references`: flags -> config -> one pipeline -> where the new pool lies. No logic."""
+"""`bleuberi references`."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from bleuberi.plain_text import say
 
 
 def make_parser() -> Parser:
-    """The flags."""
+    """Define the flags."""
     parser = Parser(
         "bleuberi references",
-        "Let a strong model answer a pool; its answers become the column ref_output_NAME of a new pool.",
+        "Generate a strong model's responses to a pool and store them as column ref_output_NAME of a new pool.",
     )
     add = parser.add_argument
     add("--hf_dataset_path", required=True, metavar="POOL", help="hub id, folder, .jsonl/.json/.csv/.parquet file")
-    add("--split", default="train", help="of data sets that have splits (train)")
-    add("--model", required=True, help="who answers: hub id, model folder, or the server's name for it")
+    add("--split", default="train", help="split, for data sets with splits (train)")
+    add("--model", required=True, help="hub id, model folder, or the model's name on the server")
     add("--output", type=Path, required=True, metavar="FILE", help="the new pool, .jsonl")
-    add("--name", help="name of the reference model; the model's own where not given")
-    add("--max_new_tokens", type=int, default=2048, help="the most tokens an answer may have")
+    add("--name", help="name of the reference model (default: from --model)")
+    add("--max_new_tokens", type=int, default=2048, help="maximum tokens per response")
     add("--temperature", type=float, default=0.7, help="0 is greedy")
-    add("--top_p", type=float, default=0.9, help="1 switches it off")
-    add("--seed", type=int, default=42, help="of the answers")
-    add("--cache_dir", type=Path, help="where answers are kept; inference_outputs beside FILE where not given")
-    add("--cut_thoughts", action="store_true", help="keep only what follows a reasoning model's <think> ... </think>")
-    add("--overwrite", action="store_true", help="replace a FILE with different settings")
-    add("--json", action="store_true", help="print the pool's place and its counts as one JSON document")
+    add("--top_p", type=float, default=0.9, help="1 is off")
+    add("--seed", type=int, default=42, help="random seed")
+    add("--cache_dir", type=Path, help="cache folder (default: inference_outputs next to FILE)")
+    add("--cut_thoughts", action="store_true", help="remove a reasoning model's <think> ... </think>")
+    add("--overwrite", action="store_true", help="replace a FILE that has different settings")
+    add("--json", action="store_true", help="print the pool's path and counts as one JSON document")
     add_engine_flags(parser)
     return parser
 

@@ -1,4 +1,4 @@
-"""`bleuberi report`: folders -> one page -> where it lies and how to open it. No logic."""
+"""`bleuberi report`."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ examples:
   bleuberi report run_a run_b --output_dir compare   two runs side by side
   bleuberi report runs/demo --no_texts               a page that can be shared without the data
 
-Shown is what data check, data grpo, train, agreement and evaluate left, also of runs that crashed or still go on."""
+Shows results of data check, data grpo, train, agreement and evaluate, including crashed or unfinished runs."""
 
 
 def make_parser() -> Parser:
-    """The flags."""
-    parser = Parser("bleuberi report", "One self-contained page about data, runs and evaluations.", EXAMPLES)
+    """Define the flags."""
+    parser = Parser("bleuberi report", "Create one self-contained page about data, runs and evaluations.", EXAMPLES)
     add = parser.add_argument
-    add("paths", nargs="+", type=Path, metavar="PATH", help="folders to look through, with everything below them")
-    add(
-        "--output_dir",
-        type=Path,
-        help="gets report.html, numbers.json and figures/ (the first PATH's report/ or report_without_texts/)",
-    )
+    add("paths", nargs="+", type=Path, metavar="PATH", help="folders to search, including subfolders")
+    add("--output_dir", type=Path, help="output folder (default: report/ or report_without_texts/ in the first PATH)")
     add("--title", help="the page's heading (the names of the PATHs)")
-    add("--no_texts", action="store_true", help="a page to share: numbers and verdicts, no text or id of the data")
+    add(
+        "--no_texts",
+        action="store_true",
+        help="a page to share: numbers and verdicts, without texts or ids of the data",
+    )
     add("--no_figures", action="store_true", help="write no PNG and SVG files")
-    add("--json", action="store_true", help="print the files and what the page shows as one JSON document")
+    add("--json", action="store_true", help="print the files and the page's content as one JSON document")
     return parser
 
 

@@ -1,7 +1,7 @@
-"""Ctrl-C, and what a scheduler sends instead of it.
+"""Handle Ctrl-C and a scheduler's termination signals.
 
-Both end a command the same way: what is half-written is cleared, one line says what is saved and how to go on, and the
-exit code is 128 and the signal's number.
+Both end a command in the same way: partial files are removed, one line reports what is saved and how to resume, and
+the exit code is 128 plus the signal number.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _ONE_WISH_SECONDS: Final = 1.0
 
 
 class Stopped(KeyboardInterrupt):
-    """A signal that asks the process to end; libraries treat it as they treat Ctrl-C."""
+    """A signal that asks the process to end; libraries treat it like Ctrl-C."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
@@ -31,11 +31,11 @@ class Stopped(KeyboardInterrupt):
 
 @contextlib.contextmanager
 def stoppable() -> Iterator[list[int]]:
-    """Within, the first signal raises `Stopped`, and nothing disturbs the clearing up in the second that follows.
+    """Context in which the first signal raises `Stopped`; further signals within one second of it are ignored.
 
-    Gives the numbers of the signals that came: libraries turn what is raised in the midst of them into other errors.
+    Yields the list of received signal numbers, because libraries may turn the raised exception into another error.
 
-    One that comes later ends the process at once. Signals that are ignored stay so (`nohup`, jobs in the background).
+    A later signal ends the process immediately. Ignored signals stay ignored (`nohup`, background jobs).
     """
     if threading.current_thread() is not threading.main_thread():
         yield []
@@ -64,13 +64,13 @@ def stoppable() -> Iterator[list[int]]:
 
 
 class AsStop:
-    """Within, an error that a library made of a signal is that `Stopped` again; `signals` are those that came."""
+    """Context that turns a library's error caused by a signal back into `Stopped`; `signals` are the received ones."""
 
     def __init__(self, signals: Sequence[int]) -> None:
         self._signals = signals
 
     def __enter__(self) -> None:
-        """Nothing is to be done before."""
+        """Nothing to do."""
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -80,9 +80,9 @@ class AsStop:
 
 
 def leave(code: int) -> NoReturn:
-    """End the process. A Ctrl-C that comes now has nothing left to interrupt, and shows no traceback.
+    """End the process. A Ctrl-C during exit does not print a traceback.
 
-    Behind a stop it may be the same wish said twice; a later one ends a process that hangs while it ends.
+    After a stop, ignore a repeated Ctrl-C for one second; a later one kills a hung shutdown.
     """
     since = time.monotonic()
 
@@ -94,24 +94,24 @@ def leave(code: int) -> NoReturn:
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         if code > 128:
             signal.signal(signal.SIGINT, again)
-        # Python gives back its handlers while it ends; what is ignored stays so.
+        # Python restores its handlers during shutdown, but ignored signals stay ignored.
         atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN if code > 128 else signal.SIG_DFL)
     sys.exit(code)
 
 
 def exit_code(stop: KeyboardInterrupt) -> int:
-    """128 and the signal's number, as shells count: 130 for Ctrl-C, 143 for SIGTERM."""
+    """128 plus the signal number, as in shells: 130 for Ctrl-C, 143 for SIGTERM."""
     return 128 + (stop.number if isinstance(stop, Stopped) else signal.SIGINT)
 
 
 def stopped_line(argv: Sequence[str]) -> str:
-    """What a stop leaves, and how to go on, in one line; `argv` begins with the command's words."""
+    """One line about saved work and how to resume; `argv` starts with the command's name."""
     words = " ".join(argv[:2])
     first = argv[0] if argv else ""
     if first in ("train", "demo"):
-        return "Stopped. The metrics are saved: the same command goes on from the last checkpoint, if there is one."
+        return "Stopped. Metrics are saved. Rerun the same command to resume from the last checkpoint, if any."
     if first == "compare":
-        return "Stopped. Finished runs are saved: the same command resumes where it was."
+        return "Stopped. Finished runs are saved. Rerun the same command to resume."
     if first in ("data", "references", "evaluate", "grpo", "sft", "benchmark") and words != "data check":
-        return "Stopped. Answers and scores that were finished are saved: the same command makes the others only."
-    return "Stopped. Nothing is left half-written: the same command starts again."
+        return "Stopped. Finished responses and scores are saved. Rerun the same command to compute only the others."
+    return "Stopped. No partial files are left. Rerun the same command to start again."

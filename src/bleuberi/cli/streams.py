@@ -1,8 +1,8 @@
-"""Standard output and standard error that outlive their readers.
+"""Keep running if the reader of standard output or standard error goes away.
 
-`bleuberi data grpo … | head -1` must not lose hours of answers because `head` has gone: what nobody reads any more goes
-nowhere, and the work goes on. The exit code speaks of the work, so it stays 0 then, as with ripgrep; code 141 would
-tell `set -o pipefail` that a data set is missing which lies there whole.
+`bleuberi data grpo … | head -1` must not lose hours of work because `head` has exited: further output is discarded and
+the command continues. The exit code reflects the work, so it stays 0, as with ripgrep; with 141, `set -o pipefail`
+would report a failure although the data set is complete.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from bleuberi.plain_text import say
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
-# A closed pipe, and a terminal that was closed over its programs.
+# A closed pipe, or a terminal closed while the program runs.
 _READER_IS_GONE: Final = frozenset({errno.EPIPE, errno.EIO})
 
-_DOCUMENTS: Final[list[list[str]]] = []  # of the commands that run, for their end
+_DOCUMENTS: Final[list[list[str]]] = []  # per running command, printed at its end
 
 
 class _Outliving(io.FileIO):
-    """A descriptor that leads to the null device as soon as it cannot be written to."""
+    """A file that redirects its descriptor to the null device after the first failed write."""
 
     failure: OSError | None = None
 
@@ -38,16 +38,16 @@ class _Outliving(io.FileIO):
         except OSError as error:
             self.failure = error
             null = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(null, self.fileno())  # the descriptor itself: libraries and child processes write to it too
+            os.dup2(null, self.fileno())  # redirect the descriptor itself, because libraries and child processes use it
             os.close(null)
             return memoryview(data).nbytes
 
 
 def outlive_readers() -> None:
-    """Make this process's own output go on when nobody reads it; a stream that a test or a tool put there is let be.
+    """Let this process's own output survive a closed reader. Streams replaced by tests or tools are unchanged.
 
-    A descriptor that came closed leads to the null device: the next file to be opened would get its number, and with it
-    whatever a library prints.
+    A descriptor that is already closed is opened on the null device: otherwise the next opened file would get its
+    number and receive whatever a library prints.
     """
     for number in (0, 1, 2):
         try:
@@ -59,7 +59,7 @@ def outlive_readers() -> None:
 
 
 def write_in_any_locale() -> None:
-    """Characters that the terminal's encoding lacks are shown by their number: a result must not fail on a dash."""
+    """Escape characters that the terminal cannot encode, so that printing a result cannot fail."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -67,9 +67,9 @@ def write_in_any_locale() -> None:
 
 @contextlib.contextmanager
 def results_alone(alone: bool) -> Iterator[None]:
-    """Within, what is printed goes to standard error, by libraries and child processes too, where `alone` is asked for.
+    """If `alone`, redirect all printing to standard error, including libraries and child processes.
 
-    Standard output then has nothing but the documents of `say_document`, which are printed at the end.
+    Standard output then contains only the documents of `say_document`, printed at the end.
     """
     if not alone:
         yield
@@ -90,7 +90,7 @@ def results_alone(alone: bool) -> Iterator[None]:
 
 
 def say_document(text: str) -> None:
-    """Print a result that stands alone on standard output; at once where nothing else is kept away from it."""
+    """Print a result document: at the end within `results_alone`, otherwise immediately."""
     if _DOCUMENTS:
         _DOCUMENTS[-1].append(text)
     else:
@@ -98,27 +98,27 @@ def say_document(text: str) -> None:
 
 
 def refuse_lost_results() -> None:
-    """Errors: `UserError` where standard output could not be written for another reason than that nobody reads it."""
+    """Errors: `UserError` if writing standard output failed for a reason other than a closed reader."""
     stream = sys.stdout
     stream.flush()
     raw = getattr(getattr(stream, "buffer", None), "raw", getattr(stream, "buffer", None))
     failure = raw.failure if isinstance(raw, _Outliving) else None
     if failure is not None and failure.errno not in _READER_IS_GONE:
         raise UserError(
-            f"What the command prints could not be written: {failure.strerror}.",
-            "Its files are finished. Make room, or print elsewhere: the same command prints it again.",
+            f"The output could not be printed: {failure.strerror}.",
+            "All files are complete. Free space or redirect the output, then rerun the command to print it again.",
         )
 
 
 def _outliving(stream: TextIO | None, own: TextIO | None, number: int) -> TextIO:
-    if stream is None:  # the process began without it
+    if stream is None:  # the process was started without it
         return open(number, "w", encoding="utf-8", closefd=False)
     if stream is not own or not isinstance(stream, io.TextIOWrapper) or stream.fileno() != number:
         return stream
     stream.flush()
     raw = _Outliving(number, "w", closefd=False)
     return io.TextIOWrapper(
-        raw if stream.write_through else io.BufferedWriter(raw),  # unbuffered (-u) as Python's own
+        raw if stream.write_through else io.BufferedWriter(raw),  # unbuffered (-u), like Python's own
         encoding=stream.encoding,
         errors=stream.errors,
         line_buffering=stream.line_buffering,

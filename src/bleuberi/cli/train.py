@@ -1,4 +1,4 @@
-"""`bleuberi train grpo|sft`: flags -> checked settings -> one run -> where the model lies. No logic."""
+"""`bleuberi train grpo|sft`."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 _HELP = """usage: bleuberi train {method} --config FILE.yaml [--field value ...]
 
-Train {what}. A killed run goes on from its last checkpoint when the same command is typed again.
+Train {what}. An interrupted run resumes from its last checkpoint when you run the command again.
 
   --config FILE           settings in YAML; the presets are in training/configs/
   --dataset_path FOLDER   the {kind} data set
   --model_name_or_path M  hub id or model folder
   --output_dir FOLDER     checkpoints, metrics.jsonl and the finished model
   --json                  print folder, manifest and last metrics as one JSON document
-  --base_template paper   prompts of a base model without a template as in the paper's code (plain){extra}
+  --base_template paper   prompt format of the paper's code, for base models without a template (plain){extra}
 
-Every field of TRL's {config} and ModelConfig is a flag too, e.g. --max_steps 10 --learning_rate 1e-6
---use_peft true --report_to tensorboard. Flags win over the file.
+Every field of TRL's {config} and ModelConfig is also a flag, e.g. --max_steps 10 --learning_rate 1e-6
+--use_peft true --report_to tensorboard. Flags override the file.
 """
 
 
@@ -58,7 +58,7 @@ def _train(method: Method, argv: Sequence[str], train: Callable[[RunSettings], P
     settings = read_settings(method, words)
     try:
         folder = train(settings)
-    except UserError:  # which all processes meet alike; a crash in one is its launcher's affair
+    except UserError:  # raised in all processes; a crash in one is handled by its launcher
         part_processes()
         raise
     part_processes()
@@ -70,7 +70,7 @@ def _train(method: Method, argv: Sequence[str], train: Callable[[RunSettings], P
 
 
 def _help_wanted(argv: Sequence[str], method: str) -> bool:
-    # Answered here: TRL's own parser takes ten seconds to load, and prints some 250 flags.
+    # Not TRL's parser: it takes ten seconds to load and prints about 250 flags.
     if "-h" not in argv and "--help" not in argv:
         return False
     rewards = "\n  --reward_funcs NAME...  bleu, rouge, meteor, chrf (rouge:auto, answer:bleu), or package.module:Class"
@@ -79,7 +79,7 @@ def _help_wanted(argv: Sequence[str], method: str) -> bool:
     prompts += (
         "\n  --reasoning true        ask for <think> and <answer>; rewards score the answer (needs the reward format)"
     )
-    watched += "\n  --stop_on_warning true  a gamed reward ends the run, with a checkpoint"
+    watched += "\n  --stop_on_warning true  stop the run with a checkpoint if the reward is gamed"
     is_grpo = method == "grpo"
     say(
         _HELP.format(

@@ -1,7 +1,7 @@
-"""Work on several machines at once, over Ray; which work, the caller says.
+"""Distribute work over several machines with Ray.
 
-`session` connects to a cluster, `workers` plans and starts worker processes, `mapping` sends units of work to them and
-collects results in order, again if a worker dies; `options` are the flags. To run something else on a cluster, pass its
+`session` connects to a cluster, `workers` plans and starts worker processes, `mapping` sends units of work to them,
+yields results as they finish and retries after failures; `options` has the flags. To run new work, pass its
 function to `map_units`.
 """
 

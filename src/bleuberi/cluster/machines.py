@@ -1,7 +1,7 @@
-"""Notice that a machine of the cluster is lost, and go on without it.
+"""Keep a job running after a machine of the cluster dies.
 
-Ray gives a lost machine's worker no other place while the others are full, and waits for one for ever: whoever waits
-for results has to look at the machines meanwhile.
+If the other machines are full, Ray waits forever to place a lost machine's workers. So the code that waits for results
+also has to check the machines.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 _LOOK_SECONDS: Final = 2.0
-_NOTICE_SECONDS: Final = 60.0  # Ray takes some 15 to believe that a machine is gone
+_NOTICE_SECONDS: Final = 60.0  # Ray needs about 15 to notice a lost machine
 
 
 class MachineLostError(Exception):
-    """A machine of the cluster is gone, and what it had in work with it."""
+    """A machine of the cluster was lost together with its unfinished units."""
 
 
 def watched(results: Iterable[T], machines: int) -> Iterator[T]:
-    """The results, none of them None, as they come; from a thread of its own where the cluster has several machines.
+    """Yield the results (never None) as they come, from a separate thread if the cluster has several machines.
 
-    Errors: `MachineLostError` where nothing comes and fewer than `machines` live; whatever `results` raises.
+    Errors: `MachineLostError` if no result comes and fewer than `machines` are alive; any error of `results`.
     """
     if machines == 1:
         yield from results
         return
     waiting = iter(results)
-    pool = ThreadPool(1)  # its thread is a daemon: a stopped command does not wait for Ray
+    pool = ThreadPool(1)  # a daemon thread, so that a stopped command does not wait for Ray
     try:
         while True:
             coming = pool.apply_async(next, (waiting, None))
@@ -59,7 +59,7 @@ def _is_there(coming: AsyncResult[Any]) -> bool:
 
 
 def machine_is_lost(machines: int) -> bool:
-    """Whether fewer than `machines` live, now or as soon as Ray has noticed."""
+    """Whether fewer than `machines` are alive, waiting until Ray would have noticed a loss."""
     until = time.monotonic() + (_NOTICE_SECONDS if machines > 1 else 0)
     while len(living_machines()) >= machines:
         if time.monotonic() >= until:
@@ -69,9 +69,9 @@ def machine_is_lost(machines: int) -> bool:
 
 
 def go_on_without(workers: Workers) -> Workers:
-    """A session anew, which ends what waits for the lost machine, and the workers that have room on the others.
+    """Start a new session, which drops work waiting for the lost machine, and plan workers on the other machines.
 
-    Errors: `UserError` where none has.
+    Errors: `UserError` if no other machine has room.
     """
     import ray
 
@@ -81,10 +81,10 @@ def go_on_without(workers: Workers) -> Workers:
     count = min(workers.count, sum(room_for(workers, machine) for machine in living_machines()))
     if not count:
         raise UserError(
-            "A machine of the Ray cluster was lost, and no other has room for a worker.",
-            "Bring it back: what was finished is kept, and the same command goes on.",
+            "A machine of the Ray cluster was lost, and no other machine has room for a worker.",
+            "Bring it back and rerun the command: finished work is kept and the command resumes.",
         )
     log.warning(
-        "A machine of the Ray cluster was lost: what it had in work is done again on the others (%d workers).", count
+        "A machine of the Ray cluster was lost; its unfinished work is retried on the others (%d workers).", count
     )
     return Workers(count, workers.cpus, workers.gpus)

@@ -1,7 +1,7 @@
 """Map units of work over the workers of a cluster with Ray Data.
 
-A unit is what is kept or lost together. Each finished unit comes back at once, in any order; a worker that dies is
-started anew, a machine that is lost is done without, and only what they had in work is done again.
+A unit is kept or lost as a whole. Finished units are yielded immediately, in any order. Dead workers restart, lost
+machines are dropped, and only their unfinished units are retried.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ R = TypeVar("R")
 
 log = logging.getLogger(__name__)
 
-WINDOW_UNITS: Final = 4096  # handed to Ray at a time, so that memory does not grow with the work
-_MOST_DEATHS: Final = 5  # of workers on one unit, before the unit is what kills them
+WINDOW_UNITS: Final = 4096  # passed to Ray at a time, to limit memory
+_MOST_DEATHS: Final = 5  # worker deaths on one unit before the unit is blamed
 
 
 def map_units(
-    make_work: Callable[[], Callable[[U], R]],  # called once in each worker; loads what is needed
+    make_work: Callable[[], Callable[[U], R]],  # called once in each worker, e.g. to load a model
     units: Iterable[U],
     workers: Workers,
     *,
-    calls_at_once: int = 1,  # units in work in one worker, each in a thread of its own
+    calls_at_once: int = 1,  # units processed at once in one worker, one thread each
 ) -> Iterator[tuple[U, R]]:
-    """Each unit with its result, as it comes. A session must be there (`connect`).
+    """Yield each unit with its result, as it finishes. Call `connect` first.
 
-    Errors: the `UserError` that a worker raised; one where a unit kills every worker that takes it.
+    Errors: a worker's `UserError`; `UserError` if a unit kills every worker that runs it.
     """
     waiting = iter(units)
     while window := list(islice(waiting, WINDOW_UNITS)):
@@ -56,38 +56,38 @@ def map_units(
 def _pass(
     make_work: Callable[[], Callable[[U], R]], left: dict[int, U], workers: Workers, calls_at_once: int
 ) -> Iterator[tuple[U, R]]:
-    """Each unit that is left with its result; it is left no longer then. Errors: also `MachineLostError`."""
+    """Yield remaining units with results, and remove them from `left`. Errors: also `MachineLostError`."""
     import ray
 
-    gc.collect()  # workers of an earlier pass live, and keep their cores, as long as anything of it lies in a cycle
+    gc.collect()  # workers of an earlier pass keep their cores while reference cycles hold them
     machines = len(living_machines())
     told: set[str] = {""}
     try:
         for number, result, restarted in watched(_run(make_work, dict(left), workers, calls_at_once), machines):
             if restarted not in told:
-                log.warning("A Ray worker died and was started anew; only what it had in work is done again.")
+                log.warning("A Ray worker died and was restarted; only its unfinished work is retried.")
             told.add(restarted)
             if isinstance(result, UserError):
                 raise result
-            if number in left:  # Ray may do a unit twice where a machine is lost with its results
+            if number in left:  # Ray may repeat a unit if a machine is lost with its results
                 yield left.pop(number), result
     except ray.exceptions.RayActorError as error:
         if error.actor_init_failed:
-            raise  # a bug in our own code, which keeps its traceback
+            raise  # a bug in our code; keep its traceback
         lost = machine_is_lost(machines)
     else:
         return
-    # Not raised from Ray's error: that one holds on to the workers, and they to their cores.
+    # Not chained to Ray's error, which would keep the workers and their cores.
     if lost:
         raise MachineLostError
     raise UserError(
         f"Ray workers died {_MOST_DEATHS + 1} times on the same rows (out of memory?).",
-        "Their logs are in /tmp/ray/session_latest/logs. What was finished is kept: the same command goes on.",
+        "Their logs are in /tmp/ray/session_latest/logs. Rerun the command to resume; finished work is kept.",
     )
 
 
 class RayWorker(Generic[U, R]):
-    """What Ray Data keeps in each of its worker processes."""
+    """The object that Ray Data creates in each worker process."""
 
     def __init__(self, make_work: Callable[[], Callable[[U], R]]) -> None:
         self._restarted = f"{platform.node()}:{os.getpid()}" if _took_a_place() else ""
@@ -95,7 +95,7 @@ class RayWorker(Generic[U, R]):
         try:
             self._work = make_work()
         except UserError as error:
-            self._trouble = error  # told with the first unit: from here Ray would wrap it in its own
+            self._trouble = error  # returned with the first unit; raised here, Ray would wrap it
 
     def __call__(self, batch: Any) -> Any:  # noqa: ANN401 - a pyarrow.Table of one row: number, unit
         import pyarrow as pa
@@ -115,23 +115,23 @@ class RayWorker(Generic[U, R]):
 
 
 def _took_a_place() -> bool:
-    """Whether this worker stands for one that died."""
+    """Whether this worker replaces one that died."""
     import ray
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # Ray's, of a property of its own that it reads for this
+        warnings.simplefilter("ignore", DeprecationWarning)  # Ray's own warning, about a property it reads itself
         return bool(ray.get_runtime_context().was_current_actor_reconstructed)
 
 
 def _survival() -> dict[str, int]:
-    """Ray's words for: workers may die as often as they like, but not of the same unit."""
+    """Ray options: unlimited worker restarts, but limited retries per unit."""
     return {"max_restarts": -1, "max_task_retries": _MOST_DEATHS}
 
 
 def _run(
     make_work: Callable[[], Callable[[U], R]], units: dict[int, U], workers: Workers, calls_at_once: int
 ) -> Iterator[tuple[int, R | UserError, str]]:
-    """Number and result of each unit, or what its worker refused; the worker's name if it took a dead one's place."""
+    """Each unit's number and result, or the worker's error; also the worker's name if it replaces a dead one."""
     import pyarrow as pa
     import ray.data
 

@@ -1,4 +1,4 @@
-"""Begin and end a Ray session, quietly."""
+"""Start and end a Ray session without Ray's own output."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from bleuberi.errors import UserError
 
 log = logging.getLogger(__name__)
 
-# Read by Ray while it is imported and while its processes start.
+# Ray reads these during import and while its processes start.
 _SWITCHES: Final = {
-    "RAY_USAGE_STATS_ENABLED": "0",  # nothing is reported to anyone
-    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # under `uv run` it would upload the working directory
-    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # a worker's death takes it a page on our standard output; we say it in a line
-    "RAY_BACKEND_LOG_LEVEL": "fatal",  # its C++ part writes to our terminal otherwise
+    "RAY_USAGE_STATS_ENABLED": "0",  # no telemetry
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # otherwise `uv run` uploads the working directory
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # Ray prints a page per dead worker; we log one line
+    "RAY_BACKEND_LOG_LEVEL": "fatal",  # otherwise Ray's C++ part writes to the terminal
 }
 _REACH_SECONDS: Final = 5.0
 
 
-def connect(options: ClusterOptions) -> Any:  # noqa: ANN401 - the module `ray`, which is loaded here for the first time
-    """The module `ray`, with a session. One that is there already is used as it is.
+def connect(options: ClusterOptions) -> Any:  # noqa: ANN401 - the module `ray`, imported lazily
+    """Start a session, or reuse the existing one, and return the module `ray`.
 
-    Ray closes its processes when this one ends, also when it is killed. Errors: `UserError`.
+    Ray ends its processes when this process ends or is killed. Errors: `UserError`.
     """
     check_ray()
     options.check()
@@ -49,18 +49,18 @@ def connect(options: ClusterOptions) -> Any:  # noqa: ANN401 - the module `ray`,
             with _quiet_terminal():
                 ray.init(**settings)
         except Exception as error:
-            # Ray raises the bare class where its processes take more than half a minute to start.
+            # Ray raises the bare class if its processes take over half a minute to start.
             if type(error) is not Exception and not isinstance(error, ConnectionError | TimeoutError | RuntimeError):
                 raise
             raise _no_cluster(address, error) from error
-        where = "of its own on this machine" if address == "local" else f"at {address}"
+        where = "started on this machine" if address == "local" else f"at {address}"
         log.info("Ray %s %s", ray.__version__, where)
     _silence_ray_data()
     return ray
 
 
 def disconnect() -> None:
-    """End the session; a Ray that was started here ends with it."""
+    """End the session; a Ray started here is shut down."""
     import ray
 
     ray.shutdown()
@@ -68,7 +68,7 @@ def disconnect() -> None:
 
 @contextlib.contextmanager
 def _quiet_terminal() -> Iterator[None]:
-    """Ray's C++ part says on standard error that it was told to be quiet, past Python's own stream."""
+    """Suppress a line of Ray's C++ part, which bypasses Python's standard error."""
     sys.stderr.flush()
     kept = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -82,7 +82,7 @@ def _quiet_terminal() -> Iterator[None]:
 
 
 def _silence_ray_data() -> None:
-    """Its progress bars and its lines about every execution: ours tell how far the work is."""
+    """Turn off Ray Data's progress bars and log lines; we show our own progress."""
     import ray.data
 
     context = ray.data.DataContext.get_current()
@@ -94,7 +94,7 @@ def _silence_ray_data() -> None:
 
 
 def _reach(address: str) -> None:
-    """Ray itself tries for half a minute before it says in many lines that nobody listens."""
+    """Check quickly that the address is reachable: Ray itself would retry for half a minute."""
     host, _, port = address.rpartition(":")
     try:
         socket.create_connection((host, int(port)), _REACH_SECONDS).close()
@@ -108,10 +108,10 @@ def _no_cluster(address: str, error: Exception) -> UserError:
         return UserError(f"Ray could not be started on this machine: {reason}", "Its logs are in /tmp/ray.")
     if "AuthToken" in f"{error} {error.__cause__}":
         return UserError(
-            f"The Ray cluster at {address} asks for a token, which this command did not show.",
-            "Set RAY_AUTH_MODE=token, and have ~/.ray/auth_token of the cluster's first machine here too.",
+            f"The Ray cluster at {address} requires a token, which this command did not send.",
+            "Set RAY_AUTH_MODE=token and copy ~/.ray/auth_token from the cluster's head to this machine.",
         )
     return UserError(
         f"The Ray cluster at {address} cannot be reached: {reason}",
-        "Check --ray_address and `ray status` there; without --ray_address a Ray is started on this machine.",
+        "Check --ray_address and `ray status` there, or omit --ray_address to run Ray on this machine.",
     )

@@ -1,4 +1,4 @@
-"""How many workers, and how large each is."""
+"""Plan the number and size of workers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 class Machine(NamedTuple):
-    """What one machine of the cluster has."""
+    """The resources of one machine of the cluster."""
 
     cpus: int
     gpus: int
@@ -22,7 +22,7 @@ class Machine(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """So many workers, each with so many cores and GPUs. A worker never spans machines."""
+    """The number of workers, and cores and GPUs per worker. A worker never spans machines."""
 
     count: int
     cpus: int
@@ -30,10 +30,10 @@ class Workers:
 
 
 def plan_workers(options: ClusterOptions, gpus_needed: int = 1) -> Workers:
-    """The workers that fit the cluster, or those that were asked for.
+    """The workers that fit the cluster, or the requested ones.
 
-    `gpus_needed`: by one worker, where the machines have GPUs and no number was given; 0 for work without a model.
-    Errors: `UserError` where more is asked than there is.
+    `gpus_needed`: GPUs per worker if the machines have GPUs and no number was given; 0 for work without a model.
+    Errors: `UserError` if more is requested than available.
     """
     connect(options)
     machines = living_machines()
@@ -50,7 +50,7 @@ def plan_workers(options: ClusterOptions, gpus_needed: int = 1) -> Workers:
 
 
 def living_machines() -> list[Machine]:
-    """The machines that Ray believes to be there. A session must be there (`connect`)."""
+    """The machines that Ray considers alive. Call `connect` first."""
     import ray
 
     return [
@@ -61,12 +61,12 @@ def living_machines() -> list[Machine]:
 
 
 def room_for(workers: Workers, machine: Machine) -> int:
-    """How many of these workers a machine has room for."""
+    """The number of these workers that fit on a machine."""
     return min(machine.cpus // workers.cpus, machine.gpus // workers.gpus if workers.gpus else machine.cpus)
 
 
 def fit_workers(options: ClusterOptions, machines: list[Machine], gpus_needed: int) -> Workers:
-    """As `plan_workers`, for machines that are known."""
+    """As `plan_workers`, for given machines."""
     there = sum(machine.gpus for machine in machines)
     gpus = options.gpus if options.gpus is not None else (gpus_needed if there else 0)
     if gpus:
@@ -75,9 +75,9 @@ def fit_workers(options: ClusterOptions, machines: list[Machine], gpus_needed: i
         if wanted > room:
             each = ", ".join(str(machine.gpus) for machine in machines)
             raise UserError(
-                f"{wanted} {_plural(wanted, 'worker')} of {gpus} GPU asked for, but the cluster has room for {room} "
+                f"{wanted} {_plural(wanted, 'worker')} with {gpus} GPU requested, but the cluster has room for {room} "
                 f"(GPUs of its {_plural(len(machines), 'machine')}: {each}).",
-                "Lower --ray_workers, or --ray_gpus with the engine's tensor_parallel_size; 0 runs on CPUs.",
+                "Lower --ray_workers, or lower --ray_gpus and tensor_parallel_size; --ray_gpus 0 runs on CPUs.",
             )
         return Workers(wanted, 1, gpus)
     busy = [machine for machine in machines if machine.cpus]
@@ -85,10 +85,10 @@ def fit_workers(options: ClusterOptions, machines: list[Machine], gpus_needed: i
     cores = sum(machine.cpus for machine in busy)
     if wanted > cores:
         raise UserError(
-            f"{wanted} {_plural(wanted, 'worker')} asked for, but the cluster has {cores} CPU.",
-            "Lower --ray_workers, or leave it out: one a machine.",
+            f"{wanted} {_plural(wanted, 'worker')} requested, but the cluster has {cores} CPU.",
+            "Lower --ray_workers, or omit it for one per machine.",
         )
-    # As many cores as each can have wherever it is put.
+    # As many cores as are available on any machine.
     cpus = max(1, cores // wanted)
     while cpus > 1 and sum(machine.cpus // cpus for machine in busy) < wanted:
         cpus -= 1

@@ -1,7 +1,7 @@
-"""Greedy responses of one model to every prompt of a pool, in a process of its own: `python -m ... SPEC.json`.
+"""Write one model's greedy responses to all prompts of a pool, in a separate process: `python -m ... SPEC.json`.
 
-The runner writes the spec: `model`, `pool`, `max_new_tokens`, `instruction`, `dtype`, perhaps `chat_template_kwargs`,
-and the folder `into`, which gets `responses.jsonl` and, last, `answered.json`. A killed process resumes: responses are
+The runner writes the spec: `model`, `pool`, `max_new_tokens`, `instruction`, `dtype`, maybe `chat_template_kwargs`,
+and the output folder `into` for `responses.jsonl` and, last, `answered.json`. A killed process resumes: responses are
 cached as they are written.
 """
 
@@ -30,7 +30,7 @@ _CACHE: Final = "cache"
 
 
 def answer(spec: Mapping[str, Any]) -> None:
-    """Write the responses. Errors: `UserError` for a model or pool that cannot be read."""
+    """Write the responses. Errors: `UserError` if model or pool cannot be read."""
     into = Path(spec["into"])
     rows = read_pool(spec["pool"], ()).rows
     asked = [Conversation(row.id, _with_instruction(row.messages, spec["instruction"])) for row in rows]
@@ -58,7 +58,7 @@ def read_responses(path: Path) -> list[dict[str, Any]]:
 
 
 def responses_hash(rows: list[dict[str, Any]]) -> str:
-    """One hash for all responses of a run, the same whether the rows have texts or only their hashes."""
+    """One hash for all responses of a run; the same for rows with texts and rows with only hashes."""
     return json_hash([[row["id"], text_hash(row), row["finish_reason"]] for row in rows])
 
 
@@ -68,7 +68,7 @@ def text_hash(row: Mapping[str, Any]) -> str:
 
 
 def _with_instruction(messages: list[Message], instruction: str) -> list[Message]:
-    """The turns, with the sentence behind the last user's turn."""
+    """Append the instruction to the last user turn."""
     if not instruction:
         return messages
     last = max(place for place, turn in enumerate(messages) if turn["role"] == "user")
@@ -78,7 +78,7 @@ def _with_instruction(messages: list[Message], instruction: str) -> list[Message
 
 
 def main() -> int:
-    """Entry of the process; trouble that is expected is told as every command tells it."""
+    """Entry point of the process, with error reporting as in the commands."""
     try:
         answer(read_json(Path(sys.argv[1])))
     except UserError as error:

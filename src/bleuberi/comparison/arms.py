@@ -1,4 +1,4 @@
-"""The arms of an experiment: what each one is, which runs it has, and in which order they run."""
+"""The arms of an experiment: kinds, runs and order of runs."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ KINDS: Final[Mapping[str, tuple[str, ...]]] = {
     "bestof": (*_TRAINED, "reward", "samples", "sampling"),
     "grpo": (*_TRAINED, "reward"),
 }
-"""Kind -> the fields of such an arm."""
+"""Kind -> allowed fields."""
 CONFIGS: Final = {"sft": "sft_cpu", "bestof": "sft_cpu", "grpo": "grpo_cpu"}
-"""Trained kinds -> the preset that their settings start from if the protocol names none."""
+"""Trained kinds -> default preset."""
 TRAINERS: Final = {"sft": "sft", "bestof": "sft", "grpo": "grpo"}
 """Trained kinds -> the command of `bleuberi train`."""
 SAMPLING: Final[Mapping[str, Any]] = {
@@ -70,29 +70,29 @@ _DATA_OWN: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """Which examples of the pool an arm is trained on: `bleuberi data grpo`'s choice."""
+    """The choice of training examples, made by `bleuberi data grpo`."""
 
     mode: str
     count: int
     seed: int
     ref_models: tuple[str, ...]
     min_references: int | None
-    flags: Mapping[str, Any]  # further ones of `data grpo`, e.g. metric
-    shuffle: int | None = None  # a seed: the placebo
+    flags: Mapping[str, Any]  # further flags of `data grpo`, e.g. metric
+    shuffle: int | None = None  # seed of the placebo's shuffle
 
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """One way to use the pool. `seeds` is empty for arms that are not trained."""
+    """An arm. `seeds` is empty for untrained arms."""
 
     name: str
     kind: str
     seeds: tuple[int, ...] = ()
     instruction: str = ""
-    start: str = ""  # the arm whose run of the same seed it starts from; empty: the base
-    rewards: tuple[str, ...] = ()  # several are added up, as `--reward_funcs` does
+    start: str = ""  # the arm whose run with the same seed is the start; empty: the base
+    rewards: tuple[str, ...] = ()  # several are summed, as in `--reward_funcs`
     config: str = ""  # a preset, or a file relative to the protocol's folder
-    settings: Mapping[str, Any] | None = None  # over those of the config
+    settings: Mapping[str, Any] | None = None  # override the config
     examples: Examples | None = None
     sampling: Mapping[str, Any] | None = None  # of bestof: flags of `data bestof`
 
@@ -118,18 +118,18 @@ class Run:
 
 
 def read_arms(fields: Fields, settings: Fields | None, examples: Examples | None) -> dict[str, Arm]:
-    """The arms by name, in the protocol's order, each checked by itself and against the others. Errors: `UserError`."""
+    """Read and check the arms, in the protocol's order. Errors: `UserError`."""
     if settings is not None:
         settings.only(CONFIGS)
     shared = {kind: settings.settings(kind) if settings is not None else {} for kind in CONFIGS}
     arms = {}
     for name in fields.names():
         if name != safe_name(name) or "@" in name or ":" in name or "=" in name:
-            fields.refuse(name, "is not a plain name of letters, digits, _, - and .")
+            fields.refuse(name, "may only contain letters, digits, _, - and .")
         arms[name] = _read_arm(name, fields.child(name), shared, examples)
     bases = [arm.name for arm in arms.values() if arm.kind == "base"]
     if bases != list(arms)[:1]:
-        fields.refuse("", "must begin with the one arm of kind base: the others are compared with it")
+        fields.refuse("", "must start with the only arm of kind base, with which the others are compared")
     for arm in arms.values():
         _check_start(arm, arms, fields)
     return arms
@@ -150,7 +150,7 @@ def _read_arm(name: str, fields: Fields, shared: Mapping[str, dict[str, Any]], e
         field = "settings" if "settings" in fields else ""
         fields.refuse(
             field,
-            f"sets {taken[0]}, which the runner sets",
+            f"sets {taken[0]}, which bleuberi compare sets itself",
             "Use `seeds`, `start` or `reward` of the arm, or `chat_template_kwargs` of the protocol.",
         )
     steps = settings.get("max_steps")
@@ -188,7 +188,7 @@ def _sampling(fields: Fields) -> dict[str, Any]:
 
 
 def _own_examples(fields: Fields, shared: Examples) -> Examples:
-    """The protocol's examples with what the arm says of its own."""
+    """The protocol's examples, updated by the arm's own fields."""
     own = shared
     if "examples" in fields:
         own = read_examples(fields.child("examples"), shared)
@@ -197,20 +197,20 @@ def _own_examples(fields: Fields, shared: Examples) -> Examples:
         own = replace(own, min_references=fields.whole("min_references", 1))
     data = fields.text("data", "real", choices=("real", "shuffled"))
     if data == "real" and "shuffle_seed" in fields:
-        fields.refuse("shuffle_seed", "does nothing without `data: shuffled`")
+        fields.refuse("shuffle_seed", "has no effect without `data: shuffled`")
     return replace(own, shuffle=fields.whole("shuffle_seed", 0, 1)) if data == "shuffled" else own
 
 
 def read_examples(fields: Fields, shared: Examples) -> Examples:
-    """The choice of examples; what is left out is that of `shared`. Errors: `UserError`."""
+    """Read the choice of examples, with defaults from `shared`. Errors: `UserError`."""
     flags = {**shared.flags, **{k: v for k, v in fields.settings().items() if k not in ("mode", "count", "seed")}}
     if taken := sorted(_DATA_OWN & flags.keys()):
-        fields.refuse(taken[0], "is set by the runner")
+        fields.refuse(taken[0], "is set by bleuberi compare itself")
     mode = fields.text("mode", shared.mode, choices=tuple(MODES))
     if not MODES[mode].needs_scores:
-        flags = {}  # nothing is scored
+        flags = {}  # no scores needed
     elif "metric" not in flags:
-        fields.refuse("", f"chooses by scores ({mode}), but names no metric", "Add `metric: bleu`.")
+        fields.refuse("", f"selects by score ({mode}), but has no metric", "Add `metric: bleu`.")
     count, seed = fields.whole("count", 1, shared.count or None), fields.whole("seed", 0, shared.seed)
     return replace(shared, mode=mode, count=count, seed=seed, flags=flags)
 
@@ -225,22 +225,22 @@ def _check_start(arm: Arm, arms: Mapping[str, Arm], fields: Fields) -> None:
         if start is None or not start.trained:
             known = ", ".join(name for name, other in arms.items() if other.trained and name != arm.name)
             fields.child(arm.name).refuse(
-                "start", f"is {arm.start!r}, which is not a trained arm", f"There are: {known}."
+                "start", f"is {arm.start!r}, which is not a trained arm", f"Trained arms: {known}."
             )
         if start.name in seen:
-            fields.child(arm.name).refuse("start", f"leads back to {start.name}")
+            fields.child(arm.name).refuse("start", f"is circular (through {start.name})")
         seen.add(start.name)
         here = start
     if missing := sorted(set(arm.seeds) - set(arms[arm.start].seeds)):
         fields.child(arm.name).refuse(
             "start",
             f"is {arm.start}, which has no seed {missing[0]}",
-            f"Add the seed to {arm.start}, or leave it out here.",
+            f"Add the seed to {arm.start}, or remove it here.",
         )
 
 
 def runs_in_order(arms: Mapping[str, Arm]) -> list[Run]:
-    """Every run: first the first seed of each arm, then the second ones; a run comes after the one it starts from."""
+    """All runs: first each arm's first seed, then the second ones, ...; a run follows the run it starts from."""
     ordered: dict[str, Run] = {}
 
     def add(run: Run) -> None:
@@ -258,18 +258,16 @@ def runs_in_order(arms: Mapping[str, Arm]) -> list[Run]:
 
 
 def start_of(run: Run, arms: Mapping[str, Arm]) -> Run | None:
-    """The run whose model a run starts from; None if that is the base."""
+    """The run whose model is the start; None for the base."""
     return Run(arms[run.arm.start], run.seed) if run.arm.start else None
 
 
 def find_runs(runs: list[Run], names: list[str], flag: str) -> list[Run]:
-    """The runs of those names; an arm's name means all of its runs. Errors: `UserError` for an unknown name."""
+    """Find runs by name; an arm's name selects all its runs. Errors: `UserError` for an unknown name."""
     found = []
     for name in names:
         matching = [run for run in runs if name in (run.name, run.arm.name)]
         if not matching:
-            raise UserError(
-                f"{flag} {name}: the protocol has no such run.", f"Runs: {', '.join(r.name for r in runs)}."
-            )
+            raise UserError(f"{flag} {name}: no such run in the protocol.", f"Runs: {', '.join(r.name for r in runs)}.")
         found += matching
     return found

@@ -1,8 +1,8 @@
-"""What a run cost: sequences and tokens written, passed through the model and trained on, and seconds.
+"""The cost of a run: generated, forward and backward sequences and tokens, and seconds.
 
 Tokens are counted without padding. `forward` counts passes without gradients: reading prompts, writing responses (each
-token once), log-probabilities of an older or of the reference policy. `backward` counts passes with gradients, each
-forward and backward. Counts are those of the finished run; seconds include what interrupted attempts used.
+token once), log-probabilities of an older policy or the reference policy. `backward` counts passes with gradients, each
+forward and backward. Counts are of the finished run; seconds include interrupted attempts.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "per_device_train_batch_size": 8, "gradient_accumulation_steps": 1, "num_iterations": 1, "beta": 0.0,
     "steps_per_generation": None, "use_vllm": False, "vllm_importance_sampling_correction": True,
 }  # fmt: skip
-"""TRL's values of the fields that are read here, for configs that leave them out."""
+"""TRL's defaults of the fields used here."""
 
 
 @dataclass(frozen=True, slots=True)
 class Passes:
-    """How many sequences, and how many tokens in them."""
+    """Numbers of sequences and tokens."""
 
     sequences: int = 0
     tokens: int = 0
@@ -71,11 +71,11 @@ class Cost:
 
 def grpo_cost(
     metrics: Sequence[Mapping[str, Any]],  # the log, one entry per step
-    samples: Sequence[Mapping[str, Any]],  # of completions.jsonl: what the monitor sampled
+    samples: Sequence[Mapping[str, Any]],  # of completions.jsonl: the monitor's samples
     config: Mapping[str, Any],
     steps: int,
 ) -> Cost:
-    """The cost of a GRPO training of one process, without its seconds."""
+    """The cost of one process's GRPO training, without seconds."""
     config = {**DEFAULTS, **config}
     accumulated, iterations = config["gradient_accumulation_steps"], config["num_iterations"]
     per_generation = config["steps_per_generation"] or accumulated
@@ -83,7 +83,7 @@ def grpo_cost(
     every = per_generation * iterations  # micro-batches from one generation
     lengths = [entry["completions/mean_length"] for entry in metrics if "completions/mean_length" in entry]
     if not lengths:
-        raise ValueError("the log has no lengths of completions")
+        raise ValueError("the log has no completion lengths")
     generations = math.ceil(steps * accumulated / every)
     sequences = generations * per_generation * batch
     written = Passes(sequences, round(sum(lengths) / len(lengths) * sequences))
@@ -100,7 +100,7 @@ def grpo_cost(
 
 
 def sft_cost(metrics: Sequence[Mapping[str, Any]], config: Mapping[str, Any], steps: int, rows: int) -> Cost:
-    """The cost of an SFT training of one process on `rows` pairs, without its seconds."""
+    """The cost of one process's SFT training on `rows` pairs, without seconds."""
     config = {**DEFAULTS, **config}
     batch = config["per_device_train_batch_size"] * config["gradient_accumulation_steps"]
     in_epoch = math.ceil(rows / batch)
@@ -110,13 +110,13 @@ def sft_cost(metrics: Sequence[Mapping[str, Any]], config: Mapping[str, Any], st
 
 
 def answering_cost(rows: Sequence[Mapping[str, Any]], prompt_tokens: int) -> Cost:
-    """The cost of writing responses; `prompt_tokens` is the sum over their prompts."""
+    """The cost of generating responses; `prompt_tokens` is the total over their prompts."""
     written = Passes(len(rows), sum(row["tokens"] for row in rows))
     return Cost(generated=written, forward=Passes(written.sequences, written.tokens + prompt_tokens))
 
 
 def cached_samples(folder: Path) -> list[tuple[str, int]]:
-    """Prompt key and tokens of every response in the caches below a folder."""
+    """Prompt key and token count of every response in the caches below a folder."""
     found = []
     for cache in sorted(path for path in folder.glob("*") if path.is_dir()):
         for shard in shard_paths(cache):

@@ -1,4 +1,4 @@
-"""All runs compared: `bleuberi evaluate` on the responses of every run, and what of it is committed."""
+"""Compare all runs with `bleuberi evaluate`, and write the files to commit."""
 
 from __future__ import annotations
 
@@ -30,26 +30,27 @@ from bleuberi.comparison.table import cost_table
 from bleuberi.data.tables import read_rows
 from bleuberi.made import is_complete
 from bleuberi.strict_json import strict_json
+from bleuberi.view.markdown import markdown_block
 
 EVALUATION: Final = "evaluation.json"
 SCORES: Final = "scores.jsonl"
 TABLE: Final = "table.md"
 KIND: Final = "experiment"
 _MADE: Final = "evaluation"  # the output folder of `bleuberi evaluate`
-_TELLING_LETTERS: Final = 20  # a text of so many letters is not found by chance
+_TELLING_LETTERS: Final = 20  # shorter texts may match by chance
 
 Records = Mapping[str, RunRecord]
 Evaluate = Callable[[list[str], Path], None]
-"""Runs `bleuberi evaluate` with these words in this folder."""
+"""Runs `bleuberi evaluate` with these arguments in this folder."""
 
 
 def evaluate_command(words: list[str], folder: Path) -> None:
-    """The ordinary command, in a process of its own."""
+    """Run the ordinary command in a separate process."""
     run_process([*COMMAND, "evaluate", *words], name="The evaluation", folder=folder, threads=1, cwd=folder)
 
 
 def is_current(protocol: Protocol, records: Records) -> bool:
-    """Whether the experiment's folder has the evaluation of exactly these runs, as it was written."""
+    """Whether the experiment's folder has an unchanged evaluation of exactly these runs."""
     return is_complete(protocol.folder, _request(protocol, records))
 
 
@@ -58,7 +59,7 @@ def evaluate_runs(
 ) -> None:
     """Evaluate all runs, and write evaluation.json, scores.jsonl, table.md and, last, the manifest.
 
-    `texts`: each run's responses.jsonl with texts. Errors: `UserError` of the command.
+    `texts`: each run's responses.jsonl with texts. Errors: the command's `UserError`.
     """
     request = _request(protocol, records)
     work = workshop.store.evaluation(request)
@@ -97,7 +98,7 @@ def evaluate_runs(
 
 
 def evaluate_words(protocol: Protocol, prompts: str) -> list[str]:
-    """The words of `bleuberi evaluate`, with names of files in the folder where it runs."""
+    """The arguments of `bleuberi evaluate`; file names are relative to its working folder."""
     words = ["--models", *(f"{run.name}={_responses_file(run.name)}" for run in protocol.runs)]
     words += ["--prompts", prompts, "--ref_models", *protocol.examples.ref_models]
     if protocol.examples.min_references is not None:
@@ -124,29 +125,29 @@ def texts_in_folder(record: RunRecord) -> Path | None:
 
 
 def fitting_responses(path: Path, record: RunRecord) -> Path | None:
-    """The file, if it holds the very responses of a run."""
+    """The file, if it contains exactly the run's responses."""
     return path if path.is_file() and responses_hash(read_responses(path)) == record.responses_sha256 else None
 
 
 def refuse_texts(written: Mapping[str, str], texts: Sequence[str]) -> None:
-    """A last check that what is committed holds none of the texts. Errors: `ValueError`, since it is a bug."""
+    """Final check that the committed files contain none of the texts. Errors: `ValueError` (a bug)."""
     for name, content in written.items():
         for text in texts:
             if len(text) >= _TELLING_LETTERS and (
                 text in content or strict_json(text, ascii_only=True)[1:-1] in content
             ):
-                raise ValueError(f"{name} would hold a text, but the protocol says scores_only: {text[:20]!r}")
+                raise ValueError(f"{name} would contain a text, but the protocol says scores_only: {text[:20]!r}")
 
 
 def _request(protocol: Protocol, records: Records) -> dict[str, Any]:
-    """What decides the evaluation."""
+    """The inputs of the evaluation."""
     runs = {name: {"key": record.key, "responses": record.responses_sha256} for name, record in sorted(records.items())}
     words = evaluate_words(protocol, protocol.prompts)
     return {"runs": runs, "evaluate": words, "promises": json_hash(protocol.promises()), "texts": protocol.texts}
 
 
 def _scores(content: Mapping[str, Any], made: Path) -> list[dict[str, Any]]:
-    """For each prompt every run's scores; BLEU's factors are left out."""
+    """All runs' scores per prompt, without BLEU's factors."""
     shown = {metric["name"] for metric in content["metrics"] if metric["role"] != "part"}
     with (made / "answers.jsonl").open(encoding="utf-8") as stream:
         rows = [json.loads(line) for line in stream]
@@ -186,8 +187,8 @@ def _table(
         said = ", ".join(f"{name}: {value}" for name, value in visible.items())
         lines += [f"Smallest visible difference, stated beforehand: {said}.", ""]
     lines += [protocol.note, ""] if protocol.note else []
-    lines += [*(f"Mind: {note}" for note in notes), ""] if notes else []
-    return "\n".join([*lines, comparison.rstrip("\n"), "", cost_table(protocol, records)])
+    lines += [*(f"Note: {note}" for note in notes), ""] if notes else []
+    return "\n".join([*lines, comparison.rstrip("\n"), "", markdown_block(cost_table(protocol, records))])
 
 
 def _texts_of(pool: Path, responses: Iterable[Path]) -> list[str]:

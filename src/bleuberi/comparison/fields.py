@@ -16,23 +16,23 @@ FIX = "Correct the protocol; docs/experiments.md lists its fields."
 
 
 class Fields:
-    """One mapping of a YAML file. Each getter reads one field as one kind of value, or gives `default` without it."""
+    """One mapping of a YAML file. Each getter reads a field with a type, or returns `default`."""
 
     def __init__(self, path: Path, node: Any, name: str = "") -> None:  # noqa: ANN401 - yaml.Node
-        """`name` is the field that holds this mapping; empty for the whole file. Errors: `UserError`."""
+        """`name` is the field that contains this mapping; empty for the entire file. Errors: `UserError`."""
         self._path, self._node, self._name = path, node, name
         self._values: dict[str, Any] = {}
         if getattr(node, "id", "") != "mapping":
             self._refuse_node(node, f"{name or 'the file'} is not a mapping of `field: value`")
         for key, value in node.value:
             if key.id != "scalar":
-                self._refuse_node(key, "a field's name is not a word")
+                self._refuse_node(key, "a field's name is not text")
             if key.value in self._values:
-                self._refuse_node(key, f"{self._full(key.value)} is given twice")
+                self._refuse_node(key, f"{self._full(key.value)} is duplicated")
             self._values[key.value] = value
 
     def only(self, allowed: Collection[str], why: str = "") -> None:
-        """Refuse fields of other names; `why` says for what the allowed ones are, e.g. `of an arm of kind base`."""
+        """Reject other fields; `why` describes the allowed ones, e.g. `of an arm of kind base`."""
         for name, value in self._values.items():
             if name not in allowed:
                 near = difflib.get_close_matches(name, allowed, n=1)
@@ -46,11 +46,11 @@ class Fields:
         return name in self._values
 
     def names(self) -> Iterator[str]:
-        """The names in the file's order."""
+        """Field names in the file's order."""
         return iter(self._values)
 
     def text(self, name: str, default: str | None = None, choices: Collection[str] = ()) -> str:
-        """A text that is not blank, one of `choices` if there are any. What YAML takes for a number or no is a text."""
+        """Non-blank text, one of `choices` if given. YAML numbers and booleans are accepted as text."""
         node: Any = self._values.get(name)
         written = getattr(node, "id", "") == "scalar" and not node.tag.endswith(":null")
         value = node.value if written else self.plain(name, default)
@@ -71,11 +71,11 @@ class Fields:
             self.refuse(name, f"must be a list of whole numbers, e.g. [1, 2, 3] (got {value!r:.60})")
         numbers = tuple(self._whole(name, item, 0, 2**32 - 1) for item in value)
         if len(set(numbers)) < len(numbers):
-            self.refuse(name, "has a number twice")
+            self.refuse(name, "has a duplicate number")
         return numbers
 
     def words(self, name: str, default: tuple[str, ...]) -> tuple[str, ...]:
-        """A list of texts; one text counts as a list."""
+        """A list of texts, or a single text."""
         value = self.plain(name, list(default))
         value = [value] if isinstance(value, str) else value
         if not isinstance(value, list) or not value or not all(isinstance(item, str) and item for item in value):
@@ -83,7 +83,7 @@ class Fields:
         return tuple(value)
 
     def plain(self, name: str, default: Any = None) -> Any:  # noqa: ANN401 - whatever YAML holds
-        """The value as YAML types it; `default` if the field is missing."""
+        """The value with its YAML type; `default` if the field is missing."""
         import yaml
 
         if name not in self._values:
@@ -91,19 +91,19 @@ class Fields:
         return yaml.SafeLoader("").construct_object(self._values[name], deep=True)
 
     def settings(self, name: str = "") -> dict[str, Any]:
-        """A mapping of plain values, `name` or this one itself; numbers in any spelling (5e-4) become numbers."""
+        """A mapping of plain values: field `name`, or this mapping; numbers in any notation (5e-4) become numbers."""
         if name:
             return self.child(name).settings() if name in self._values else {}
         return {field: normal(self.plain(field)) for field in self._values}
 
     def child(self, name: str) -> Fields:
-        """The mapping of that name. Errors: `UserError` if it is missing or something else."""
+        """The mapping of that name. Errors: `UserError` if it is missing or not a mapping."""
         if name not in self._values:
             self.refuse("", f"lacks {name}")
         return Fields(self._path, self._values[name], self._full(name))
 
     def refuse(self, name: str, what: str, cure: str = FIX) -> NoReturn:
-        """Raise a `UserError` about a field of this mapping (or the mapping itself), with its line."""
+        """Raise a `UserError` about a field (or this mapping), with its line number."""
         subject = self._full(name) if name else self._name or "the protocol"
         self._refuse_node(self._values.get(name, self._node), f"{subject} {what}", cure)
 
@@ -132,7 +132,7 @@ def read_fields(path: Path) -> Fields:
         raise MissingExtraError("pyyaml", "train", "A protocol") from error
     if not path.is_file():
         raise UserError(
-            f"There is no protocol {path}.", "Check the path; experiments/README.md shows how to write one."
+            f"Protocol {path} does not exist.", "Check the path; experiments/README.md shows how to write one."
         )
     try:
         node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
@@ -142,12 +142,12 @@ def read_fields(path: Path) -> Fields:
         raise UserError(f"{path}{where} is not valid YAML: {getattr(error, 'problem', None) or error}.", FIX) from error
     if node is None:
         raise UserError(f"{path} is empty.", FIX)
-    yaml_text(path)  # refuses aliases that stand for absurdly much
+    yaml_text(path)  # rejects aliases that expand to too much
     return Fields(path, node)
 
 
 def normal(value: Any) -> Any:  # noqa: ANN401 - a plain value
-    """A plain value in one spelling: YAML reads 5e-4 as a text and 5.0e-4 as a number; both become the number."""
+    """Normalize numbers: YAML reads 5e-4 as text and 5.0e-4 as a number; both become the number."""
     if isinstance(value, str):
         for kind in (int, float):
             with contextlib.suppress(ValueError):

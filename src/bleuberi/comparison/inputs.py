@@ -1,4 +1,4 @@
-"""What runs are made from: pools, the base model, training configs, data sets. Made by the ordinary commands."""
+"""Inputs of runs: pools, base model, training configs and data sets, created by the ordinary commands."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ NOT_DECIDING: Final = frozenset(
     {"logging_steps", "logging_strategy", "save_strategy", "save_steps", "save_total_limit", "report_to",
      "disable_tqdm", "log_level", "dataloader_pin_memory", "run_name"}
 )  # fmt: skip
-"""Fields of a training config that change no weight: a run keeps its key if they change."""
+"""Training config fields that do not affect the weights; a run keeps its key if they change."""
 CONFIGS: Final = "configs"
 _DATA_SET: Final = "examples"
 
 
 @dataclass(frozen=True, slots=True)
 class BaseModel:
-    """The model that all arms begin with. `identity` is what a key holds of it."""
+    """The model that all arms start from. `identity` is its part of a key."""
 
     name: str
     identity: Mapping[str, str]
@@ -43,7 +43,7 @@ class BaseModel:
 
     @property
     def template_words(self) -> list[str]:
-        """The flag with the arguments of the chat template, of every command that asks a prompt."""
+        """The flag with the chat template's arguments, for all commands that render prompts."""
         return ["--chat_template_kwargs", strict_json(dict(self.template_kwargs))] if self.template_kwargs else []
 
 
@@ -56,10 +56,10 @@ class Pool:
 
 
 def identify_base(protocol: Protocol, demo_folder: Path | None) -> BaseModel:
-    """Read the base's configuration and hash its weights. `demo_folder`: where the demo's model is, if it is asked for.
+    """Read the base's configuration and hash its weights. `demo_folder`: the folder of the demo's model, if requested.
 
-    A local model's identity is its weights, vocabulary and chat template, and not its other files: libraries write
-    their own version into those. Errors: `UserError` for a model that cannot be had.
+    A local model's identity covers weights, vocabulary and chat template, but not its other files, because libraries
+    write their versions into those. Errors: `UserError` if the model is not available.
     """
     name = str(demo_folder.absolute()) if demo_folder is not None else protocol.model
     if demo_folder is None and (name.startswith((".", "~")) or (protocol.path.parent / name).is_dir()):
@@ -79,7 +79,7 @@ def identify_base(protocol: Protocol, demo_folder: Path | None) -> BaseModel:
 
 
 def make_pools(protocol: Protocol, store: Store) -> dict[str, Pool]:
-    """The parts of the pool that the protocol's runs need, by name. Errors: `UserError`."""
+    """Create or find the pool parts needed by the runs, by name. Errors: `UserError`."""
     needed = [protocol.prompts, *(["train"] if any(arm.trained for arm in protocol.arms.values()) else [])]
     paths = {part: _make_pool(part, protocol.pool[part], store) for part in dict.fromkeys(needed)}
     return {part: Pool(path, file_hash(path)) for part, path in paths.items()}
@@ -100,18 +100,18 @@ def _make_pool(name: str, part: PoolPart, store: Store) -> Path:
 def _checked(part: PoolFile) -> Path:
     if not part.path.is_file():
         raise UserError(
-            f"There is no pool {part.path}.", part.get or "Put the file there; the protocol does not say more."
+            f"Pool {part.path} does not exist.", part.get or "Put the file there; the protocol does not name a source."
         )
     if (found := file_hash(part.path)) != part.sha256:
         raise UserError(
-            f"The pool {part.path} has other content than the protocol names: its SHA-256 is {found}.",
+            f"The pool {part.path} does not match the protocol: its SHA-256 is {found}.",
             "Put the right file there, or correct `sha256` if the experiment has no runs yet.",
         )
     return part.path
 
 
 def _held_out(part: HeldOut, store: Store) -> Path:
-    """Split the file once or twice: `test` is held out first, then `dev` from the rest."""
+    """Split the file: hold out `test` first, then `dev` from the rest."""
     source = _checked(part.file)
     for name in ("test", "dev"):
         if name not in part.rows:
@@ -128,9 +128,9 @@ def _held_out(part: HeldOut, store: Store) -> Path:
 
 
 def freeze_configs(protocol: Protocol) -> None:
-    """Copy the presets that the arms start from into the experiment's folder, where they stay as they were.
+    """Copy the arms' presets into the experiment's folder.
 
-    Presets of this package change with its versions; a committed experiment must not. Errors: `UserError`.
+    The package's presets may change with its version, but a committed experiment must not. Errors: `UserError`.
     """
     for arm in protocol.arms.values():
         if arm.trained and (path := _config_path(arm, protocol)).parent == _presets():
@@ -138,9 +138,9 @@ def freeze_configs(protocol: Protocol) -> None:
 
 
 def training_config(arm: Arm, protocol: Protocol) -> dict[str, Any]:
-    """Every field of an arm's training: those of its config file, and over them those of the protocol.
+    """All training fields of an arm: its config file's, overridden by the protocol's.
 
-    Errors: `UserError` if there is no such preset or file.
+    Errors: `UserError` if the preset or file does not exist.
     """
     path = _config_path(arm, protocol)
     content = read_yaml(path)
@@ -151,14 +151,14 @@ def training_config(arm: Arm, protocol: Protocol) -> dict[str, Any]:
 
 
 def _config_path(arm: Arm, protocol: Protocol) -> Path:
-    """The frozen copy of a preset, a file beside the protocol, or a preset, whichever there is first."""
+    """The first that exists: a preset's frozen copy, a file next to the protocol, or a preset."""
     name = f"{arm.config}.yaml"
     for path in (protocol.folder / CONFIGS / name, protocol.path.parent / arm.config, _presets() / name):
         if path.is_file():
             return path
     known = ", ".join(sorted(preset.stem for preset in _presets().glob(f"{TRAINERS[arm.kind]}_*.yaml")))
     raise UserError(
-        f"The arm {arm.name} names the config {arm.config}: neither a preset nor a file beside the protocol.",
+        f"The arm {arm.name} has config {arm.config}, which is neither a preset nor a file next to the protocol.",
         f"Presets: {known}.",
     )
 
@@ -207,7 +207,7 @@ class DataSet:
 def make_data_set(
     arm: Arm, settings: Mapping[str, Any], pool: Pool, base: BaseModel, store: Store, threads: int
 ) -> DataSet:
-    """Make an arm's data set, or find it made. Errors: `UserError`."""
+    """Create an arm's data set, or reuse it. Errors: `UserError`."""
     examples = arm.examples
     if examples is None:
         raise ValueError(f"{arm.name} is not trained")
@@ -253,7 +253,7 @@ def _best_samples(
 
 
 def flag_words(flags: Mapping[str, Any]) -> list[str]:
-    """Settings as words of a command: a list becomes several words, `true` a flag alone, `false` nothing."""
+    """Convert settings to command-line flags: a list becomes several words, `true` a bare flag, `false` nothing."""
     words: list[str] = []
     for name, value in flags.items():
         if value is False or value is None:

@@ -1,6 +1,6 @@
-"""Everything that decides a run's responses, and the key that stands for it.
+"""The settings that determine a run's responses, and their key.
 
-Versions of libraries and the processor are not part of a key: they are recorded, and a rerun tells whether they matter.
+Library versions and the processor are not part of a key; they are recorded, and a rerun shows whether they matter.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Decides = dict[str, Any]
 
 
 def model_decides(run: Run, protocol: Protocol, base: BaseModel, pools: Mapping[str, Pool]) -> Decides:
-    """What decides the weights of a run's model. Errors: `UserError` for an unknown config or reward."""
+    """All settings that determine the weights of a run's model. Errors: `UserError` for unknown config or reward."""
     arm = run.arm
     start = start_of(run, protocol.arms)
     if arm.examples is None:
@@ -39,7 +39,7 @@ def model_decides(run: Run, protocol: Protocol, base: BaseModel, pools: Mapping[
 
 
 def responses_decide(run: Run, protocol: Protocol, pools: Mapping[str, Pool]) -> Decides:
-    """What decides a model's responses, beside the model."""
+    """All settings, except the model, that determine its responses."""
     return {
         "prompts": pools[protocol.prompts].sha256,
         "max_new_tokens": protocol.max_new_tokens,
@@ -51,7 +51,7 @@ def responses_decide(run: Run, protocol: Protocol, pools: Mapping[str, Pool]) ->
 
 
 def run_decides(run: Run, protocol: Protocol, base: BaseModel, pools: Mapping[str, Pool]) -> Decides:
-    """What decides a run as a whole; its `json_hash` is the run's key."""
+    """All settings that determine a run; their `json_hash` is the run's key."""
     return {
         "training": model_decides(run, protocol, base, pools),
         "responses": responses_decide(run, protocol, pools),

@@ -1,9 +1,9 @@
-"""The smallest difference that a planned experiment can see, from the runs of a pilot.
+"""The smallest difference that a planned experiment can detect, estimated from a pilot's runs.
 
 The variance of a difference of two arms' means has a part from prompts (paired) and a part from the runs of each arm.
-Both are taken from the pilot; the quantiles are those of t, with Satterthwaite's degrees of freedom for the planned
-numbers. What runs do on single prompts is in both parts, so the plan errs on the wide side. The pilot's few runs know
-their own spread badly, and the plan does not hide that: it names their number.
+Both are estimated from the pilot; quantiles are those of t, with Satterthwaite's degrees of freedom for the planned
+numbers. The interaction of runs and prompts is in both parts, so the plan is conservative. A pilot's few runs estimate
+their spread imprecisely, so the plan states their number.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Scores = Mapping[str, Sequence[float]]  # by run, a score per prompt
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a comparison with so many prompts and runs per arm can see, in score points."""
+    """The detectable difference for given numbers of prompts and runs per arm, in score points."""
 
     comparison: str
     metric: str
@@ -36,14 +36,14 @@ class Plan:
     runs: int
     smallest_visible: float
     prompt_deviation: float  # standard deviation over prompts of the difference of the arms' means
-    run_deviation: float  # standard deviation between runs, of the arm that varies more
+    run_deviation: float  # standard deviation between runs, of the more variable arm
     pilot_prompts: int
     pilot_runs: Mapping[str, int]
 
     def sentence(self) -> str:
         pilot = ", ".join(f"{count} of {arm}" for arm, count in self.pilot_runs.items())
         return (
-            f"{self.prompts} prompts and {self.runs} runs per arm see a difference of {self.smallest_visible:.3f} in "
+            f"{self.prompts} prompts and {self.runs} runs per arm show a difference of {self.smallest_visible:.3f} in "
             f"{self.metric} ({self.comparison}) in 80 % of experiments, at 5 %. From a pilot with {self.pilot_prompts} "
             f"prompts and {pilot}: standard deviation {self.prompt_deviation:.3f} over prompts, "
             f"{self.run_deviation:.4f} between runs."
@@ -51,12 +51,14 @@ class Plan:
 
 
 def plan(path: Path, prompts: int, runs: int) -> Plan:
-    """Plan the protocol's primary comparison from the protocol's own finished runs.
+    """Plan the primary comparison, based on the protocol's finished runs.
 
-    Errors: `UserError` if it is not evaluated, lacks the metric, or has no arm with two runs.
+    Errors: `UserError` if it is not evaluated, has no such metric, or no arm has two runs.
     """
     if prompts < 2 or runs < 2:
-        raise UserError(f"--plan got {prompts} prompts and {runs} runs.", "Plan with at least 2 of each.")
+        raise UserError(
+            f"--plan needs at least 2 prompts and 2 runs (got {prompts} and {runs}).", "Give larger numbers."
+        )
     protocol = read_protocol(path)
     primary = protocol.primary
     scores = _read_scores(protocol)
@@ -64,7 +66,7 @@ def plan(path: Path, prompts: int, runs: int) -> Plan:
              for arm in (primary.arm, primary.against)}  # fmt: skip
     if any(not side for side in sides.values()) or max(map(len, sides.values())) < 2:
         raise UserError(
-            f"A plan needs two runs or more of {primary.arm} or {primary.against}.",
+            f"A plan needs at least two runs of {primary.arm} or {primary.against}.",
             "Give the pilot's arms at least three seeds each.",
         )
     difference = [
@@ -88,15 +90,15 @@ def plan(path: Path, prompts: int, runs: int) -> Plan:
 
 
 def _run_variances(protocol: Protocol, sides: Mapping[str, Sequence[Sequence[float]]]) -> list[float]:
-    """The variance between runs of each arm: 0 for one that is not trained, the other's if it ran only once."""
+    """The variance between runs per arm: 0 for an untrained arm; the other arm's if there is only one run."""
     found = {arm: variance([fmean(run) for run in side]) for arm, side in sides.items() if len(side) > 1}
     known = max(found.values())
     return [found.get(arm, known if protocol.arms[arm].trained else 0.0) for arm in sides]
 
 
 def _visible(parts: Sequence[tuple[float, int]]) -> float:
-    """The difference that is seen with the power asked for; `parts`: variances and their degrees of freedom."""
-    from scipy.special import stdtrit  # scipy is heavy
+    """The difference detected with the required power; `parts`: variances and their degrees of freedom."""
+    from scipy.special import stdtrit  # slow import
 
     total = sum(part for part, _ in parts)
     if total <= 0.0:
@@ -107,17 +109,17 @@ def _visible(parts: Sequence[tuple[float, int]]) -> float:
 
 
 def _read_scores(protocol: Protocol) -> dict[str, list[float]]:
-    """The primary metric by run, over the prompts that every run has a score for."""
+    """The primary metric by run, over the prompts with a score in every run."""
     path = protocol.folder / SCORES
     if not path.is_file():
-        raise UserError(f"{path} is missing: the pilot is not evaluated yet.", "Run it first, without --plan.")
+        raise UserError(f"{path} is missing, because the pilot is not evaluated yet.", "Run it first, without --plan.")
     with path.open(encoding="utf-8") as stream:
         rows: list[Mapping[str, Any]] = [json.loads(line)["scores"] for line in stream]
     metric = protocol.primary.metric
     known = sorted({name for row in rows for scores in row.values() for name in scores})
     if metric not in known:
-        raise UserError(f"The pilot has no scores called {metric}.", f"Scores: {', '.join(known)}.")
+        raise UserError(f"The pilot has no scores named {metric}.", f"Scores: {', '.join(known)}.")
     whole = [row for row in rows if all(scores.get(metric) is not None for scores in row.values())]
     if len(whole) < 2:
-        raise UserError(f"Fewer than two prompts have a score {metric} for every run.", "Use more prompts.")
+        raise UserError(f"Fewer than two prompts have a {metric} score in every run.", "Use more prompts.")
     return {run: [float(row[run][metric]) for row in whole] for run in whole[0]}

@@ -1,4 +1,4 @@
-"""Where the prompts of an experiment come from: a generated pool, a file, or parts of one file."""
+"""Sources of an experiment's prompts: a generated pool, a file, or parts of one file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class GeneratedPool:
 
 @dataclass(frozen=True, slots=True)
 class PoolFile:
-    """A pool that lies somewhere; `sha256` is of its bytes, `get` tells a stranger where it comes from."""
+    """A pool file; `sha256` is of its bytes, `get` explains to others how to obtain it."""
 
     path: Path
     sha256: str
@@ -34,7 +34,7 @@ class HeldOut:
 
     file: PoolFile
     part: str
-    rows: Mapping[str, int]  # held out for `test` and, of the rest, for `dev`; `train` gets what is left
+    rows: Mapping[str, int]  # numbers held out for `test` and, from the rest, `dev`; `train` gets the remainder
     seed: int
 
 
@@ -44,7 +44,7 @@ PoolPart = GeneratedPool | PoolFile | HeldOut
 def read_pool_parts(fields: Fields, folder: Path) -> dict[str, PoolPart]:
     """The parts by name; paths of files are relative to `folder`, the protocol's. Errors: `UserError`."""
     if "split" in fields:
-        fields.only(("split",), "beside pool.split")
+        fields.only(("split",), "allowed together with pool.split")
         return _read_split(fields.child("split"), folder)
     fields.only((*PARTS, "split"))
     return {name: _read_part(fields.child(name), folder) for name in fields.names()}
@@ -52,10 +52,10 @@ def read_pool_parts(fields: Fields, folder: Path) -> dict[str, PoolPart]:
 
 def _read_part(fields: Fields, folder: Path) -> PoolPart:
     if "generate" in fields:
-        fields.only(("generate",), "beside generate")
+        fields.only(("generate",), "allowed together with generate")
         flags = fields.settings("generate")
         if {"output", "overwrite", "json"} & flags.keys():
-            fields.refuse("generate", "names a place; the runner chooses it")
+            fields.refuse("generate", "sets an output path, which bleuberi compare sets itself")
         return GeneratedPool(flags)
     return _read_file(fields, folder, ("file", "sha256", "get"))
 
@@ -72,6 +72,6 @@ def _read_split(fields: Fields, folder: Path) -> dict[str, PoolPart]:
     file = _read_file(fields, folder, ("file", "sha256", "get", "test", "dev", "seed"))
     rows = {name: fields.whole(name, 1) for name in ("test", "dev") if name in fields}
     if "test" not in rows:
-        fields.refuse("", "lacks test, the number of rows that are held out")
+        fields.refuse("", "has no test, the number of held-out rows")
     seed = fields.whole("seed", 0, 1)
     return {part: HeldOut(file, part, rows, seed) for part in PARTS if part == "train" or part in rows}

@@ -1,4 +1,4 @@
-"""Commands in processes of their own: same threads everywhere, a log, and seconds that a kill does not lose."""
+"""Run commands in separate processes, with fixed threads, a log, and run times that survive a kill."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from bleuberi.errors import UserError
 
 COMMAND: Final = ("-m", "bleuberi.cli.main")
 _POLL_SECONDS: Final = 0.05
-_NOTE_SECONDS: Final = 5.0  # between notes of what a process has used so far
-_PATIENCE_SECONDS: Final = 20.0  # for a stopped command to clear what it has half-written
+_NOTE_SECONDS: Final = 5.0  # between updates of a process's run time
+_PATIENCE_SECONDS: Final = 20.0  # for a stopped command to remove its partial files
 _PARENT_DIES: Final = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
 @dataclass(frozen=True, slots=True)
 class Seconds:
-    """What processes have used; `wall` and `cpu` in seconds."""
+    """Run times of processes; `wall` and `cpu` in seconds."""
 
     wall: float = 0.0
     cpu: float = 0.0
@@ -38,9 +38,9 @@ class Seconds:
 
 
 def run_process(words: Sequence[str], *, name: str, folder: Path, threads: int, cwd: Path | None = None) -> None:
-    """Run Python with these words; `folder` gets its output (log.txt) and what it used (seconds/).
+    """Run Python with these arguments; `folder` receives output (log.txt) and run times (seconds/).
 
-    Errors: `UserError` that repeats the command's own, or says how it ended. The process ends if this one does.
+    Errors: `UserError` with the command's own error, or its exit status. The process ends if this one does.
     """
     (folder / "seconds").mkdir(parents=True, exist_ok=True)
     log = folder / "log.txt"
@@ -68,21 +68,19 @@ def run_process(words: Sequence[str], *, name: str, folder: Path, threads: int, 
 
 
 def seconds_used(folder: Path) -> Seconds:
-    """What all processes of a folder have used, also those that were killed (up to five seconds before)."""
+    """Total run time of a folder's processes, including killed ones (minus up to five seconds)."""
     notes = [read_json(path) for path in sorted((folder / "seconds").glob("*.json"))]
     return Seconds(sum(note["wall"] for note in notes), sum(note["cpu"] for note in notes))
 
 
 def pin_to(cores: Sequence[int]) -> None:
-    """Let this process, and those it starts, use these cores only. Errors: `UserError` for a core it may not use, and
-    on systems that cannot do it (macOS)."""
+    """Restrict this process and its children to these cores. Errors: `UserError` for an unavailable core, or if the
+    system cannot do it (macOS)."""
     if not hasattr(os, "sched_setaffinity"):
-        raise UserError("--cores needs Linux.", "Leave it out.")
+        raise UserError("--cores needs Linux.", "Omit it.")
     allowed = os.sched_getaffinity(0)
     if strange := sorted(set(cores) - allowed):
-        raise UserError(
-            f"--cores {strange[0]}: there is no such core.", f"Cores: {', '.join(map(str, sorted(allowed)))}."
-        )
+        raise UserError(f"--cores {strange[0]}: no such core.", f"Cores: {', '.join(map(str, sorted(allowed)))}.")
     os.sched_setaffinity(0, set(cores))
 
 
@@ -97,7 +95,7 @@ def cpu_model() -> str:
 
 
 def _environment(threads: int) -> dict[str, str]:
-    """This process's, with everything in it that decides how numbers are summed."""
+    """This process's environment, with all settings that affect the order of summation."""
     count = str(threads)
     python_path = os.pathsep.join(
         os.path.abspath(place) for place in os.environ.get("PYTHONPATH", "").split(os.pathsep) if place
@@ -138,13 +136,13 @@ def _cpu_so_far(pid: int) -> float:
 
 
 def _end_with(parent: int) -> Callable[[], None]:
-    """Run in the child before its program starts: on Linux it asks for SIGTERM when its parent dies."""
+    """Run in the child before its program starts: on Linux, request SIGTERM when the parent dies."""
     libc = ctypes.CDLL(None)
 
     def prepare() -> None:
         if sys.platform == "linux":
             libc.prctl(_PARENT_DIES, signal.SIGTERM)
-        if os.getppid() != parent:  # it died before that
+        if os.getppid() != parent:  # it already died
             os._exit(1)
 
     return prepare
@@ -168,4 +166,4 @@ def _failure(name: str, code: int, log: Path, begins: int) -> UserError:
     if code == 2 and told is not None and told + 1 < len(lines):
         return UserError(f"{name}: {lines[told].removeprefix('Error: ')}", lines[told + 1])
     how = f"was killed ({signal.Signals(-code).name})" if code < 0 else f"failed (exit code {code})"
-    return UserError(f"{name} {how}.", f"The same command resumes it. Its output: {log}")
+    return UserError(f"{name} {how}.", f"Rerun the same command to resume. Log: {log}")

@@ -1,4 +1,4 @@
-"""The protocol of an experiment: one YAML file that says, before the first run, what will be run and compared."""
+"""The protocol of an experiment: a YAML file, written before the first run, that defines runs and comparisons."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _EVALUATE_OWN: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Primary:
-    """The one comparison that the experiment is about: `arm - against` in `metric`."""
+    """The experiment's primary comparison: `arm - against` in `metric`."""
 
     arm: str
     against: str
@@ -44,11 +44,11 @@ class Protocol:
     note: str
     model: str  # `demo`, a hub id, or a folder
     pool: Mapping[str, PoolPart]
-    prompts: str  # the part of the pool that every run answers
-    examples: Examples  # of arms that say nothing else; its references are also those of the evaluation
+    prompts: str  # the part of the pool answered by every run
+    examples: Examples  # default for arms; its references are also used in the evaluation
     max_new_tokens: int
-    answer_dtype: str  # of the weights when a model answers
-    chat_template_kwargs: Mapping[str, Any]  # of every prompt: for data, in training, and when a model answers
+    answer_dtype: str  # of the weights when generating responses
+    chat_template_kwargs: Mapping[str, Any]  # for every prompt: in data creation, training and evaluation
     threads: int
     arms: Mapping[str, Arm]
     primary: Primary
@@ -59,7 +59,7 @@ class Protocol:
 
     @property
     def folder(self) -> Path:
-        """Where the results go: beside protocol.yaml, and for a protocol of another name in a folder of that name."""
+        """The results folder: that of protocol.yaml; for other file names, a subfolder of that name."""
         return self.path.parent if self.path.name == FILE else self.path.parent / self.path.stem
 
     @property
@@ -68,11 +68,11 @@ class Protocol:
 
     @property
     def placebos(self) -> list[str]:
-        """The arms that were trained on shuffled references."""
+        """Arms trained on shuffled references."""
         return [arm.name for arm in self.arms.values() if arm.placebo]
 
     def promises(self) -> dict[str, Any]:
-        """What a reader has to know was decided before the first run."""
+        """The decisions that readers must know were made before the first run."""
         return {
             "primary": f"{self.primary.arm} - {self.primary.against} in {self.primary.metric}",
             "smallest_visible": dict(self.smallest_visible),
@@ -82,25 +82,25 @@ class Protocol:
 
 
 def read_protocol(path: Path) -> Protocol:
-    """Read and check a protocol; nothing is run. Errors: `UserError` that names the line."""
+    """Read and check a protocol. Errors: `UserError` with the line number."""
     fields = read_fields(path)
     fields.only(FIELDS)
     pool = read_pool_parts(fields.child("pool"), path.parent)
     prompts = fields.text("prompts", "test", choices=("test", "dev"))
     if prompts not in pool:
-        fields.refuse("pool", f"has no part {prompts}, whose prompts are to be answered")
+        fields.refuse("pool", f"has no part {prompts}, whose prompts the runs answer")
     examples = Examples("random", 0, 1, fields.words("ref_models", ("all",)), _optional(fields, "min_references"), {})
     trained = "examples" in fields and "train" in pool
     if "examples" in fields:
         if not trained:
-            fields.refuse("pool", "has no part train, from which the examples come")
+            fields.refuse("pool", "has no part train, which the examples are taken from")
         examples = read_examples(fields.child("examples"), examples)
     arms = read_arms(
         fields.child("arms"), fields.child("settings") if "settings" in fields else None, examples if trained else None
     )
     evaluate = fields.settings("evaluate")
     if taken := sorted(_EVALUATE_OWN & evaluate.keys()):
-        fields.refuse("evaluate", f"sets {taken[0]}, which the runner sets")
+        fields.refuse("evaluate", f"sets {taken[0]}, which bleuberi compare sets itself")
     return Protocol(
         path=path,
         sha256=file_hash(path),
@@ -135,5 +135,5 @@ def _primary(fields: Fields, arms: Mapping[str, Arm]) -> Primary:
         if arm not in arms:
             fields.refuse(name, f"is {arm!r}, which is not an arm", f"Arms: {', '.join(arms)}.")
     if primary.arm == primary.against:
-        fields.refuse("against", "is the same arm")
+        fields.refuse("against", "must be a different arm")
     return primary

@@ -38,7 +38,7 @@ KIND: Final = "experiment_run"
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """A finished run as it is committed."""
+    """A finished, committed run."""
 
     name: str
     folder: Path
@@ -55,7 +55,7 @@ class RunRecord:
 
     @property
     def own_seconds(self) -> float:
-        """Wall seconds of what runs anew for each run: training and responses."""
+        """Wall seconds of a run's own work: training and responses."""
         parts = [self.cost[name]["seconds"]["wall"] for name in ("training", "answering") if name in self.cost]
         return float(sum(parts))
 
@@ -64,7 +64,7 @@ class RunRecord:
 
 
 def write_record(run: Run, finished: Made, decides: Decides, protocol: Protocol) -> RunRecord:
-    """Save a finished run in the experiment's folder, whole or not at all."""
+    """Save a finished run in the experiment's folder, atomically."""
     folder = protocol.folder / RUNS / run.name
     rows = finished.responses if protocol.texts == "commit" else [_without_text(row) for row in finished.responses]
     with fresh_folder(folder) as partial:
@@ -93,7 +93,7 @@ def write_record(run: Run, finished: Made, decides: Decides, protocol: Protocol)
 
 
 def command_of(protocol: Protocol) -> list[str]:
-    """The command as committed files name it: without this machine's paths."""
+    """The command for committed files, without this machine's paths."""
     return ["bleuberi", "compare", "--protocol", protocol.path.name]
 
 
@@ -111,25 +111,25 @@ def read_record(run: Run, decides: Decides, protocol: Protocol) -> RunRecord | N
     made.refuse_changed(folder, record.manifest, "Remove the folder to run it again.")
     if protocol.texts == "scores_only" and any("response" in row for row in record.responses()):
         raise UserError(
-            f"{folder} holds responses, but the protocol says `texts: scores_only`.",
-            "Remove the folder, and take it out of the repository's history if it was committed.",
+            f"{folder} contains responses, but the protocol says `texts: scores_only`.",
+            "Remove the folder, and remove it from the repository's history if it was committed.",
         )
     return record
 
 
 def refuse_strangers(protocol: Protocol) -> None:
-    """Errors: `UserError` if there is a run that the protocol does not have: none may be left out quietly."""
+    """Errors: `UserError` for a run that is not in the protocol: no run may be omitted silently."""
     known = {run.name for run in protocol.runs}
     for path in sorted((protocol.folder / RUNS).glob("[!.]*/")):
         if path.name not in known:
             raise UserError(
-                f"{path} is a run that the protocol does not have.",
-                "Add it to the protocol: a result must not leave out runs. If it belongs elsewhere, remove the folder.",
+                f"{path} is a run that is not in the protocol.",
+                "Add it to the protocol: results must not omit runs. If it belongs elsewhere, remove the folder.",
             )
 
 
 def known_rows(records: Iterable[RunRecord]) -> dict[str, str]:
-    """The hash of each data set's settings -> the hash of its rows, as runs saw them."""
+    """Hash of a data set's settings -> hash of its rows, as recorded by runs."""
     return {
         json_hash(record.manifest["config"]["training"]["data"]): str(record.manifest["trained"]["data_sha256"])
         for record in records
@@ -138,7 +138,7 @@ def known_rows(records: Iterable[RunRecord]) -> dict[str, str]:
 
 
 def changed_promises(records: Mapping[str, RunRecord], protocol: Protocol) -> list[str]:
-    """What the protocol says differently than when runs were made, in sentences; empty if nothing changed."""
+    """Changes of the protocol since the runs, as sentences; empty if unchanged."""
     now = json.loads(strict_json(protocol.promises()))
     found: dict[str, list[str]] = {}
     for name, record in records.items():
@@ -151,7 +151,7 @@ def changed_promises(records: Mapping[str, RunRecord], protocol: Protocol) -> li
 def _read(name: str, folder: Path) -> RunRecord:
     manifest = read_manifest(folder)
     if manifest is None or manifest.get("kind") != KIND:
-        raise UserError(f"{folder} is not the record of a run.", "Remove it.")
+        raise UserError(f"{folder} is not a valid run record.", "Remove it.")
     return RunRecord(name, folder, manifest, read_json(folder / COST))
 
 

@@ -1,4 +1,4 @@
-"""Repeat one run from nothing, and compare its responses with those that are committed."""
+"""Repeat one run from scratch, and compare its responses with the committed ones."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ from bleuberi.comparison.store import held_if_free
 from bleuberi.comparison.versions import versions
 from bleuberi.errors import UserError
 
-_SHOWN: int = 200  # letters of a text
+_SHOWN: int = 200  # characters of a text
 
 
 @dataclass(frozen=True, slots=True)
 class Rerun:
-    """How a repeated run compares with the committed one."""
+    """Comparison of a repeated run with the committed one."""
 
     run: str
     responses: int
     differing: int
-    first: Mapping[str, Any] | None  # id, and what is committed and what came out now, in the first that differ
-    same_weights: bool | None  # None for arms that are not trained
-    elsewhere: list[str]  # what else is different here: processor, versions
+    first: Mapping[str, Any] | None  # the first difference: id, committed text and new text
+    same_weights: bool | None  # None for untrained arms
+    elsewhere: list[str]  # other differences: processor, versions
 
     @property
     def equal(self) -> bool:
         return self.differing == 0
 
     def sentences(self) -> list[str]:
-        """For people."""
+        """The result as text lines."""
         if self.equal:
             weights = "" if self.same_weights is None else f", weights {'equal' if self.same_weights else 'differ'}"
             return [f"{self.run}: all {self.responses} responses are equal to the committed ones{weights}."]
@@ -51,7 +51,7 @@ class Rerun:
 
 
 def rerun(options: Options, name: str, tell: Callable[[str], None]) -> Rerun:
-    """Repeat a run (and the run it starts from) in a store of its own, which is removed at the end.
+    """Repeat a run (and the run it starts from) in a temporary store.
 
     Errors: `UserError` if the run is not committed.
     """
@@ -59,20 +59,22 @@ def rerun(options: Options, name: str, tell: Callable[[str], None]) -> Rerun:
     found = find_runs(protocol.runs, [name], "--rerun")
     if len(found) > 1:
         raise UserError(
-            f"--rerun {name} means {len(found)} runs.", f"Name one: {', '.join(run.name for run in found)}."
+            f"--rerun {name} matches {len(found)} runs.", f"Choose one: {', '.join(run.name for run in found)}."
         )
     (run,) = found
     place = options.cache.absolute() / "reruns" / content_hash(str(options.protocol.absolute()), name)[:20]
     with held_if_free(place) as ours:
         if not ours:
-            raise UserError(f"{name} is being repeated already, in {place}.", "Wait until that has finished.")
+            raise UserError(f"{name} is already being repeated, in {place}.", "Wait until that has finished.")
         try:
-            _empty(place)  # a killed one may have left its parts
+            _empty(place)  # a killed rerun may have left files
             workshop = open_workshop(protocol, place, options.demo_model)
             record = read_record(run, workshop.decides(run), protocol)
             if record is None:
-                raise UserError(f"{run.name} has not run yet: there is nothing to compare.", "Run it without --rerun.")
-            tell(f"Repeating {run.name} from nothing, about {record.own_seconds / 60:.0f} minutes ...")
+                raise UserError(
+                    f"{run.name} has not run yet, so there is nothing to compare with.", "Run it without --rerun."
+                )
+            tell(f"Repeating {run.name} from scratch, about {record.own_seconds / 60:.0f} minutes ...")
             return _compare(record, make_run(run, workshop))
         finally:
             _empty(place)

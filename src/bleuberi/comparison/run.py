@@ -1,4 +1,4 @@
-"""Run an experiment: check what is there, make what is missing, compare. Every step can be killed and resumed."""
+"""Run an experiment: check existing runs, run the missing ones, compare. Interrupted steps resume."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ STORE: Final = "experiments"
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What `bleuberi compare` was asked to do. `cache` is the user's cache folder."""
+    """Options of `bleuberi compare`. `cache` is the user's cache folder."""
 
     protocol: Path
     cache: Path
-    demo_model: Callable[[], Path]  # makes the demo's model, if the protocol asks for it
+    demo_model: Callable[[], Path]  # creates the demo's model, if the protocol uses it
     only: tuple[str, ...] = ()
     keep_weights: bool = False
     dry_run: bool = False
@@ -54,25 +54,25 @@ class Options:
 
 @dataclass(slots=True)
 class Outcome:
-    """What there is now."""
+    """The state after the command."""
 
     protocol: Protocol
     records: dict[str, RunRecord] = field(default_factory=dict)
-    missing: list[str] = field(default_factory=list)  # runs that are not there yet
-    made: list[str] = field(default_factory=list)  # by this command
-    held: list[str] = field(default_factory=list)  # of the missing: another process makes them
-    table: Path | None = None  # if all runs are there
+    missing: list[str] = field(default_factory=list)  # runs that do not exist yet
+    made: list[str] = field(default_factory=list)  # runs of this command
+    held: list[str] = field(default_factory=list)  # missing runs that another process is running
+    table: Path | None = None  # if all runs exist
 
 
 def open_workshop(protocol: Protocol, cache: Path, demo_model: Callable[[], Path]) -> Workshop:
-    """Prepare what every run needs. Errors: `UserError` for a model or pool that cannot be had."""
+    """Prepare the inputs of all runs. Errors: `UserError` if model or pool is not available."""
     store = Store(cache.absolute() / STORE)
     base = identify_base(protocol, demo_model() if protocol.model == DEMO else None)
     return Workshop(protocol, base, make_pools(protocol, store), store)
 
 
 def compare(options: Options, tell: Callable[[str], None], evaluate: Evaluate = evaluate_command) -> Outcome:
-    """Make what is missing and compare; `tell` gets one line per run. Errors: `UserError`."""
+    """Run the missing runs and compare; `tell` receives one line per run. Errors: `UserError`."""
     protocol = read_protocol(options.protocol)
     wanted = find_runs(protocol.runs, list(options.only), "--only") or protocol.runs
     refuse_strangers(protocol)
@@ -82,9 +82,9 @@ def compare(options: Options, tell: Callable[[str], None], evaluate: Evaluate = 
     missing = [run for run in protocol.runs if run.name not in outcome.records]
     todo = [run for run in missing if run.name in {one.name for one in wanted}]
     if missing and is_committed(protocol.path) is False:
-        log.warning("%s is not committed: commit it before its runs, so that readers know it came first", protocol.path)
+        log.warning("%s is not committed. Commit it before its runs, so that readers know it came first", protocol.path)
     times = Times(outcome.records.values())
-    tell(f"{protocol.name}: {len(outcome.records)} of {len(protocol.runs)} runs are there{times.estimate(todo)}")
+    tell(f"{protocol.name}: {len(outcome.records)} of {len(protocol.runs)} runs exist{times.estimate(todo)}")
     if options.dry_run:
         outcome.missing = [run.name for run in missing]
         return outcome
@@ -92,13 +92,13 @@ def compare(options: Options, tell: Callable[[str], None], evaluate: Evaluate = 
         freeze_configs(protocol)
         tell(f"Logs and weights: {workshop.store.root}")
     for place, run in enumerate(todo, 1):
-        there = read_record(run, workshop.decides(run), protocol)  # another process may have made it meanwhile
+        there = read_record(run, workshop.decides(run), protocol)  # another process may have finished it meanwhile
         if there is None:
             tell(f"[{place}/{len(todo)}] {run.name}{times.estimate([run])} ...")
         record = there or _make(run, workshop)
         if record is None:
             outcome.held.append(run.name)
-            tell(f"[{place}/{len(todo)}] {run.name} is being made by another process; skipped")
+            tell(f"[{place}/{len(todo)}] {run.name} is running in another process; skipped")
             continue
         outcome.records[run.name] = record
         outcome.made += [run.name] if there is None else []
@@ -109,20 +109,20 @@ def compare(options: Options, tell: Callable[[str], None], evaluate: Evaluate = 
     outcome.records = _records(workshop)
     outcome.missing = [run.name for run in protocol.runs if run.name not in outcome.records]
     if outcome.made and not options.keep_weights:
-        _drop_weights(workshop, outcome)  # once more: another process may have made the last run that needed some
+        _drop_weights(workshop, outcome)  # again: another process may have finished the last run that needed them
     if not outcome.missing:
         _evaluate(workshop, outcome, tell, evaluate)
     return outcome
 
 
 def _records(workshop: Workshop) -> dict[str, RunRecord]:
-    """The records of the runs that are there, each checked. Errors: as `read_record`."""
+    """The records of all existing runs, checked. Errors: as `read_record`."""
     found = {run.name: read_record(run, workshop.decides(run), workshop.protocol) for run in workshop.protocol.runs}
     return {name: record for name, record in found.items() if record is not None}
 
 
 def _make(run: Run, workshop: Workshop) -> RunRecord | None:
-    """Make one run and save its record; None if another process holds it, or the run that it starts from."""
+    """Execute a run and save its record; None if another process has locked it or the run it starts from."""
     with ExitStack() as stack:
         if not _hold(run, workshop, stack):
             return None
@@ -131,7 +131,7 @@ def _make(run: Run, workshop: Workshop) -> RunRecord | None:
 
 
 def _hold(run: Run, workshop: Workshop, stack: ExitStack) -> bool:
-    """Hold the run's entry in the store, and those of the runs that it starts from."""
+    """Lock the store entries of the run and of the runs it starts from."""
     here: Run | None = run
     while here is not None:
         if not stack.enter_context(held_if_free(workshop.entry(here).folder)):
@@ -141,7 +141,7 @@ def _hold(run: Run, workshop: Workshop, stack: ExitStack) -> bool:
 
 
 def _drop_weights(workshop: Workshop, outcome: Outcome) -> None:
-    """Remove the weights of finished runs from which no missing run starts."""
+    """Remove the weights of finished runs, except those that missing runs start from."""
     arms = workshop.protocol.arms
     missing = [run for run in workshop.protocol.runs if run.name not in outcome.records]
     needed = {start.name for run in missing if (start := start_of(run, arms)) is not None}
@@ -157,26 +157,26 @@ def _evaluate(workshop: Workshop, outcome: Outcome, tell: Callable[[str], None],
     protocol, records = workshop.protocol, outcome.records
     if not is_current(protocol, records):
         texts = {run.name: _texts(run, records[run.name], workshop, tell) for run in protocol.runs}
-        tell(f"All {len(records)} runs are there: evaluating ...")
+        tell(f"All {len(records)} runs exist; evaluating ...")
         evaluate_runs(protocol, records, texts, workshop, evaluate)
     outcome.table = protocol.folder / TABLE
 
 
 def _texts(run: Run, record: RunRecord, workshop: Workshop, tell: Callable[[str], None]) -> Path:
-    """The run's responses with their texts: committed, in the store, or made again. Errors: `UserError`."""
+    """The run's responses with texts: committed, from the store, or regenerated. Errors: `UserError`."""
     stored = workshop.responses(run) / RESPONSES
     found = texts_in_folder(record) or fitting_responses(stored, record)
     if found is not None:
         return found
-    tell(f"{run.name}: only hashes of its responses are committed, so they are made again ...")
+    tell(f"{run.name}: only hashes of its responses are committed; regenerating them ...")
     with ExitStack() as stack:
         if not _hold(run, workshop, stack):
-            raise UserError(f"Another process is making {run.name}.", "Wait until it has finished, then run again.")
+            raise UserError(f"Another process is running {run.name}.", "Wait until it has finished, then rerun.")
         make_run(run, workshop)
     found = fitting_responses(stored, record)
     if found is None:
         raise UserError(
-            f"{run.name}: the responses that were made again are not those of the committed hashes.",
-            "Another processor or library can cause this (--rerun shows where): evaluate where they were made.",
+            f"{run.name}: the regenerated responses do not match the committed hashes.",
+            "A different processor or library can cause this (see --rerun). Evaluate on the original machine.",
         )
     return found

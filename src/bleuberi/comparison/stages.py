@@ -1,4 +1,4 @@
-"""The stages of one run, in the store: its data set, its training, its responses. What is finished is not repeated."""
+"""The stages of one run in the store: data set, training, responses. Finished stages are skipped."""
 
 from __future__ import annotations
 
@@ -42,20 +42,20 @@ _ANSWER: Final = ("-m", "bleuberi.comparison.answer")
 
 @dataclass(frozen=True, slots=True)
 class Workshop:
-    """What every run of an experiment is made with."""
+    """The shared inputs of all runs of an experiment."""
 
     protocol: Protocol
     base: BaseModel
     pools: Mapping[str, Pool]
     store: Store
-    known_rows: Mapping[str, str] = field(default_factory=dict)  # data settings' hash -> hash of the rows, of past runs
+    known_rows: Mapping[str, str] = field(default_factory=dict)  # from past runs: hash of data settings -> hash of rows
 
     def entry(self, run: Run) -> ModelEntry:
-        """The run's place in the store."""
+        """The run's entry in the store."""
         return self.store.model(model_decides(run, self.protocol, self.base, self.pools))
 
     def decides(self, run: Run) -> Decides:
-        """As `keys.run_decides`, in the form that JSON gives back."""
+        """As `keys.run_decides`, after a JSON round trip."""
         decided: Decides = json.loads(strict_json(run_decides(run, self.protocol, self.base, self.pools)))
         return decided
 
@@ -69,13 +69,13 @@ class Made:
     """A finished run in the store."""
 
     responses: list[dict[str, Any]]
-    metrics: Path | None  # None for arms that are not trained
+    metrics: Path | None  # None for untrained arms
     trained: Mapping[str, Any] | None  # trained.json
     cost: Mapping[str, Mapping[str, Any]]  # by part, and `total`
 
 
 def make_run(run: Run, workshop: Workshop) -> Made:
-    """Make a run, or find it made. The caller holds the run's entry. Errors: `UserError`."""
+    """Execute a run, or reuse it. The caller must have locked the run's entry. Errors: `UserError`."""
     entry, into = workshop.entry(run), workshop.responses(run)
     if not (into / ANSWERED).is_file():
         model = _model(run, workshop)
@@ -103,7 +103,7 @@ def make_run(run: Run, workshop: Workshop) -> Made:
 
 
 def _model(run: Run, workshop: Workshop) -> str:
-    """The folder (or hub id) of the run's model; it is trained if it is not there."""
+    """The folder (or hub id) of the run's model; trains it if missing."""
     if not run.arm.trained:
         return workshop.base.name
     entry = workshop.entry(run)
@@ -129,13 +129,15 @@ def _train(run: Run, workshop: Workshop, entry: ModelEntry) -> None:
     run_process([*COMMAND, *words], name=name, folder=entry.folder, threads=protocol.threads)
     trained = ModelFolder.load(entry.weights)
     if trained is None or trained.data_sha256 != data.sha256:
-        raise UserError(f"{name} saw other data than {data.folder} has now.", f"Remove {entry.folder} and run again.")
+        raise UserError(
+            f"{name} was trained on different data than {data.folder} has now.", f"Remove {entry.folder} and rerun."
+        )
     weights = weights_hash(entry.weights)
-    if entry.trained.is_file():  # its weights had been removed, and are needed once more; its record stays
+    if entry.trained.is_file():  # its weights were removed and are needed again; keep its record
         if read_json(entry.trained)["weights_sha256"] != weights:
             raise UserError(
-                f"{run.name} was trained again, because its weights were removed, and came out differently.",
-                f"Another processor or library can cause this; remove {entry.folder} to start this run over.",
+                f"{run.name} was retrained because its weights had been removed, but the new weights differ.",
+                f"A different processor or library can cause this. Remove {entry.folder} to restart this run.",
             )
         return
     write_text(entry.folder / METRICS, (entry.weights / METRICS).read_text(encoding="utf-8"))
@@ -156,8 +158,8 @@ def _train(run: Run, workshop: Workshop, entry: ModelEntry) -> None:
 def _refuse_other_rows(run: Run, data: DataSet, expected: str | None) -> None:
     if expected not in (None, data.sha256):
         raise UserError(
-            f"{run.name}: the data set has other rows than earlier runs of this experiment were trained on.",
-            "The code that generates or selects rows has changed since; check out the version that those runs name.",
+            f"{run.name}: the data set differs from the one that earlier runs of this experiment were trained on.",
+            "The code that generates or selects rows has changed; check out the version recorded in those runs.",
         )
 
 
@@ -169,7 +171,7 @@ def _cost(
     trained: ModelFolder,
     start: Run | None,
 ) -> dict[str, Any]:
-    """What the run's model cost, by part: data, start (another run's total), training, and their total."""
+    """The cost of the run's model by part: data, start (another run's total), training, and total."""
     entry = workshop.entry(run)
     metrics, samples = read_responses(entry.weights / METRICS), entry.weights / _SAMPLES
     if run.arm.kind == "grpo":
@@ -189,7 +191,7 @@ def _cost(
 
 
 def data_cost(data: DataSet, workshop: Workshop) -> Cost:
-    """What making a data set cost; its samples count, if it was chosen by their scores."""
+    """The cost of creating a data set, including the samples if examples were selected by score."""
     samples = [sample for folder in data.samples for sample in cached_samples(folder)]
     seconds = sum((Cost(seconds=seconds_used(folder)) for folder in data.processes), Cost())
     if not samples:

@@ -1,6 +1,6 @@
-"""The store: what experiments share on one machine (pools, data sets, trainings, responses), each under its key.
+"""The store shared by experiments on one machine: pools, data sets, trainings, responses, each under its key.
 
-Nothing in it is needed to read a committed experiment; everything in it can be made again.
+It is not needed to read a committed experiment, and everything in it can be recreated.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _WAIT_SECONDS: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """A folder of entries. An entry's name is the hash of everything that decides its content."""
+    """A folder of entries, each named by the hash of the settings that determine its content."""
 
     root: Path
 
@@ -46,7 +46,7 @@ class Store:
 
 @dataclass(frozen=True, slots=True)
 class ModelEntry:
-    """One model, trained or not: its weights (for a while), what its training left, and its responses."""
+    """One model, trained or not: weights (temporarily), training records and responses."""
 
     folder: Path
 
@@ -56,27 +56,27 @@ class ModelEntry:
 
     @property
     def trained(self) -> Path:
-        """Written last, when a training has finished."""
+        """Written last, after training."""
         return self.folder / "trained.json"
 
     def responses(self, decides: Any) -> Path:  # noqa: ANN401 - plain values
-        """The folder of its responses to certain prompts."""
+        """The folder of its responses to the given prompts."""
         return self.folder / "responses" / json_hash(decides)[:_KEY_LETTERS]
 
     def drop_weights(self) -> None:
-        """Remove the model and its checkpoints; its record stays."""
+        """Remove the model and its checkpoints, but keep its record."""
         if self.weights.is_dir() and self.trained.is_file():
             shutil.rmtree(self.weights)
 
 
 @contextmanager
 def held_if_free(folder: Path) -> Iterator[bool]:
-    """Hold a folder for this process; False if another one holds it."""
+    """Lock a folder; False if another process has locked it."""
     with ExitStack() as stack:
         try:
             stack.enter_context(folder_lock(folder))
         except UserError:
-            if not os.access(folder, os.W_OK):  # it is not held: it cannot be
+            if not os.access(folder, os.W_OK):  # not locked, because locking is impossible
                 raise
             yield False
             return
@@ -85,7 +85,7 @@ def held_if_free(folder: Path) -> Iterator[bool]:
 
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
-    """Wait until a folder is free, and hold it: for what takes seconds, such as making data."""
+    """Wait for a folder's lock and take it; for short work such as creating data."""
     while True:
         with held_if_free(folder) as ours:
             if ours:

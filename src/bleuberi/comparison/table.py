@@ -1,4 +1,4 @@
-"""What runs cost, as a Markdown table with one line per arm."""
+"""Costs of runs, as a table with one row per arm."""
 
 from __future__ import annotations
 
@@ -7,24 +7,22 @@ from statistics import fmean
 
 from bleuberi.comparison.protocol import Protocol
 from bleuberi.comparison.record import RunRecord
+from bleuberi.view.parts import Cell, Table, count, number
 
-_HEADER = ("arm", "runs", "generated tokens", "forward tokens", "backward tokens", "minutes", "CPU minutes")
+_TOKENS = ("generated", "forward", "backward")
 
 
-def cost_table(protocol: Protocol, records: Mapping[str, RunRecord]) -> str:
-    """Means per run of what each arm's model cost: its data, the run it starts from, and its training."""
-    lines = ["Cost per run, without its responses to the test prompts (docs/experiments.md says what is counted):", ""]
-    lines += ["| " + " | ".join(_HEADER) + " |", "| --- |" + " ---: |" * (len(_HEADER) - 1)]
+def cost_table(protocol: Protocol, records: Mapping[str, RunRecord]) -> Table:
+    """Mean cost per run of each arm's model: data, the run it starts from, and training."""
+    rows = []
     for arm in protocol.arms.values():
         costs = [record.cost.get("total") for record in records.values() if record.manifest["arm"] == arm.name]
         found = [cost for cost in costs if cost is not None]
-        cells = [arm.name, str(len(costs))]
-        if found:
-            cells += [
-                f"{fmean(cost[name]['tokens'] for cost in found):,.0f}" for name in ("generated", "forward", "backward")
-            ]
-            cells += [f"{fmean(cost['seconds'][name] for cost in found) / 60:.1f}" for name in ("wall", "cpu")]
-        else:
-            cells += ["0"] * 5
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+        tokens = [fmean(cost[name]["tokens"] for cost in found) if found else None for name in _TOKENS]
+        seconds = [fmean(cost["seconds"][name] for cost in found) if found else None for name in ("wall", "cpu")]
+        cells = [count(0) if value is None else number(value, 0) for value in tokens]
+        cells += [count(0) if value is None else number(value / 60, 1) for value in seconds]
+        rows.append([Cell(arm.name), count(len(costs)), *cells])
+    columns = ["arm", "runs", *(f"{name} tokens" for name in _TOKENS), "minutes", "CPU minutes"]
+    title = "Cost per run, without its responses to the test prompts"
+    return Table("costs", title, columns, rows, "docs/experiments.md says what is counted")

@@ -1,4 +1,4 @@
-"""How long the runs that are missing will take, from those that are there."""
+"""Estimate the time for missing runs from finished ones."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ class Times:
             self.add(record)
 
     def add(self, record: RunRecord) -> None:
-        """Take a finished run into account."""
+        """Add a finished run."""
         method = record.manifest["config"]["training"].get("method", "")
         for name in (f"arm {record.manifest['arm']}", f"kind {method}"):
             self._seconds.setdefault(name, []).append(record.own_seconds)
 
     def estimate(self, runs: Iterable[Run]) -> str:
-        """E.g. `, about 12 minutes to go`; empty if there is nothing to do or nothing like it has run yet."""
+        """E.g. `, about 12 minutes to go`; empty if nothing is missing or no similar run has finished."""
         expected = [self._expected(run) for run in runs]
         known = [seconds for seconds in expected if seconds is not None]
         unknown = len(expected) - len(known)

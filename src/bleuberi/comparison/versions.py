@@ -1,4 +1,4 @@
-"""Which version of a file, and of this package's source, git has."""
+"""Git versions of files and of this package's source."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _TIMEOUT_SECONDS = 30
 
 
 def is_committed(path: Path) -> bool | None:
-    """Whether git has this very content of a file or folder; None outside of a repository."""
+    """Whether the file's or folder's current content is committed; None outside of a repository."""
     if _git(path, "rev-parse", "--is-inside-work-tree") != "true":
         return None
     return bool(_git(path, "ls-files", "--", path.name)) and _git(path, "status", "--porcelain", "--", path.name) == ""
 
 
 def last_commit(path: Path) -> str | None:
-    """The commit that gave a file or folder its content; None if git does not have this content."""
+    """The last commit of a file or folder; None if its current content is not committed."""
     return (_git(path, "log", "-1", "--format=%H", "--", path.name) or None) if is_committed(path) else None
 
 
@@ -31,7 +31,7 @@ def versions() -> dict[str, str]:
 
 
 def _git(path: Path, *words: str) -> str | None:
-    """What git prints in the path's folder; None if there is no git, or no repository."""
+    """Git's output in the path's folder; None without git or outside of a repository."""
     try:
         done = subprocess.run(
             ["git", *words],

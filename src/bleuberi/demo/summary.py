@@ -1,4 +1,4 @@
-"""What the demo prints at its end: responses before and after, gains over every control, what one run cannot show."""
+"""The demo's final output: responses before and after training, gains over every control, and caveats."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from bleuberi.evaluation.table import differences_to_base, interval, read_evaluation
 from bleuberi.plain_text import one_line
-from bleuberi.view.reading import read_lines
+from bleuberi.statistics import shown
+from bleuberi.view.parts import Cell, Table, estimated, number
+from bleuberi.view.reading import read_lines, read_object
 
 WIDTH: Final = 116
-LABEL: Final = 46
 METRIC: Final = "bleu"
 TRUTH: Final = "facts"
 CONTROLS: Final = {
@@ -23,25 +23,51 @@ CONTROLS: Final = {
 }
 
 
-def summary(evaluation: Path) -> list[str]:
-    """The lines for a terminal, from an evaluation of one base and models that were trained once each.
-
-    Gains are in BLEU (0 to 1) and in facts mentioned (0 to 1), with 95 % intervals over prompts.
-    """
-    saved = read_evaluation(evaluation)
+def examples(evaluation: Path) -> list[str]:
+    """The prompts with the first trained model's largest, median and smallest gain, with all responses."""
+    saved = _read(evaluation)
     rows, _ = read_lines(evaluation / "answers.jsonl")
-    trained = [group["name"] for group in saved["groups"][1:]]
-    lines = [*_examples(rows, saved["base"], trained), *_table(saved, trained), ""]
-    lines += [line for name in trained for line in _wrapped(_finding(saved, name), "")]
+    return list(_examples(rows, saved["base"], _trained(saved)))
+
+
+def gain_table(evaluation: Path) -> Table:
+    """Means of BLEU and of facts mentioned (both 0 to 1), and each model's gain over the base and its controls."""
+    saved = _read(evaluation)
+    means = {group["name"]: group["mean"] for group in saved["groups"]}
+    rows = []
+    for name in (saved["base"], *_trained(saved)):
+        mean = means[name]
+        words = number(mean["words"]["value"], 0)
+        rows.append([Cell(name), *(number(mean[metric]["value"]) for metric in (METRIC, TRUTH)), words])
+        for label, difference in _gains(saved, name).items() if name != saved["base"] else ():
+            copies = label == CONTROLS["echo"]
+            truth = Cell("(it copies them)") if copies else estimated(difference[TRUTH], "+.3f")
+            rows.append([Cell(f"  gain over {label}"), estimated(difference[METRIC], "+.3f"), truth, Cell("")])
+    title = f"{saved['prompts']} prompts that no model was trained on; 95 % intervals over prompts"
+    return Table("gains", title, ["model", "BLEU", "facts mentioned", "words"], rows)
+
+
+def findings(evaluation: Path) -> list[str]:
+    """The findings for each trained model, and the limits of one training run per method."""
+    saved = _read(evaluation)
     seeds = (
-        "This is one training run per method: another seed may give another result. What five runs per method and a "
-        "placebo say is in docs/lab_log.md. On a task of imitation like this one SFT is cheaper and usually better."
+        "This is one training run per method: another seed may give another result. docs/lab_log.md has results of "
+        "five runs per method and a placebo. On an imitation task like this one, SFT is cheaper and usually better."
     )
-    return [*lines, *_wrapped(seeds, "")]
+    return [
+        line for text in (*(_finding(saved, name) for name in _trained(saved)), seeds) for line in _wrapped(text, "")
+    ]
+
+
+def _read(evaluation: Path) -> dict[str, Any]:
+    return read_object(evaluation / "evaluation.json")
+
+
+def _trained(saved: dict[str, Any]) -> list[str]:
+    return [group["name"] for group in saved["groups"][1:]]
 
 
 def _examples(rows: list[dict[str, Any]], base: str, trained: Sequence[str]) -> Iterator[str]:
-    """The prompts on which the first trained model gains most, as much as usual, and least."""
     first = trained[0]
     rows = sorted(rows, key=lambda row: row["scores"][first][METRIC] - row["scores"][base][METRIC])
     for what, row in (("largest", rows[-1]), ("median", rows[len(rows) // 2]), ("smallest", rows[0])):
@@ -55,25 +81,11 @@ def _examples(rows: list[dict[str, Any]], base: str, trained: Sequence[str]) -> 
         yield ""
 
 
-def _table(saved: dict[str, Any], trained: Sequence[str]) -> Iterator[str]:
-    means = {group["name"]: group["mean"] for group in saved["groups"]}
-    yield f"{saved['prompts']} prompts that no model was trained on; 95 % intervals over prompts"
-    yield f"{'':<{LABEL}}{'BLEU':<27}{'facts mentioned':<27}words"
-    yield _row(saved["base"], means[saved["base"]], f"{means[saved['base']]['words']['value']:.0f}")
-    for name in trained:
-        yield _row(name, means[name], f"{means[name]['words']['value']:.0f}")
-        for label, difference in _gains(saved, name).items():
-            truth = "(it copies them)" if label == CONTROLS["echo"] else interval(difference[TRUTH])
-            yield f"{f'  gain over {label}':<{LABEL}}{interval(difference[METRIC]):<27}{truth}"
-
-
-def _row(name: str, mean: dict[str, Any], words: str) -> str:
-    return f"{name:<{LABEL}}" + "".join(f"{mean[metric]['value']:<27.3f}" for metric in (METRIC, TRUTH)) + words
-
-
 def _gains(saved: dict[str, Any], name: str) -> dict[str, dict[str, Any]]:
-    """Differences by what they are taken against, the base first."""
-    return {"the base": differences_to_base(saved)[name]} | {
+    """Differences by comparison, the base first."""
+    pair = {"base": saved["base"], "other": name}
+    to_base = next(row["difference"] for row in saved["comparisons"] if row.items() >= pair.items())
+    return {"the base": to_base} | {
         CONTROLS.get(control["name"], control["name"]): control["difference"]
         for control in saved["controls"]
         if control["other"] == name and control["computed"]
@@ -82,14 +94,13 @@ def _gains(saved: dict[str, Any], name: str) -> dict[str, dict[str, Any]]:
 
 def _finding(saved: dict[str, Any], name: str) -> str:
     gains = _gains(saved, name)
-    lows = {label: difference[METRIC]["low"] for label, difference in gains.items()}
-    open_ones = [label for label, low in lows.items() if low is None or low <= 0]
+    open_ones = [label for label, difference in gains.items() if shown.side(difference[METRIC]) < 1]
     if open_ones:
         return f"{name}: not shown. The gain in BLEU over {', '.join(open_ones)} may be zero or less."
     truth = gains["the base"][TRUTH]
     facts = (
-        f"and it mentions {100 * truth['value']:.0f} points more of the facts than the base"
-        if truth["low"] > 0
+        f"and it mentions {100 * truth['value']:.0f} percentage points more of the facts than the base"
+        if shown.side(truth) > 0
         else "but it is not shown to mention more of the facts"
     )
     return f"{name}: the gain in BLEU is above zero over all {len(gains)} comparisons, {facts}."

@@ -80,6 +80,15 @@ def check_gradient(report: Report, args: Any) -> None:  # noqa: ANN401 - trl.GRP
     """Settings that leave a run without any gradient, as far as they can be told beforehand."""
     if args.learning_rate == 0:
         report.add("learning", "warning", "the learning rate is 0: nothing is learned", "Raise --learning_rate.")
+    steps = report.numbers.get("steps", 0)
+    if steps and (rising := args.get_warmup_steps(steps)) >= steps:
+        text = (
+            f"the warm-up of {counted(rising, 'step')} is as long as the run ({counted(steps, 'step')}): the learning "
+        )
+        text += "rate starts at 0 and never reaches its value"
+        report.add("learning", "warning", text, "Lower --warmup_steps; below 1 it is a share of all steps.")
+    if not any(getattr(args, "reward_weights", None) or [1]):
+        report.add("learning", "warning", "every reward has weight 0: nothing is learned", "Raise --reward_weights.")
     never = report.numbers.get("rows_never_rewarded_for_stopping", 0.0)
     if getattr(args, "mask_truncated_completions", False) and never >= 0.5:
         text = (

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bleuberi.errors import UserError
 from bleuberi.generation.model_identity import model_unavailable
+from bleuberi.training.model_loading import with_lora
 
 _FOUR_BITS: Final = 0.5 + 4 / 64  # bytes a weight: half a byte, and one fp32 scale for each block of 64
 
@@ -59,16 +59,7 @@ class MetaModel:
         self.head = self.model.get_output_embeddings()
         self.linear = _linear_weights(self.model)
         if model_settings.use_peft:
-            self._add_lora()
-
-    def _add_lora(self) -> None:
-        from peft import get_peft_model
-        from trl import get_peft_config
-
-        try:
-            self.model = get_peft_model(self.model, get_peft_config(self.settings), autocast_adapter_dtype=False)
-        except ValueError as error:
-            raise UserError(f"LoRA does not fit the model: {error}", "Set --lora_target_modules all-linear.") from error
+            self.model = with_lora(self.model, model_settings)
 
     def sizes(self) -> ModelSizes:
         """Count."""

@@ -19,8 +19,7 @@ warnings           caveats on files, limits, tokenizers and trainings
 verdict            questions, and answers that claim no more than the numbers allow
 control_sentences  what controls and gains say of an answer
 record             writes `evaluation.json` and `answers.jsonl`
-table              tables, sentences and the figure that the command prints and saves
-view               the page's section, with view_compared, view_controls, view_examples and view_judge
+view               the section that page, terminal and Markdown print, with view_tables, view_examples, view_compared
 
 To add a measure, add a `Measure` in `measures` (its role decides where it is shown) and its family to `_FAMILIES`.
 To add a control, make its texts in `controls` (or `base_controls`), add its name to CONTROLS, build it in

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from bleuberi.statistics.shown import EstimateJson, difference
+from bleuberi.statistics.shown import EstimateJson, difference, side
 
 Control = Mapping[str, Any]
 Gain = Mapping[str, Any]
@@ -92,7 +92,7 @@ def gain_sentences(gain: Gain, difference_to_base: EstimateJson, *, better: bool
 def really_shortened(control: Control, difference_to_base: Mapping[str, EstimateJson]) -> bool:
     """Whether the cut control shortened most responses, and the group clearly writes fewer words than the base."""
     words = difference_to_base.get("words")
-    fewer = words is None or (words["high"] is not None and words["high"] < 0.0)
+    fewer = words is None or side(words) < 0
     return float(control.get("shortened") or 0.0) >= MOSTLY and fewer
 
 
@@ -101,7 +101,7 @@ def _against(
 ) -> str:
     """`copying`: for an echo, as `gains` has it."""
     more, perhaps = _MORE.get(name, (f"More than {name}", f"Perhaps {name} alone"))
-    beaten = not gain.get("no_verdict") and gain["low"] is not None and gain["low"] > 0
+    beaten = not gain.get("no_verdict") and side(gain) > 0
     also = ""
     if copying is not None:
         much = copies_much(copying)
@@ -125,7 +125,7 @@ def _echo_metric(metric: str, control: Control) -> str:
 def copies_much(copying: Mapping[str, Any]) -> bool:
     """Whether the copied share is clearly, and by `MUCH_COPIED`, above the references' own."""
     found = copying["difference"]
-    return bool(found["value"] > MUCH_COPIED and found["low"] is not None and found["low"] > 0.0)
+    return bool(found["value"] > MUCH_COPIED) and side(found) > 0
 
 
 def _length_by_factors(base: str, control: Control, difference_to_base: Mapping[str, EstimateJson]) -> str:

@@ -16,7 +16,7 @@ from bleuberi.evaluation.model_facts import TrainingFacts, same_model
 from bleuberi.rewards import Bleu
 from bleuberi.statistics import holm
 from bleuberi.statistics.comparison_of_runs import FEW_PROMPTS, FEWEST_DIFFERING, FEWEST_PROMPTS, ONE_RUN
-from bleuberi.statistics.shown import EstimateJson, difference, number, p_words, percent
+from bleuberi.statistics.shown import EstimateJson, difference, number, p_words, percent, side
 
 YES: Final = "yes"
 NO: Final = "no"
@@ -116,10 +116,7 @@ def answer_to(estimate: EstimateJson, p_corrected: float | None = None) -> str:
         return ONE if reason == ONE_RUN else FEW
     if p_corrected is not None and p_corrected > LEVEL:
         return OPEN
-    low, high = estimate["low"], estimate["high"]
-    if low is not None and low > 0:
-        return YES
-    return NO if high is not None and high < 0 else OPEN
+    return (OPEN, YES, NO)[side(estimate)]
 
 
 def verdict(

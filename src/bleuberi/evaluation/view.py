@@ -6,11 +6,19 @@ import re
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from bleuberi.evaluation.view_controls import control_chart, control_table, gain_table
+from bleuberi.evaluation.retention_table import retention_notes, retention_table
 from bleuberi.evaluation.view_examples import difference_chart, evaluation_browser
-from bleuberi.evaluation.view_judge import judge_facts, judge_table, verdict_notices, verdict_table
+from bleuberi.evaluation.view_tables import (
+    control_table,
+    gain_table,
+    judge_table,
+    measure_table,
+    part_table,
+    verdict_table,
+)
+from bleuberi.statistics import shown
 from bleuberi.view.charts import intervals
-from bleuberi.view.parts import Cell, Chart, Fact, Notice, Section, Table, number, share
+from bleuberi.view.parts import Chart, Fact, Notice, Section
 from bleuberi.view.reading import Json, estimate, read_lines, read_object
 
 _VERDICTS: Final = {"yes": "better than", "no": "worse than", "not told apart": "not told apart from"}
@@ -31,7 +39,14 @@ class Result(NamedTuple):
     def scores(self) -> list[str]:
         """The metrics that say how good an answer is; the others are parts of one, or lengths."""
         roles = {one["name"]: one.get("role", "score") for one in self.content.get("metrics") or []}
-        return [metric for metric in self.metrics if roles.get(metric, "score") == "score"]
+        found = [metric for metric in self.metrics if roles.get(metric, "score") == "score"]
+        return found or self.metrics  # prompts without references have lengths alone
+
+    @property
+    def to_base(self) -> dict[str, Json]:
+        """Differences to the base: by group, then by metric."""
+        ahead = [_turned(one) if one["other"] == self.base else one for one in self.differences]
+        return {one["other"]: one["difference"] or {} for one in ahead if one["base"] == self.base}
 
 
 def read_result(folder: Path) -> Result:
@@ -61,11 +76,11 @@ def _turned(comparison: Json) -> Json:
     return {"base": comparison["other"], "other": comparison["base"], "difference": changed}
 
 
-def evaluation_section(folder: Path, id_: str, name: str) -> Section:
-    """Table, intervals, verdict, and the examples with the largest differences first."""
+def evaluation_section(folder: Path, id_: str, name: str, *, examples: bool = True) -> Section:
+    """Tables, intervals, verdict, and `examples`: the responses with the largest differences first."""
     result = read_result(folder)
     content, main = result.content, result.metrics[0]
-    answers, damaged = read_lines(folder / "answers.jsonl")
+    answers, damaged = read_lines(folder / "answers.jsonl") if examples else ([], 0)
     to_base = [one for one in result.differences if one["base"] == result.base]
     lead = (
         "; ".join(_sentence(one, main, _answers(content)) for one in to_base)
@@ -75,9 +90,11 @@ def evaluation_section(folder: Path, id_: str, name: str) -> Section:
     chart = difference_chart(answers, result.base, main, result.signatures[main])
     if chart:
         charts.insert(1 if charts else 0, chart)
-    charts += control_chart(content, main, result.signatures[main])
+    charts += _control_chart(content, main, result.signatures[main])
     charts += [chart for metric in result.scores for chart in _mean_chart(result, metric)]
-    notices = verdict_notices(content) + [Notice("note", text) for text in _warnings(content)]
+    notices = _verdict_notices(result) + [
+        Notice("note", text) for text in [*_introduction(content), *_warnings(content), *retention_notes(content)]
+    ]
     if damaged:
         notices.append(Notice("note", f"Damaged lines of answers.jsonl that were left out: {damaged}."))
     sampling = content["config"].get("sampling_signature")
@@ -86,12 +103,16 @@ def evaluation_section(folder: Path, id_: str, name: str) -> Section:
         Fact("prompts", f"{content['prompts']:,}"),
         Fact("base", result.base),
     ]
+    others = [metric for metric in result.metrics if metric not in result.scores]
     tables = [
-        _table(result),
+        measure_table(content, result.groups, result.to_base, result.scores, scores=True),
         *control_table(content, main, result.signatures[main]),
         *gain_table(content),
+        *part_table(content, result.groups),
+        *([measure_table(content, result.groups, result.to_base, others, scores=False)] if others else []),
         *verdict_table(content, main, result.signatures[main]),
         *judge_table(content),
+        *retention_table(content),
     ]
     browser = evaluation_browser(answers, result.base, main, result.signatures[main])
     return Section(
@@ -100,14 +121,14 @@ def evaluation_section(folder: Path, id_: str, name: str) -> Section:
         "Evaluation",
         name,
         f"{main}: {lead}." if to_base else f"{lead}.",
-        facts + judge_facts(content),
+        facts + _judge_facts(content),
         notices,
         charts,
         tables,
         [browser] if browser else [],
         result.signatures
         | ({"answers": str(sampling)} if sampling else {})
-        | _method(to_base, main)
+        | _methods(result)
         | _judge_signature(content),
     )
 
@@ -136,7 +157,9 @@ def _sentence(comparison: Json, metric: str, answers: dict[tuple[str, str], str]
     # Words have no verdict; neither have prompts that are too few, or one training run.
     answer = answers.get((comparison["base"], comparison["other"]), "")
     verdict = _VERDICTS.get(answer, "not judged against")
-    return f"{comparison['other']} is {verdict} {comparison['base']}, {value:+.3f} [{low:+.3f}, {high:+.3f}]"
+    return (
+        f"{comparison['other']} is {verdict} {comparison['base']}, {shown.difference(comparison['difference'][metric])}"
+    )
 
 
 def _difference_chart(result: Result, metric: str) -> list[Chart]:
@@ -150,7 +173,7 @@ def _difference_chart(result: Result, metric: str) -> list[Chart]:
     if not rows:
         return []
     note = f"paired over {result.content['prompts']:,} prompts; 95 % intervals; dashed: 0"
-    spec = intervals(rows, f"difference of {metric}", form="+.3f", zero_line=0)
+    spec = intervals(rows, f"difference of {metric}", form="+.3f", lines=[0])
     return [Chart(f"differences_{metric}", f"Differences in {metric}", spec, note, result.signatures[metric])]
 
 
@@ -165,54 +188,69 @@ def _mean_chart(result: Result, metric: str) -> list[Chart]:
     return [Chart(f"means_{metric}", f"Mean {metric}", spec, note, result.signatures[metric])] if rows else []
 
 
-def _table(result: Result) -> Table:
-    models = {model["name"]: model for model in result.content["models"]}
-    to_base = {one["other"]: one["difference"] for one in result.differences if one["base"] == result.base}
-    rows = []
-    for metric in result.metrics:
-        for group in result.groups:
-            value, low, high = estimate((group["mean"] or {}).get(metric))
-            change, least, most = estimate((to_base.get(group["name"]) or {}).get(metric))
-            own = [models[name] for name in group.get("members") or [group["name"]] if name in models]
-            words = sum(model["mean_words"] for model in own) / len(own) if own else None
-            shares = [model["cut_share"] for model in own if model["cut_share"] is not None]
-            cut = sum(shares) / len(shares) if shares else None
-            rows.append(
-                [
-                    Cell(str(group["name"])),
-                    Cell(metric),
-                    number(value),
-                    _bounds(low, high),
-                    Cell("" if change is None else f"{change:+.3f}", change),
-                    _bounds(least, most, "+"),
-                    number(words, 0),
-                    share(cut, 0),
-                    Cell(result.signatures[metric]),
-                ]
-            )
-    columns = [
-        "model",
-        "metric",
-        "mean",
-        "interval",
-        f"difference to {result.base}",
-        "interval",
-        "words",
-        "cut off",
-        "signature",
-    ]
-    return Table("models", "Models", columns, rows, "95 % intervals; differences are paired by prompt")
+def _control_chart(content: Json, metric: str, signature: str) -> list[Chart]:
+    """What each group gains over each of its controls."""
+    rows: list[dict[str, Any]] = []
+    for control in content.get("controls") or []:
+        value, low, high = estimate((control.get("difference") or {}).get(metric))
+        if value is not None:
+            name = f"{control['other']} - {control['name']}"
+            rows.append({"name": name, "value": value, "low": low, "high": high, "group": metric})
+    note = "a gain that is more than its control's explanation lies right of 0; 95 % intervals"
+    spec = intervals(rows, f"gain of {metric} over the control", form="+.3f", lines=[0])
+    return [Chart("controls", "Gains over the controls", spec, note, signature)] if rows else []
 
 
-def _bounds(low: float | None, high: float | None, sign: str = "") -> Cell:
-    return Cell("" if low is None or high is None else f"[{low:{sign}.3f}, {high:{sign}.3f}]")
+def _verdict_notices(result: Result) -> list[Notice]:
+    """Questions with their answers, a plain sentence for each group without one, and what differs between models."""
+    verdict, metric = result.content.get("verdict") or {}, result.metrics[0]
+    questions = verdict.get("questions") or []
+    told = [f"{one['question']} {one['sentence']}" for one in questions]
+    pairs = [(one["base"], one["other"]) for one in questions]
+    answered = {name for pair in pairs for name in pair if result.base in pair}
+    for name, difference in result.to_base.items():
+        if name not in answered and shown.is_number(difference.get(metric)):
+            told.append(_plain_sentence(name, result.base, metric, difference[metric], result.content["prompts"]))
+    notices = [Notice("verdict", text) for text in told]
+    return notices + [Notice("warning", str(text)) for text in verdict.get("unequal") or []]
 
 
-def _method(to_base: list[Json], metric: str) -> dict[str, str]:
-    found = next(
-        (one["difference"][metric].get("method") for one in to_base if metric in (one["difference"] or {})), None
-    )
-    return {"intervals": str(found)} if found else {}
+def _plain_sentence(name: str, base: str, metric: str, estimate_: Json, prompts: int) -> str:
+    if estimate_.get("no_verdict"):
+        reason = f"no verdict ({estimate_['no_verdict']})"
+        return f"{name} - {base} in {metric}: {shown.difference(estimate_)} on {prompts} prompts, {reason}."
+    words = ("more than", "less than") if metric == "words" else ("better than", "worse than")
+    verdict = ("not told apart from", *words)[shown.side(estimate_)]
+    return f"{name} is {verdict} {base} in {metric}: {shown.difference(estimate_)} on {prompts} prompts."
+
+
+def _introduction(content: Json) -> list[str]:
+    """The comparison that has the level of 5 % to itself, and the scores that no training was rewarded with."""
+    said = []
+    primary = content.get("primary")
+    if primary:
+        how = "declared" if primary["declared"] else "by default; declare another with --primary before you look"
+        said.append(f"Primary comparison: {primary['other']} against {primary['base']} in {primary['metric']} ({how}).")
+    if content.get("untrained"):
+        said.append(f"Scores that no training paid for: {', '.join(content['untrained'])}.")
+    return said
+
+
+def _judge_facts(content: Json) -> list[Fact]:
+    """Who judged."""
+    model = ((content.get("judge") or {}).get("settings") or {}).get("model")
+    return [Fact("judge", str(model))] if model else []
+
+
+def _methods(result: Result) -> dict[str, str]:
+    """How the intervals of all differences were made."""
+    found = {
+        str(one["method"]): None
+        for comparison in result.differences
+        for one in (comparison["difference"] or {}).values()
+        if one.get("method")
+    }
+    return {"intervals": "; ".join(sorted(found))} if found else {}
 
 
 def _judge_signature(content: Json) -> dict[str, str]:

@@ -1,11 +1,11 @@
-"""Engines: conversations in, texts out, with the same meaning of every sampling setting. Imports nothing heavy.
+"""Engines generate responses to conversations; sampling settings mean the same in all. Imports nothing heavy.
 
-`base` is the contract and `options` what a user chooses; `transformers_engine`, `vllm_engine`, `openai_engine` (a
-server behind OpenAI's interface), `ray_engine` and `canned` (responses from a file) are the engines; `cached` keeps
+`base` is the interface and `options` the user's settings; `transformers_engine`, `vllm_engine`, `openai_engine` (a
+server with OpenAI's interface), `ray_engine` and `canned` (responses from a file) are the engines; `cached` stores
 responses on disk; `gpus` spreads an engine over the GPUs of this machine (`gpu_workers`, `workers_engine`);
-`model_identity` says which model a response is of, `chat_format` renders prompts.
+`model_identity` identifies the model of a response, `chat_format` renders prompts.
 To add an engine, write a class with `generate` as in `base.Engine`, add its name to `options.ENGINES` and a branch to
-`load_engine` below; tests/contracts/ holds the laws that every engine keeps.
+`load_engine` below; tests/contracts/ has the rules for every engine.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ _PLAIN = EngineOptions()
 
 
 def cached_engine(model: str, engine: str, cache_folder: Path, options: EngineOptions = _PLAIN) -> CachedEngine:
-    """The model behind an output cache. `engine`: a name of ENGINES; `auto` takes vLLM where it can run.
+    """A model with an output cache. `engine`: a name of ENGINES; `auto` selects vLLM if it can run.
 
-    Nothing is loaded but the tokenizer until an answer is missing. Errors: `UserError` for an unknown engine or model.
+    The model is loaded only if an answer is missing. Errors: `UserError` for an unknown engine or model.
     """
     check_model_name(model)
     answering = resolve_engine(engine, options)
@@ -61,7 +61,7 @@ def cached_engine(model: str, engine: str, cache_folder: Path, options: EngineOp
 
 
 def check_engine(model: str | None, engine: str, options: EngineOptions = _PLAIN) -> None:
-    """Refuse, before anything is read, an engine or a model folder that cannot work. Errors: `UserError`."""
+    """Check engine and model folder before any data are read. Errors: `UserError`."""
     if model is not None:
         check_model_name(model)
     chosen = resolve_engine(engine, options)
@@ -70,7 +70,7 @@ def check_engine(model: str | None, engine: str, options: EngineOptions = _PLAIN
 
 
 def local_revision(model: str, engine: str, options: EngineOptions = _PLAIN) -> str | None:
-    """What tells two models of one name apart, as far as it is known without the network; None for a hub id."""
+    """The model's revision, if known without the network; None for a hub id."""
     engine = resolve_engine(engine, options)
     if engine in ("openai", "canned"):
         return engine_identity(model, engine, options).revision
@@ -78,9 +78,9 @@ def local_revision(model: str, engine: str, options: EngineOptions = _PLAIN) -> 
 
 
 def engine_identity(model: str, engine: str, options: EngineOptions) -> ModelIdentity:
-    """Which answers they are, as cache keys say it. Errors: `UserError` where there is no such model or file."""
+    """The identity used in cache keys. Errors: `UserError` if the model or file does not exist."""
     if engine == "openai":
-        # The template is the server's; only its arguments are ours.
+        # The server has the template; we only pass arguments.
         kwargs = options.chat_template_kwargs
         return ModelIdentity(model, f"endpoint:{options.url}", json_hash(dict(kwargs)) if kwargs else "")
     if engine == "canned":
@@ -94,13 +94,13 @@ def engine_identity(model: str, engine: str, options: EngineOptions) -> ModelIde
 
 
 def _precision(options: EngineOptions) -> str:
-    """The engine arguments that decide what the weights are, as part of a model's revision; empty if none is given."""
+    """Engine arguments that change the weights, as part of a model's revision; empty if not given."""
     chosen = {name: options.engine_args[name] for name in PRECISION if name in options.engine_args}
     return "".join(f";{name}={value}" for name, value in chosen.items())
 
 
 def load_engine(model: str, engine: str, options: EngineOptions) -> Engine | StreamingEngine:
-    """The engine of that name, with its model. Errors: `UserError` for what cannot be loaded."""
+    """Load the named engine with its model. Errors: `UserError` if it cannot be loaded."""
     loading: Any = {
         "trust_remote_code": options.trust_remote_code,
         "base_template": options.base_template,
@@ -124,7 +124,7 @@ def load_engine(model: str, engine: str, options: EngineOptions) -> Engine | Str
         return TransformersEngine(model, **loading, **options.engine_args)
     except TypeError as error:
         raise UserError(
-            f"--engine_args: {error}", "The transformers engine takes batch_rows=32 and dtype=bfloat16."
+            f"--engine_args: {error}", "The transformers engine accepts e.g. batch_rows=32 and dtype=bfloat16."
         ) from error
 
 
@@ -132,11 +132,11 @@ def _pick() -> str:
     from bleuberi.generation.vllm_engine import vllm_obstacle
 
     obstacle = vllm_obstacle()
-    log.info("Engine: %s", f"transformers ({obstacle})" if obstacle else "vllm (it is installed and has a device)")
+    log.info("Engine: %s", f"transformers ({obstacle})" if obstacle else "vllm (installed, with a device)")
     return "transformers" if obstacle else "vllm"
 
 
 def _answers_file(options: EngineOptions) -> Path:
     if options.answers is None:
-        raise ValueError("the canned engine has no file")  # resolve_engine has refused this
+        raise ValueError("the canned engine has no file")  # resolve_engine rejects this
     return options.answers

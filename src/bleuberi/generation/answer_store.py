@@ -1,8 +1,8 @@
-"""The files of one output cache: shards, and the journal of rows that came one by one.
+"""The files of one output cache: shards, and a journal for single rows.
 
-Rows are written once and never changed. A shard is written whole, with its checksum. Where answers come one after the
-other, each goes to the journal at once, with a checksum of its own; a full journal is sealed as a shard. What a killed
-run left in the journal is sealed by the next one, without the line that the kill cut short.
+Rows are written once and never changed. A shard is written atomically, with a checksum. Engines that answer rows one by
+one append each row to the journal immediately, with its own checksum; a full journal is sealed as a shard. The next run
+seals a killed run's journal, without the truncated last line.
 """
 
 from __future__ import annotations
@@ -35,39 +35,39 @@ _KEPT_REASONS: Final = frozenset(get_args(FinishReason)) - {"no_answer", "unknow
 
 
 class AnswerStore:
-    """Answers by prompt key in one folder. Memory holds where they lie, not what they are."""
+    """Answers by prompt key in one folder. Only their positions are kept in memory."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._index = KeyIndex()
         self._files: list[Path] = []
         self._number: dict[Path, int] = {}
-        self._journal: int | None = None  # file descriptor, open while rows come in
+        self._journal: int | None = None  # file descriptor, open while rows arrive
         self._unsealed: dict[str, Output] = {}
-        self.unusable: set[str] = set()  # keys of rows that are not answers, as older versions could write them
+        self.unusable: set[str] = set()  # keys of invalid rows, which older versions could write
         self.refresh()
 
     def __len__(self) -> int:
         return len(self._index) + len(self._unsealed)
 
     def refresh(self) -> None:
-        """Read the shards that came since. A shard that fails its checksum is set aside with a warning; a row that is
-        not an answer is ignored with a warning, so that it is asked again."""
+        """Index new shards. A shard with a wrong checksum is set aside with a warning; an invalid row is ignored with a
+        warning, so that it is generated again."""
         known = set(self.unusable)
         for path in shard_paths(self.folder):
             if path not in self._number:
                 self._take_in(path)
         fresh = list(self.unusable - known)
-        _warn_of_unusable(sum(self.missing(fresh)), self.folder)  # others were asked again already
+        _warn_of_unusable(sum(self.missing(fresh)), self.folder)  # others were already generated again
 
     def missing(self, keys: Sequence[str]) -> list[bool]:
-        """For each key, whether it has no answer yet."""
+        """Per key, whether its answer is missing."""
         return [
             place is None and key not in self._unsealed for key, place in zip(keys, self._index.find(keys), strict=True)
         ]
 
     def read(self, keys: Sequence[str]) -> list[Output | None]:
-        """The answer of each key; None where there is none. Each shard is opened once for all of them."""
+        """The answer per key, or None. Each shard is opened only once."""
         outputs = [self._unsealed.get(key) for key in keys]
         wanted = [(place, row) for row, place in enumerate(self._index.find(keys)) if place is not None]
         for file, group in groupby(sorted(wanted), key=lambda pair: pair[0].file):
@@ -78,26 +78,26 @@ class AnswerStore:
         return outputs
 
     def write(self, name: str, keys: Sequence[str], outputs: Sequence[Output]) -> None:
-        """Keep a whole shard."""
+        """Store a complete shard."""
         path = self.folder / f"{name}.jsonl"
         write_shard(path, [to_row(key, output) for key, output in zip(keys, outputs, strict=True)])
         self._take_in(path)
 
     def append(self, key: str, output: Output) -> None:
-        """Keep one answer at once. A kill after this call does not lose it."""
+        """Store one answer immediately. A kill after this call does not lose it."""
         path = self.folder / JOURNAL
         with disk_errors(path):
             if self._journal is None:
                 self._journal = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
             line = journal_line(to_row(key, output))
             if os.write(self._journal, line) < len(line):
-                raise OSError(28, "No space left on device")  # a short write is how a full disk shows first
+                raise OSError(28, "No space left on device")  # a full disk first shows as a short write
         self._unsealed[key] = output
         if len(self._unsealed) >= SEAL_ROWS:
             self.seal()
 
     def seal(self) -> None:
-        """Make the journal's rows a shard."""
+        """Convert the journal to a shard."""
         if self._journal is not None:
             os.close(self._journal)
             self._journal = None
@@ -109,13 +109,13 @@ class AnswerStore:
             (self.folder / JOURNAL).unlink(missing_ok=True)
 
     def has_journal(self) -> bool:
-        """Whether a run is filling the journal, or was killed before it was rid of it."""
+        """Whether a journal exists: from a running or killed run."""
         return (self.folder / JOURNAL).is_file()
 
     def recover(self) -> int:
-        """Under the folder's lock: clear what killed runs left half-written, keep what they had finished.
+        """Remove killed runs' partial files and keep their finished rows. Call under the folder's lock.
 
-        How many rows came out of their journal.
+        Returns the number of rows recovered from the journal.
         """
         with disk_errors(self.folder):
             clear_abandoned(self.folder)
@@ -131,7 +131,7 @@ class AnswerStore:
         return recovered
 
     def close(self) -> None:
-        """Let go of the journal as it is; the next run seals it."""
+        """Close the journal; the next run seals it."""
         if self._journal is not None:
             os.close(self._journal)
             self._journal = None
@@ -141,13 +141,13 @@ class AnswerStore:
             return self._files[file].open("rb")
         except FileNotFoundError as error:
             raise UserError(
-                f"The shard {self._files[file]} went away while it was read.", "Run again: its rows are made again."
+                f"The shard {self._files[file]} disappeared while it was read.", "Rerun to generate its rows again."
             ) from error
 
     def _take_in(self, path: Path) -> None:
         body = shard_body(path)
         if body is None:
-            log.warning("The shard %s was damaged; it is set aside and its rows are made again.", path)
+            log.warning("The shard %s is damaged; it is set aside and its rows are generated again.", path)
             return
         number = self._number.setdefault(path, len(self._files))
         if number == len(self._files):
@@ -165,20 +165,20 @@ class AnswerStore:
 
 
 def shard_paths(folder: Path) -> list[Path]:
-    """The shards of a cache folder; files that are still being written begin with a dot."""
+    """The shards of a cache folder; unfinished files start with a dot."""
     return sorted(path for path in folder.glob("*.jsonl") if not path.name.startswith("."))
 
 
 def to_row(key: str, output: Output) -> dict[str, Any]:
-    """An answer as a shard holds it. Errors: `TypeError` for one that is not an answer: an engine made a mistake."""
+    """An answer as a row of a shard. Errors: `TypeError` if it is invalid, which is a bug in an engine."""
     row = {"key": key, **{name: value for name, value in output._asdict().items() if value != ""}, "text": output.text}
     if not is_answer(row):
-        raise TypeError(f"an engine gave something else than an answer: {row!r:.300}")
+        raise TypeError(f"an engine returned an invalid answer: {row!r:.300}")
     return row
 
 
 def is_answer(row: object) -> TypeGuard[dict[str, Any]]:
-    """Whether each field of a row has its type: what a server sent must never reach a reader as something else."""
+    """Whether all fields of a row have valid types, since servers may send anything."""
     if not isinstance(row, dict):
         return False
     reason, tokens = row.get("finish_reason"), row.get("tokens")
@@ -200,14 +200,14 @@ def to_output(row: dict[str, Any]) -> Output:
 
 
 def journal_line(row: dict[str, Any]) -> bytes:
-    """A row with its checksum before it, so that each line stands for itself."""
+    """A row preceded by its checksum, so that each line can be verified separately."""
     text = strict_json(row, ascii_only=True)
     return f"{content_hash(text)[:_MARK_BYTES]} {text}\n".encode()
 
 
 def read_journal(path: Path) -> Iterator[dict[str, Any]]:
-    """The whole rows of a journal. A line that a kill or a full disk cut short is left out; so is, with a warning, a
-    row that is not an answer."""
+    """The valid rows of a journal. A line truncated by a kill or a full disk is skipped; an invalid row is skipped with
+    a warning."""
     if not path.is_file():
         return
     unusable = 0
@@ -228,7 +228,7 @@ def _is_key(value: object) -> bool:
 
 
 def _parsed(line: bytes) -> object:
-    """The value of a line; None if it is not JSON."""
+    """The JSON value of a line, or None if it is not JSON."""
     try:
         value: object = json.loads(line)
     except (ValueError, RecursionError):
@@ -238,7 +238,7 @@ def _parsed(line: bytes) -> object:
 
 def _warn_of_unusable(count: int, place: Path) -> None:
     if count:
-        log.warning("%d rows in %s are not usable answers (e.g. not a text): ignored, and asked again", count, place)
+        log.warning("%d rows in %s are not usable answers (e.g. not a text); they are generated again", count, place)
 
 
 def in_batches(items: Iterable[T], size: int) -> Iterator[list[T]]:

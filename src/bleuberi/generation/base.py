@@ -1,4 +1,4 @@
-"""What an engine is: conversations in, texts out."""
+"""The interface of engines, which generate responses to conversations."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from bleuberi.errors import UserError
 from bleuberi.records import Conversation
 
 FinishReason = Literal["stop", "length", "prompt_too_long", "refused", "no_answer", "unknown"]
-"""`no_answer`: no try at this row gave a usable answer, and the others were still asked. `unknown`: the response was
-made elsewhere, and its file has no reason. Neither is kept in a cache."""
+"""`no_answer`: no attempt at this row gave a usable answer, but the run continued. `unknown`: the response comes from a
+file without a finish reason. Neither is cached."""
 
 FINISH_WORDS: Final[dict[str, FinishReason]] = {
     **dict.fromkeys(("stop", "eos", "eos_token", "end_turn", "stop_sequence"), "stop"),
     **dict.fromkeys(("length", "max_tokens", "model_length"), "length"),
     "content_filter": "refused",
 }
-"""What servers call the end of a response, and what it means here."""
+"""Servers' finish reasons -> ours."""
 
 _NOT_ANSWERED: Final = {
     "prompt_too_long": "prompts too long for the model",
     "no_answer": "prompts without a usable answer",
 }
-"""The finish reasons of rows that never have a response, and the words under which data creation counts them."""
+"""Finish reasons of rows without a response -> their description in data creation's counts."""
 
-MOST_TOKENS: Final = 2**53  # a larger count is not a count, and not every reader of JSON takes it
+MOST_TOKENS: Final = 2**53  # larger counts are invalid, and not all JSON readers accept them
 
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How tokens are drawn; the same in every engine. Nothing else is in force, whatever a model's files suggest.
+    """Sampling settings, the same in every engine. Defaults in a model's files are ignored.
 
-    `temperature` 0 is greedy; `top_p` 1 and `top_k` 0 switch those limits off. The method's defaults.
+    `temperature` 0 is greedy; `top_p` 1 and `top_k` 0 are off. The default values are the method's.
     """
 
     max_new_tokens: int = 512
@@ -43,21 +43,23 @@ class Sampling:
     seed: int = 42
 
     def check(self) -> None:
-        """Errors: `UserError` for a setting that means nothing."""
+        """Errors: `UserError` for an invalid setting."""
         if self.max_new_tokens < 1:
-            raise UserError(f"The most new tokens are {self.max_new_tokens}.", "Give a number of at least 1, e.g. 512.")
+            raise UserError(f"max_new_tokens must be at least 1 (got {self.max_new_tokens}).", "Give e.g. 512.")
         if not 0 <= self.temperature < float("inf"):
-            raise UserError(f"The temperature is {self.temperature}.", "Give 0 (greedy) or more.")
+            raise UserError(f"temperature must be at least 0 (got {self.temperature}).", "0 is greedy.")
         if not 0 < self.top_p <= 1 or self.top_k < 0:
-            raise UserError(f"top_p is {self.top_p} and top_k {self.top_k}.", "Give 0 < top_p <= 1, and top_k >= 0.")
+            raise UserError(
+                f"Invalid top_p={self.top_p} or top_k={self.top_k}.", "Give 0 < top_p <= 1, and top_k >= 0."
+            )
         if not 0 <= self.seed < 2**32:
-            raise UserError(f"The seed {self.seed} is out of range.", "Give a whole number from 0 to 4294967295.")
+            raise UserError(f"The seed {self.seed} is out of range.", "Give an integer from 0 to 4294967295.")
 
     def settings(self) -> dict[str, Any]:
         return asdict(self)
 
     def signature(self) -> str:
-        """E.g. `temp:0.7|top_p:0.9|top_k:0|max:512|seed:42`; greedy decoding depends on `max` alone."""
+        """E.g. `temp:0.7|top_p:0.9|top_k:0|max:512|seed:42`; greedy decoding depends only on `max`."""
         if self.temperature == 0:
             return f"greedy|max:{self.max_new_tokens}"
         return (
@@ -66,17 +68,17 @@ class Sampling:
 
 
 class Output(NamedTuple):
-    """One answer. `tokens` counts what was generated, the end token included."""
+    """One answer. `tokens` is the number of generated tokens, including the end token."""
 
     text: str
     finish_reason: FinishReason
     tokens: int
-    served_model: str = ""  # the model as the server that answered names it, e.g. with its date
-    served_on: str = ""  # the day of the answer, where the model behind a name can change
+    served_model: str = ""  # the model name reported by the server, e.g. with a date
+    served_on: str = ""  # the day of the answer, if the model of this name may change
 
     @property
     def unanswered(self) -> str | None:
-        """Why there is no response, in the words under which such rows are counted; None if there is one."""
+        """The reason for a missing response, as used in counts; None if there is a response."""
         if self.finish_reason == "refused" and not self.text:
             return "prompts that the server's filter stopped"
         return _NOT_ANSWERED.get(self.finish_reason)
@@ -86,23 +88,23 @@ OnOutput = Callable[[Output], None]
 
 
 class Engine(Protocol):
-    """Answers conversations with one model that it has loaded, a shard in one call."""
+    """Answers conversations with one loaded model, one shard per call."""
 
-    shard_rows: int  # so many rows are asked in one call, and are kept or lost together
+    shard_rows: int  # rows per call, which are stored or lost together
 
     def generate(
         self,
         conversations: Sequence[Conversation],  # N
         sampling: Sampling,
-        seed: int,  # of this call, derived from its rows
-        on_output: OnOutput,  # told of each answer as it comes, for progress
+        seed: int,  # for this call, derived from its rows
+        on_output: OnOutput,  # called for each answer, to show progress
     ) -> list[Output]:  # N
-        """Answer all. A prompt too long for the model gets the finish reason `prompt_too_long` and no text."""
+        """Answer all. A prompt that is too long gets the finish reason `prompt_too_long` and no text."""
         ...
 
 
 class Shard(NamedTuple):
-    """Questions that are answered in one call, with what names their answers and decides them."""
+    """Conversations answered in one call, with their cache keys and sampling seed."""
 
     name: str
     keys: list[str]  # N, the questions' keys in the cache
@@ -112,20 +114,20 @@ class Shard(NamedTuple):
 
 @runtime_checkable
 class ShardingEngine(Protocol):
-    """Answers several shards at once, each as an `Engine` would: the same texts, in any order of shards."""
+    """Answers several shards at once, with the same texts as an `Engine`, in any order of shards."""
 
     @property
     def shard_rows(self) -> int:
-        """As an `Engine` has it."""
+        """As in `Engine`."""
         ...
 
     def answer_shards(self, shards: Iterable[Shard], sampling: Sampling) -> Iterator[tuple[Shard, list[Output]]]:
-        """Answer all; takes from `shards` as work gets done."""
+        """Answer all; reads from `shards` as shards finish."""
         ...
 
 
 class Request(NamedTuple):
-    """One question of a stream, with a seed of its own."""
+    """One conversation of a stream, with its own seed."""
 
     key: str
     conversation: Conversation
@@ -134,19 +136,19 @@ class Request(NamedTuple):
 
 @runtime_checkable
 class StreamingEngine(Protocol):
-    """Answers one by one, in any order: no row waits for its shard, and each is kept as it comes."""
+    """Answers row by row, in any order; each answer is stored immediately."""
 
     def stream(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[tuple[Request, Output]]:
-        """Answer all, with several in work at once; takes from `requests` as work gets done.
+        """Answer all, several at once; reads from `requests` as rows finish.
 
-        `requests` may run dry while rows are in work, and have more later: an engine that looks again gets them.
+        `requests` may be empty for a while and have more later, so engines should read again after finishing rows.
         """
         ...
 
 
 @runtime_checkable
 class JudgesByAnswers(Protocol):
-    """An engine for which an error is about one row if the model has answered another, now or in an earlier run."""
+    """An engine that treats an error as specific to a row if the model has answered another row before."""
 
     has_answered: bool
 

@@ -1,4 +1,4 @@
-"""What lies in a cache of outputs, why a row is not there, and what can go."""
+"""List output caches, explain missing rows, and remove caches."""
 
 from __future__ import annotations
 
@@ -30,42 +30,42 @@ _LEFTOVERS: Final = ("*.damaged", ".*.partial*")
 
 @dataclass(frozen=True, slots=True)
 class CacheFolder:
-    """The outputs of one model with one sampling."""
+    """The cached outputs of one model with one sampling setting."""
 
     path: Path
     settings: dict[str, Any]
     rows: int
     shards: int
     bytes: int
-    waiting_rows: int  # of an interrupted run, taken over by the next one
-    leftovers: tuple[Path, ...]  # damaged shards, and files that a kill cut short
+    waiting_rows: int  # rows of an interrupted run, which the next run merges
+    leftovers: tuple[Path, ...]  # damaged shards and partial files
     last_written: float  # seconds since 1970
 
 
 class Finding(NamedTuple):
-    """Why a row has no cached answer."""
+    """A row without a cached answer, and the reason."""
 
     row: str
     reason: str
 
 
 def cache_root(folder: Path) -> Path:
-    """The folder of caches: the one given, or `inference_outputs` in it. Errors: `UserError` where there is none."""
+    """The cache folder: the given one, or `inference_outputs` in it. Errors: `UserError` if neither exists."""
     for root in (folder / "inference_outputs", folder):
         if root.is_dir() and any(root.glob(f"*/{SETTINGS}")):
             return root
-    raise UserError(f"There are no cached outputs in {folder}.", "Give the --output_dir of a data command.")
+    raise UserError(f"{folder} has no cached responses.", "Give the --output_dir of a data command.")
 
 
 def list_caches(root: Path) -> list[CacheFolder]:
-    """Every cache in the folder, by name. Rows are counted by the shards' last lines; checksums are not read."""
+    """Every cache in the folder, by name. Row counts come from the shards' last lines; checksums are not verified."""
     return [_look(path.parent) for path in sorted(root.glob(f"*/{SETTINGS}"))]
 
 
 def explain(
     root: Path, folder: Path, identity: ModelIdentity, sampling: Sampling, conversations: Iterable[Conversation]
 ) -> tuple[int, list[Finding]]:
-    """How many rows have an answer in `folder`, and for each other row why it has none."""
+    """Count rows with an answer in `folder`; for each other row, find the reason."""
     store = AnswerStore(folder)
     waiting = {row["key"] for row in read_journal(folder / JOURNAL)}
     damaged = _damaged_keys(folder)
@@ -83,21 +83,21 @@ def explain(
                 continue
             differences = [difference for difference, missing in elsewhere if not missing[place]]
             if key in waiting:
-                reason = "an interrupted run has it in its journal; the next run takes it over"
+                reason = "it is in an interrupted run's journal; the next run will use it"
             elif key in store.unusable:
-                reason = "its cached answer is not usable (e.g. not a text); the next run asks again"
+                reason = "its cached answer is not usable (e.g. not a text); the next run generates it again"
             elif key in damaged:
                 reason = "its shard was damaged and set aside"
             elif differences:
-                reason = "cached otherwise: " + " / ".join(sorted(differences))
+                reason = "cached with other settings: " + " / ".join(sorted(differences))
             else:
-                reason = "this prompt was never asked (new, or its text changed)"
+                reason = "this prompt is not cached (new, or its text changed)"
             misses.append(Finding(row.id, reason))
     return found, misses
 
 
 def count_reasons(misses: Sequence[Finding]) -> list[tuple[str, int, str]]:
-    """Reasons with their counts and the first row that has each, the most frequent first."""
+    """Reasons with count and first row, most frequent first."""
     first: dict[str, str] = {}
     for miss in misses:
         first.setdefault(miss.reason, miss.row)
@@ -105,7 +105,7 @@ def count_reasons(misses: Sequence[Finding]) -> list[tuple[str, int, str]]:
 
 
 def to_prune(caches: Sequence[CacheFolder], model: str | None, older_than_days: float | None) -> list[Path]:
-    """What would go: leftovers alone, or whole caches where a model or an age is named (both have to fit)."""
+    """Paths to remove: leftovers, or entire caches that match the given model and age."""
     if model is None and older_than_days is None:
         return [path for cache in caches for path in cache.leftovers]
     oldest = time.time() - (older_than_days or 0.0) * 86_400
@@ -118,7 +118,7 @@ def to_prune(caches: Sequence[CacheFolder], model: str | None, older_than_days: 
 
 
 def remove(paths: Sequence[Path]) -> None:
-    """Remove leftovers and whole caches, each under its lock. Errors: `UserError` if a run writes there."""
+    """Remove leftovers or entire caches, each under its lock. Errors: `UserError` if a run is writing there."""
     for path in paths:
         if (path / SETTINGS).is_file():
             remove_folder(path)
@@ -146,19 +146,19 @@ def _look(folder: Path) -> CacheFolder:
 
 
 def _settings(path: Path) -> dict[str, Any]:
-    """What a cache was made with; nothing, with a warning, if its file is damaged: the next run writes it anew."""
+    """A cache's settings; empty with a warning if the file is damaged. The next run rewrites it."""
     try:
         found = read_json(path)
     except UserError:
         found = None
     if isinstance(found, dict) and all(isinstance(found.get(key, {}), dict) for key in ("model", "sampling")):
         return found
-    log.warning("%s is damaged: the answers beside it stay usable, but nobody can tell whose they are", path)
+    log.warning("%s is damaged; the cached answers stay usable, but their model and settings are unknown", path)
     return {}
 
 
 def _rows_of(path: Path) -> int:
-    """The count in a shard's last line; 0 where it has none."""
+    """The row count in a shard's last line, or 0."""
     with path.open("rb") as stream:
         stream.seek(max(0, path.stat().st_size - 200))
         footer = stream.read().rstrip(b"\n").rpartition(b"\n")[2]
@@ -169,14 +169,14 @@ def _rows_of(path: Path) -> int:
 
 
 def _difference(settings: dict[str, Any], identity: ModelIdentity, sampling: Sampling) -> str:
-    """What another cache was made with, where it differs from what is asked."""
+    """The differences between another cache's settings and the requested ones."""
     wanted = {**identity.settings(), "sampling": sampling.signature()}
     there = {**settings.get("model", {}), "sampling": settings.get("sampling_signature")}
     return named_differences({name: there.get(name) for name in wanted}, wanted)
 
 
 def _damaged_keys(folder: Path) -> set[str]:
-    """Keys that can still be read in shards that were set aside."""
+    """Keys that are still readable in shards that were set aside."""
     keys = set()
     for path in folder.glob("*.damaged"):
         for line in path.read_bytes().splitlines():

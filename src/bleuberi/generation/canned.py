@@ -19,7 +19,7 @@ _NAMES = ("id", "prompt")
 
 
 class CannedFileEngine:
-    """Answers from JSON lines with `id` or `prompt`, and `response`. Memory holds where they lie, not what they are."""
+    """Answers from JSON lines with `id` or `prompt`, and `response`. Only their positions are kept in memory."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -44,14 +44,14 @@ class CannedFileEngine:
 
 
 def answers_revision(path: Path) -> str:
-    """What names a file of answers in cache keys. Errors: `UserError` where there is no such file."""
+    """A file's revision for cache keys. Errors: `UserError` if the file does not exist."""
     if not path.is_file():
-        raise UserError(f"There is no file {path}.", "Check the path given with --answers.")
+        raise UserError(f"File {path} does not exist.", "Check the path given with --answers.")
     return f"answers:{file_hash(path)}"
 
 
 def _named_places(path: Path, stream: BinaryIO) -> Iterator[tuple[str, Place]]:
-    """Under each name of each row (its id, its prompt) where its line begins."""
+    """Yield each name of each row (its id, its prompt) with the position of its line."""
     offset = 0
     for number, line in enumerate(stream, 1):
         row = _row(path, number, line) if line.strip() else {}
@@ -65,15 +65,15 @@ def _row(path: Path, number: int, line: bytes) -> dict[str, Any]:
     try:
         row = json.loads(line)
     except ValueError as error:
-        raise UserError(f"{path.name}, line {number} is not valid JSON: {error}", "Mend that line.") from error
+        raise UserError(f"{path.name}, line {number} is not valid JSON: {error}", "Correct that line.") from error
     text = next((row[name] for name in TEXT_COLUMNS if name in row), None) if isinstance(row, dict) else None
     if not isinstance(row, dict) or not isinstance(text, str) or not any(name in row for name in _NAMES):
         raise UserError(
-            f"{path.name}, line {number} lacks `id` (or `prompt`) or `response`, a text.",
+            f"{path.name}, line {number} has no `id` (or `prompt`) or no text in `response`.",
             'Write each answer as {"id": "...", "response": "..."}.',
         )
     return row
 
 
 def _no_answer(row_id: str) -> UserError:
-    return UserError(f"There is no canned answer for the row {row_id}.", "Add it to the file given with --answers.")
+    return UserError(f"Row {row_id} has no canned answer.", "Add it to the file given with --answers.")

@@ -1,7 +1,7 @@
-"""Chat templates and the tokens that end a turn.
+"""Chat templates and end-of-turn tokens.
 
-Base models often have no template, or one whose end of turn their own end-of-text token does not match. The special
-tokens in the vocabulary show their family's format.
+Base models often have no template, or a template whose end of turn differs from their end-of-text token. The special
+tokens in the vocabulary reveal the format of the model family.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 class Family(NamedTuple):
-    """A chat format: its name, the tokens that a vocabulary of that family has, and its template."""
+    """A chat format: its name, the tokens that identify its vocabulary, and its template."""
 
     name: str
     tokens: tuple[str, ...]
@@ -37,7 +37,7 @@ _LLAMA_3: Final = (
     "{{ message['content'] | trim }}<|eot_id|>{% endfor %}"
     "{% if add_generation_prompt %}<|start_header_id|>assistant<|end_header_id|>\n\n{% endif %}"
 )
-# A line break right behind a block's end would be trimmed away (transformers sets trim_blocks), so it is printed.
+# transformers sets trim_blocks, which removes a line break after a block, so line breaks are printed explicitly.
 _OLMO: Final = (
     "{{ bos_token or '' }}{% for message in messages %}<|{{ message['role'] }}|>\n{{ message['content'] }}"
     "{% if message['role'] == 'assistant' %}{{ eos_token }}{% endif %}"
@@ -45,14 +45,14 @@ _OLMO: Final = (
     "{% if add_generation_prompt %}{{ '\n' }}<|assistant|>\n{% endif %}"
 )
 FAMILIES: Final = (
-    # First, since newer OLMo vocabularies carry ChatML's tokens too, though the models were never shown them.
-    # OLMo writes its roles in plain text; what tells its vocabulary is the placeholder its data set put for numbers.
+    # First, because newer OLMo vocabularies also contain ChatML's tokens, although the models never saw them. OLMo has
+    # plain-text roles; its vocabulary is recognized by the placeholder for phone numbers in its training data.
     Family("OLMo (Tulu format)", ("<|endoftext|>", "|||PHONE_NUMBER|||"), _OLMO),
     Family("ChatML (Qwen, SmolLM)", ("<|im_start|>", "<|im_end|>"), _CHATML),
     Family("Llama 3", ("<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"), _LLAMA_3),
 )
 # The prompts of the paper's released code. For Qwen and Llama 3 they are the templates of the families' own instruct
-# models, with a system turn even where a conversation has none, and with the date that those carry.
+# models, always with a system turn, and with those templates' dates.
 _QWEN_PAPER: Final = (
     "{% if messages[0]['role'] != 'system' %}<|im_start|>system\n"
     "You are Qwen, created by Alibaba Cloud. You are a helpful assistant.<|im_end|>\n{% endif %}" + _CHATML
@@ -67,25 +67,25 @@ _LLAMA_3_PAPER: Final = (
 )
 PAPER_FAMILIES: Final = (
     FAMILIES[0],
-    Family("ChatML (SmolLM)", ("<|im_start|>", "<|im_end|>", "<repo_name>"), _CHATML),  # no Qwen, and not the paper's
+    Family("ChatML (SmolLM)", ("<|im_start|>", "<|im_end|>", "<repo_name>"), _CHATML),  # neither Qwen nor in the paper
     Family("Qwen, as in the paper", FAMILIES[1].tokens, _QWEN_PAPER),
     Family("Llama 3, as in the paper", FAMILIES[2].tokens, _LLAMA_3_PAPER),
 )
 BASE_TEMPLATES: Final = {"plain": FAMILIES, "paper": PAPER_FAMILIES}
-"""How base models without a template are prompted: with the turns alone, or as the paper's released code did."""
+"""Prompt formats for base models without a template: plain turns, or as in the paper's released code."""
 _PROBE: Final = "qzx"
-"""A harmless answer whose end is found again in a rendered conversation."""
+"""A placeholder answer, used to find the end of a turn in a rendered conversation."""
 _GIVEN_TO_TEMPLATES: Final = frozenset(
     {"messages", "tools", "documents", "add_generation_prompt", "bos_token", "eos_token", "pad_token", "unk_token"}
 )
-"""What transformers itself hands to a template."""
+"""Arguments that transformers itself passes to a template."""
 
 
 def with_chat_template(tokenizer: Any, base_template: str = "plain") -> Any:  # noqa: ANN401 - a transformers tokenizer
-    """The tokenizer, with its family's template where it has none, or a plain one where its family is not known.
+    """The tokenizer; if it has no template, it gets its family's template, or a plain one for unknown families.
 
-    `base_template` is a name of BASE_TEMPLATES. Errors: `UserError` where it has none and no end token, so that none
-    would ever end a turn.
+    `base_template` is a name of BASE_TEMPLATES. Errors: `UserError` if the tokenizer has neither a template nor an end
+    token, because responses would never end.
     """
     if tokenizer.chat_template:
         return tokenizer
@@ -97,7 +97,7 @@ def with_chat_template(tokenizer: Any, base_template: str = "plain") -> Any:  # 
             return tokenizer
     if tokenizer.eos_token is not None:
         log.warning(
-            "%s has no chat template, and its family is not known: it gets the Tulu format, whose roles are plain text",
+            "%s has no chat template and its family is unknown; using the Tulu format, whose roles are plain text",
             tokenizer.name_or_path,
         )
         tokenizer = copy.copy(tokenizer)
@@ -110,26 +110,26 @@ def with_chat_template(tokenizer: Any, base_template: str = "plain") -> Any:  # 
 
 
 def refuse_unfit_template(tokenizer: Any) -> None:  # noqa: ANN401 - any transformers tokenizer
-    """Errors: `UserError` for a chat template that does not render a plain text, as those of some image models."""
+    """Errors: `UserError` for a chat template that cannot render plain text, as in some image models."""
     from jinja2 import TemplateError
 
-    cure = "Take a text model, or save a chat_template.jinja that renders texts into a local copy of the model folder."
+    cure = "Use a text model, or save a chat_template.jinja that renders texts into a local copy of the model folder."
     try:
         asked = tokenizer.apply_chat_template([Message(role="user", content=_PROBE)], tokenize=False)
     except TemplateError as error:
         raise UserError(
-            f"The chat template of {tokenizer.name_or_path} renders no plain text: {error}.", cure
+            f"The chat template of {tokenizer.name_or_path} cannot render plain text: {error}.", cure
         ) from error
     if _PROBE not in asked:
-        raise UserError(f"The chat template of {tokenizer.name_or_path} leaves out the text of the user's turn.", cure)
+        raise UserError(f"The chat template of {tokenizer.name_or_path} omits the text of the user's turn.", cure)
 
 
 def with_template_kwargs(tokenizer: Any, kwargs: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any transformers tokenizer
-    """The tokenizer, with these arguments of its chat template as the template's own defaults.
+    """The tokenizer, with these values as defaults of its chat template's arguments.
 
-    Whoever renders a prompt with it (data creation, the trainer, samples, evaluation) then renders the same one, and a
-    model that was trained with it keeps the defaults in its saved template. `kwargs`: JSON values by name, e.g.
-    `{"enable_thinking": False}`. Errors: `UserError` for a name that the template does not have.
+    All users of the tokenizer (data creation, training, samples, evaluation) then render the same prompts, and trained
+    models keep the defaults in their saved template. `kwargs`: JSON values by name, e.g. `{"enable_thinking": False}`.
+    Errors: `UserError` for a name that is not an argument of the template.
     """
     if not kwargs:
         return tokenizer
@@ -140,9 +140,9 @@ def with_template_kwargs(tokenizer: Any, kwargs: Mapping[str, Any]) -> Any:  # n
             near = difflib.get_close_matches(name, words, n=1)
             raise UserError(
                 f"The chat template of {tokenizer.name_or_path} has no argument {name}.",
-                f"Did you mean {near[0]}?" if near else "Read the template, or leave chat_template_kwargs out.",
+                f"Did you mean {near[0]}?" if near else "Read the template, or omit chat_template_kwargs.",
             )
-    # A caller's own value still wins. Without the empty text, a line break at the template's start would be trimmed.
+    # A caller's value has priority. Without the empty text, a line break at the template's start would be trimmed.
     defaults = "".join(
         f"{{% if {name} is not defined %}}{{% set {name} = {_jinja_literal(value)} %}}{{% endif %}}"
         for name, value in sorted(kwargs.items())
@@ -154,7 +154,7 @@ def with_template_kwargs(tokenizer: Any, kwargs: Mapping[str, Any]) -> Any:  # n
 
 
 def _jinja_literal(value: object) -> str:
-    """A JSON value as a Jinja template writes it."""
+    """A JSON value as a Jinja literal."""
     if value is None or isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, Mapping):
@@ -165,7 +165,7 @@ def _jinja_literal(value: object) -> str:
 
 
 def end_of_turn_token(tokenizer: Any) -> str | None:  # noqa: ANN401
-    """The special token that closes an assistant's turn in the tokenizer's template; None where none does."""
+    """The special token that ends an assistant turn in the tokenizer's template, or None."""
     turns = [Message(role="user", content="a"), Message(role="assistant", content=_PROBE)]
     rendered = tokenizer.apply_chat_template(turns, tokenize=False)
     ids = tokenizer(rendered.rpartition(_PROBE)[2], add_special_tokens=False)["input_ids"]
@@ -174,7 +174,7 @@ def end_of_turn_token(tokenizer: Any) -> str | None:  # noqa: ANN401
 
 
 def stop_token_ids(tokenizer: Any, model_eos: int | list[int] | None = None) -> list[int]:  # noqa: ANN401
-    """Every token at which an answer ends: the template's end of turn, the tokenizer's and the model's own."""
+    """All tokens that end an answer: the template's end of turn, and the end tokens of tokenizer and model."""
     ids = [] if model_eos is None else [model_eos] if isinstance(model_eos, int) else list(model_eos)
     if tokenizer.eos_token_id is not None:
         ids.append(tokenizer.eos_token_id)
@@ -182,7 +182,7 @@ def stop_token_ids(tokenizer: Any, model_eos: int | list[int] | None = None) -> 
         ids.append(tokenizer.convert_tokens_to_ids(token))
     if not ids:
         raise UserError(
-            f"The tokenizer of {tokenizer.name_or_path} has no end token: answers would never stop.",
+            f"The tokenizer of {tokenizer.name_or_path} has no end token, so responses would never end.",
             "Set `eos_token` in the model folder's tokenizer_config.json.",
         )
     return sorted(set(ids))
@@ -195,8 +195,8 @@ def rendered(
     *,
     add_generation_prompt: bool = False,
 ) -> str:
-    """A conversation as its template writes it. Errors: `UserError` that names the row (its id, or the roles of its
-    turns) if the template refuses the turns: some take no system turn, or want user and assistant in turn."""
+    """Render a conversation with the template. Errors: `UserError` naming the row (id or roles) if the template rejects
+    the turns: some do not allow system turns, or require alternating user and assistant turns."""
     from jinja2 import TemplateError
 
     try:
@@ -204,16 +204,16 @@ def rendered(
     except TemplateError as error:
         roles = ", ".join(turn["role"] for turn in messages[:8])
         named = f"the row {row} ({roles})" if row is not None else f"a row with the turns {roles}"
-        cure = "Change or leave out that row's turns."
+        cure = "Change that row's turns, or drop the row."
         if any(turn["role"] in ("system", "developer") for turn in messages):
-            cure = "If it takes no system turn, make the data with --fold_system: the text goes into the user's turn."
-        raise UserError(f"The chat template of {tokenizer.name_or_path} refuses {named}: {error}", cure) from error
+            cure = "If it rejects system turns, use --fold_system, which moves the text to the user's turn."
+        raise UserError(f"The chat template of {tokenizer.name_or_path} rejects {named}: {error}", cure) from error
     return text
 
 
 def prompt_ids(tokenizer: Any, messages: list[Message], row: object = None) -> list[int]:  # noqa: ANN401
-    """The token ids of a conversation, up to where the assistant is to begin. Errors: as `rendered`."""
+    """The token ids of a conversation up to the assistant's response. Errors: as `rendered`."""
     text = rendered(tokenizer, messages, row, add_generation_prompt=True)
-    # The template writes the special tokens itself; adding them again would double the first one.
+    # The template already adds the special tokens; adding them again would duplicate the first.
     ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
     return ids

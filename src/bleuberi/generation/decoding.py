@@ -1,4 +1,4 @@
-"""From generated token ids to an answer, the same in each engine that sees ids."""
+"""Convert generated token ids to an answer, identically in all engines that return ids."""
 
 from __future__ import annotations
 

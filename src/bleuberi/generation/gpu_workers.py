@@ -1,6 +1,6 @@
-"""Map units of work over the GPUs of this machine: one process for each engine, which sees its own GPUs only.
+"""Map units of work over the GPUs of this machine: one process per engine, which sees only its own GPUs.
 
-`python -m bleuberi.generation.gpu_workers FD` is such a process; it is started with one end of a pipe.
+`python -m bleuberi.generation.gpu_workers FD` is such a process; FD is one end of a pipe.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from typing import Any, Final
 from bleuberi.errors import UserError
 
 DEVICES: Final = "CUDA_VISIBLE_DEVICES"
-_MOST_DEATHS: Final = 3  # of workers with the same unit in work
-_QUEUED: Final = 1  # units sent beyond those in work, so that a worker does not wait for the one that writes
+_MOST_DEATHS: Final = 3  # of workers on the same unit
+_QUEUED: Final = 1  # units queued per worker, so that it does not wait for the main process
 
 
 @dataclass(slots=True)
 class _Worker:
-    """A process, this end of its pipe, and the units that were sent to it."""
+    """A process, our end of its pipe, and its unfinished units."""
 
-    devices: str  # as CUDA_VISIBLE_DEVICES takes them, e.g. "0" or "2,3"
+    devices: str  # as in CUDA_VISIBLE_DEVICES, e.g. "0" or "2,3"
     process: subprocess.Popen[bytes]
     pipe: Connection
     in_work: dict[int, Any] = field(default_factory=dict)
 
     def end(self) -> int:
-        """Kill it, and give its exit code."""
+        """Kill the process and return its exit code."""
         self.pipe.close()
         self.process.kill()
         return self.process.wait()
@@ -44,15 +44,15 @@ class _Worker:
 
 @dataclass(frozen=True, slots=True)
 class GpuMap:
-    """Calls of `bleuberi.generation.workers_engine.MapUnits`. `groups`: the devices of each worker."""
+    """Implements `bleuberi.generation.workers_engine.MapUnits`. `groups`: the devices of each worker."""
 
     groups: Sequence[str]
 
     def __call__(
         self, make_work: Callable[[], Callable[[Any], Any]], units: Iterable[Any], *, calls_at_once: int = 1
     ) -> Iterator[tuple[Any, Any]]:
-        """Each unit with its result, as it comes; `make_work` and units are pickled. A worker that dies is replaced and
-        its units are retried. Errors: what a worker raised; `UserError` if workers keep dying on a unit."""
+        """Yield each unit with its result, as it finishes; `make_work` and units are pickled. Dead workers are replaced
+        and their units retried. Errors: as raised by a worker; `UserError` if workers keep dying on a unit."""
         waiting = enumerate(units)
         again: deque[tuple[int, Any]] = deque()
         deaths: Counter[int] = Counter()
@@ -89,11 +89,11 @@ def _start(devices: str, make_work: Callable[[], Callable[[Any], Any]], calls_at
         env={**os.environ, DEVICES: devices},
         pass_fds=[theirs.fileno()],
         stdin=subprocess.DEVNULL,
-        stdout=sys.stderr.fileno() if _has_file(sys.stderr) else subprocess.DEVNULL,  # results of ours go to stdout
+        stdout=sys.stderr.fileno() if _has_file(sys.stderr) else subprocess.DEVNULL,  # our results go to stdout
     )
-    theirs.close()  # so that the pipe ends if the process does
+    theirs.close()  # so that the pipe closes when the process ends
     worker = _Worker(devices, process, ours)
-    with contextlib.suppress(BrokenPipeError):  # it has ended already: the first unit finds out
+    with contextlib.suppress(BrokenPipeError):  # already ended; noticed at the first unit
         ours.send((make_work, calls_at_once))
     return worker
 
@@ -114,11 +114,11 @@ def _feed(worker: _Worker, again: deque[tuple[int, Any]], waiting: Iterator[tupl
         try:
             worker.pipe.send(task)
         except (BrokenPipeError, ConnectionResetError):
-            return  # its end is found when its pipe is read
+            return  # its end is noticed when its pipe is read
 
 
 def _count_deaths(worker: _Worker, deaths: Counter[int]) -> None:
-    """Errors: `UserError` after the third death with one unit in work."""
+    """Errors: `UserError` after the third death on one unit."""
     code = worker.end()
     deaths.update(worker.in_work.keys())
     if max(deaths.values(), default=0) >= _MOST_DEATHS:
@@ -129,7 +129,7 @@ def _count_deaths(worker: _Worker, deaths: Counter[int]) -> None:
 
 
 def serve(pipe: Connection) -> None:
-    """Load the work that comes first, then answer units until the pipe ends."""
+    """Load the first message's work, then answer units until the pipe closes."""
     make_work, calls_at_once = pipe.recv()
     sending = threading.Lock()
 
@@ -166,7 +166,7 @@ def _portable(error: Exception) -> Exception:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that asked, which ends this one
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is handled by the main process, which ends this one
     with contextlib.suppress(EOFError, OSError):
         serve(Connection(int(sys.argv[1])))
-    os._exit(0)  # the process that asked has gone; threads that still answer would keep the GPU
+    os._exit(0)  # the main process has ended; running threads would keep the GPU

@@ -1,4 +1,4 @@
-"""Which GPUs of this machine answer: how many engines, and how many GPUs each has."""
+"""Spread engines over this machine's GPUs: number of engines, and GPUs per engine."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from bleuberi.generation.workers_engine import WorkerShards, WorkerStream, gpus_
 
 log = logging.getLogger(__name__)
 
-_SHARE_OF_WEIGHTS: Final = 0.7  # of a GPU's memory; vLLM takes 0.9 and needs the rest for keys and values
+_SHARE_OF_WEIGHTS: Final = 0.7  # of a GPU's memory; vLLM uses 0.9 and needs the rest for keys and values
 
 
 def engine_on_gpus(
     identity: ModelIdentity, engine: str, options: EngineOptions
 ) -> tuple[EngineOptions, WorkerShards | WorkerStream | None]:
-    """The engine over all GPUs, or None if one process is enough (then with the options for it).
+    """The engine on all GPUs, or None if one process is enough; and the options to use.
 
-    A process that a launcher started is one of several that share the GPUs, so it keeps to its own. Errors: `UserError`
+    A process started by a launcher shares the GPUs with others, so it uses only its own. Errors: `UserError`
     if an engine needs more GPUs than there are.
     """
     if engine not in ("vllm", "transformers") or "LOCAL_RANK" in os.environ:
@@ -47,7 +47,7 @@ def engine_on_gpus(
 
 
 def visible_gpus() -> list[str]:
-    """The GPUs as CUDA_VISIBLE_DEVICES names them; CUDA is not started in this process."""
+    """The GPUs, named as in CUDA_VISIBLE_DEVICES. Does not initialize CUDA in this process."""
     named = os.environ.get(DEVICES)
     if named is not None:
         return [word.strip() for word in named.split(",") if word.strip()]
@@ -57,7 +57,7 @@ def visible_gpus() -> list[str]:
 
 
 def _spread(model: str, options: EngineOptions, gpus: int) -> EngineOptions:
-    """With the smallest number of GPUs per engine that holds the weights: 1, 2, 4, ...; all if none does."""
+    """Set the smallest number of GPUs per engine that fits the weights: 1, 2, 4, ...; else all GPUs."""
     weights, memory = _weight_bytes(model), _gpu_bytes()
     each = 1
     if weights is not None and memory is not None:
@@ -67,7 +67,7 @@ def _spread(model: str, options: EngineOptions, gpus: int) -> EngineOptions:
 
 
 def _weight_bytes(model: str) -> int | None:
-    """Of the safetensors files on this machine; None if there are none."""
+    """Size of the model's safetensors files on this machine; None without files."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
@@ -81,7 +81,7 @@ def _weight_bytes(model: str) -> int | None:
 
 
 def _gpu_bytes() -> float | None:
-    """Memory of the smallest GPU, as its driver's tool prints it in MiB; None without the tool."""
+    """Memory of the smallest GPU in bytes, from the driver's tool; None without the tool."""
     command = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
     try:
         printed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout

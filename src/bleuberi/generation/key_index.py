@@ -1,7 +1,7 @@
-"""Where the answer to a question lies, on disk, so that memory stays flat.
+"""An index of answers' positions on disk, so that memory use stays constant.
 
-A dictionary of half a million answers would fill a gigabyte, and arrays of their keys grow with each row. This is a
-private SQLite file in the directory for temporary files: 40 bytes a row, gone with the process, even a killed one.
+A dictionary of half a million answers would use a gigabyte, and arrays of keys grow with each row. This is a
+private temporary SQLite file: 40 bytes per row, removed when the process ends or is killed.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Final, NamedTuple
 
 from bleuberi.errors import UserError
 
-_KEY_BYTES: Final = 16  # of the 32 that SHA-256 has: two keys meet by chance once in 10^19 caches of a billion rows
+_KEY_BYTES: Final = 16  # of SHA-256's 32: one collision in 10^19 caches of a billion rows
 _CACHE_KIB: Final = 2048  # of pages in memory
-_KEYS_A_QUERY: Final = 500  # SQLite takes at least 999 parameters
+_KEYS_A_QUERY: Final = 500  # SQLite allows at least 999 parameters
 _SCHEMA: Final = f"""
 PRAGMA cache_size = -{_CACHE_KIB};
 PRAGMA journal_mode = OFF;
@@ -26,18 +26,18 @@ BEGIN;
 
 
 class Place(NamedTuple):
-    """A file, by its number, and the byte at which a row begins."""
+    """A file number and the byte offset of a row."""
 
     file: int
     offset: int
 
 
 class KeyIndex:
-    """Keys (hex digests) and their places. The first place of a key counts."""
+    """Keys (hex digests) and their places. The first place of a key is kept."""
 
     def __init__(self) -> None:
-        # An empty name: SQLite makes a file that has no name either, and takes it away when it is closed. Its one
-        # transaction never ends: nothing outlives this object, and a commit would write every page that changed.
+        # An empty name: SQLite creates an unnamed file and removes it on close. Its single transaction never ends,
+        # because nothing outlives this object, and a commit would write every changed page.
         self._store = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._rows = 0
         with _disk_errors():
@@ -47,7 +47,7 @@ class KeyIndex:
         return self._rows
 
     def add(self, keys: Sequence[str], places: Sequence[Place]) -> int:
-        """Note keys with their places; those that are known keep theirs. How many were new."""
+        """Add keys with their places; known keys keep theirs. Returns the number of new keys."""
         rows = sorted((_raw(key), number, place) for number, (key, place) in enumerate(zip(keys, places, strict=True)))
         before = self._store.total_changes
         with _disk_errors():
@@ -59,7 +59,7 @@ class KeyIndex:
         return new
 
     def find(self, keys: Sequence[str]) -> list[Place | None]:
-        """The place of each key; None for those that are not known."""
+        """The place per key, or None if unknown."""
         wanted = [_raw(key) for key in keys]
         found: dict[bytes, Place] = {}
         for start in range(0, len(wanted), _KEYS_A_QUERY):
@@ -77,7 +77,7 @@ def _disk_errors() -> Iterator[None]:
     except sqlite3.OperationalError as error:
         raise UserError(
             f"The index of answers could not be written to the directory for temporary files: {error}",
-            "Make room there, or set SQLITE_TMPDIR to a directory with room; the same command goes on.",
+            "Free space there, or set SQLITE_TMPDIR to a directory with space, then rerun; the command resumes.",
         ) from error
 
 

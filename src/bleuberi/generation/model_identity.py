@@ -1,4 +1,4 @@
-"""Which model it is, so that two different ones are never taken for each other. Loads no weights."""
+"""Identify models, so that different ones are never confused. Does not load weights."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _DECIDING = (*_WEIGHTS, *_PICKLED, "*.json", "*.jinja", "*.model", "*.txt", "*.p
 
 @dataclass(frozen=True, slots=True)
 class ModelIdentity:
-    """A model as cache keys name it: hub revision or hash of the folder's files, and the chat template."""
+    """A model's identity for cache keys: hub revision or hash of the folder's files, and chat template."""
 
     model: str
     revision: str
@@ -28,34 +28,34 @@ class ModelIdentity:
         return asdict(self)
 
     def key(self) -> str:
-        """The part that decides outputs. A local folder keeps its key when it is moved; a hub model has its name."""
+        """The parts that determine responses. A moved local folder keeps its key; a hub model's includes its name."""
         name = "" if self.revision.startswith("files:") else self.model
         return json_hash([name, self.revision, self.chat_template_sha256])
 
 
 def is_model_folder(model: str) -> bool:
-    """Whether the name means a local folder. Errors: `UserError` where it does, and the folder holds no model."""
+    """Whether the name is a local folder. Errors: `UserError` if the folder does not contain a model."""
     path = local_path(model)
     if not path.is_dir():
         if model.startswith((".", "/", "~")) or model.count("/") > 1:
-            raise UserError(f"There is no model folder {model}.", "Check the path given with --model.")
+            raise UserError(f"Model folder {model} does not exist.", "Check the path given with --model.")
         return False
     has_weights = any(any(path.glob(pattern)) for pattern in _WEIGHTS)
     if not has_weights and any(any(path.glob(pattern)) for pattern in _PICKLED):
         raise UserError(
-            f"The folder {model} has its weights as a pickle, which can run any code when it is read.",
-            "Where you trust it, read it with transformers and save it again: `save_pretrained` writes safetensors.",
+            f"The folder {model} has pickled weights, which can execute arbitrary code when loaded.",
+            "If you trust it, load it with transformers and save it again: `save_pretrained` writes safetensors.",
         )
     if not (path / "config.json").is_file() or not has_weights:
         raise UserError(
-            f"The folder {model} holds no model: config.json or the weights (*.safetensors) are missing.",
+            f"The folder {model} does not contain a model: config.json or the weights (*.safetensors) are missing.",
             "Give a folder that `save_pretrained` wrote, or a Hugging Face hub id.",
         )
     return True
 
 
 def folder_revision(folder: Path) -> str:
-    """`files:` and a hash over the files that decide a model folder's answers."""
+    """`files:` plus a hash of the files that determine a model folder's responses."""
     files = sorted({path for pattern in _DECIDING for path in folder.glob(pattern)} - {folder / "manifest.json"})
     return "files:" + content_hash(*(part for path in files for part in (path.name, file_hash(path))))
 
@@ -66,14 +66,14 @@ def identify_model(
     base_template: str = "plain",
     template_kwargs: Mapping[str, Any] | None = None,
 ) -> ModelIdentity:
-    """Read configuration and tokenizer, no weights. Errors: `UserError` for a model that cannot be had."""
+    """Read configuration and tokenizer, but no weights. Errors: `UserError` if the model is not available."""
     tokenizer = load_tokenizer(model, trust_remote_code, base_template=base_template, template_kwargs=template_kwargs)
     template = content_hash(str(tokenizer.chat_template))
     if is_model_folder(model):
         return ModelIdentity(model, folder_revision(local_path(model)), template)
     from transformers import AutoConfig
 
-    # A hub model's config names the commit that its files came from.
+    # A hub model's config contains the commit of its files.
     config = AutoConfig.from_pretrained(model, trust_remote_code=trust_remote_code)
     commit = getattr(config, "_commit_hash", None)
     return ModelIdentity(model, f"commit:{commit or 'unknown'}", template)
@@ -82,12 +82,12 @@ def identify_model(
 def load_tokenizer(
     model: str,
     trust_remote_code: bool = False,
-    revision: str | None = None,  # of a model on the hub; None: its main branch
-    base_template: str = "plain",  # of a base model without a template: a name of BASE_TEMPLATES
-    template_kwargs: Mapping[str, Any] | None = None,  # as `with_template_kwargs` takes them
+    revision: str | None = None,  # for a hub model; None: main branch
+    base_template: str = "plain",  # for a base model without a template: a name of BASE_TEMPLATES
+    template_kwargs: Mapping[str, Any] | None = None,  # as in `with_template_kwargs`
 ) -> Any:  # noqa: ANN401 - any transformers tokenizer
-    """The model's tokenizer with a chat template, padding on the left. Errors: `UserError` if there is none, if it
-    brings code that is not trusted, or if its template does not fit."""
+    """The model's tokenizer with a chat template, padding on the left. Errors: `UserError` if the model is missing or
+    brings untrusted code, or its template does not fit."""
     is_model_folder(model)
     try:
         from transformers import AutoTokenizer
@@ -105,11 +105,11 @@ def load_tokenizer(
 
 
 def model_unavailable(model: str, error: Exception) -> UserError:
-    """The error for a model that neither the disk nor the hub gives."""
+    """The error for a model that is not available on disk or hub."""
     reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
     if "trust_remote_code" in str(error):
         return UserError(
-            f"The model {model} brings Python code of its own, which is not run unless you ask for it.",
+            f"The model {model} contains its own Python code, which is not run by default.",
             "Read that code; if you trust it, add --trust_remote_code (bleuberi train: --trust_remote_code true).",
         )
     return UserError(

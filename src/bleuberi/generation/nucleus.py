@@ -1,8 +1,7 @@
 """Nucleus sampling without sorting the vocabulary.
 
-transformers sorts all 50,000 to 150,000 logits of every row at every token; on a CPU that takes more than half as long
-as a small model's own step. The likeliest thousand tokens nearly always hold the nucleus; where they do not, all are
-sorted.
+transformers sorts all 50,000 to 150,000 logits of every row at every token, which on a CPU takes more than half as long
+as a small model's own step. The thousand likeliest tokens nearly always contain the nucleus; otherwise all are sorted.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ CANDIDATES = 1024
 class Nucleus:
     """A logits processor: keeps the fewest likeliest tokens whose probabilities reach `top_p`, at least one.
 
-    The same tokens as transformers' `TopPLogitsWarper` keeps, but for exact ties at the edge, which all stay.
+    Keeps the same tokens as transformers' `TopPLogitsWarper`, except that exact ties at the edge all stay.
     """
 
     def __init__(self, top_p: float) -> None:
@@ -27,9 +26,9 @@ class Nucleus:
         return scores.masked_fill(probabilities < edge, float("-inf"))
 
     def _edge(self, probabilities: Any, candidates: int) -> Any:  # noqa: ANN401
-        """The smallest probability that is kept, for each row; shape (rows, 1)."""
-        largest = probabilities.topk(candidates, dim=-1).values  # from the largest down
-        before = largest.cumsum(dim=-1) - largest  # what the likelier tokens hold together
+        """The smallest probability kept, per row; shape (rows, 1)."""
+        largest = probabilities.topk(candidates, dim=-1).values  # in descending order
+        before = largest.cumsum(dim=-1) - largest  # total probability of the likelier tokens
         if candidates < probabilities.shape[-1] and bool(((before[:, -1] + largest[:, -1]) < self.top_p).any()):
             return self._edge(probabilities, probabilities.shape[-1])
         kept = before < self.top_p

@@ -1,4 +1,4 @@
-"""Which engine, and what it needs beside the model."""
+"""The choice of engine, and its options."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from bleuberi.errors import UserError
 from bleuberi.redaction import redact
 from bleuberi.web.address import check_timeout, check_web_address
 
-MOST_REQUESTS: Final = 4096  # at once; operating systems allow no more open files by default
+MOST_REQUESTS: Final = 4096  # at once; the usual default limit of open files
 OPENAI_URL: Final = "https://api.openai.com/v1"
 PRECISION: Final = ("dtype", "quantization")
 """The engine arguments that decide what the weights are."""
 
 
 class EngineEntry(NamedTuple):
-    """What an engine is for, the package it needs, and the extra that brings it."""
+    """An engine's purpose, the package it needs, and the extra that installs it."""
 
     summary: str
     package: str
@@ -28,20 +28,20 @@ class EngineEntry(NamedTuple):
 
 
 ENGINE_TABLE: Final = {
-    "auto": EngineEntry("openai with --base_url, else vLLM where it can run, else transformers", "", ""),
+    "auto": EngineEntry("openai with --base_url, else vLLM if it can run, else transformers", "", ""),
     "vllm": EngineEntry("vLLM in this process", "vllm", "vllm"),
     "transformers": EngineEntry("transformers in this process", "transformers", "train"),
-    "openai": EngineEntry("a server with OpenAI's chat interface", "httpx", "openai"),
+    "openai": EngineEntry("a server with OpenAI's chat API", "httpx", "openai"),
     "canned": EngineEntry("answers from a file", "", ""),
-    "ray": EngineEntry("one of the others in each worker of a Ray cluster (--ray_engine)", "ray", "ray"),
+    "ray": EngineEntry("another engine in each worker of a Ray cluster (--ray_engine)", "ray", "ray"),
 }
 ENGINES: Final = tuple(ENGINE_TABLE)
-"""The names of the engines. `auto` takes vLLM if it can run here, else transformers."""
+"""The names of the engines. `auto` selects vLLM if it can run here, else transformers."""
 
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
-    """What decides how an engine runs, and (the server, the file) which answers it has."""
+    """Options of an engine, including the server or file it answers from."""
 
     base_url: str | None = None
     concurrency: int = 16
@@ -49,11 +49,11 @@ class EngineOptions:
     api_key_env: str = "OPENAI_API_KEY"
     answers: Path | None = None
     trust_remote_code: bool = False  # run Python that comes with the model
-    base_template: str = "plain"  # of a base model without a template: a name of chat_format.BASE_TEMPLATES
+    base_template: str = "plain"  # for a base model without a template: a name of chat_format.BASE_TEMPLATES
     chat_template_kwargs: Mapping[str, Any] = field(default_factory=dict)  # e.g. {"enable_thinking": False}
     fold_system: bool = False  # put the text of system turns into the user's turns
     engine_args: Mapping[str, Any] = field(default_factory=dict)  # of vllm.LLM or TransformersEngine
-    ray_engine: str = "auto"  # what each worker runs
+    ray_engine: str = "auto"  # the engine in each worker
     cluster: ClusterOptions = field(default_factory=ClusterOptions)
 
     def deciding(self) -> dict[str, Any]:
@@ -71,22 +71,22 @@ class EngineOptions:
 
     @property
     def url(self) -> str:
-        """The server's address; an empty `base_url` stays empty, and is refused, rather than mean OpenAI's server."""
+        """The server's address; an empty `base_url` stays empty and is rejected later (not OpenAI's server)."""
         return (OPENAI_URL if self.base_url is None else self.base_url).strip().rstrip("/")
 
 
 def check_model_name(model: str, flag: str = "--model") -> None:
-    """Refuse an empty name, to which a server may answer with any model. Errors: `UserError`."""
+    """Reject an empty name, for which a server may use any model. Errors: `UserError`."""
     if not model.strip():
         raise UserError(
-            f"{flag} is empty.", "Name a model. If it comes from a shell variable, check that the variable is set."
+            f"{flag} is empty.", "Give a model. If it comes from a shell variable, check that the variable is set."
         )
 
 
 def resolve_engine(engine: str, options: EngineOptions) -> str:
-    """What answers in the end: `auto` resolved as far as the options tell, and behind `ray` its workers' engine.
+    """The engine that generates responses; for `ray`, its workers' engine. `auto` is resolved if the options suffice.
 
-    Errors: `UserError` for what cannot work.
+    Errors: `UserError` for an invalid combination.
     """
     _check_known(engine, "--engine", ENGINES)
     if engine == "ray":
@@ -95,22 +95,22 @@ def resolve_engine(engine: str, options: EngineOptions) -> str:
         _check_known(options.ray_engine, "--ray_engine", tuple(name for name in ENGINES if name != "ray"))
         engine = options.ray_engine
     elif options.cluster != ClusterOptions() or options.ray_engine != "auto":
-        raise UserError(f"The --ray_ flags do nothing with --engine {engine}.", "Use --engine ray, or leave them out.")
+        raise UserError(f"The --ray_ flags have no effect with --engine {engine}.", "Use --engine ray, or omit them.")
     if engine == "auto" and options.base_url is not None:
         engine = "openai"
     if options.base_url is not None and engine != "openai":
-        raise UserError(f"--base_url does nothing with --engine {engine}.", "Use --engine openai, or leave it out.")
+        raise UserError(f"--base_url has no effect with --engine {engine}.", "Use --engine openai, or omit it.")
     if (options.answers is not None) != (engine == "canned"):
-        raise UserError("--engine canned and --answers FILE go together.", "Give both, or neither.")
+        raise UserError("--engine canned and --answers FILE must be used together.", "Give both, or neither.")
     if options.chat_template_kwargs and engine == "canned":
-        raise UserError("--chat_template_kwargs does nothing with --engine canned.", "Leave it out.")
+        raise UserError("--chat_template_kwargs has no effect with --engine canned.", "Omit it.")
     if engine == "openai":
         _check_url(options.url)
         check_timeout(options.timeout_seconds, "--timeout_seconds")
     if not 1 <= options.concurrency <= MOST_REQUESTS:
         raise UserError(
-            f"--concurrency is {options.concurrency}.",
-            f"Allow at least one request at a time, and at most {MOST_REQUESTS:,}.",
+            f"Invalid --concurrency {options.concurrency}.",
+            f"Give a number from 1 to {MOST_REQUESTS:,}.",
         )
     return engine
 
@@ -118,7 +118,7 @@ def resolve_engine(engine: str, options: EngineOptions) -> str:
 def _check_known(engine: str, flag: str, names: tuple[str, ...]) -> None:
     if engine not in names:
         known = "; ".join(f"{name}{_install(ENGINE_TABLE[name])}" for name in names)
-        raise UserError(f"There is no engine {engine!r}.", f"Choose one with {flag}: {known}.")
+        raise UserError(f"Unknown engine {engine!r}.", f"Choose one with {flag}: {known}.")
 
 
 def _install(entry: EngineEntry) -> str:
@@ -131,6 +131,6 @@ def _check_url(url: str) -> None:
     check_web_address(url, "--base_url")
     if "@" in url.split("/")[2] or redact(url) != url:
         raise UserError(
-            "--base_url carries a password or a key, which would be written into manifests.",
+            "--base_url contains a password or a key, which would be saved in manifests.",
             "Put the key into an environment variable and name it with --api_key_env.",
         )

@@ -1,4 +1,4 @@
-"""Show how far generation is: rows, tokens a second, time left."""
+"""Show generation progress: rows, tokens per second, time left."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bleuberi.generation.base import OnOutput, Output
 
 @contextlib.contextmanager
 def answer_progress(model: str, total_rows: int) -> Iterator[OnOutput]:
-    """A progress bar on standard error, told of each answer as it comes."""
+    """A progress bar on standard error, updated per answer."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

@@ -1,4 +1,4 @@
-"""Answer with the workers of a Ray cluster, each of which runs another engine."""
+"""Generate answers on the workers of a Ray cluster, each of which runs another engine."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ log = logging.getLogger(__name__)
 
 
 def ray_engine(identity: ModelIdentity, engine: str, options: EngineOptions) -> WorkerShards | WorkerStream:
-    """The engine over the cluster that the options name. Errors: `UserError`: no cluster, or not so many GPUs."""
+    """The engine on the cluster given in the options. Errors: `UserError` for no cluster or too few GPUs."""
     identity, options = _found_from_anywhere(identity, options)
     needs_model = engine not in ("openai", "canned")
     workers = plan_workers(options.cluster, gpus_per_engine(options) if needs_model else 0)
     if engine == "auto":
         engine = _pick_on_a_worker(options, workers)
     if engine == "vllm" and workers.gpus > 1:
-        # The ranks of one model are processes of their worker, not further Ray workers.
+        # A model's ranks are subprocesses of their worker, not separate Ray workers.
         args = {"distributed_executor_backend": "mp", **options.engine_args}
         options = replace(options, engine_args=args)
 
@@ -37,7 +37,7 @@ def ray_engine(identity: ModelIdentity, engine: str, options: EngineOptions) -> 
 
 
 def _found_from_anywhere(identity: ModelIdentity, options: EngineOptions) -> tuple[ModelIdentity, EngineOptions]:
-    """With whole paths: a worker's current directory may be another."""
+    """Make paths absolute, because a worker's current directory may differ."""
     if identity.revision.startswith("files:"):
         identity = replace(identity, model=str(Path(identity.model).expanduser().resolve()))
     if options.answers is not None:
@@ -46,7 +46,7 @@ def _found_from_anywhere(identity: ModelIdentity, options: EngineOptions) -> tup
 
 
 def _pick_on_a_worker(options: EngineOptions, workers: Workers) -> str:
-    """vLLM where a worker can run it; this machine may have no GPU, and is not asked."""
+    """Choose vLLM if a worker can run it. This machine is not checked, since it may have no GPU."""
     from bleuberi.generation.vllm_engine import vllm_obstacle
 
     ray: Any = connect(options.cluster)

@@ -1,4 +1,4 @@
-"""Answer with transformers, where vLLM cannot run."""
+"""Generate with transformers, if vLLM cannot run."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from bleuberi.records import Conversation
 
 ROWS_A_BATCH: Final = 32
 _DTYPES: Final = ("float32", "bfloat16", "float16")
-BATCHES_A_SHARD: Final = 2  # few enough to lose, enough to sort
+BATCHES_A_SHARD: Final = 2  # small loss after a kill, but enough rows to sort by length
 
 
 class TransformersEngine:
-    """Batches sorted by length and bounded in tokens, so that little is spent on padding."""
+    """Sorts rows by length and limits tokens per batch, to reduce padding."""
 
     def __init__(
         self,
@@ -33,10 +33,10 @@ class TransformersEngine:
         base_template: str = "plain",
         chat_template_kwargs: Mapping[str, Any] | None = None,
     ) -> None:
-        """Load the model in `dtype` (float32, bfloat16 or float16), else bfloat16 on a GPU and float32 on a CPU.
+        """Load the model in `dtype` (float32, bfloat16, float16; default: bfloat16 on a GPU, float32 on a CPU).
 
-        A batch has at most `batch_rows` rows, and at most `batch_tokens` prompt tokens with its padding (a single
-        longer prompt goes alone). Errors: `UserError` for a model that cannot be loaded, or another dtype.
+        A batch has at most `batch_rows` rows, and at most `batch_tokens` prompt tokens including padding (a single
+        longer prompt is a batch by itself). Errors: `UserError` if the model cannot be loaded or for another dtype.
         """
         try:
             import torch
@@ -53,7 +53,7 @@ class TransformersEngine:
         self.batch_tokens = batch_tokens or (32_768 if self._device == "cuda" else 4_096)
         chosen = dtype or ("bfloat16" if self._device == "cuda" else "float32")
         if chosen not in _DTYPES:
-            raise UserError(f"dtype is {chosen!r:.40}.", f"Choose one of: {', '.join(_DTYPES)}.")
+            raise UserError(f"Unknown dtype {chosen!r:.40}.", f"Choose one of: {', '.join(_DTYPES)}.")
         try:
             loaded: Any = AutoModelForCausalLM.from_pretrained(
                 model, dtype=getattr(torch, chosen), use_safetensors=True, trust_remote_code=trust_remote_code
@@ -67,7 +67,7 @@ class TransformersEngine:
         self._context = getattr(self._model.config, "max_position_embeddings", None)
 
     def generation_config(self, sampling: Sampling) -> Any:  # noqa: ANN401 - transformers.GenerationConfig
-        """The sampling in transformers' words, every limit that it could add on its own switched off."""
+        """The sampling as transformers' configuration, with all further limits turned off."""
         from transformers import GenerationConfig
 
         drawn: dict[str, Any] = {"do_sample": False}
@@ -98,7 +98,7 @@ class TransformersEngine:
 
         torch.manual_seed(seed)
         config = self.generation_config(sampling)
-        # What the model's own file suggests (a top_k, a penalty) would fill the gaps of ours.
+        # Defaults in the model's file (a top_k, a penalty) would fill unset fields.
         self._model.generation_config = config
         ids = [prompt_ids(self._tokenizer, conversation.messages, conversation.id) for conversation in conversations]
         outputs: dict[int, Output] = {}
@@ -116,7 +116,7 @@ class TransformersEngine:
         return [outputs[row] for row in range(len(ids))]
 
     def _batches(self, rows: Sequence[int], ids: Sequence[list[int]]) -> Iterator[list[int]]:
-        """Rows, longest first, in batches; one long prompt would otherwise pad a batch of short ones to its length."""
+        """Batches of rows, longest first; otherwise one long prompt would pad a batch of short ones to its length."""
         start = 0
         while start < len(rows):
             fit = max(1, self.batch_tokens // len(ids[rows[start]]))

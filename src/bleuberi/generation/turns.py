@@ -1,4 +1,4 @@
-"""Turns for models whose chat template takes no system turn."""
+"""Turns for models whose chat template does not accept system turns."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from bleuberi.records import Conversation, Message
 
 
 def folded(messages: Sequence[Message]) -> list[Message]:
-    """The turns with each system turn's text put before the next user turn's, with a blank line between."""
+    """Move each system turn's text to the start of the next user turn, separated by a blank line."""
     turns: list[Message] = []
     waiting: list[str] = []
     for turn in messages:
@@ -25,7 +25,7 @@ def folded(messages: Sequence[Message]) -> list[Message]:
 
 
 class Folded(Iterable[Conversation]):
-    """Conversations with `folded` turns, as often as they are walked."""
+    """Conversations with `folded` turns; can be iterated repeatedly."""
 
     def __init__(self, conversations: Iterable[Conversation]) -> None:
         self._conversations = conversations

@@ -1,4 +1,4 @@
-"""Answer with vLLM, in this process."""
+"""Generate with vLLM, in this process."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from bleuberi.generation.chat_format import prompt_ids, stop_token_ids
 from bleuberi.generation.decoding import to_answer
 from bleuberi.generation.model_identity import load_tokenizer, model_unavailable
 
-QUEUED_ROWS: Final = 2048  # several times what vLLM runs at once, so that it can always choose
+QUEUED_ROWS: Final = 2048  # several times the rows that vLLM runs at once, so that it can always schedule
 
 
 def vllm_obstacle() -> str | None:
-    """Why vLLM cannot run here, in a few words; None where it can."""
+    """The reason why vLLM cannot run here, or None."""
     if find_spec("vllm") is None:
         return "vLLM is not installed"
     if not _is_cpu_build():
         import torch
 
         if not torch.cuda.is_available():
-            return "there is no GPU that torch can use"
+            return "torch finds no GPU"
     try:
         import vllm  # noqa: F401 - installed is not yet usable: its native parts have to fit torch
     except (ImportError, OSError, RuntimeError) as error:
@@ -42,7 +42,7 @@ def _is_cpu_build() -> bool:
 
 
 def sampling_kwargs(sampling: Sampling, stop_ids: Sequence[int], seed: int) -> dict[str, Any]:
-    """The sampling in the words of `vllm.SamplingParams`; its 0 for top_k means off, as ours does."""
+    """The sampling as arguments of `vllm.SamplingParams`, in which top_k 0 also means off."""
     return {
         "temperature": sampling.temperature,
         "top_p": sampling.top_p if sampling.temperature > 0 else 1.0,
@@ -51,12 +51,12 @@ def sampling_kwargs(sampling: Sampling, stop_ids: Sequence[int], seed: int) -> d
         "max_tokens": sampling.max_new_tokens,
         "stop_token_ids": list(stop_ids),
         "seed": seed,
-        "detokenize": False,  # the text is made from the token ids, as in every engine
+        "detokenize": False,  # text is decoded from the token ids, as in every engine
     }
 
 
 class VllmEngine:
-    """Feeds vLLM row by row: its continuous batching never runs dry between shards, and each answer is kept at once."""
+    """Feeds vLLM row by row: continuous batching never waits between shards, and each answer is stored immediately."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class VllmEngine:
     ) -> None:
         """Load the model, from safetensors unless `load_format` says otherwise.
 
-        Errors: `UserError` where vLLM is not installed, or refuses the model or an option.
+        Errors: `UserError` if vLLM is not installed or rejects the model or an option.
         """
         options = {"load_format": "safetensors", **options, "trust_remote_code": trust_remote_code}
         try:
@@ -81,10 +81,10 @@ class VllmEngine:
         )
         self._stop_ids = stop_token_ids(self._tokenizer, _model_eos(model, trust_remote_code))
         try:
-            # "vllm": take no sampling defaults from the model's files.
+            # "vllm": ignore sampling defaults in the model's files.
             self._llm: Any = LLM(model=model, generation_config="vllm", **options)
         except TypeError as error:
-            raise UserError(f"vLLM refuses --engine_args: {error}", "Its options are those of vllm.LLM.") from error
+            raise UserError(f"vLLM rejects --engine_args: {error}", "Use options of vllm.LLM.") from error
         except (OSError, ValueError) as error:
             raise model_unavailable(model, error) from error
         self._engine = self._llm.llm_engine
@@ -99,14 +99,14 @@ class VllmEngine:
         taken = 0
         while True:
             for request in islice(waiting, QUEUED_ROWS - len(in_work)):
-                # Token ids and not messages: the template and its special tokens are then the same in every engine.
+                # Send token ids instead of messages, so that template and special tokens are the same in every engine.
                 ids = prompt_ids(self._tokenizer, request.conversation.messages, request.conversation.id)
                 if len(ids) + sampling.max_new_tokens > self._context:
                     yield request, Output("", "prompt_too_long", 0)
                     continue
                 in_work[str(taken)] = request
                 params = SamplingParams(**sampling_kwargs(sampling, self._stop_ids, request.seed))
-                params.output_kind = RequestOutputKind.FINAL_ONLY  # the answers in between would cost time
+                params.output_kind = RequestOutputKind.FINAL_ONLY  # intermediate outputs would cost time
                 self._engine.add_request(str(taken), TokensPrompt(prompt_token_ids=ids), params)
                 taken += 1
             if not in_work:
@@ -118,7 +118,7 @@ class VllmEngine:
 
 
 def _model_eos(model: str, trust_remote_code: bool) -> int | list[int] | None:
-    """The end tokens that the model's own files name, as the transformers engine finds them in the loaded model."""
+    """The end tokens in the model's files, as the transformers engine finds them in the loaded model."""
     from transformers import AutoConfig, GenerationConfig
 
     try:

@@ -1,4 +1,4 @@
-"""What a worker process does: load an engine, answer units of rows."""
+"""The work of a worker process: load an engine, answer units of rows."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from bleuberi.generation.base import Engine, Output, Request, Sampling, Shard, S
 from bleuberi.generation.model_identity import ModelIdentity
 from bleuberi.generation.options import EngineOptions
 
-ROWS_A_UNIT: Final = 64  # of a stream: what a worker that dies may have answered for nothing, times its units in work
+ROWS_A_UNIT: Final = 64  # for streams: a dying worker loses up to this many answers per unfinished unit
 
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """What the workers are sent: which model must answer, and how. Calling it loads the engine."""
+    """The job sent to workers: model and options. Calling it loads the engine."""
 
     identity: ModelIdentity
     engine: str
@@ -28,12 +28,12 @@ class _Work:
     sampling: Sampling
 
     def load(self) -> Engine | StreamingEngine:
-        """Errors: `UserError` also where this machine has another model under that name than the one that asks."""
+        """Errors: `UserError`, also if this machine has a different model of that name than the main process."""
         model = self.identity.model
         if engine_identity(model, self.engine, self.options).key() != self.identity.key():
             raise UserError(
-                f"A worker has another {model} than this machine: its answers would be mixed up with it.",
-                "Put the same files at the same path on every machine, best on a disk that they share.",
+                f"A worker has a different {model} than this machine, so answers of two models would be mixed.",
+                "Put the same files at the same path on every machine, ideally on a shared disk.",
             )
         return load_engine(model, self.engine, self.options)
 
@@ -51,7 +51,7 @@ class ShardWork(_Work):
 
 
 class StreamWork(_Work):
-    """Units of rows, several at once: they feed one stream, so that the engine never runs dry between units."""
+    """Several units of rows at once, which share one stream, so that the engine never waits between units."""
 
     __slots__ = ()
 
@@ -65,17 +65,17 @@ class StreamWork(_Work):
 
 
 class _EndlessStream:
-    """One thread runs the engine; the threads of the units hand it rows and wait for their answers."""
+    """One thread runs the engine; the units' threads send it rows and wait for their answers."""
 
     def __init__(self, engine: StreamingEngine, sampling: Sampling) -> None:
         self._engine = engine
         self._sampling = sampling
         self._waiting: queue.SimpleQueue[Request] = queue.SimpleQueue()
-        self._answers: dict[str, Future[Output]] = {}  # by key: within a run no question is asked twice
+        self._answers: dict[str, Future[Output]] = {}  # by key: keys are unique within a run
         self._failure: BaseException | None = None
 
     def answer(self, unit: list[Request]) -> list[Output]:
-        """The unit's outputs in its order. Errors: what the engine raised."""
+        """The unit's outputs in its order. Errors: as raised by the engine."""
         futures: list[Future[Output]] = [Future() for _ in unit]
         self._answers.update({request.key: future for request, future in zip(unit, futures, strict=True)})
         for request in unit:
@@ -98,7 +98,7 @@ class _EndlessStream:
 
 
 class _Feed(Iterator[Request]):
-    """Waits for the first row; then gives what is there, and runs dry rather than keep rows in work waiting."""
+    """Waits for the first row, then yields available rows and stops, so that rows in work are not delayed."""
 
     def __init__(self, waiting: queue.SimpleQueue[Request]) -> None:
         self._waiting = waiting

@@ -1,7 +1,7 @@
-"""Engines over several workers: units of rows travel to processes that each run another engine.
+"""Engines that send units of rows to several worker processes, each of which runs another engine.
 
-`ray_engine` maps units over a cluster, `gpu_workers` over the GPUs of this machine. One process, the one that asks,
-writes the cache: workers hand responses back and touch no files of ours.
+`ray_engine` maps units over a cluster, `gpu_workers` over the GPUs of this machine. Only the main process writes
+the cache; workers return responses and do not write our files.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from bleuberi.generation.options import EngineOptions
 from bleuberi.generation.transformers_engine import BATCHES_A_SHARD, ROWS_A_BATCH
 from bleuberi.generation.worker_calls import ROWS_A_UNIT, ShardWork, StreamWork
 
-_ROWS_IN_WORK: Final = {"vllm": 1024, "canned": 128}  # of one worker: vLLM needs many to choose from
-_UNITS_IN_WORK: Final = 4  # at least, so that others are in work while the slowest row of one holds it up
+_ROWS_IN_WORK: Final = {"vllm": 1024, "canned": 128}  # per worker; vLLM schedules better with many rows
+_UNITS_IN_WORK: Final = 4  # minimum, so that other units run while one waits for its slowest row
 
 
 class MapUnits(Protocol):
@@ -28,13 +28,13 @@ class MapUnits(Protocol):
     def __call__(
         self, make_work: Callable[[], Callable[[Any], Any]], units: Iterable[Any], *, calls_at_once: int = 1
     ) -> Iterator[tuple[Any, Any]]:
-        """Each unit with its result, in any order. `make_work` is called once in each worker and loads the engine."""
+        """Yield each unit with its result, in any order. `make_work` is called once per worker and loads the engine."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerShards:
-    """Shards as one process would make them, several at once: the same rows, seeds and texts."""
+    """Answers several shards at once, with the same rows, seeds and texts as one process."""
 
     identity: ModelIdentity
     options: EngineOptions
@@ -50,7 +50,7 @@ class WorkerShards:
 
 @dataclass(frozen=True, slots=True)
 class WorkerStream:
-    """Rows one by one to engines that have many in work at once; they travel in small units."""
+    """Answers rows on engines that process many at once; rows are sent in small units."""
 
     identity: ModelIdentity
     engine: str
@@ -68,21 +68,21 @@ class WorkerStream:
 def over_workers(
     identity: ModelIdentity, engine: str, options: EngineOptions, map_units: MapUnits
 ) -> WorkerShards | WorkerStream:
-    """The engine of that name over the workers of `map_units`."""
+    """The named engine on the workers of `map_units`."""
     if engine == "transformers":
         return WorkerShards(identity, options, map_units)
     return WorkerStream(identity, engine, options, map_units)
 
 
 def gpus_per_engine(options: EngineOptions) -> int:
-    """By what vLLM is told of how a model is spread. Errors: `UserError`."""
+    """GPUs per engine, from vLLM's parallelism options. Errors: `UserError`."""
     return _number(options, "tensor_parallel_size") * _number(options, "pipeline_parallel_size")
 
 
 def _number(options: EngineOptions, name: str) -> int:
     value = options.engine_args.get(name, 1)
     if not isinstance(value, int) or value < 1:
-        raise UserError(f"--engine_args {name} is {value!r}.", "Give a whole number of at least 1.")
+        raise UserError(f"Invalid --engine_args {name}={value!r}.", "Give an integer of at least 1.")
     return value
 
 

@@ -1,6 +1,6 @@
-"""Let models answer a harness's questions and write the files that it judges.
+"""Generate models' answers to a harness's questions and write them as its files.
 
-A later turn is asked behind the model's own earlier answers, so turns go one after the other, all questions at once.
+Later turns follow the model's own earlier answers, so turns run one after the other, each for all questions.
 """
 
 from __future__ import annotations
@@ -27,31 +27,31 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class HarnessConfig:
-    """Which models answer which harness's questions."""
+    """Settings: models, harness, questions and output."""
 
     harness: str
     questions: str
     models: tuple[EvaluatedModel, ...]
     output_dir: Path
-    max_new_tokens: int | None = None  # None: the harness's own
-    greedy: bool = False  # also where the harness draws
+    max_new_tokens: int | None = None  # None: the harness's default
+    greedy: bool = False  # even if the harness samples
     engine: str = "auto"
     engine_options: EngineOptions = field(default_factory=EngineOptions)
     cache_dir: Path | None = None
-    split: str = "train"  # of questions that have splits
+    split: str = "train"  # for question data sets with splits
 
 
 def write_harness_answers(config: HarnessConfig) -> list[Path]:
-    """Answer and write one file a model, below the output folder as the harness lays them. Errors: `UserError`."""
+    """Generate answers and write one file per model, in the harness's layout. Errors: `UserError`."""
     harness = find_harness(config.harness)
     limit = harness.max_new_tokens if config.max_new_tokens is None else config.max_new_tokens
     Sampling(max_new_tokens=limit).check()
     questions = [harness.read(raw) for raw in read_rows(config.questions, config.split)]
     if not questions or len({question.id for question in questions}) < len(questions):
-        raise UserError(f"{config.questions} has no questions, or one twice.", "Give the harness's own question file.")
+        raise UserError(f"{config.questions} has no or duplicate questions.", "Give the harness's own question file.")
     names = [entry.name for entry in config.models]
     if len({safe_name(name) for name in names}) < len(names):
-        raise UserError("Two models have the same name.", "Name them apart, since each name becomes a file.")
+        raise UserError("Two models have the same name.", "Give them different names; each name becomes a file name.")
     cache = config.cache_dir or config.output_dir / "inference_outputs"
     engines = {
         entry.name: cached_engine(entry.model, config.engine, cache, config.engine_options) for entry in config.models
@@ -59,8 +59,8 @@ def write_harness_answers(config: HarnessConfig) -> list[Path]:
     count, tokens_of = token_counter(harness.encodings)
     if harness.encodings and tokens_of != f"tiktoken's {harness.encodings[0]}":
         log.warning(
-            "%s counts an answer's tokens with tiktoken's %s, which is not cached here: token_len counts %s, and its "
-            "table with style or length control compares other tokens with those of other models",
+            "%s counts an answer's tokens with tiktoken's %s, which is not cached here: token_len counts %s, so its "
+            "style- or length-controlled table is not comparable with other models' tables",
             harness.title, harness.encodings[0], tokens_of,
         )  # fmt: skip
     files: list[Path] = []
@@ -69,7 +69,7 @@ def write_harness_answers(config: HarnessConfig) -> list[Path]:
         answers = _answer(engines.pop(name), questions, limit, greedy=config.greedy)
         empty[name] = sum(not output.text.strip() for turns in answers.values() for output in turns)
         if empty[name]:
-            log.warning("%s left %d turns without an answer (too long, refused, unusable or empty)", name, empty[name])
+            log.warning("%s gave no answer to %d turns (too long, refused, unusable or empty)", name, empty[name])
         files.append(config.output_dir / harness.answer_file.format(model=safe_name(name)))
         _write(harness, name, questions, answers, files[-1], count)
     settings = {
@@ -86,7 +86,7 @@ def write_harness_answers(config: HarnessConfig) -> list[Path]:
 def _answer(
     engine: CachedEngine, questions: Sequence[Question], limit: int, *, greedy: bool
 ) -> dict[str, list[Output]]:
-    """By question an answer a turn; nothing is asked behind a turn that found no answer."""
+    """One answer per turn, by question; turns after a missing answer are skipped."""
     asked = {question.id: list(question.opening) for question in questions}
     answers: dict[str, list[Output]] = {question.id: [] for question in questions}
     for turn in range(1 + max(len(question.later) for question in questions)):

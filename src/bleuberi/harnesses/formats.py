@@ -1,6 +1,6 @@
 """The question and answer files of other harnesses.
 
-`checked` says against what a format was compared: the package's own reader and code, or nothing but descriptions.
+`checked` names the evidence for a format: the harness's own code, or only descriptions.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ UNVERIFIED: Final = "unverified: written from the harness's source, compared wit
 
 
 class Question(NamedTuple):
-    """What a harness asks: the turns before the first answer, and the user's later turns."""
+    """A question: the turns before the first answer, and the user's later turns."""
 
     id: str
     opening: list[Message]
@@ -30,22 +30,22 @@ class Question(NamedTuple):
 
 
 class Harness(NamedTuple):
-    """One harness: how its questions are read, and how one model's answers are written."""
+    """One harness: reader for its questions, and writer for a model's answers."""
 
     title: str
     checked: str
     max_new_tokens: int
     answer_file: str  # below the output folder, with {model}
     read: Callable[[RawRow], Question]
-    write: Callable[[str, Question, Sequence[Output], CountTokens], dict[str, Any]]  # an output for each turn
-    encodings: tuple[str, ...] = ()  # tiktoken's, by which it counts an answer's tokens, the best first
+    write: Callable[[str, Question, Sequence[Output], CountTokens], dict[str, Any]]  # one output per turn
+    encodings: tuple[str, ...] = ()  # tiktoken encodings it uses to count tokens, best first
 
 
 MT_BENCH_TEMPERATURES: Final = {
     "writing": 0.7, "roleplay": 0.7, "extraction": 0.0, "math": 0.0, "coding": 0.0, "reasoning": 0.0, "stem": 0.1,
     "humanities": 0.1,
 }  # fmt: skip
-MT_BENCH_OTHER: Final = 0.7  # of a category that it does not name
+MT_BENCH_OTHER: Final = 0.7  # for categories without their own value
 
 
 def _read_mt_bench(raw: RawRow) -> Question:
@@ -76,7 +76,7 @@ def _read_wildbench(raw: RawRow) -> Question:
         if isinstance(turn, dict) and "role" in turn and "content" in turn
     ]
     if not turns or turns[-1]["role"] != "user":
-        raise _unlike(raw, "conversation_input, turns that end with the user's")
+        raise _unlike(raw, "conversation_input that ends with a user turn")
     return Question(_id(raw, raw.values.get("session_id")), turns, [], 0.0, raw.values)
 
 
@@ -155,22 +155,22 @@ HARNESSES: Final[Mapping[str, Harness]] = {
 
 
 def find_harness(name: str) -> Harness:
-    """The harness of that name. Errors: `UserError` listing those there are."""
+    """The harness of that name. Errors: `UserError` listing the available ones."""
     if name not in HARNESSES:
-        raise UserError(f"There is no harness {name!r}.", f"Choose one with --harness: {', '.join(HARNESSES)}.")
+        raise UserError(f"Unknown harness {name!r}.", f"Choose one with --harness: {', '.join(HARNESSES)}.")
     return HARNESSES[name]
 
 
 def _asked(raw: RawRow, row_id: object, turns: Sequence[str], temperature: float = 0.0) -> Question:
     if not turns or not all(turn.strip() for turn in turns):
-        raise _unlike(raw, "a turn of the user")
+        raise _unlike(raw, "user turn")
     opening = [Message(role="user", content=turns[0])]
     return Question(_id(raw, row_id), opening, list(turns[1:]), temperature, raw.values)
 
 
 def _id(raw: RawRow, value: object) -> str:
     if not isinstance(value, str | int) or value == "":
-        raise _unlike(raw, "an id of the question")
+        raise _unlike(raw, "question id")
     return str(value)
 
 
@@ -182,4 +182,6 @@ def _field(raw: RawRow, name: str, kind: type[Any]) -> Any:  # noqa: ANN401 - wh
 
 
 def _unlike(raw: RawRow, what: str) -> UserError:
-    return UserError(f"{raw.place} lacks {what}.", "Give the harness's own question file, and its name with --harness.")
+    return UserError(
+        f"{raw.place} has no {what}.", "Give the harness's own question file, and the harness with --harness."
+    )

@@ -1,6 +1,6 @@
-"""What other harnesses' judges said, read back with intervals.
+"""Read other harnesses' judge results and compute intervals.
 
-Questions are resampled, not verdicts: two games on one question are one observation.
+Intervals resample questions, not verdicts: two games on one question are one observation.
 """
 
 from __future__ import annotations
@@ -25,29 +25,29 @@ ARENA_LABELS: Final = {
     "A>>B": (1.0, 3), "A>B": (1.0, 1), "B<A": (1.0, 1), "B<<A": (1.0, 3), "A=B": (0.5, 1), "B=A": (0.5, 1),
     "B>A": (0.0, 1), "B>>A": (0.0, 3), "A<B": (0.0, 1), "A<<B": (0.0, 3),
 }  # fmt: skip
-"""A verdict's worth to A, and how often it counts: a clear one counts threefold."""
+"""A verdict's value for A, and its weight: a clear verdict counts three times."""
 
 
 class Reader(NamedTuple):
-    """How one harness's results are read."""
+    """Reader for one harness's results."""
 
     checked: str
     unit: str
-    points: Callable[[Iterable[RawRow]], tuple[Points, int]]  # and how many rows had no verdict
+    points: Callable[[Iterable[RawRow]], tuple[Points, int]]  # and the number of rows without a verdict
     caution: str = ""
 
 
 def read_harness_results(harness: str, files: Sequence[Path], questions: Path | None = None) -> dict[str, Any]:
-    """The content of `benchmark.json`; `questions` of WildBench tell the tasks of its task-macro score.
+    """The content of `benchmark.json`; WildBench's `questions` define the tasks of its task-macro score.
 
-    Errors: `UserError` for a file that is none of the harness's.
+    Errors: `UserError` for a file in another format.
     """
     find_harness(harness)
     if questions is not None and harness != "wildbench":
-        raise UserError(f"--questions does nothing with --harness {harness}.", "Leave it out: it is for wildbench.")
+        raise UserError(f"--questions has no effect with --harness {harness}.", "Omit it: it is only for wildbench.")
     for path in files:
         if not path.is_file():
-            raise UserError(f"There is no file {path}.", "Give the result files that the harness wrote.")
+            raise UserError(f"File {path} does not exist.", "Give the harness's result files.")
     if harness == "alpaca_eval":
         scores, checked, warnings = _alpaca(files), "the leaderboards in alpaca-eval 0.6.6", []
     else:
@@ -57,13 +57,13 @@ def read_harness_results(harness: str, files: Sequence[Path], questions: Path | 
             [_score(model, what, found, reader.unit) for (model, what), found in points.items()],
             reader.checked,
         )
-        warnings = [f"{silent} judgments had no usable verdict and are left out."] if silent else []
+        warnings = [f"{silent} judgments had no usable verdict and are excluded."] if silent else []
         warnings += [reader.caution] if reader.caution and questions is None else []
     if questions is not None:
         rows = (raw for path in files for raw in read_rows(str(path)))
         scores += task_scores(wildbench_grades(rows)[0], read_tasks(questions))
     if not scores:
-        raise UserError("No score was found in the files.", "Give the result files that the harness wrote.")
+        raise UserError("The files contain no scores.", "Give the harness's result files.")
     if checked == UNVERIFIED:
         warnings.append("This reader was tested on made files only: compare a number with the harness's own output.")
     settings = {"harness": harness, "files": [str(path) for path in files]}
@@ -80,7 +80,7 @@ def _score(model: str, measure: str, found: Sequence[tuple[str, float]], unit: s
 
 
 def _mt_bench(rows: Iterable[RawRow]) -> tuple[Points, int]:
-    """Grades of single answers (-1: the judge gave none), or games of two models in both orders."""
+    """Grades of single answers (-1: no grade), or games of two models in both orders."""
     points: Points = defaultdict(list)
     silent = 0
     for raw in rows:
@@ -105,7 +105,7 @@ def _mt_bench(rows: Iterable[RawRow]) -> tuple[Points, int]:
 
 
 def _arena(rows: Iterable[RawRow]) -> tuple[Points, int]:
-    """Two games a question: the baseline is A in the first, the model is A in the second."""
+    """Two games per question: the baseline is A in the first, the model is A in the second."""
     points: Points = defaultdict(list)
     silent = 0
     for raw in rows:
@@ -113,7 +113,7 @@ def _arena(rows: Iterable[RawRow]) -> tuple[Points, int]:
         question = str(row.get("question_id", row.get("uid", "")))
         games = row.get("games")
         if not question or not isinstance(games, list):
-            raise _unlike(raw, "games and the id of a question")
+            raise _unlike(raw, "games or no question id")
         labels = [game.get("score") if isinstance(game, dict) else None for game in games]
         if len(labels) != 2 or any(label not in ARENA_LABELS for label in labels):
             silent += 1
@@ -126,7 +126,7 @@ def _arena(rows: Iterable[RawRow]) -> tuple[Points, int]:
 
 
 def _wildbench(rows: Iterable[RawRow]) -> tuple[Points, int]:
-    """Grades from 1 to 10, moved so that 5 is 0."""
+    """Grades from 1 to 10, shifted so that 5 becomes 0."""
     points: Points = defaultdict(list)
     found, silent = wildbench_grades(rows)
     for grade in found:
@@ -135,14 +135,14 @@ def _wildbench(rows: Iterable[RawRow]) -> tuple[Points, int]:
 
 
 def _alpaca(files: Sequence[Path]) -> list[dict[str, Any]]:
-    """A leaderboard: its own win rates, intervals from its own standard errors."""
+    """A leaderboard: win rates, with intervals from its standard errors."""
     scores = []
     for path in files:
         for raw in read_rows(str(path)):
             row = raw.values
             model = str(row.get("") or row.get("Unnamed: 0") or row.get("model") or "")
             if not model or "win_rate" not in row:
-                raise _unlike(raw, "the model's name and win_rate: give leaderboard.csv")
+                raise _unlike(raw, "model name or no win_rate (use leaderboard.csv)")
             for measure, error in (("win_rate", "standard_error"), ("length_controlled_winrate", "lc_standard_error")):
                 if row.get(measure) not in (None, ""):
                     value, spread = _number(raw, measure), _optional(raw, error)
@@ -185,7 +185,7 @@ def _number(raw: RawRow, name: str) -> float:
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise _unlike(raw, f"a number in `{name}`")
+        raise _unlike(raw, f"number in `{name}`")
     return number
 
 
@@ -194,4 +194,4 @@ def _optional(raw: RawRow, name: str) -> float | None:
 
 
 def _unlike(raw: RawRow, what: str) -> UserError:
-    return UserError(f"{raw.place} lacks {what}.", "Give a result file of that harness, and its name with --harness.")
+    return UserError(f"{raw.place} has no {what}.", "Give a result file of the harness named with --harness.")

@@ -1,6 +1,6 @@
-"""What Arena-Hard's tables need of an answer beside its text: its tokens and its Markdown, counted as the harness does.
+"""Token and Markdown counts of an answer for Arena-Hard's tables, computed as in the harness.
 
-Its style control reads these counts of every model, and fails for all of them if one model's file lacks them.
+Its style control reads these counts for every model, and fails for all models if one file lacks them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from bleuberi.generation.base import Output
 
 CountTokens = Callable[[Output], int]
 
-_ADDRESS: Final = "https://openaipublic.blob.core.windows.net/encodings/{}.tiktoken"  # names tiktoken's cached files
+_ADDRESS: Final = "https://openaipublic.blob.core.windows.net/encodings/{}.tiktoken"  # for tiktoken's cached file names
 _CODE: Final = re.compile("```([^`]*)```")
 _LISTS: Final = {"ordered": r"^\s*\d+\.\s", "unordered": r"^\s*[-*+]\s"}
 _BOLD: Final = {"**": r"\*\*[^*\n]+\*\*", "__": r"__[^_\n]+__"}
@@ -26,11 +26,11 @@ _HEADERS: Final = {f"h{level}": rf"^#{{{level}}}\s" for level in range(1, 7)}
 
 
 def style_of(text: str, tokens: int) -> dict[str, Any]:
-    """The counts of one answer; `tokens` comes first, for the harness goes by the order.
+    """The counts of one answer; `tokens` comes first because the harness relies on the order.
 
-    An empty answer has one token: the harness divides by it, and the tables of all models would be NaN.
+    An empty answer counts as one token, because the harness divides by the count and would get NaN everywhere.
     """
-    for code in _CODE.findall(text):  # what is between the fences goes, also where it stands again
+    for code in _CODE.findall(text):  # remove code blocks, including repeated ones
         text = text.replace(code, "")
     kinds = {"header_count": _HEADERS, "list_count": _LISTS, "bold_count": _BOLD}
     counts = {
@@ -41,8 +41,8 @@ def style_of(text: str, tokens: int) -> dict[str, Any]:
 
 
 def token_counter(encodings: Sequence[str]) -> tuple[CountTokens, str]:
-    """How an answer's tokens are counted, and by whose tokens: the first of tiktoken's encodings that is cached here,
-    else the model's own. Nothing is downloaded."""
+    """A token counter and its description: the first of tiktoken's encodings that is cached on this machine, else the
+    model's own tokens. Nothing is downloaded."""
     name = next((name for name in encodings if find_spec("tiktoken") is not None and _cached(name)), None)
     if name is None:
         return lambda output: output.tokens, "the model's own tokens"

@@ -26,11 +26,11 @@ WEIGHTS: Final[Mapping[str, float]] = {
     "Creative Tasks": 0.5, "Planning & Reasoning": 1.25, "Math & Data Analysis": 1.0,
     "Information/Advice seeking": 0.75, "Coding & Debugging": 1.25,
 }  # fmt: skip
-_CUT: Final = "... (truncated)"  # how the harness marks an answer that it cut for the judge
+_CUT: Final = "... (truncated)"  # the harness's mark for an answer it cut for the judge
 
 
 class Grade(NamedTuple):
-    """A judge's grade of one answer, moved from 1..10 to -8..10; `whole`: the answer is neither cut nor empty."""
+    """A judge's grade of one answer, rescaled from 1..10 to -8..10; `whole`: the answer is neither cut nor empty."""
 
     model: str
     session: str
@@ -39,8 +39,8 @@ class Grade(NamedTuple):
 
 
 def wildbench_grades(rows: Iterable[RawRow]) -> tuple[list[Grade], int]:
-    """The grades, and how many rows have none. Read are merged files and those of one shard, whose grade is in
-    `parsed_result` and whose answer is a list."""
+    """The grades, and the number of rows without one. Accepts merged files and single-shard files, which have the grade
+    in `parsed_result` and the answer as a list."""
     found: list[Grade] = []
     silent = 0
     for raw in rows:
@@ -48,8 +48,8 @@ def wildbench_grades(rows: Iterable[RawRow]) -> tuple[list[Grade], int]:
         model = str(row.get("generator") or row.get("model_test") or row.get("model") or "")
         if not model or "session_id" not in row:
             raise UserError(
-                f"{raw.place} lacks session_id and the model's name.",
-                "Give a result file of that harness, and its name with --harness.",
+                f"{raw.place} has no session_id or no model name.",
+                "Give a result file of the harness named with --harness.",
             )
         parsed = row.get("parsed_result")
         given = row.get("score", parsed.get("score") if isinstance(parsed, dict) else None)
@@ -67,7 +67,7 @@ def wildbench_grades(rows: Iterable[RawRow]) -> tuple[list[Grade], int]:
 
 
 def read_tasks(questions: Path) -> dict[str, frozenset[str]]:
-    """The tasks of each session, by the tags of the harness's questions. Errors: `UserError` if they have none."""
+    """The tasks per session, from the tags of the harness's questions. Errors: `UserError` if there are none."""
     tasks: dict[str, frozenset[str]] = {}
     for raw in read_rows(str(questions)):
         row = raw.values
@@ -76,30 +76,30 @@ def read_tasks(questions: Path) -> dict[str, frozenset[str]]:
         ids = [str(row[name]) for name in ("session_id", "id") if row.get(name)]
         if not ids or not known:
             raise UserError(
-                f"{raw.place} lacks session_id, primary_tag or secondary_tags.",
-                "Give WildBench's own questions (allenai/WildBench, v2) as a file.",
+                f"{raw.place} has no session_id, primary_tag or secondary_tags.",
+                "Give WildBench's own question file (allenai/WildBench, v2).",
             )
         tasks.update(dict.fromkeys(ids, known))
     return tasks
 
 
 def task_scores(grades: Sequence[Grade], tasks: Mapping[str, frozenset[str]]) -> list[dict[str, Any]]:
-    """For each model the mean of each task, and the task-macro score: their mean with the leaderboard's weights.
+    """The mean score per model and task, and the task-macro score: the mean with the leaderboard's weights.
 
-    Questions are resampled with all their tasks. Errors: `UserError` for a session that the questions lack.
+    Questions are resampled with all their tasks. Errors: `UserError` for a session without a question.
     """
     scores: list[dict[str, Any]] = []
     for model in dict.fromkeys(grade.model for grade in grades):
         own = [grade for grade in grades if grade.model == model and grade.whole]
         if missing := next((grade.session for grade in own if grade.session not in tasks), None):
-            raise UserError(f"--questions has no session {missing}.", "Give the questions that were judged.")
+            raise UserError(f"--questions has no session {missing}.", "Give the judged question file.")
         if not own:
             continue
         table = np.array(
             [[grade.score if task in tasks[grade.session] else np.nan for task in WEIGHTS] for grade in own]
         )
         means = resampled_means(table, [grade.session for grade in own])
-        # As on the leaderboard, a task without a question counts 0, with its weight.
+        # As on the leaderboard, a task without a question counts as 0 with its full weight.
         weights = np.array(list(WEIGHTS.values())) / sum(WEIGHTS.values())
         value = float(np.nansum(weights * means.values))
         sessions = len({grade.session for grade in own})

@@ -11,15 +11,14 @@ from bleuberi.atomic_files import disk_errors
 from bleuberi.columns import safe_name
 from bleuberi.errors import UserError
 from bleuberi.report.build import build
-from bleuberi.view.chart_style import for_file
-from bleuberi.view.html import clean, numbers, render
-from bleuberi.view.parts import Chart, Section
+from bleuberi.view.html import numbers, render
+from bleuberi.view.parts import Section
+from bleuberi.view.pictures import FORMS, write_pictures
 from bleuberi.view.without_texts import own_name
 
 PAGE = "report.html"
 NUMBERS = "numbers.json"
 FIGURES = "figures"
-FORMS = ("svg", "png")
 
 
 class Report(NamedTuple):
@@ -51,13 +50,10 @@ def write_report(
     return Report(folder / PAGE, files, sections)
 
 
-def _stem(section: Section, chart: Chart) -> str:
-    return safe_name(f"{section.id}_{chart.name}")
-
-
 def _refuse_others(folder: Path, sections: Sequence[Section]) -> None:
     """A folder that is going to be shared holds no figures that were drawn with texts."""
-    own = {f"{_stem(section, chart)}.{form}" for section in sections for chart in section.charts for form in FORMS}
+    charts = [(section, chart) for section in sections for chart in section.charts]
+    own = {f"{safe_name(f'{section.id}_{chart.name}')}.{form}" for section, chart in charts for form in FORMS}
     others = sorted({path.name for path in folder.glob("*")} - own)
     if others:
         raise UserError(
@@ -68,13 +64,7 @@ def _refuse_others(folder: Path, sections: Sequence[Section]) -> None:
 
 def _draw(sections: Sequence[Section], folder: Path) -> None:
     """Every chart as PNG and SVG; what else lies in the folder is let alone."""
-    from vl_convert import svg_to_png, vegalite_to_svg
-
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         for section in sections:
-            for chart in section.charts:
-                path = folder / _stem(section, chart)
-                svg = vegalite_to_svg(clean(for_file(chart.spec)), allowed_base_urls=[])
-                path.with_name(f"{path.name}.svg").write_text(svg, encoding="utf-8")
-                path.with_name(f"{path.name}.png").write_bytes(svg_to_png(svg, scale=2.0))
+            write_pictures(folder, section.charts, f"{section.id}_")

@@ -1,21 +1,21 @@
-"""Rewards: numbers that say how good a response is, given references. Needs no torch.
+"""Rewards: score a response against reference texts. Importing this package does not import torch.
 
 `from bleuberi.rewards import Bleu, RougeL, load_reward`
 
 - base.py: the contract, and the base class of the rewards here.
-- bleu.py, rouge.py, meteor.py, chrf.py, combined.py: the text rewards. scoring.py hands their texts to the compiled
+- bleu.py, rouge.py, meteor.py, chrf.py, combined.py: the text rewards. scoring.py passes their texts to the compiled
   extension (_native.cpp, native/) or to bleu_python.py, rouge_python.py, meteor_python.py, chrf_python.py; both give
-  equal bits. references.py keeps compiled references; arrow.py scores from Arrow.
+identical bits. references.py caches compiled references; arrow.py scores from Arrow.
 - tokens.py, scripts.py, porter.py: tokens, words of every script, stems. blindness.py: data that a reward cannot read.
-- explanations.py: why a response got its score.
+- explanations.py: how a score is made up.
 - encoder.py, bertscore.py, embedding.py, reward_model.py, served_model.py, bleu_rm.py: rewards that run a model.
 - tags.py, cached.py, on_cluster.py, adapters.py: rewards on tagged answers, with a cache, on Ray, in other trainers.
 - function.py: reward functions written for TRL.
 
-To add a reward: subclass `TextReward` with `name`, `signature()` and `score_batch()` (a blank response gets 0.0; None
-if no reference says anything), and `blind_to()` if its tokens are made for some scripts only. Name it in `REWARDS`,
-which serves every command; add it to tests/contracts/test_reward_laws.py and docs/rewards.md. If an unrelated answer
-gets 0.0, add the name to `selection/measures.py`, so that selections count rows at the floor.
+To add a reward: subclass `TextReward` with `name`, `signature()` and `score_batch()` (0.0 for a blank response; None
+if every reference is blank), and `blind_to()` if it can read some scripts only. List it in `REWARDS`,
+which all commands use; add it to tests/contracts/test_reward_laws.py and docs/rewards.md. If an unrelated answer
+gets 0.0, add the name to `selection/measures.py`, so that selections count the rows with score 0.0.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ REWARDS = {
 }
 """Names -> classes that are called without arguments.
 
-Instead of a name, `package.module:Class` works, and `package.module:function` with a reward function as TRL takes it;
-`package.module:make(size=3)` calls `make` and takes what it returns.
+Users may also pass `package.module:Class`, `package.module:function` (a reward function in TRL's format), or
+`package.module:make(size=3)`, which calls `make` and uses its return value.
 """
 
 OPTIONS: dict[str, dict[str, object]] = {
@@ -71,15 +71,15 @@ OPTIONS: dict[str, dict[str, object]] = {
     "mean": {"references": "mean"},
     "stem": {"stem": True},
 }
-"""What may follow a name behind colons, e.g. `rouge2:stem:mean`, and the keyword that it gives the class."""
+"""Options after a reward's name, e.g. `rouge2:stem:mean`, and the keyword argument each one sets."""
 
 WITH_MODEL = ("bertscore", "emb", "rm", "bleu_rm")
-"""Names that take a model behind a colon: a folder, a name on the hub or, for the last two, a URL."""
+"""Names that take a model after a colon: a folder, a name on the hub or (last two) a URL."""
 
 
 def load_reward(name: str) -> Reward:
-    """The reward of that name, or of a dotted path. `emb:folder` gives it a model, `answer:bleu` scores the text
-    between answer tags. Errors: `UserError` listing the names there are."""
+    """Return the reward of that name or dotted path. `emb:FOLDER` selects a model; `answer:bleu` scores only the text
+    between answer tags. Errors: `UserError` listing the available names."""
     kind, _, argument = name.partition(":")
     if kind == "answer" and argument:
         from bleuberi.rewards.tags import OnAnswer
@@ -88,7 +88,7 @@ def load_reward(name: str) -> Reward:
     if kind in WITH_MODEL and name != kind:
         if not argument.strip():
             raise UserError(
-                f"The reward {name!r} names no model.",
+                f"The reward {name!r} has no model after the colon.",
                 f"Write {kind}:MODEL. If it comes from a shell variable, check that the variable is set.",
             )
         return _with_model(kind, argument)
@@ -97,20 +97,20 @@ def load_reward(name: str) -> Reward:
     if attribute:
         return _imported(name, module_name, attribute, options)
     raise UserError(
-        f"No metric or reward is called {name!r}.",
-        f"There are: {', '.join(REWARDS)}; or give your own as package.module:Class or package.module:function.",
+        f"Unknown reward or metric {name!r}.",
+        f"Available: {', '.join(REWARDS)}. Your own: package.module:Class or package.module:function.",
     )
 
 
 def _imported(name: str, module_name: str, attribute: str, options: list[str]) -> Reward:
-    """The object behind a dotted path: a reward, a class of rewards, or a reward function."""
+    """Import the reward, reward class or reward function of a dotted path."""
     attribute, parenthesis, rest = attribute.partition("(")
     try:
         found = getattr(import_module(module_name), attribute)
     except (ImportError, AttributeError) as error:
         raise UserError(
             f"The reward {name!r} could not be loaded: {error}",
-            "Check the dotted path package.module:Class, and that its package is installed.",
+            "Check the path package.module:Class, and that the package is installed.",
         ) from error
     if parenthesis:
         found = found(**_arguments(name, "f(" + rest))
@@ -121,7 +121,7 @@ def _imported(name: str, module_name: str, attribute: str, options: list[str]) -
         return reward
     if not callable(found):
         raise UserError(
-            f"{name!r} is not a reward.", "Name a class with name and signature(), or a function that TRL would take."
+            f"{name!r} is not a reward.", "Pass a class with name and signature(), or a reward function for TRL."
         )
     from bleuberi.rewards.function import FunctionReward
 
@@ -129,7 +129,7 @@ def _imported(name: str, module_name: str, attribute: str, options: list[str]) -
 
 
 def _arguments(name: str, call: str) -> dict[str, Any]:
-    """The keywords of `f(size=3, ...)`, whose values are literals. Errors: `UserError`."""
+    """Parse the keyword arguments of `f(size=3, ...)`; values must be literals. Errors: `UserError`."""
     try:
         parsed = ast.parse(call, mode="eval").body
         if not isinstance(parsed, ast.Call) or parsed.args:
@@ -137,12 +137,12 @@ def _arguments(name: str, call: str) -> dict[str, Any]:
         return {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in parsed.keywords}
     except (SyntaxError, ValueError) as error:
         raise UserError(
-            f"The arguments of the reward {name!r} cannot be read.", "Write package.module:make(size=3, name='a')."
+            f"The arguments of the reward {name!r} cannot be parsed.", "Write package.module:make(size=3, name='a')."
         ) from error
 
 
 def _keywords(name: str, of_class: Callable[..., object], options: list[str]) -> dict[str, object]:
-    """The class's keywords for the options behind a reward's name."""
+    """Translate the options after a reward's name into keyword arguments of its class."""
     if not options:
         return {}
     taken = signature(of_class).parameters

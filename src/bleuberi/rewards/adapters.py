@@ -1,6 +1,6 @@
-"""Rewards in the shapes of other trainers: verl, OpenRLHF, verifiers.
+"""Rewards in the formats of other trainers: verl, OpenRLHF, verifiers.
 
-TRL needs no adapter. All are small classes with a `__name__`, so they can be pickled to workers.
+TRL needs no adapter. The adapters are small classes with a `__name__`, so workers can unpickle them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class VerifiersTask(Protocol):
-    """The data of a verifiers task, as far as it is read here."""
+    """The fields of a verifiers task that the adapter reads."""
 
     @property
     def prompt(self) -> object: ...
@@ -26,31 +26,31 @@ class VerifiersTask(Protocol):
 
 
 class VerifiersTrace(Protocol):
-    """What a verifiers rollout leaves, as far as it is read here."""
+    """The fields of a verifiers rollout that the adapter reads."""
 
     @property
     def last_reply(self) -> str: ...
 
 
 def score_one(reward: Reward, prompt: str, response: str, references: Sequence[str]) -> float:
-    """The score of one response. Errors: `UserError` where it cannot be scored: a trainer would take a number in its
-    place for a judgement."""
+    """The score of one response. Errors: `UserError` if it cannot be scored, because a trainer would treat any
+    placeholder number as a real score."""
     (score,) = score_responses(reward, prompts=[prompt], responses=[response], references=[list(references)])
     if score is None:
         raise UserError(
-            f"The reward {reward.name} cannot score this row: no reference has a text, or the score is not finite.",
+            f"The reward {reward.name} cannot score this row: all references are blank, or the score is not finite.",
             f"Drop the row from the data. Its prompt begins: {prompt[:80]!r}",
         )
     return score
 
 
 def read_references(value: object) -> list[str]:
-    """References out of a ground-truth field: a list, one text, or a list written as JSON (`["a", "b"]`)."""
+    """Read references from a ground-truth field: a list, one text, or a list written as JSON (`["a", "b"]`)."""
     if isinstance(value, str):
         if value.lstrip().startswith("["):
             try:
                 texts = json.loads(value)
-            except (ValueError, RecursionError):  # also a number of more digits than Python reads
+            except (ValueError, RecursionError):  # ValueError also for numbers with too many digits
                 return [value]
             if isinstance(texts, list) and texts and all(isinstance(text, str) for text in texts):
                 return texts
@@ -61,9 +61,7 @@ def read_references(value: object) -> list[str]:
         value = value.tolist()
     if isinstance(value, list | tuple) and all(isinstance(text, str) for text in value):
         return list(value)
-    raise UserError(
-        f"No references can be read from {value!r:.80}.", "Give a list of texts, one text, or a list as JSON."
-    )
+    raise UserError(f"Cannot read references from {value!r:.80}.", "Give a list of texts, one text, or a list as JSON.")
 
 
 class VerlScore:
@@ -87,8 +85,8 @@ class VerlScore:
 
 
 class OpenRlhfReward:
-    """OpenRLHF's `reward_func(queries, prompts, labels)`. A query is the prompt with its response; a label holds the
-    references. `end_of_text` is what the tokenizer writes at a response's end."""
+    """OpenRLHF's `reward_func(queries, prompts, labels)`. A query is the prompt plus the response; a label contains the
+    references. `end_of_text` lists the tokenizer's end-of-response markers."""
 
     def __init__(self, reward: Reward, *, end_of_text: Sequence[str] = ("<|im_end|>", "<|eot_id|>", "</s>")) -> None:
         self.reward, self.end_of_text = reward, tuple(end_of_text)
@@ -128,8 +126,7 @@ class VerifiersReward:
 
 
 class RubricReward:
-    """A reward function of a `Rubric`, as verifiers had them before v1. References are `info["references"]`, else the
-    `answer`."""
+    """A reward function of a `Rubric` (verifiers before v1). References are `info["references"]`, or else `answer`."""
 
     def __init__(self, reward: Reward) -> None:
         self.reward = reward

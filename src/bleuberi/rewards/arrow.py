@@ -1,8 +1,8 @@
-"""Scores straight from Arrow.
+"""Score record batches of Arrow.
 
-BLEU, ROUGE and chrF read the UTF-8 where Arrow stores it, without Python's strings, if the extension was built; other
-rewards and `auto` tokens get strings. Batches are scored one after the other, so memory does not grow with the number
-of rows. Needs `pyarrow` (in the extra `report`).
+With the compiled extension, BLEU, ROUGE and chrF read Arrow's UTF-8 buffers without creating Python strings; other
+rewards and `auto` tokens get strings. Batches are scored one by one, so memory use does not depend on the number
+of rows. Requires `pyarrow` (extra `report`).
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ def score_arrow(
     references: str = "references",
     threads: int | None = None,
 ) -> Iterator[Scores]:
-    """The scores of each record batch, in order. `response` names a column of strings, `references` one of lists of
-    strings; a missing response or list has no score (None), a missing reference is left out."""
+    """The scores of each record batch, in order. `response` is the name of a string column, `references` of a column of
+    string lists. Rows without a response or list get None; missing references are ignored."""
     try:
         import pyarrow as pa
     except ImportError as error:
@@ -43,12 +43,12 @@ def score_arrow(
         for name in (response, references):
             if name not in batch.schema.names:
                 raise UserError(
-                    f"No column {name} in the record batch. Columns found: {', '.join(batch.schema.names)}.",
-                    "Name the columns with response=... and references=...",
+                    f"The record batch has no column {name}. Available: {', '.join(batch.schema.names)}.",
+                    "Pass the column names as response=... and references=...",
                 )
         lists = batch.column(references)
         if not (pa.types.is_list(lists.type) or pa.types.is_large_list(lists.type)):
-            raise UserError(f"The column {references} holds {lists.type}.", "It must hold lists of strings.")
+            raise UserError(f"The column {references} has type {lists.type}.", "It must contain lists of strings.")
         given = batch.column(response)
         native = backend.native()
         direct = _direct(reward)
@@ -65,7 +65,7 @@ def score_arrow(
 
 
 def _direct(reward: TextReward) -> tuple[int, int] | None:
-    """The metric and the flags of a reward that reads the texts unchanged; None for the others."""
+    """The metric number and flags of a reward that uses the texts unchanged; None for other rewards."""
     if isinstance(reward, Bleu) and reward.tokens == "13a" and not reward.token_f1_when_short:
         return BLEU, reward.flags
     if isinstance(reward, RougeL):
@@ -74,7 +74,7 @@ def _direct(reward: TextReward) -> tuple[int, int] | None:
 
 
 def read_arrow(path: Path, *, columns: list[str] | None = None, rows: int = 1024) -> Iterator[pa.RecordBatch]:
-    """The record batches of a Parquet or an Arrow IPC file, `rows` at a time at the most."""
+    """Yield the record batches of a Parquet or Arrow IPC file, at most `rows` rows each."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -90,7 +90,7 @@ def read_arrow(path: Path, *, columns: list[str] | None = None, rows: int = 1024
 
 
 def _score_objects(reward: TextReward, given: list[str | None], lists: list[list[str | None] | None]) -> Scores:
-    """The same by way of Python's strings, for batches with gaps and where the extension was not built."""
+    """Score through Python strings: for batches with missing values, or without the extension."""
     kept = [[text for text in row or [] if text is not None] for row in lists]
     return reward(responses=given, references=kept)
 
@@ -103,6 +103,6 @@ def _offsets(array: pa.Array) -> memoryview:
 
 
 def _text_buffers(array: pa.Array) -> tuple[memoryview, memoryview]:
-    """Offsets and UTF-8; an array without any text may lack the buffer."""
+    """Offsets and UTF-8 bytes; an array without text may have no data buffer."""
     data = array.buffers()[2]
     return _offsets(array), memoryview(b"" if data is None else data)

@@ -1,7 +1,7 @@
 """Which code computes BLEU and ROUGE-L: the compiled extension or pure Python.
 
-Both give equal bits. The environment variable BLEUBERI_BACKEND (`native`, `python`) forces one of them; without it
-the extension is used wherever it was built.
+Both give identical bits. The environment variable BLEUBERI_BACKEND (`native`, `python`) selects one; by default
+the extension is used if it was built.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ VARIABLE = "BLEUBERI_BACKEND"
 
 
 def native() -> ModuleType | None:
-    """The compiled extension, or None where pure Python is to be used. Errors: `UserError` where one is forced
-    that is not there."""
+    """The compiled extension, or None if pure Python is used. Errors: `UserError` if the extension is requested but
+    was not built."""
     wanted = os.environ.get(VARIABLE, "")
     if wanted == "python":
         return None
     if wanted not in {"", "native"}:
-        raise UserError(f"{VARIABLE} is {wanted!r}.", f"Set {VARIABLE} to native or python, or leave it out.")
+        raise UserError(f"Invalid {VARIABLE}={wanted!r}.", f"Set {VARIABLE} to native or python, or unset it.")
     if wanted == "native" and _native is None:
         raise UserError(
-            f"{VARIABLE} asks for the compiled extension, which was not built.",
-            f"Install a C++ compiler and install bleuberi again, or leave {VARIABLE} out.",
+            f"{VARIABLE} requests the compiled extension, which was not built.",
+            f"Install a C++ compiler and install bleuberi again, or unset {VARIABLE}.",
         )
     return _native
 
 
 def describe() -> str:
-    """`compiled` or `pure Python`: what scores BLEU and ROUGE-L here."""
+    """The back end in use: `compiled` or `pure Python`."""
     return "pure Python" if native() is None else "compiled"
 
 

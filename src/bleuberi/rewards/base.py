@@ -1,8 +1,8 @@
-"""What a reward is.
+"""The reward interface.
 
-One call scores a batch and serves two callers: our own keyword contract (`prompts`, `responses`, `references`)
-and TRL's reward functions (`prompts`, `completions`, every column of the data set, further keywords), so a reward
-goes into `GRPOTrainer(reward_funcs=...)` as it is.
+One call scores a batch. It accepts our own keywords (`prompts`, `responses`, `references`) and those of TRL's reward
+functions (`prompts`, `completions`, all dataset columns and more), so `GRPOTrainer(reward_funcs=...)` accepts a reward
+unchanged.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ class Reward(Protocol):
         responses: Sequence[str],  # N
         references: Sequence[Sequence[str]],  # N, each 1..K, ragged
     ) -> list[float | None]:  # N; None = cannot be scored
-        """Score N responses, each against its own 1 to K references; None for a response that cannot be scored."""
+        """Score N responses, each against its own 1 to K references; None if a response cannot be scored."""
         ...
 
     def signature(self) -> str:
-        """Every setting that decides the number, e.g. `bleu|tok:13a|order:4|smooth:add1-all|ref:shortest|v:1`."""
+        """All settings that affect the score, e.g. `bleu|tok:13a|order:4|smooth:add1-all|ref:shortest|v:1`."""
         ...
 
 
@@ -65,8 +65,8 @@ class OverPool(Protocol):
 
 
 class TextReward:
-    """Base of the rewards here. A subclass says `name`, `signature` and `score_batch` (or, where it reads the prompts,
-    `score_rows`)."""
+    """Base class of our rewards. A subclass defines `name`, `signature` and `score_batch` (or `score_rows`, if it reads
+    the prompts)."""
 
     name: str
     needs_references = Traits().needs_references
@@ -78,14 +78,14 @@ class TextReward:
         return self.name
 
     def variant(self, *settings: str) -> str:
-        """The name with those settings that are not the default ones, e.g. `meteor_mean`."""
+        """The name plus all non-default settings, e.g. `meteor_mean`."""
         return "_".join([type(self).name, *(setting for setting in settings if setting not in DEFAULT_SETTINGS)])
 
     def signature(self) -> str:
         raise UserError(f"The reward {type(self).__name__} has no signature.", "Define signature() in its class.")
 
     def blind_to(self, text: str) -> bool:
-        """Whether this reward cannot tell such a text from others, because its tokens are made for other scripts."""
+        """Whether this reward cannot read the text because its tokenizer ignores the text's script."""
         return False
 
     def score_batch(
@@ -93,28 +93,28 @@ class TextReward:
         responses: Sequence[str],  # N
         references: Sequence[Sequence[str]],  # N, each 1..K
     ) -> Scores:  # N
-        """The scores, one a response; None where no number can be given."""
-        raise UserError(f"The reward {type(self).__name__} scores nothing.", "Define score_batch() in its class.")
+        """One score per response; None if a response cannot be scored."""
+        raise UserError(f"The reward {type(self).__name__} cannot score.", "Define score_batch() in its class.")
 
     def score_rows(
         self,
-        prompts: Sequence[str],  # N, or none at all
+        prompts: Sequence[str],  # N, or empty
         responses: Sequence[str],  # N
         references: Sequence[Sequence[str]],  # N, each 0..K
     ) -> Scores:  # N
-        """What `__call__` hands its checked texts to. It may give NaN or infinities: `__call__` makes them None."""
+        """Score texts that `__call__` has checked. May return NaN or infinities; `__call__` replaces them with None."""
         return self.score_batch(responses, references)
 
     def __call__(
         self,
         prompts: Sequence[Completion] | None = None,  # N
-        responses: Sequence[str | None] | None = None,  # N; None (no answer) has no score
+        responses: Sequence[str | None] | None = None,  # N; None (no response) gets no score
         references: Sequence[Sequence[str]] | None = None,  # N, each 1..K
         *,
         completions: Sequence[Completion] | None = None,  # N; TRL's word for responses
-        **_: object,  # TRL hands over every column of the data set and its trainer's state
+        **_: object,  # TRL passes all dataset columns and its trainer's state
     ) -> Scores:
-        """Score a batch. Errors: `UserError` where texts are missing, differ in number or are none."""
+        """Score a batch. Errors: `UserError` if texts are missing or not strings, or their numbers differ."""
         if responses is None and completions is not None:
             responses = [completion_text(completion) for completion in completions]
         if responses is None:
@@ -124,17 +124,17 @@ class TextReward:
         if references is None:
             raise UserError(
                 f"The reward {self.name} got no references.",
-                "Give the data set a column `references`: for every row a list of reference answers.",
+                "Add a column `references` to the data set: a list of reference answers per row.",
             )
         if len(references) != len(responses):
             raise UserError(
                 f"The reward {self.name} got {len(responses)} responses and {len(references)} lists of references.",
-                "Pass one list of references for every response.",
+                "Pass one list of references per response.",
             )
         if self.needs_prompts and len(prompts or ()) != len(responses):
             raise UserError(
                 f"The reward {self.name} got {len(responses)} responses and {len(prompts or ())} prompts.",
-                "Pass one prompt for every response.",
+                "Pass one prompt per response.",
             )
         check_references(references)
         missing = check_responses(responses)
@@ -153,46 +153,46 @@ def score_responses(
     responses: Sequence[str],  # N
     references: Sequence[Sequence[str]],  # N, each 0..K
 ) -> Scores:  # N, finite numbers or None
-    """The scores of any reward, a user's own too, checked. Errors: `UserError` as `finite_scores`."""
+    """Score with any reward, including a user's own, and check the scores. Errors: as `finite_scores`."""
     given = reward(prompts=prompts, responses=responses, references=references)
     return checked_scores(reward.name, given, len(responses))
 
 
 def checked_scores(name: str, given: Iterable[object], count: int) -> Scores:
-    """The scores that the reward `name` gave, with None for NaN and infinities, and a warning that counts them."""
+    """Replace NaN and infinities by None and log a warning with their count."""
     scores, not_finite = finite_scores(name, given, count)
     warn_of_not_finite(name, not_finite, count)
     return scores
 
 
 def finite_scores(name: str, given: Iterable[object], count: int) -> tuple[Scores, int]:
-    """The scores as finite numbers or None, and how many were NaN, infinite or too large for a float.
+    """Convert scores to finite numbers or None; also count those that were NaN, infinite or too large.
 
-    Errors: `UserError` for another number of scores than responses, or a score that is not a number.
+    Errors: `UserError` if the number of scores is wrong, or a score is not a number.
     """
     scores: Scores = []
     not_finite = 0
     for row, score in enumerate(given):
-        if score is None or (type(score) is float and math.isfinite(score)):  # nearly always: kept fast
+        if score is None or (type(score) is float and math.isfinite(score)):  # fast path for nearly all scores
             scores.append(score)
             continue
         if not isinstance(score, SupportsFloat):
             raise UserError(
                 f"The reward {name} gave {score!r:.60} for row {row}, which is not a number.",
-                "A reward returns one number for every response, or None if it cannot be scored.",
+                "A reward must return one number per response, or None if it cannot be scored.",
             )
         scores.append(as_finite(score))
         not_finite += scores[-1] is None
     if len(scores) != count:
         raise UserError(
             f"The reward {name} gave {len(scores)} scores for {count} responses.",
-            "A reward returns one number for every response, or None if it cannot be scored.",
+            "A reward must return one number per response, or None if it cannot be scored.",
         )
     return scores, not_finite
 
 
 def warn_of_not_finite(name: str, not_finite: int, count: int) -> None:
-    """Say how many responses have no score because the reward gave NaN or an infinity; nothing if there are none."""
+    """Log how many responses have no score because the reward returned NaN or an infinity."""
     if not_finite:
         log.warning(
             "The reward %s gave no finite number for %d of %d responses: they have no score", name, not_finite, count
@@ -200,7 +200,7 @@ def warn_of_not_finite(name: str, not_finite: int, count: int) -> None:
 
 
 def completion_text(completion: Completion) -> str:
-    """The text of a TRL completion or prompt, plain or conversational (the last turn's content)."""
+    """The text of a TRL completion or prompt, plain or conversational (content of the last turn)."""
     if isinstance(completion, str):
         return completion
     if not completion:
@@ -210,19 +210,19 @@ def completion_text(completion: Completion) -> str:
 
 
 def check_responses(responses: Sequence[str | None]) -> list[int]:
-    """The rows without a response. Errors: `UserError` naming the row where something else than text stands."""
+    """The indices of rows without a response. Errors: `UserError` for a response that is not a string."""
     missing = [row for row, text in enumerate(responses) if not isinstance(text, str)]
     for row in missing:
         if responses[row] is not None:
             raise UserError(
-                f"The response of row {row} is not a text: {responses[row]!r:.80}",
-                "Give every row a string, or None where there is no answer.",
+                f"The response in row {row} is not a string: {responses[row]!r:.80}",
+                "Give every row a string, or None if there is no response.",
             )
     return missing
 
 
 def check_references(references: Sequence[Sequence[str]]) -> None:
-    """Refuse what silently scores wrong: a bare string in place of a list is read letter by letter."""
+    """Reject a string in place of a list: it would be scored letter by letter."""
     for row, texts in enumerate(references):
         if (
             isinstance(texts, str)
@@ -230,6 +230,6 @@ def check_references(references: Sequence[Sequence[str]]) -> None:
             or not all(isinstance(text, str) for text in texts)
         ):
             raise UserError(
-                f"The references of row {row} are not a list of texts: {texts!r:.80}",
-                "Give every row a list of strings, also where there is only one reference.",
+                f"The references in row {row} are not a list of strings: {texts!r:.80}",
+                "Give every row a list of strings, even if it has only one reference.",
             )

@@ -1,4 +1,4 @@
-"""Baselines that a reward must beat: length, chance, the halves of BLEU, and an echo of the prompt."""
+"""Baselines that a reward should beat: length, chance, the two factors of BLEU, and an echo of the prompt."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NO_WORD: Final = "\ue000"  # a private-use character: one 13a token that texts d
 
 
 class LongerInWords(TextReward):
-    """The longer response wins, counted in words between spaces."""
+    """The number of words (separated by spaces): the longer response wins."""
 
     name = "longer_words"
 
@@ -26,7 +26,7 @@ class LongerInWords(TextReward):
 
 
 class LongerInCharacters(TextReward):
-    """The longer response wins, counted in characters."""
+    """The number of characters: the longer response wins."""
 
     name = "longer_chars"
 
@@ -38,7 +38,7 @@ class LongerInCharacters(TextReward):
 
 
 class RandomChoice(TextReward):
-    """A coin: every response scores the same, and a tie counts half, which is what a coin agrees on average."""
+    """A coin toss: all scores are equal, and a tie counts half, which is a coin's average agreement."""
 
     name = "random"
 
@@ -50,7 +50,7 @@ class RandomChoice(TextReward):
 
 
 class BrevityPenaltyAlone(TextReward):
-    """BLEU's brevity penalty: being as long as the shortest reference, whatever is said."""
+    """BLEU's brevity penalty alone: depends only on the length relative to the shortest reference."""
 
     name = "brevity_penalty"
 
@@ -68,7 +68,7 @@ class BrevityPenaltyAlone(TextReward):
 
 
 class BleuWithoutBrevityPenalty(TextReward):
-    """BLEU's n-gram precision alone: saying what a reference says, however little of it."""
+    """BLEU's n-gram precision alone, without a penalty for short responses."""
 
     name = "bleu_no_bp"
 
@@ -76,7 +76,7 @@ class BleuWithoutBrevityPenalty(TextReward):
         return f"bleu_no_bp|of:[{Bleu().signature()}]|v:1"
 
     def score_batch(self, responses: Sequence[str], references: Sequence[Sequence[str]]) -> list[float | None]:
-        # A further reference of one word that no response has matches nothing, and makes the penalty 1.
+        # An extra one-word reference that never matches sets the brevity penalty to 1.
         scores = Bleu()(
             prompts=[""] * len(responses), responses=responses, references=[[*texts, NO_WORD] for texts in references]
         )
@@ -88,7 +88,7 @@ class BleuWithoutBrevityPenalty(TextReward):
 
 
 class EchoOfPrompt(TextReward):
-    """BLEU of an echo: the last words of the prompt, as many as the response has. No other word of it is read."""
+    """BLEU of an echo: the last n words of the prompt, for a response of n words. Its words are not read."""
 
     name = "echo"
     needs_prompts = True
@@ -112,7 +112,7 @@ BASELINES: Final[tuple[type[TextReward], ...]] = (
 )
 LENGTH_BASELINE: Final = LongerInWords.name
 ECHO_BASELINE: Final = EchoOfPrompt.name
-"""The baseline that the verdict is about, fixed before any data are seen."""
+"""The baseline used in the verdict, chosen in advance."""
 
 
 def last_words(text: str, count: int) -> str:

@@ -1,7 +1,7 @@
 """BERTScore as a reward.
 
-F1 without idf weights and without rescaling, best over the references: the numbers of the `bert-score` package
-(Zhang et al. 2020), which is not needed. Special tokens may be matched, but their own match does not count.
+F1 without idf weights and without rescaling, best over the references: equal to the `bert-score` package
+(Zhang et al. 2020) without requiring it. Tokens may match special tokens, but special tokens' matches do not count.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ BEST_LAYER = {
     "xlm-roberta-base": 9,
     "xlm-roberta-large": 17,
 }
-"""The layers that `bert-score` recommends. Other models: the last layer, unless one is named."""
+"""The layers that `bert-score` recommends. Other models use the last layer by default."""
 
 
 class BertScore(BestReference):
@@ -53,7 +53,7 @@ class BertScore(BestReference):
         return [f1(own[text], known[other]) for text, other in zip(responses, references, strict=True)]
 
     def _vectors(self, texts: list[str]) -> list[torch.Tensor]:
-        """For each text the unit vectors of its tokens; one column more says which tokens count."""
+        """Unit vectors of each text's tokens; an extra column marks the tokens that count."""
         import torch
 
         tokenizer, _, _ = load_encoder(self.model)

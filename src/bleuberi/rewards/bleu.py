@@ -2,8 +2,8 @@
 
 p_n = (m_n + 1) / (c_n + 1) for n = 1..4, m_n clipped by the maximum count over the references; geometric mean;
 brevity penalty against the SHORTEST reference; 13a tokens, case-sensitive. Source: Papineni et al. 2002 with add-one
-smoothing on every order, the numbers that `evaluate`'s `bleu` gives with `smooth=True`. A response without tokens
-scores 0.0; a reference without tokens is left out; where none is left there is no score (None).
+smoothing on every order; equal to `evaluate`'s `bleu` with `smooth=True`. A response without tokens
+scores 0.0; references without tokens are ignored; if none is left, the score is None.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from bleuberi.rewards.scripts import check_tokens, needs_all_scripts, spaced
 from bleuberi.rewards.tokens import tokenize_13a
 
 SHORT_TOKENS = 5
-"""Exact BLEU misjudges references under so many tokens: a wrong one-word answer gets 0.841."""
+"""Exact BLEU misjudges references with fewer tokens: a wrong one-word response scores 0.841."""
 
 
 class Bleu(TextReward):
-    """Smoothed sentence BLEU against all references of a prompt. The settings repair known weaknesses of the
-    method's reward, which is the default; each shows in the signature."""
+    """Smoothed sentence BLEU against all references of a prompt. The default is the method's reward; the settings
+    fix its known weaknesses, and each is part of the signature."""
 
     name = "bleu"
 
@@ -60,7 +60,7 @@ class Bleu(TextReward):
         return scores
 
     def parts(self, responses: Sequence[str], references: Sequence[Sequence[str]]) -> list[BleuParts | None]:
-        """What each score consists of; None where it is no BLEU, or there is none."""
+        """The parts of each score; None if there is no score or it is not a BLEU score."""
         if self.tokens == "auto":
             responses, references = self._spaced(responses, references)
         parts = bleu_parts(responses, references, self.flags)
@@ -81,7 +81,7 @@ class Bleu(TextReward):
 
 
 class BleuPlainUnigrams(Bleu):
-    """BLEU whose unigrams are not smoothed: a response that shares no word scores 0.0."""
+    """BLEU without smoothing of unigrams: a response without a matching word scores 0.0."""
 
     name = "bleu_plain_unigrams"
 
@@ -90,7 +90,7 @@ class BleuPlainUnigrams(Bleu):
 
 
 class BleuClosest(Bleu):
-    """BLEU whose brevity penalty takes the reference closest in length, not the shortest."""
+    """BLEU whose brevity penalty uses the reference closest in length instead of the shortest."""
 
     name = "bleu_closest"
 
@@ -99,7 +99,7 @@ class BleuClosest(Bleu):
 
 
 class BleuShortF1(Bleu):
-    """BLEU that scores a row by token F1 where all of its references have under 5 tokens."""
+    """BLEU, but token F1 for rows whose references all have fewer than 5 tokens."""
 
     name = "bleu_short_f1"
 

@@ -1,7 +1,7 @@
-"""What BLEU scores consist of, for whole batches.
+"""The parts of BLEU scores, for whole batches.
 
-`explanation.py` takes one score apart for a reader; this gives the few numbers that a run watches, and the score that a
-response of the same length would get for nothing.
+`explanation.py` explains one score to a reader; this module computes the few numbers that training monitors, and the
+score that a response of the same length would get without any match.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from bleuberi.rewards.tokens import tokenize_13a
 
 
 class BleuParts(NamedTuple):
-    """One response's BLEU in parts."""
+    """The parts of one response's BLEU."""
 
     precisions: tuple[float, ...]  # of orders 1..4, with smoothing
     brevity_penalty: float
     floor: float  # the score of a response of this length that matches nothing
-    smoothing_share: float  # floor / score: 1 where the added ones are all there is
+    smoothing_share: float  # floor / score; 1 if the score comes from smoothing only
 
 
 def bleu_parts(
     responses: Sequence[str],  # N
-    references: Sequence[Sequence[str]],  # N, each 0..K; neighbours with the same ones are cut once
+    references: Sequence[Sequence[str]],  # N, each 0..K; equal neighbours are tokenized once
     flags: int = 0,  # of bleu_python
-) -> list[BleuParts | None]:  # N; None where there is no score, or no token to score
+) -> list[BleuParts | None]:  # N; None if there is no score or the response has no token
     """Take each score apart."""
     found: list[BleuParts | None] = []
     before: tuple[str, ...] | None = None

@@ -1,6 +1,6 @@
 """BLEU in pure Python.
 
-The arithmetic is that of `_native.cpp`, operation by operation, so that both back ends give equal bits.
+Performs the same operations in the same order as `_native.cpp`, so both back ends give identical bits.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import NamedTuple
 from bleuberi.rewards.tokens import tokenize_13a
 
 MAX_ORDER = 4
-PLAIN_UNIGRAMS = 1  # flags; the numbers are those of _native.cpp
+PLAIN_UNIGRAMS = 1  # flags, numbered as in _native.cpp
 CLOSEST_LENGTH = 2
 
 Ngram = str | tuple[str, ...]
@@ -28,7 +28,7 @@ class CompiledReferences(NamedTuple):
 
     @property
     def nbytes(self) -> int:
-        """Bytes of memory held, the n-grams' tuples at their typical size."""
+        """Memory use in bytes, assuming a typical size per n-gram."""
         return sum(sys.getsizeof(limit) + 90 * len(limit) for limit in self.limits)
 
 
@@ -38,7 +38,7 @@ def ngrams(tokens: list[str], order: int) -> Iterable[Ngram]:
 
 
 def compile_references(texts: Iterable[str]) -> CompiledReferences:
-    """Cut and count the references once."""
+    """Tokenize the references and count their n-grams."""
     limits: list[dict[Ngram, int]] = [{} for _ in range(MAX_ORDER)]
     lengths = []
     for tokens in map(tokenize_13a, texts):
@@ -65,7 +65,7 @@ def bleu_compiled(response: str, references: CompiledReferences, flags: int = 0)
 
 
 def bleu_once(response: str, references: Iterable[str], flags: int = 0) -> float | None:
-    """BLEU of one response alone: only the response is indexed, the references are looked up in it."""
+    """BLEU of a single response: only the response is indexed, and the references are looked up in it."""
     tokens = tokenize_13a(response)
     own = [Counter(ngrams(tokens, order)) for order in range(1, MAX_ORDER + 1)]
     best: list[dict[Ngram, int]] = [{} for _ in range(MAX_ORDER)]
@@ -84,12 +84,12 @@ def bleu_once(response: str, references: Iterable[str], flags: int = 0) -> float
 
 
 def clipped(counts: Mapping[Ngram, int], limit: Mapping[Ngram, int]) -> int:
-    """How many of the counted n-grams `limit` allows."""
+    """The number of matching n-grams, each counted at most `limit` times."""
     return sum(min(count, limit[ngram]) for ngram, count in counts.items())
 
 
 def bleu_value(matches: Sequence[int], length: int, reference_lengths: Iterable[int], flags: int) -> float | None:
-    """BLEU from its counts; None where no reference has tokens, 0.0 for a response without."""
+    """BLEU from its counts; None if no reference has tokens, 0.0 if the response has none."""
     lengths = [candidate for candidate in reference_lengths if candidate]
     if not lengths:
         return None
@@ -112,7 +112,7 @@ def precisions(matches: Sequence[int], length: int, flags: int) -> list[float]:
 
 
 def reference_length(lengths: Sequence[int], length: int, flags: int) -> int:
-    """The length that the brevity penalty compares with: the shortest, or the closest (the shorter of two)."""
+    """The reference length for the brevity penalty: the shortest, or the closest (ties: the shorter)."""
     if flags & CLOSEST_LENGTH:
         return min(lengths, key=lambda candidate: (abs(candidate - length), candidate))
     return min(lengths)

@@ -1,6 +1,6 @@
-"""BLEU and a reward model together, each standardised first.
+"""The mean of BLEU and a reward model, each standardised first.
 
-Scores of different scales cannot be averaged as they are: BLEU lies in 0..1, a reward model's output anywhere.
+Scores on different scales cannot be averaged directly: BLEU is in 0..1, a reward model's output is unbounded.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from bleuberi.rewards.bleu import Bleu
 from bleuberi.rewards.reward_model import RewardModel
 
 LARGEST_SQUARED = 1e100
-"""Scores beyond it are scaled down first: squares of larger numbers do not fit into a float."""
+"""Larger scores are scaled down first, because their squares would overflow a float."""
 
 
 class BleuRm(TextReward):
-    """Mean of BLEU and a reward model, each standardised over the pool: a call must bring the whole pool.
+    """Mean of BLEU and a reward model, each standardised over the pool: one call must score the whole pool.
 
-    In training the pool is the prompt group, and the group may lie on several processes, so a trainer gets the
-    `parts` as two rewards and combines them itself (in TRL: `multi_objective_aggregation="normalize_then_sum"`).
+    In training the pool is the prompt group, which may be spread over several processes. So pass the `parts` to the
+    trainer as two rewards and let it combine them (in TRL: `multi_objective_aggregation="normalize_then_sum"`).
     """
 
     name = "bleu_rm"
@@ -49,13 +49,13 @@ class BleuRm(TextReward):
     ) -> Scores:
         if completions is not None:
             raise UserError(
-                "The reward bleu_rm is standardised over a pool; a training batch is none.",
+                "The reward bleu_rm is standardised over a pool and cannot score a training batch.",
                 'Train with reward_funcs=list(BleuRm().parts) and multi_objective_aggregation="normalize_then_sum".',
             )
         given = [row for row, text in enumerate(responses or ()) if text is not None]
         if responses is None or prompts is None or references is None or len(given) == len(responses):
             return super().__call__(prompts, responses, references)
-        # What was not answered is no part of the pool: it would shift mean and deviation.
+        # Missing responses are excluded: they would shift the mean and the deviation.
         scores = super().__call__(
             [prompts[row] for row in given], [responses[row] for row in given], [references[row] for row in given]
         )
@@ -66,14 +66,13 @@ class BleuRm(TextReward):
         self, prompts: Sequence[str], responses: Sequence[str], references: Sequence[Sequence[str]]
     ) -> Scores:
         bleu, model = self.parts
-        # Checked before the mean: one infinite score would leave no row with a number.
+        # Checked before the mean: one infinite score would make every row infinite or NaN.
         judged = checked_scores(model.name, model.score_rows(prompts, responses, references), len(responses))
         return standardised_mean(bleu.score_batch(responses, references), judged)
 
 
 def standardised(values: Scores) -> Scores:
-    """Each value less the mean, over the standard deviation (of the population; 0.0 for all where they are equal).
-    What is missing stays missing."""
+    """(value - mean) / standard deviation (of the population; 0.0 if all values are equal). None stays None."""
     given = [value for value in values if value is not None]
     if not given:
         return values
@@ -82,14 +81,14 @@ def standardised(values: Scores) -> Scores:
         return standardised([None if value is None else value / largest for value in values])
     mean = math.fsum(given) / len(given)
     deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in given) / len(given))
-    # Equal values may leave a deviation of rounding errors, which must not be blown up to 1.
+    # Rounding errors may give equal values a tiny deviation, which must not be scaled up to 1.
     if deviation <= 1e-12 * largest:
         return [None if value is None else 0.0 for value in values]
     return [None if value is None else (value - mean) / deviation for value in values]
 
 
 def standardised_mean(first: Scores, second: Scores) -> Scores:
-    """The mean of two standardised scores over the rows that have both; None elsewhere."""
+    """The mean of two standardised scores per row; None if either is missing."""
     both = [a is not None and b is not None for a, b in zip(first, second, strict=True)]
     first, second = (
         standardised([value if keep else None for value, keep in zip(scores, both, strict=True)])

@@ -1,6 +1,6 @@
-"""Find data that a reward cannot read, because its tokens are made for other scripts.
+"""Find data in scripts that a reward cannot read.
 
-Such a reward gives numbers all the same: 0.0 to identical Russian texts, equal scores to right and wrong Chinese ones.
+Such a reward still returns numbers: 0.0 for identical Russian texts, equal scores for right and wrong Chinese ones.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from bleuberi.errors import UserError
 from bleuberi.rewards.base import Reward, TextReward
 from bleuberi.rewards.scripts import script_of
 
-SOME_ROWS = 0.01  # less is not worth a warning
-MOST_ROWS = 0.5  # more than that is an error if the reward decides
+SOME_ROWS = 0.01  # warn from this share on
+MOST_ROWS = 0.5  # above this share it is an error if the reward is used to train or select
 
 
 class Blindness(NamedTuple):
@@ -27,7 +27,7 @@ class Blindness(NamedTuple):
 
     @property
     def sentence(self) -> str:
-        """What is wrong, e.g. `The reward rouge cannot read 40 of 50 rows (80%), mostly Cyrillic.`"""
+        """The problem as a sentence, e.g. `The reward rouge cannot read 40 of 50 rows (80%), mostly Cyrillic.`"""
         return (
             f"The reward {self.reward} cannot read {self.rows:,} of {self.of:,} rows "
             f"({self.rows / self.of:.0%}), mostly {self.script}."
@@ -38,7 +38,7 @@ CURE = "Add the option auto, e.g. bleu:auto or rouge:auto, or use chrf."
 
 
 def blindness(reward: Reward, references: Iterable[Sequence[str]]) -> Blindness | None:
-    """The rows in which the reward can read no reference; None if they are under 1 %, or if it is not one of ours."""
+    """Rows without a readable reference; None if they are under 1 % or the reward is not a `TextReward`."""
     if not isinstance(reward, TextReward):
         return None
     count = 0
@@ -52,7 +52,7 @@ def blindness(reward: Reward, references: Iterable[Sequence[str]]) -> Blindness 
 
 
 def blind_warnings(rewards: Iterable[Reward], references: Sequence[Sequence[str]]) -> list[str]:
-    """One warning per reward that cannot read 1 % of the rows or more."""
+    """One warning per reward that cannot read at least 1 % of the rows."""
     found = [blindness(reward, references) for reward in rewards]
     return [f"{one.sentence} {CURE}" for one in found if one is not None]
 

@@ -1,8 +1,8 @@
-"""Keep scores on disk, keyed by content.
+"""A score cache on disk, keyed by content.
 
-The key is the reward's signature with the row's texts: a changed setting or a changed model can never read old
-scores. Worth it for rewards that run a model; BLEU and ROUGE-L are faster than the look-up. Every batch is one
-transaction, so a killed run keeps what it has scored.
+The key contains the reward's signature and the row's texts, so a changed setting or model never reads old
+scores. Useful for rewards that run a model; BLEU and ROUGE-L are faster than the cache. Every batch is one
+transaction, so a killed run keeps its finished batches.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 ROWS_A_TRANSACTION = 256
 _TROUBLE = ("SQLITE_FULL", "SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_READONLY", "SQLITE_IOERR", "SQLITE_CANTOPEN")
-"""Errors of the disk or of another process; any other error means that the file is damaged."""
+"""Errors caused by the disk or another process; any other error means a damaged file."""
 _SCHEMA = "CREATE TABLE IF NOT EXISTS scores (key BLOB PRIMARY KEY, score REAL) WITHOUT ROWID"
 
 
@@ -35,7 +35,7 @@ class CachedReward(TextReward):
     def __init__(self, reward: TextReward, path: str | Path) -> None:
         if traits_of(reward).over_whole_pool:
             raise UserError(
-                f"The reward {reward.name} depends on the whole pool; its rows cannot be kept one by one.",
+                f"The reward {reward.name} depends on the whole pool, so its rows cannot be cached one by one.",
                 "Cache its parts instead: CachedReward(part, path) for each of reward.parts.",
             )
         self.reward, self.path, self.name = reward, str(path), reward.name
@@ -63,7 +63,7 @@ class CachedReward(TextReward):
                 if getattr(error, "sqlite_errorname", "").startswith(_TROUBLE):
                     raise UserError(
                         f"The scores in {self.path} could not be written: {error}.",
-                        "Check free space and permissions, and that no other run holds the file; then run again.",
+                        "Check free space and permissions, and that no other run uses the file; then rerun.",
                     ) from error
                 if is_last:
                     raise
@@ -72,7 +72,7 @@ class CachedReward(TextReward):
 
     def _fill(
         self,
-        known: dict[bytes, float | None],  # gets the scores by key
+        known: dict[bytes, float | None],  # receives the scores
         keys: Sequence[bytes],
         prompts: Sequence[str],
         responses: Sequence[str],
@@ -94,7 +94,7 @@ class CachedReward(TextReward):
                 not_finite += odd
                 made = {keys[todo[place]]: score for place, score in zip(places, scores, strict=True)}
                 known |= made
-                # A score that is not finite is not kept: the next run asks for it again, and warns again.
+                # Non-finite scores are not stored: the next run computes them again and warns again.
                 kept = [(keys[todo[place]], score) for place, score, raw in zip(places, scores, given, strict=True)
                         if raw is None or score is not None]  # fmt: skip
                 with store:
@@ -102,8 +102,8 @@ class CachedReward(TextReward):
             warn_of_not_finite(self.name, not_finite, len(todo))
 
     def _set_aside(self, error: sqlite3.Error) -> None:
-        """Rename a damaged store, with what sqlite keeps beside it."""
-        log.warning("%s cannot be read (%s): its rows are scored again", self.path, error)
+        """Rename a damaged cache file together with SQLite's auxiliary files."""
+        log.warning("%s cannot be read (%s); its rows are scored again", self.path, error)
         for ending in ("", "-journal", "-wal", "-shm"):
             if (path := Path(self.path + ending)).exists():
                 set_aside(path)
@@ -111,19 +111,19 @@ class CachedReward(TextReward):
 
 @runtime_checkable
 class PartScorer(Protocol):
-    """A reward that has a way of its own to score many rows in parts, e.g. several at once."""
+    """A reward that implements scoring in parts itself, e.g. in parallel."""
 
     def score_parts(
         self, prompts: Sequence[str], responses: Sequence[str], references: Sequence[Sequence[str]]
     ) -> Iterator[tuple[range, Scores]]:
-        """The places of some rows and their scores, until all rows are done."""
+        """Yield the indices and scores of finished rows until all rows are scored."""
         ...
 
 
 def score_in_parts(
     reward: TextReward, prompts: Sequence[str], responses: Sequence[str], references: Sequence[Sequence[str]]
 ) -> Iterator[tuple[range, Scores]]:
-    """Scores as they come, in parts of `ROWS_A_TRANSACTION` rows or the reward's own; `prompts` may be empty."""
+    """Yield scores in parts of `ROWS_A_TRANSACTION` rows, or in the reward's own parts; `prompts` may be empty."""
     if isinstance(reward, PartScorer):
         yield from reward.score_parts(prompts, responses, references)
         return
@@ -137,11 +137,11 @@ def _find(store: sqlite3.Connection, keys: Sequence[bytes]) -> Iterable[tuple[by
     for start in range(0, len(keys), 500):
         part = keys[start : start + 500]
         found = store.execute(f"SELECT key, score FROM scores WHERE key IN ({','.join('?' * len(part))})", part)
-        # What older versions kept may be infinite, or a text: it is asked for again.
+        # Older versions may have stored infinities or text: those rows are scored again.
         yield from ((key, score) for key, score in found if score is None or is_finite(score))
 
 
 def _key(signature: str, prompt: str, response: str, references: Sequence[str]) -> bytes:
-    # JSON keeps the borders between the texts, and escapes lone surrogates.
+    # JSON keeps texts separate and escapes lone surrogates.
     text = json.dumps([signature, prompt, response, list(references)])  # noqa: TID251 - hashed, not written
     return hashlib.sha256(text.encode()).digest()

@@ -1,9 +1,9 @@
-"""chrF and chrF++ as rewards: overlap of characters, for every script as it is.
+"""chrF and chrF++ as rewards: overlap of characters, for every script.
 
 F2 of the mean precision and the mean recall over n-grams of 1 to 6 characters without white space, case-sensitive;
-chrF++ adds n-grams of 1 and 2 words. Best or mean over the references. Source: Popovic 2015 and 2017; the numbers of
-`sacrebleu`'s sentence chrF with its default settings, divided by 100. A blank response scores 0.0; a blank reference is
-left out; if none is left there is no score (None).
+chrF++ adds n-grams of 1 and 2 words. Best or mean over the references. Source: Popovic 2015 and 2017; equal to
+`sacrebleu`'s sentence chrF with default settings, divided by 100. A blank response scores 0.0; blank references are
+ignored; if none is left, the score is None.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from bleuberi.rewards.several import reference_flags
 
 
 class Chrf(TextReward):
-    """chrF as a reward."""
+    """chrF."""
 
     name = "chrf"
     words_too = False
@@ -37,7 +37,7 @@ class Chrf(TextReward):
 
 
 class ChrfPlusPlus(Chrf):
-    """chrF++ as a reward."""
+    """chrF++."""
 
-    name = "chrfpp"  # a plus joins the parts of a mix
+    name = "chrfpp"  # "+" separates the parts of a mix
     words_too = True

@@ -1,4 +1,4 @@
-"""Why a response got its chrF: the counts of each order against each reference, recomputed by the pure Python core."""
+"""Explain a chrF score: the counts per order and reference, recomputed in pure Python."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from bleuberi.rewards.several import of_references
 
 @dataclass(frozen=True, slots=True)
 class ChrfOrder:
-    """The n-grams of one order."""
+    """Counts of the n-grams of one order."""
 
     unit: str  # characters | words
     order: int
-    own: int  # the response's
-    other: int  # the reference's
+    own: int  # in the response
+    other: int  # in the reference
     matched: int
     precision: float
     recall: float
@@ -24,7 +24,7 @@ class ChrfOrder:
 
 @dataclass(frozen=True, slots=True)
 class ChrfReference:
-    """What one reference gave."""
+    """The score against one reference."""
 
     text: str
     orders: tuple[ChrfOrder, ...]
@@ -33,14 +33,14 @@ class ChrfReference:
 
 @dataclass(frozen=True, slots=True)
 class ChrfExplanation:
-    """One response's chrF, taken apart."""
+    """The parts of one response's chrF."""
 
     score: float | None
     references: tuple[ChrfReference, ...]
 
 
 def explain_chrf(response: str, references: Sequence[str], flags: int = 0) -> ChrfExplanation:
-    """Take a chrF or chrF++ score apart. Blank references are left out."""
+    """Explain a chrF or chrF++ score. Blank references are ignored."""
     own = grams(response, flags)
     found = []
     for text in references:

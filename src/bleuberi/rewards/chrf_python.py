@@ -1,6 +1,6 @@
 """chrF and chrF++ in pure Python.
 
-The arithmetic is that of `native/chrf.h`, operation by operation, so that both back ends give equal bits.
+Performs the same operations in the same order as `native/chrf.h`, so both back ends give identical bits.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import NamedTuple
 from bleuberi.rewards.several import of_references
 
 CHARACTER_ORDERS, WORD_ORDERS = 6, 2
-WORDS_TOO = 1  # a flag; the number is that of native/chrf.h
+WORDS_TOO = 1  # a flag, numbered as in native/chrf.h
 
 _PUNCTUATION = frozenset(string.punctuation)
 
@@ -21,7 +21,7 @@ Grams = list[Counter[Hashable]]
 
 
 class Order(NamedTuple):
-    """The n-grams of one order: how many the response has, the reference has, and both have."""
+    """Counts of the n-grams of one order: in the response, in the reference, in both."""
 
     own: int
     other: int
@@ -29,13 +29,13 @@ class Order(NamedTuple):
 
 
 def chrf_once(response: str, references: Iterable[str], flags: int = 0) -> float | None:
-    """chrF of a response; blank references are left out, None if none is left."""
+    """chrF of a response; blank references are ignored; None if none is left."""
     own = grams(response, flags)
     return of_references([chrf_value(orders(own, grams(text, flags))) for text in references if text.split()], flags)
 
 
 def grams(text: str, flags: int = 0) -> Grams:
-    """The n-grams of each order: of the characters without white space, then (with `WORDS_TOO`) of the words."""
+    """The n-grams of each order: characters without white space, then (with `WORDS_TOO`) words."""
     characters = "".join(text.split())
     found: Grams = [
         Counter(characters[start : start + order] for start in range(len(characters) - order + 1))
@@ -48,7 +48,7 @@ def grams(text: str, flags: int = 0) -> Grams:
 
 
 def split_words(text: str) -> list[str]:
-    """The text's words; a punctuation mark at a word's end stands alone, else one at its beginning."""
+    """The text's words; a punctuation mark at a word's end, or else at its start, is a separate word."""
     found = []
     for word in text.split():
         if len(word) == 1:
@@ -63,7 +63,7 @@ def split_words(text: str) -> list[str]:
 
 
 def orders(own: Grams, other: Grams) -> list[Order]:
-    """The counts of each order."""
+    """The counts per order."""
     return [Order(one.total(), two.total(), (one & two).total()) for one, two in zip(own, other, strict=True)]
 
 

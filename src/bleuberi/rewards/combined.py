@@ -10,7 +10,7 @@ from bleuberi.rewards.rouge import RougeL
 
 
 class BleuRougeF1(TextReward):
-    """The harmonic mean of BLEU and ROUGE-L; 0.0 where either is 0, None where either cannot be given."""
+    """The harmonic mean of BLEU and ROUGE-L; 0.0 if either is 0, None if either is missing."""
 
     name = "bleu_rouge_f1"
 
@@ -37,7 +37,7 @@ class BleuRougeF1(TextReward):
 
 
 def harmonic_mean(first: float | None, second: float | None) -> float | None:
-    """2ab / (a + b), 0.0 where both are 0, None where one is missing."""
+    """2ab / (a + b); 0.0 if both are 0, None if one is missing."""
     if first is None or second is None:
         return None
     total = first + second

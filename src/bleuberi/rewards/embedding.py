@@ -15,7 +15,7 @@ DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 
 
 class Embedding(BestReference):
-    """Cosine of the sentence embeddings of response and reference, best over the references; -1..1."""
+    """Cosine similarity of the embeddings of response and reference, best over the references; -1..1."""
 
     name = "emb"
 

@@ -1,7 +1,7 @@
-"""Text encoders (BERT and its kin) and the vectors they give.
+"""Text encoders such as BERT, and a cache for their vectors.
 
-Weights are loaded once a process and never travel with a pickled reward. Vectors of references are kept, the least
-recently used going first.
+Weights are loaded once per process and are not pickled with a reward. Vectors of references are cached; the least
+recently used are dropped first.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ KEPT_MEGABYTES = 512
 
 
 def require_transformers(needed_for: str) -> None:
-    """Errors: `MissingExtraError` where torch or transformers are not installed."""
+    """Errors: `MissingExtraError` if torch or transformers is not installed."""
     for package in ("torch", "transformers"):
         try:
             __import__(package)
@@ -34,8 +34,8 @@ def require_transformers(needed_for: str) -> None:
 
 
 def model_identity(model: str) -> str:
-    """Name and content of a model: a folder's hash, or a hub model's commit. Part of signatures, so that scores of
-    changed weights never come out of a cache."""
+    """Name and content of a model: a folder's hash, or a hub model's commit. Part of signatures, so that a cache never
+    returns scores of other weights."""
     folder = Path(model)
     if folder.is_dir():
         return f"{folder.name}@{_folder_hash(str(folder.resolve()))}"
@@ -45,8 +45,8 @@ def model_identity(model: str) -> str:
 
 @lru_cache(maxsize=32)
 def _folder_hash(folder: str) -> str:
-    """Hash of the configuration files and of every byte of the weights: a further training may leave most as they
-    were. Read once a process."""
+    """Hash of the configuration files and all bytes of the weights, since further training may change few of them.
+    Read once per process."""
     deciding = {".json", ".safetensors", ".bin", ".txt", ".model"}
     files = [path for path in sorted(Path(folder).iterdir()) if path.suffix in deciding]
     return content_hash(*(part for path in files for part in (path.name, file_hash(path))))[:12]
@@ -54,25 +54,25 @@ def _folder_hash(folder: str) -> str:
 
 @lru_cache(maxsize=32)
 def _hub_commit(model: str) -> str:
-    """The hub is asked once a process, not at every batch."""
+    """Query the hub once per process, not at every batch."""
     return str(load_config(model)._commit_hash or "unknown")[:12]
 
 
 def load_config(model: str) -> Any:  # noqa: ANN401 - transformers has no types
-    """A model's configuration. Errors: `UserError` where there is no such model."""
+    """A model's configuration. Errors: `UserError` if the model does not exist."""
     from transformers import AutoConfig
 
     try:
         return AutoConfig.from_pretrained(model, trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise UserError(
-            f"The model {model} could not be loaded: {error}", "Give the folder of a model, or a name on the hub."
+            f"The model {model} could not be loaded: {error}", "Give a model's folder or its name on the hub."
         ) from error
 
 
 @lru_cache(maxsize=2)
 def load_encoder(model: str) -> tuple[Any, Any, int]:
-    """Tokenizer, model and the most tokens it takes; on the GPU where there is one."""
+    """Tokenizer, model and its maximum number of tokens; on the GPU if available."""
     require_transformers(f"The encoder {model}")
     import torch
     from transformers import AutoModel, AutoTokenizer
@@ -83,17 +83,17 @@ def load_encoder(model: str) -> tuple[Any, Any, int]:
         model, dtype=torch.float32, use_safetensors=True, trust_remote_code=False
     ).eval()
     encoder.to("cuda" if torch.cuda.is_available() else "cpu")
-    # A tokenizer without a limit reports a number of thirty digits, which overflows further down.
+    # A tokenizer without a limit reports a 30-digit number, which overflows later.
     limits = [getattr(config, "max_position_embeddings", MAX_TOKENS_WITHOUT_LIMIT), tokenizer.model_max_length]
     if config.model_type in {"roberta", "xlm-roberta", "camembert", "longformer"}:
-        limits[0] -= 2  # their positions begin behind the padding's
+        limits[0] -= 2  # their positions start after the padding's
     return tokenizer, encoder, min(limit for limit in limits if limit > 0)
 
 
 def hidden_states(
     model: str, texts: Sequence[str], layer: int | None, batch_size: int = 32, max_tokens: int | None = None
 ) -> Iterator[tuple[int, list[int], torch.Tensor]]:
-    """For each text its index, its token ids and their vectors after `layer` layers (None: all), long texts first."""
+    """Yield each text's index, token ids and their vectors after `layer` layers (None: all), long texts first."""
     import torch
 
     tokenizer, encoder, limit = load_encoder(model)
@@ -106,7 +106,7 @@ def hidden_states(
         part = order[start : start + batch_size]
         padded = tokenizer.pad({"input_ids": [rows[row] for row in part]}, return_tensors="pt").to(encoder.device)
         with torch.inference_mode():
-            # Layers above the one that is asked for run in vain; cutting them off would change a shared model.
+            # Higher layers than requested run needlessly; removing them would change a shared model.
             output = encoder(**padded, output_hidden_states=layer is not None)
         states = output.last_hidden_state if layer is None else output.hidden_states[layer]
         for vectors, row in zip(states, part, strict=True):
@@ -117,14 +117,13 @@ def hidden_states(
 
 @lru_cache(maxsize=32)
 def sentence_pooling(model: str) -> tuple[str, int | None]:
-    """How a sentence encoder's files, of a folder or on the hub, say to pool (`mean` or `cls`), and the most tokens it
-    was made for."""
+    """The pooling (`mean` or `cls`) and the maximum number of tokens from a sentence encoder's configuration files."""
     pooling, lengths = (_settings(model, name) for name in ("1_Pooling/config.json", "sentence_bert_config.json"))
     return ("cls" if pooling.get("pooling_mode_cls_token") else "mean"), lengths.get("max_seq_length")
 
 
 def _settings(model: str, name: str) -> dict[str, Any]:
-    """A JSON file of a model; empty where it has none, as models have that are no sentence encoders."""
+    """A JSON file of a model; empty if absent, as in models that are not sentence encoders."""
     path: str | Path | None = Path(model) / name
     if not Path(model).is_dir():
         require_transformers(f"The model {model}")
@@ -138,7 +137,7 @@ def _settings(model: str, name: str) -> dict[str, Any]:
 
 
 class VectorCache:
-    """Vectors by key, bounded in megabytes; safe to use from several threads."""
+    """A thread-safe cache of vectors with a memory limit."""
 
     def __init__(self, megabytes: float) -> None:
         self._limit = int(megabytes * 1e6)
@@ -149,7 +148,7 @@ class VectorCache:
     def fetch(
         self, space: tuple[object, ...], texts: Sequence[str], make: Callable[[list[str]], list[torch.Tensor]]
     ) -> dict[str, torch.Tensor]:
-        """The vector of every text; those not kept are made in one call."""
+        """The vector of every text; missing ones are computed in one call."""
         wanted = list(dict.fromkeys(texts))
         with self._lock:
             found = {text: self._entries[*space, text] for text in wanted if (*space, text) in self._entries}

@@ -1,6 +1,6 @@
-"""Why a response got its BLEU.
+"""Explain a BLEU score.
 
-Everything is recomputed from the texts by the pure Python core, for one response: clarity before speed.
+The pure Python core recomputes everything for one response: clarity is more important than speed here.
 """
 
 from __future__ import annotations
@@ -25,43 +25,43 @@ MORE_OR_FEWER = 50
 
 @dataclass(frozen=True, slots=True)
 class OrderMatch:
-    """The n-grams of one order."""
+    """Counts of the n-grams of one order."""
 
     order: int
     candidates: int
     matched: int  # clipped by the largest count in one reference
     precision: float  # with smoothing
-    share_of_smoothing: float  # of the precision: what the added ones gave
+    share_of_smoothing: float  # the part of the precision that comes from smoothing
 
 
 @dataclass(frozen=True, slots=True)
 class ReferenceMatch:
-    """What one reference gave."""
+    """The matches with one reference."""
 
     text: str
     tokens: int
-    matched_by_order: tuple[int, ...]  # clipped by this reference alone
-    only_here: int  # matched n-grams of all orders that no other reference has
+    matched_by_order: tuple[int, ...]  # clipped by this reference only
+    only_here: int  # matched n-grams that only this reference has
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """One response's BLEU, taken apart."""
+    """The parts of one response's BLEU."""
 
     score: float | None
     tokens: tuple[str, ...]
-    depth: tuple[int, ...]  # of each token: the longest matched n-gram that covers it, 0..4
+    depth: tuple[int, ...]  # per token: length of the longest matched n-gram that contains it, 0..4
     orders: tuple[OrderMatch, ...]
     references: tuple[ReferenceMatch, ...]
-    reference_tokens: int  # the length that the brevity penalty compares with
+    reference_tokens: int  # the length used by the brevity penalty
     brevity_penalty: float
     score_without_smoothing: float
-    score_with_fewer: float | None  # the same text without its last 50 tokens
-    score_with_more: float  # with 50 tokens more that match nothing
+    score_with_fewer: float | None  # without the last 50 tokens
+    score_with_more: float  # with 50 more tokens that match nothing
 
 
 def explain(response: str, references: Sequence[str]) -> Explanation:
-    """Take a BLEU score apart. References without tokens are left out, as in scoring."""
+    """Explain a BLEU score. References without tokens are ignored, as in scoring."""
     tokens = tokenize_13a(response)
     cut = [(text, own) for text in references if (own := tokenize_13a(text))]
     lengths = [len(own) for _, own in cut]
@@ -90,13 +90,13 @@ def explain(response: str, references: Sequence[str]) -> Explanation:
 
 
 def matched_depths(tokens: Sequence[str], others: Sequence[Sequence[str]]) -> list[int]:
-    """For each token the longest n-gram over it, 0 to 4, that one of the other token lists has too."""
+    """Per token, the length (0 to 4) of the longest n-gram around it that also occurs in another list."""
     counts = [[Counter(ngrams(list(own), order)) for order in range(1, MAX_ORDER + 1)] for own in others]
     return _depths(tokens, [_largest([one[n] for one in counts]) for n in range(MAX_ORDER)])
 
 
 def _largest(counters: Sequence[Counter[Ngram]]) -> Counter[Ngram]:
-    """For each n-gram its largest count in one reference."""
+    """Per n-gram, its largest count in any one reference."""
     found: Counter[Ngram] = Counter()
     for counter in counters:
         found |= counter
@@ -114,7 +114,7 @@ def _orders(matches: Sequence[int], length: int) -> list[OrderMatch]:
 
 
 def _depths(tokens: Sequence[str], limits: Sequence[Counter[Ngram]]) -> list[int]:
-    """The longest matched n-gram over each token; an n-gram matches as often as its limit allows, left to right."""
+    """The longest matched n-gram around each token; an n-gram matches up to its limit, left to right."""
     depth = [0] * len(tokens)
     for order in range(1, MAX_ORDER + 1):
         seen: Counter[Ngram] = Counter()

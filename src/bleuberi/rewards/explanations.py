@@ -1,4 +1,4 @@
-"""Take the score of any reward apart, as far as it has parts: BLEU, METEOR and chrF do."""
+"""Explain the score of any reward. BLEU, METEOR and chrF have detailed explanations."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bleuberi.rewards.tags import OnAnswer, tagged_answer
 
 @dataclass(frozen=True, slots=True)
 class ReferenceScore:
-    """The score against one reference alone."""
+    """The score against a single reference."""
 
     text: str
     score: float | None
@@ -27,7 +27,7 @@ class ReferenceScore:
 
 @dataclass(frozen=True, slots=True)
 class ScoresAlone:
-    """One response's score, and its scores against each reference alone."""
+    """A response's score, and its score against each reference separately."""
 
     score: float | None
     response: str
@@ -36,14 +36,14 @@ class ScoresAlone:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """A score taken apart, and the reward that gave it."""
+    """An explained score and the reward that computed it."""
 
     signature: str
     parts: Explanation | MeteorExplanation | ChrfExplanation | ScoresAlone
 
 
 def explain_reward(name: str, prompt: str, response: str, references: Sequence[str]) -> Explained:
-    """Take the score that a reward gives apart. Errors: `UserError` if there is no such reward."""
+    """Explain the score of the named reward. Errors: `UserError` if the reward does not exist."""
     reward = load_reward(name)
     signature = reward.signature()
     if isinstance(reward, OnAnswer):

@@ -1,4 +1,4 @@
-"""Reward functions written for TRL, sync or async, as rewards: TRL's own, or the user's."""
+"""Use a reward function written for TRL (sync or async) as a reward."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from bleuberi.rewards.base import Scores, checked_scores
 GIVEN_BY_TRAINER: Final = frozenset(
     {"prompts", "completions", "completion_ids", "trainer_state", "log_extra", "log_metric"}
 )
-"""Keywords that TRL passes to a reward function beside the columns of the data set."""
+"""Keywords that TRL passes to a reward function in addition to the dataset columns."""
 
 
 class FunctionReward:
     """`function(prompts=..., completions=..., **columns)`, which returns one number or None per completion.
 
-    Outside a training, prompts and completions are conversations of one turn, and `references` is the only column.
+    Outside of training, prompts and completions are one-turn conversations and `references` is the only column.
     """
 
     def __init__(self, function: Callable[..., Any], path: str) -> None:
-        """`path`: the name that the user gave, for messages and the signature."""
+        """`path`: the name given by the user, for messages and the signature."""
         self.function = function
         self.path = path
         self.name = str(getattr(function, "__name__", type(function).__name__))
@@ -35,11 +35,11 @@ class FunctionReward:
         return self.name
 
     def signature(self) -> str:
-        """The path and a hash of the source, so that two versions of a function are never taken for one."""
+        """The path and a hash of the source, so that two versions of a function have different signatures."""
         return f"{self.path}|function|source:{_source_hash(self.function)}"
 
     def missing(self, columns: Collection[str]) -> list[str]:
-        """The arguments that neither the trainer nor a data set with these columns gives."""
+        """The required arguments that neither the trainer nor these columns provide."""
         return sorted(_required(self.function) - GIVEN_BY_TRAINER - set(columns))
 
     def __call__(
@@ -58,13 +58,13 @@ class FunctionReward:
         missing = sorted(_required(self.function) - given.keys())
         if missing:
             raise UserError(
-                f"The reward function {self.path} needs {', '.join(missing)}, which only a training gives it.",
-                "Use it in bleuberi train grpo alone, or write a reward that scores texts.",
+                f"The reward function {self.path} needs {', '.join(missing)}, available only during training.",
+                "Use it only in bleuberi train grpo, or write a reward that scores texts.",
             )
         return checked_scores(self.name, self.call(given), len(responses))
 
     def call(self, given: Mapping[str, Any]) -> Iterable[Any]:
-        """Call the function with as much of `given` as it takes. Errors: `UserError` if it returns no list."""
+        """Call the function with those of `given` it accepts. Errors: `UserError` if it does not return a list."""
         parameters = inspect.signature(self.function).parameters.values()
         if all(parameter.kind != inspect.Parameter.VAR_KEYWORD for parameter in parameters):
             given = {parameter.name: given[parameter.name] for parameter in parameters if parameter.name in given}
@@ -74,7 +74,7 @@ class FunctionReward:
         if not isinstance(result, Iterable) or isinstance(result, str | Mapping):
             raise UserError(
                 f"The reward function {self.path} returned {result!r:.60}.",
-                "A reward function returns a list with one number, or None, per completion.",
+                "A reward function must return a list with one number or None per completion.",
             )
         return result
 
@@ -91,7 +91,7 @@ def _required(function: Callable[..., Any]) -> set[str]:
 
 
 def _source_hash(function: Callable[..., Any]) -> str:
-    """Of the function, or of a callable object's class and its values."""
+    """Hash the source of a function, or of a callable object's class plus the object's values."""
     is_function = inspect.isfunction(function)
     try:
         source = inspect.getsource(function if is_function else type(function))

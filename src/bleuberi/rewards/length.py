@@ -1,4 +1,4 @@
-"""A reward that reads nothing but the length of a response: the control for "it only learnt how much to write"."""
+"""A reward that depends only on the response's length: a control for "it only learnt how much to write"."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from bleuberi.rewards.tokens import tokenize_13a
 
 
 class LengthRatio(TextReward):
-    """min(w / r, r / w) for w tokens of the response and r of the nearest reference, the one that gives most; 0..1.
+    """min(w / r, r / w) for w response tokens and r reference tokens, best over the references; 0..1.
 
-    13a tokens. A response without tokens scores 0.0; a reference without tokens is left out; if none is left there is
-    no score (None).
+    13a tokens. A response without tokens scores 0.0; references without tokens are ignored; if none is left,
+    the score is None.
     """
 
     name = "length"

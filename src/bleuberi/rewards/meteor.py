@@ -1,10 +1,10 @@
 """METEOR as a reward: recall-heavy matching of words and of their stems, with a penalty for scattered matches.
 
-Exact matches, then matches of Porter stems, no synonyms; fmean = PR / (0.9 P + 0.1 R), less up to a half if the matches
-are torn into chunks: 1 - 0.5 (chunks / matches)^3. Source: Lavie and Agarwal 2007; the numbers of
+Exact matches, then matches of Porter stems, no synonyms; fmean = PR / (0.9 P + 0.1 R), cut by up to half if the matches
+are scattered in chunks: times 1 - 0.5 (chunks / matches)^3. Source: Lavie and Agarwal 2007; equal to
 `nltk.translate.meteor_score` with an empty WordNet, on 13a tokens of the text in lower case. An identical text of n
-tokens scores 1 - 0.5 / n^3. With `tokens="auto"` each character of a script without blanks is a token. A response
-without matches scores 0.0; a reference without tokens is left out; if none is left there is no score (None).
+tokens scores 1 - 0.5 / n^3. With `tokens="auto"`, each character of a script without spaces is a token. A response
+without matches scores 0.0; references without tokens are ignored; if none is left, the score is None.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Meteor(TextReward):
         return score(METEOR, responses, references, self.flags, self.change)
 
     def change(self, text: str) -> str:
-        """The text whose 13a tokens are matched."""
+        """Prepare the text for 13a tokenization."""
         return spaced(text.lower()) if self.tokens == "auto" else text.lower()
 
     def blind_to(self, text: str) -> bool:

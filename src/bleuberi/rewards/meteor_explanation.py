@@ -1,4 +1,4 @@
-"""Why a response got its METEOR: its alignment with each reference, recomputed by the pure Python core."""
+"""Explain a METEOR score: the alignment with each reference, recomputed in pure Python."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bleuberi.rewards.tokens import tokenize_13a
 
 @dataclass(frozen=True, slots=True)
 class MeteorReference:
-    """The alignment with one reference, and what follows from it."""
+    """The alignment with one reference and the resulting numbers."""
 
     text: str
     tokens: tuple[str, ...]
@@ -20,13 +20,13 @@ class MeteorReference:
     chunks: int  # runs of matches that are adjacent in both texts
     precision: float
     recall: float
-    penalty: float  # share of the mean that is taken off for scattered matches, 0..0.5
+    penalty: float  # share deducted for scattered matches, 0..0.5
     score: float
 
 
 @dataclass(frozen=True, slots=True)
 class MeteorExplanation:
-    """One response's METEOR, taken apart."""
+    """The parts of one response's METEOR."""
 
     score: float | None
     tokens: tuple[str, ...]
@@ -34,7 +34,7 @@ class MeteorExplanation:
 
 
 def explain_meteor(response: str, references: Sequence[str], flags: int = 0) -> MeteorExplanation:
-    """Take a METEOR score apart; the texts as the reward changes them. References without tokens are left out."""
+    """Explain a METEOR score; pass the texts as prepared by the reward. References without tokens are ignored."""
     tokens = tokenize_13a(response)
     found = [_reference(text, tokens, own) for text in references if (own := tokenize_13a(text))]
     return MeteorExplanation(of_references([one.score for one in found], flags), tuple(tokens), tuple(found))

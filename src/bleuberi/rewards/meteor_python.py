@@ -1,6 +1,6 @@
 """METEOR in pure Python: exact matches, then matches of stems.
 
-The arithmetic is that of `native/meteor.h`, operation by operation, so that both back ends give equal bits.
+Performs the same operations in the same order as `native/meteor.h`, so both back ends give identical bits.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ ALPHA, BETA, GAMMA = 0.9, 3.0, 0.5
 
 
 class Match(NamedTuple):
-    """A token of the response that stands for a token of the reference."""
+    """A token of the response matched to a token of the reference."""
 
     response: int  # positions
     reference: int
-    exact: bool  # else their stems are equal
+    exact: bool  # else only the stems are equal
 
 
 def align(response: Sequence[str], reference: Sequence[str]) -> list[Match]:
     """The matches between two texts' tokens, in the response's order.
 
-    Each token of the response, from the last one on, gets the last equal token of the reference that is left; what is
-    left over is matched by stems in the same way.
+    From last to first, each token of the response is matched to the last unmatched equal token of the reference; then
+    the remaining tokens are matched by stem in the same way.
     """
     matches: list[Match] = []
     left, wanted = list(range(len(response))), list(range(len(reference)))
@@ -65,13 +65,13 @@ def meteor_value(matches: int, chunks: int, length: int, reference_length: int) 
 
 
 def fragmentation_penalty(matches: int, chunks: int) -> float:
-    """The share that is taken off for scattered matches: half of it if no two of them are adjacent."""
+    """The share deducted for scattered matches: 0.5 if no two matches are adjacent."""
     penalty: float = GAMMA * (chunks / matches) ** BETA
     return penalty
 
 
 def meteor_once(response: str, references: Iterable[str], flags: int = 0) -> float | None:
-    """METEOR of a response in lower case; references without tokens are left out, None if none is left."""
+    """METEOR of a response in lower case; references without tokens are ignored; None if none is left."""
     tokens = tokenize_13a(response)
     scores = []
     for reference in filter(None, map(tokenize_13a, references)):

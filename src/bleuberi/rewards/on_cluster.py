@@ -1,6 +1,6 @@
-"""Score rows with the workers of a Ray cluster.
+"""Score rows on the workers of a Ray cluster.
 
-The values are those of one process: each row is scored by the same code, in the same parts.
+Scores are identical to those of one process: the same code scores the same parts.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def spread(reward: Reward, metric: str, cluster: ClusterOptions | None) -> Rewar
     """
     if cluster is None or not isinstance(reward, TextReward):
         return reward
-    if isinstance(reward, BleuRm):  # its mean is over the pool, so its model alone can be spread
+    if isinstance(reward, BleuRm):  # its mean needs the whole pool, so only its model is distributed
         return BleuRm(ClusterReward(metric.replace("bleu_rm", "rm", 1), cluster, reward.parts[1]))
     return reward if traits_of(reward).over_whole_pool else ClusterReward(metric, cluster, reward)
 
@@ -46,7 +46,7 @@ class _Part(NamedTuple):
 
 
 class ClusterReward(TextReward):
-    """A reward by its name; equal to it in everything but where it is computed."""
+    """A named reward that is computed on a cluster."""
 
     def __init__(self, metric: str, cluster: ClusterOptions, reward: TextReward) -> None:
         self._metric, self._cluster, self._reward, self.name = metric, cluster, reward, reward.name
@@ -69,7 +69,7 @@ class ClusterReward(TextReward):
     def score_parts(
         self, prompts: Sequence[str], responses: Sequence[str], references: Sequence[Sequence[str]]
     ) -> Iterator[tuple[range, Scores]]:
-        """As `rewards.cached.PartScorer`. Errors: `UserError`, also where a worker has another model by that name."""
+        """As `rewards.cached.PartScorer`. Errors: `UserError`, also if a worker has a different model of that name."""
         if not responses:
             return
         with_model = self.name in WITH_MODEL
@@ -79,7 +79,7 @@ class ClusterReward(TextReward):
                   references[rows.start : rows.stop])
             for rows in (range(start, min(start + size, len(responses))) for start in range(0, len(responses), size))
         )  # fmt: skip
-        here = with_model and "://" not in self._metric  # else the model is a server's
+        here = with_model and "://" not in self._metric  # a URL means that a server runs the model
         workers = plan_workers(self._cluster, gpus_needed=1 if here else 0)
         for part, scores in map_units(_ScoreWork(self._metric, self.signature()), parts, workers):
             yield part.rows, scores
@@ -87,7 +87,7 @@ class ClusterReward(TextReward):
 
 @dataclass(frozen=True, slots=True)
 class _ScoreWork:
-    """What the workers are sent. Calling it loads the reward."""
+    """The job sent to the workers. Calling it loads the reward."""
 
     metric: str
     signature: str
@@ -96,7 +96,7 @@ class _ScoreWork:
         reward = load_reward(self.metric)
         if not isinstance(reward, TextReward) or reward.signature() != self.signature:
             raise UserError(
-                f"A Ray worker scores {self.metric} otherwise than this machine: {reward.signature()}.",
+                f"A Ray worker scores {self.metric} with different settings or weights: {reward.signature()}.",
                 "Install the same version of bleuberi on every machine, and put the same model at the same path.",
             )
         return lambda part: reward.score_rows(part.prompts, part.responses, part.references)

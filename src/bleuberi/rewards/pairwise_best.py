@@ -1,6 +1,6 @@
 """Rewards that compare a response with one reference at a time and keep the best.
 
-A blank response scores 0.0; blank references are left out; where none is left there is no score (None).
+A blank response scores 0.0; blank references are ignored; if none is left, the score is None.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from bleuberi.rewards.base import Scores, TextReward
 
 
 class BestReference(TextReward):
-    """Base of rewards over pairs. A subclass says `score_pairs`."""
+    """Base class of rewards over pairs. A subclass defines `score_pairs`."""
 
     def score_pairs(
         self,
@@ -21,7 +21,7 @@ class BestReference(TextReward):
         references: Sequence[str],  # M
     ) -> list[float]:  # M
         """The score of each pair; no text is blank."""
-        raise UserError(f"The reward {type(self).__name__} compares nothing.", "Define score_pairs() in its class.")
+        raise UserError(f"The reward {type(self).__name__} cannot score.", "Define score_pairs() in its class.")
 
     def score_batch(self, responses: Sequence[str], references: Sequence[Sequence[str]]) -> Scores:
         pairs = [
@@ -34,7 +34,7 @@ class BestReference(TextReward):
         scores: Scores = [0.0 if any(text.strip() for text in texts) else None for texts in references]
         best: dict[int, float] = {}
         for (row, _), value in zip(pairs, found, strict=True):
-            # A pair without a finite number is left out, as a blank reference is: NaN makes `max` depend on the order.
+            # Pairs with a non-finite score are ignored, as blank references are: NaN makes `max` depend on the order.
             before = best.setdefault(row, value)
             if not math.isfinite(before) or (math.isfinite(value) and value > before):
                 best[row] = value

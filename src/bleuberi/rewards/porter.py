@@ -1,7 +1,7 @@
 """Porter's stemmer in pure Python, with NLTK's extensions: the stems that METEOR and stemmed ROUGE match.
 
 Source: Porter 1980, "An algorithm for suffix stripping", with the deviations of `nltk.stem.PorterStemmer` in its
-default mode; the tests compare with it. `native/porter.h` states the same rules for the compiled back end.
+default mode; the tests compare with it. `native/porter.h` implements the same rules.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ IRREGULAR = {
     "howe": "howe", "proceed": "proceed", "exceed": "exceed", "succeed": "succeed",
 }  # fmt: skip
 
-Rules = Sequence[tuple[str, str]]  # suffix, replacement; the first suffix that fits decides
+Rules = Sequence[tuple[str, str]]  # suffix, replacement; the first matching suffix applies
 
 PLURALS: Rules = [("sses", "ss"), ("ies", "i"), ("ss", "ss"), ("s", "")]
 LONG_SUFFIXES: Rules = [

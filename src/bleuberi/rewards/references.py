@@ -1,7 +1,7 @@
-"""References that are cut and counted once.
+"""References that are tokenized and counted only once.
 
-`References(texts)` serves where one prompt has many responses. Rewards find groups of equal references on their own
-and keep what they compiled in `SHARED`, the least recently used going first when its memory is full.
+Use `References(texts)` if one prompt has many responses. Rewards also detect groups of equal references themselves
+and cache the compiled ones in `SHARED`, dropping the least recently used when its memory limit is reached.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Protocol, overload
 
 from bleuberi.rewards import backend, bleu_python, rouge_python
 
-BLEU, ROUGE, METEOR, ROUGE_OPTIONS, CHRF = range(5)  # the metrics' numbers in _native.cpp
+BLEU, ROUGE, METEOR, ROUGE_OPTIONS, CHRF = range(5)  # metrics, numbered as in _native.cpp
 
 
 class Compiled(Protocol):
-    """What a back end makes of one prompt's references."""
+    """One prompt's references, prepared by a back end."""
 
     @property
     def nbytes(self) -> int: ...
@@ -27,7 +27,7 @@ Prepared = tuple[str, ...] | Compiled  # a row's references, as they are or comp
 
 
 def compile_for(metric: int, texts: Sequence[str]) -> Compiled:
-    """The references as the back end in use wants them."""
+    """Compile the references for the active back end."""
     native = backend.native()
     if native is not None:
         made: Compiled = native.Compiled(metric, texts)
@@ -38,7 +38,7 @@ def compile_for(metric: int, texts: Sequence[str]) -> Compiled:
 class References(Sequence[str]):
     """The reference texts of one prompt; compiled at first use, reused for every response scored against them.
 
-    Stands wherever a list of references may stand: `Bleu()(responses=[a, b], references=[refs, refs])`.
+    Usable in place of a list of references: `Bleu()(responses=[a, b], references=[refs, refs])`.
     """
 
     def __init__(self, texts: Sequence[str]) -> None:
@@ -56,10 +56,10 @@ class References(Sequence[str]):
         return len(self._texts)
 
     def __reduce__(self) -> tuple[type[References], tuple[tuple[str, ...]]]:
-        return References, (self._texts,)  # what was compiled belongs to this process
+        return References, (self._texts,)  # compiled data is not pickled
 
     def compiled(self, metric: int) -> Compiled:
-        """The form that the back end in use scores against."""
+        """The references compiled for the active back end."""
         key = metric, backend.native() is None
         if key not in self._compiled:
             self._compiled[key] = compile_for(metric, self._texts)
@@ -67,7 +67,7 @@ class References(Sequence[str]):
 
 
 class ReferenceCache:
-    """Compiled references by their texts, bounded in megabytes; safe to use from several threads."""
+    """A thread-safe cache of compiled references with a memory limit."""
 
     def __init__(self, megabytes: float) -> None:
         self._limit = int(megabytes * 1e6)
@@ -79,7 +79,7 @@ class ReferenceCache:
         return len(self._entries)
 
     def get(self, metric: int, texts: tuple[str, ...]) -> Compiled:
-        """The compiled references: kept ones, or new ones that push out the least recently used."""
+        """Return the compiled references from the cache, or compile and cache them."""
         key = metric, backend.native() is None, texts
         with self._lock:
             if key in self._entries:
@@ -100,7 +100,7 @@ SHARED = ReferenceCache(megabytes=64)
 
 
 def group_compiled(metric: int, references: Sequence[Sequence[str]]) -> list[Prepared]:
-    """Each row's references, compiled where neighbouring rows have the same: those are completions of one prompt."""
+    """Each row's references; compiled if neighbouring rows share them, as completions of one prompt do."""
     rows: list[Prepared] = []
     texts = [row if isinstance(row, References) else tuple(row) for row in references]
     for index, row in enumerate(texts):

@@ -1,7 +1,7 @@
-"""A reward model of one's own as a reward: a sequence classifier with one output. Reads prompts, not references.
+"""A local reward model as a reward: a sequence classifier with one output. Reads prompts, not references.
 
-The conversation is written by the model's own chat template; without one, prompt and response go in as a pair.
-What is too long loses its beginning, so that the answer's end is always seen.
+The model's chat template formats the conversation; without one, prompt and response are encoded as a pair.
+Long conversations are cut at the beginning, so the model always sees the end of the response.
 """
 
 from __future__ import annotations
@@ -61,23 +61,21 @@ def encode(tokenizer: Any, prompt: str, response: str, limit: int) -> dict[str, 
         return dict(tokenizer(asked, response, truncation=cut, max_length=limit))
     messages = [{"role": "user", "content": prompt}, {"role": "assistant", "content": response}]
     text = tokenizer.apply_chat_template(messages, tokenize=False)
-    # The template has written the special tokens already.
+    # The template has already added the special tokens.
     row = dict(tokenizer(text, add_special_tokens=False))
     return {key: value[-limit:] for key, value in row.items()}
 
 
 @lru_cache(maxsize=1)
 def load_reward_model(name: str) -> tuple[Any, Any, int]:
-    """Tokenizer, model and the most tokens it takes. Errors: `UserError` where it is not a reward model."""
+    """Tokenizer, model and its maximum number of tokens. Errors: `UserError` if it is not a reward model."""
     require_transformers(f"The reward model {name}")
     import torch
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
     config = load_config(name)
     if config.num_labels != 1:
-        raise UserError(
-            f"The model {name} has {config.num_labels} outputs.", "A reward model has one; give another model."
-        )
+        raise UserError(f"The model {name} has {config.num_labels} outputs, not one.", "Choose a reward model.")
     on_gpu = torch.cuda.is_available()
     dtype = torch.bfloat16 if on_gpu else torch.float32
     tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False)

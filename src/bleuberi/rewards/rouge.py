@@ -4,10 +4,10 @@ F1 over the tokens in lower case: of the longest common subsequence (ROUGE-L), o
 (ROUGE-2), or of the union of the longest common subsequences line by line (ROUGE-Lsum). Best or mean over the
 references. Source: Lin 2004; the numbers of `rouge_score` (`evaluate`'s `rouge`), with Porter stems on request.
 
-`tokens="ascii"` reads a to z and 0 to 9 only, as `rouge_score` does: a Russian or Chinese text has no token at all.
-`tokens="auto"` reads the words of every script (scripts.py). Nothing in common scores 0.0. A reference without tokens
-is left out, and if none is left there is no score (None), except for plain `rouge`: it scores 0.0 then, as the method's
-reference path does.
+`tokens="ascii"` reads a to z and 0 to 9 only, as `rouge_score` does, so Russian or Chinese texts have no tokens.
+`tokens="auto"` reads the words of every script (scripts.py). Texts without a match score 0.0. References without
+tokens are ignored. If none is left, the score is None, except for plain `rouge`, which scores 0.0 like the method's
+reference path.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from bleuberi.rewards.several import reference_flags
 
 
 class RougeL(TextReward):
-    """ROUGE-L F1 as a reward."""
+    """ROUGE-L F1."""
 
     name = "rouge"
     kind, type = SUBSEQUENCE, "rougeL"
@@ -49,7 +49,7 @@ class RougeL(TextReward):
 
 
 class Rouge1(RougeL):
-    """ROUGE-1 F1: single words, however often both texts have them."""
+    """ROUGE-1 F1: unigrams, counted with repetition."""
 
     name = "rouge1"
     kind, type = UNIGRAMS, "rouge1"
@@ -63,7 +63,7 @@ class Rouge2(RougeL):
 
 
 class RougeLsum(RougeL):
-    """ROUGE-Lsum F1: ROUGE-L line by line, as summaries are scored."""
+    """ROUGE-Lsum F1: ROUGE-L line by line, for summaries."""
 
     name = "rougeLsum"
     kind, type = SUMMARY, "rougeLsum"

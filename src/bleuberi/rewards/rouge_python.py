@@ -1,6 +1,6 @@
 """ROUGE in pure Python; the longest common subsequences of ROUGE-L by `rapidfuzz`.
 
-The arithmetic is that of `native/rouge.h`, operation by operation, so that both back ends give equal bits.
+Performs the same operations in the same order as `native/rouge.h`, so both back ends give identical bits.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from bleuberi.rewards.porter import stem
 from bleuberi.rewards.several import of_references
 from bleuberi.rewards.tokens import tokenize_rouge
 
-STEMS, ALL_SCRIPTS, KIND = 1, 2, 4  # flags, the kind times KIND; the numbers are those of native/rouge.h
+STEMS, ALL_SCRIPTS, KIND = 1, 2, 4  # flags, numbered as in native/rouge.h; the kind is multiplied by KIND
 SUBSEQUENCE, UNIGRAMS, BIGRAMS, SUMMARY = range(4)
-LONGEST_LINE = 4096  # tokens; a longer line counts as several for ROUGE-Lsum, as memory grows with its square
+LONGEST_LINE = 4096  # tokens; ROUGE-Lsum splits longer lines, because memory grows with the square of the length
 
 _WORD = re.compile("[0-9a-z\u0080-\U0010ffff]+")
 
@@ -26,23 +26,23 @@ Tokens = Sequence[bytes] | Sequence[str]
 
 
 class CompiledReferences(NamedTuple):
-    """References of one prompt, cut into tokens."""
+    """Tokenized references of one prompt."""
 
     tokens: list[list[bytes]]
 
     @property
     def nbytes(self) -> int:
-        """Bytes of memory held, tokens at their typical size."""
+        """Memory use in bytes, assuming a typical size per token."""
         return sum(48 * len(tokens) for tokens in self.tokens)
 
 
 def compile_references(texts: Iterable[str]) -> CompiledReferences:
-    """Cut the references once."""
+    """Tokenize the references."""
     return CompiledReferences([tokenize_rouge(text) for text in texts])
 
 
 def rouge_compiled(response: str, references: CompiledReferences, _: int = 0) -> float | None:
-    """ROUGE-L F1, best over the references. Nothing in common scores 0.0; None without references."""
+    """ROUGE-L F1, best over the references. 0.0 without a match; None without references."""
     if not references.tokens:
         return None
     tokens = tokenize_rouge(response)
@@ -50,19 +50,19 @@ def rouge_compiled(response: str, references: CompiledReferences, _: int = 0) ->
 
 
 def rouge_once(response: str, references: Iterable[str], _: int = 0) -> float | None:
-    """ROUGE-L F1 of one response alone."""
+    """ROUGE-L F1 of a single response."""
     return rouge_compiled(response, compile_references(references))
 
 
 def rouge_options_once(response: str, references: Iterable[str], flags: int) -> float | None:
-    """ROUGE of the kind that the flags ask for; references without tokens are left out, None if none is left."""
+    """ROUGE of the kind set by the flags; references without tokens are ignored; None if none is left."""
     own = cut_lines(response, flags)
     cut = [lines for text in references if any(lines := cut_lines(text, flags))]
     return of_references([_score(own, lines, flags // KIND % 4) for lines in cut], flags)
 
 
 def cut_lines(text: str, flags: int) -> list[list[str]]:
-    """The tokens of each line. With `ALL_SCRIPTS` the text is what `scripts.words` makes of it."""
+    """The tokens of each line. With `ALL_SCRIPTS`, the text must come from `scripts.words`."""
     lines = []
     for line in text.split("\n"):
         words = _WORD.findall(line) if flags & ALL_SCRIPTS else [token.decode() for token in tokenize_rouge(line)]
@@ -71,7 +71,7 @@ def cut_lines(text: str, flags: int) -> list[list[str]]:
 
 
 def rouge_f1(shared: int, own: int, other: int) -> float:
-    """Harmonic mean of precision and recall from counts; 0.0 for nothing in common."""
+    """Harmonic mean of precision and recall from counts; 0.0 without a match."""
     if not shared:
         return 0.0
     precision, recall = shared / own, shared / other
@@ -94,8 +94,8 @@ def _common(reference: Tokens, response: Tokens) -> int:
 
 
 def _summary(own: list[list[str]], other: list[list[str]]) -> int:
-    """Tokens of the reference's lines that a longest common subsequence with a line of the response has, each as often
-    as the response has it."""
+    """The number of reference tokens in a longest common subsequence with any line of the response, each token counted
+    at most as often as it occurs in the response."""
     mine = [part for line in own for part in _parts(line)]
     left = Counter(token for line in own for token in line)
     hits = 0
@@ -115,8 +115,8 @@ def _parts(line: list[str]) -> Iterator[list[str]]:
 def _subsequence(reference: Sequence[str], response: Sequence[str]) -> set[int]:
     """The places in the reference of the longest common subsequence that `rouge_score` finds.
 
-    Bit by bit as Hyyro 2004: behind each token of the response, a bit is 0 where the reference's token makes the
-    subsequence longer. Read from the end, equal tokens belong to it.
+    Bit-parallel, Hyyro 2004: after each response token, a bit is 0 if the reference's token extends the subsequence.
+    The subsequence is then read back from the end.
     """
     masks: dict[str, int] = {}
     for place, token in enumerate(reference):

@@ -1,4 +1,4 @@
-"""Score a batch on the back end in use."""
+"""Score a batch on the active back end."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import cast
 from bleuberi.rewards import backend, bleu_python, chrf_python, meteor_python, rouge_python
 from bleuberi.rewards.references import BLEU, CHRF, METEOR, ROUGE, ROUGE_OPTIONS, Prepared, group_compiled
 
-ROWS_A_CALL = 1024  # the compiled back end answers Ctrl-C between calls
+ROWS_A_CALL = 1024  # the compiled back end handles Ctrl-C between calls
 
 
 def score(
@@ -16,9 +16,9 @@ def score(
     responses: Sequence[str],  # N
     references: Sequence[Sequence[str]],  # N, each 0..K
     flags: int = 0,
-    change: Callable[[str], str] | None = None,  # made of each text first, e.g. lower case
+    change: Callable[[str], str] | None = None,  # applied to each text first, e.g. lower case
 ) -> list[float | None]:  # N
-    """The metric of every row; the compiled back end takes all the cores there are."""
+    """Score every row; the compiled back end uses all available cores."""
     native = backend.native()
     threads = backend.available_threads()
     scores: list[float | None] = []

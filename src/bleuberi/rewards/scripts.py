@@ -1,8 +1,8 @@
 """Words in every script: the token setting `auto` of the text rewards.
 
-Most scripts put blanks between words. Han, Kana, Bopomofo, Thai, Lao, Khmer and Burmese do not: there each character
-(code point) is a token, as in sacrebleu's `zh` and `char` tokenisers. Korean is cut at its blanks. Texts are brought
-into Unicode's form NFC first, so that two encodings of one text are equal; ASCII texts are left as they are.
+Most scripts separate words with spaces. Han, Kana, Bopomofo, Thai, Lao, Khmer and Burmese do not, so each character
+(code point) is a token, as in sacrebleu's `zh` and `char` tokenizers. Korean is split at spaces. Texts are brought
+into Unicode form NFC first, so that two encodings of one text are equal.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _INVISIBLE = ("\u00ad", "\u200c", "\u200d")  # within words: soft hyphen, joiner
 def check_tokens(tokens: str, usual: str) -> None:
     """Errors: `UserError` for a token setting other than the usual one and `auto`."""
     if tokens not in {usual, "auto"}:
-        raise UserError(f"tokens is {tokens!r}.", f"Give {usual} or auto.")
+        raise UserError(f"Invalid tokens={tokens!r}.", f"Give {usual} or auto.")
 
 
 def spaced(text: str) -> str:
-    """The text with a blank on both sides of each character of a script without blanks; the result is cut by 13a."""
+    """Put a space on both sides of each character of a script without spaces, ready for 13a tokenization."""
     if text.isascii():
         return text
     text = unicodedata.normalize("NFC", text).replace("\u200b", " ")  # the zero-width space separates words
@@ -41,7 +41,7 @@ def spaced(text: str) -> str:
 
 
 def words(text: str) -> str:
-    """The text's words in lower case with blanks between them: letters, marks and digits of all scripts. Lines stay."""
+    """Lower-case words of all scripts (letters, marks, digits) separated by spaces; line breaks are kept."""
     if text.isascii():
         return text.lower()
     for mark in _INVISIBLE:
@@ -51,10 +51,10 @@ def words(text: str) -> str:
 
 @cache
 def _between_words() -> re.Pattern[str]:
-    r"""What is not a part of a word, except for blanks and line feeds.
+    r"""Matches characters between words, except spaces and line feeds.
 
-    `\w` lacks the marks, without which Hindi falls apart, and explicit characters are ten times as fast as `\w` beside
-    a thousand marks. Beyond the first plane all but symbols are taken for parts of words.
+    `\w` lacks combining marks, which Hindi needs, and explicit characters are ten times as fast as `\w` plus
+    a thousand marks. Beyond the first plane, all characters except symbols count as parts of words.
     """
     plane = map(chr, range(0x10000))
     between = [char for char in plane if unicodedata.category(char)[0] not in "LMN" and char not in " \n"]
@@ -63,8 +63,8 @@ def _between_words() -> re.Pattern[str]:
 
 
 def needs_all_scripts(text: str, *, latin: bool) -> bool:
-    """Whether more than half of the text's letters need `auto`: those of scripts without blanks or, with `latin`, all
-    but a to z."""
+    """Whether more than half of the text's letters need `auto`: letters of scripts without spaces or, with `latin`,
+    all except a to z."""
     if text.isascii():
         return False
     letters = _LETTER.findall(text)
@@ -73,7 +73,7 @@ def needs_all_scripts(text: str, *, latin: bool) -> bool:
 
 
 def script_of(text: str) -> str:
-    """The script that most of the text's letters belong to, as Unicode names it, e.g. `Cyrillic`; empty without any."""
+    """The Unicode name of the most frequent script, e.g. `Cyrillic`; empty without letters."""
     counts: dict[str, int] = {}
     for letter in _LETTER.findall(text):
         name = unicodedata.name(letter, "").partition(" ")[0].partition("-")[0].capitalize()

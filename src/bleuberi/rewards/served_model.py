@@ -1,7 +1,7 @@
-"""A reward model behind a URL.
+"""A reward model served over HTTP.
 
 One request per row: `POST url {"model", "messages", "use_activation": false}`, as vLLM's `/classify` and `/pooling`
-take it. The number is read from vLLM's answers, or from `{"rewards": [x]}`.
+accept. The score is read from vLLM's reply format or from `{"rewards": [x]}`.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ log = logging.getLogger(__name__)
 
 RETRIED: Final = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 FOR_ALL_ROWS: Final = frozenset({401, 402, 403, 404, 405, 407, 410})
-LONGEST_PAUSE_SECONDS: Final = 300.0  # a training waits for no more
+LONGEST_PAUSE_SECONDS: Final = 300.0  # a training run does not wait longer
 
 
 class _RefusedError(Exception):
-    """The server does not score a row."""
+    """The server refuses to score a row."""
 
     def __init__(self, what: str, *, for_all: bool) -> None:
         super().__init__(what)
@@ -37,9 +37,9 @@ class _RefusedError(Exception):
 
 
 class ServedRewardModel(TextReward):
-    """The output of a served reward model. Transient failures are retried, each time after twice the wait.
+    """The output of a served reward model. Transient failures are retried; the wait doubles each time.
 
-    A row that the server refuses while it scores others has no score.
+    A row gets no score if the server refuses it but scores others.
     """
 
     name = "rm"
@@ -56,7 +56,7 @@ class ServedRewardModel(TextReward):
         wait_seconds: float = 1.0,
         at_once: int = 16,
     ) -> None:
-        """Errors: `UserError` for a URL without a host, or a timeout that is not a time."""
+        """Errors: `UserError` for a URL without a host or an invalid timeout."""
         url = url.strip()
         check_web_address(url, "The reward model's URL")
         check_timeout(timeout_seconds, "timeout_seconds")
@@ -90,7 +90,7 @@ class ServedRewardModel(TextReward):
         for row, result in as_finished(range(len(responses)), job, self.at_once, close=client.close):
             if isinstance(result, _RefusedError):
                 refused[str(result)] += 1
-                scores[row] = math.nan  # no score, and none that a cache keeps
+                scores[row] = math.nan  # no score, and not cached
             else:
                 scores[row] = result
                 self._has_scored = True
@@ -105,7 +105,7 @@ class ServedRewardModel(TextReward):
         return scores
 
     async def _score_one(self, client: WebClient, prompt: str, response: str) -> float:
-        """The model's number; NaN if it answers null, the only word that strict JSON has for a missing number."""
+        """The model's score; NaN if the reply is null, because strict JSON has no NaN."""
         messages = [{"role": "user", "content": prompt}, {"role": "assistant", "content": response}]
         body = {"messages": messages, "use_activation": False, **({"model": self.model} if self.model else {})}
         for attempt in range(self.retries + 1):
@@ -126,14 +126,14 @@ class ServedRewardModel(TextReward):
                 if seconds > LONGEST_PAUSE_SECONDS:
                     raise UserError(
                         f"The reward model at {redact(self.url)} asks to wait {min(seconds, 1e9):,.0f} s: {reason}.",
-                        "Rerun the command then, or use another server.",
+                        "Rerun the command after that time, or use another server.",
                     )
                 if seconds > 3:
                     log.info("Waiting %.0f s for the reward model: %s", seconds, reason)
                 await asyncio.sleep(seconds)
         raise UserError(
-            f"The reward model at {redact(self.url)} gave no answer in {self.retries + 1} attempts: {reason}.",
-            "Check that the server runs, or raise timeout_seconds or retries.",
+            f"The reward model at {redact(self.url)} did not reply in {self.retries + 1} attempts: {reason}.",
+            "Check that the server is running, or raise timeout_seconds or retries.",
         )
 
     def _error(self, reason: str) -> UserError:
@@ -142,7 +142,7 @@ class ServedRewardModel(TextReward):
         )
 
     def _number(self, reply: Reply) -> float:
-        """The one number of an answer. Errors: `UserError` quoting an answer that has none."""
+        """The score in a reply. Errors: `UserError` quoting a reply without one number."""
         try:
             value: Any = reply.json()
             if isinstance(value, Mapping):
@@ -158,9 +158,9 @@ class ServedRewardModel(TextReward):
         if isinstance(value, int | float) and not isinstance(value, bool):
             try:
                 return float(value)
-            except OverflowError:  # a whole number beyond the largest float
+            except OverflowError:  # an integer too large for a float
                 return math.inf
         raise UserError(
-            f"The reward model at {redact(self.url)} answered without one number: {reply.body[:200]!r}",
+            f"The reward model at {redact(self.url)} sent a reply without a single number: {reply.body[:200]!r}",
             'Expected vLLM\'s /classify or /pooling with one label, or {"rewards": [number]}.',
         )

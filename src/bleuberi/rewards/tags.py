@@ -1,4 +1,4 @@
-"""Reasoning and answer tags: the form that they must have, and the answer that is scored alone."""
+"""Reasoning and answer tags: check their format, and score only the answer."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _TAGS = ("<think>", "</think>", "<answer>", "</answer>")
 
 
 class TagFormat(TextReward):
-    """1.0 for `<think>...</think><answer>...</answer>`, each tag once, in this order, with nothing but white space
-    around; else 0.0. Newlines may stand anywhere."""
+    """1.0 for `<think>...</think><answer>...</answer>`, each tag once, in this order, with only white space
+    around; else 0.0. Newlines are allowed anywhere."""
 
     name = "format"
     needs_references = False
@@ -27,17 +27,17 @@ class TagFormat(TextReward):
 
 
 class OnAnswer(TextReward):
-    """Another reward, on the answer alone: see `tagged_answer`.
+    """Applies another reward to the answer only; see `tagged_answer`.
 
-    Errors: `UserError` for a reward over the whole pool: its parts have to be wrapped one by one.
+    Errors: `UserError` for a reward over the whole pool; wrap its parts separately.
     """
 
     def __init__(self, reward: Reward) -> None:
         traits = traits_of(reward)
         if traits.over_whole_pool:
             raise UserError(
-                f"The reward {reward.name} is a mean over the pool; it cannot be put behind answer tags as a whole.",
-                "Use its parts, each behind the tags, e.g. answer:bleu and answer:rm.",
+                f"The reward {reward.name} is a mean over the pool and cannot be combined with answer: as a whole.",
+                "Use its parts separately, e.g. answer:bleu and answer:rm.",
             )
         self.reward = reward
         self.name = f"{reward.name}_on_answer"
@@ -57,14 +57,14 @@ class OnAnswer(TextReward):
 
 
 def is_well_formed(text: str) -> bool:
-    """Whether the response is one thought and one answer in their tags."""
-    # Counted first: among many tags the pattern would try all pairs.
+    """Whether the response consists of one tagged thought and one tagged answer."""
+    # Count first: with many tags the pattern would try all pairs.
     return all(text.count(tag) == 1 for tag in _TAGS) and _FORM.fullmatch(text) is not None
 
 
 def tagged_answer(text: str) -> str:
-    """The text of the first `<answer>`, to its end tag or to the end of the response; without that tag the text behind
-    the last `</think>`; without either the whole response. Without white space around it."""
+    """The text after the first `<answer>`, up to its end tag or the end of the response; without that tag, the text
+    after the last `</think>`; without either, the whole response. Stripped."""
     _, tag, rest = text.partition("<answer>")
     if tag:
         return rest.partition("</answer>")[0].strip()

@@ -1,4 +1,4 @@
-"""Signs of degenerate texts: they repeat themselves, their prompt, or each other. Numbers from tokens alone."""
+"""Signs of degenerate texts, computed from tokens: repetition within a text, of the prompt, or between texts."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ def shape_tokens(text: str) -> list[str]:
 
 
 def repeated_share(tokens: list[str]) -> float:
-    """The share of a text's 4-grams that stood before in it; 0 for a text without 4-grams."""
+    """The share of a text's 4-grams that occurred earlier in it; 0 without 4-grams."""
     found = list(ngrams(tokens, ORDER))
     return 1.0 - len(set(found)) / len(found) if found else 0.0
 
 
 def distinct_share(texts: Sequence[list[str]]) -> float | None:
-    """The distinct 4-grams of several texts over all of their 4-grams; None if no text has four tokens."""
+    """Distinct 4-grams of several texts divided by all their 4-grams; None if no text has four tokens."""
     found = [ngram for tokens in texts for ngram in ngrams(tokens, ORDER)]
     return len(set(found)) / len(found) if found else None
 
 
 class CopiedShare:
-    """How much of a text stands in its prompt, for many texts of one prompt."""
+    """Measures the share of a text copied from its prompt, for many texts of one prompt."""
 
     def __init__(self, prompt: str) -> None:
         self._tokens = shape_tokens(prompt)
         self._known: dict[int, set[Ngram]] = {}
 
     def __call__(self, tokens: list[str]) -> float:
-        """The share of the text's 4-grams that the prompt has; a text under four tokens is taken as one n-gram."""
+        """The share of the text's 4-grams that occur in the prompt; a text of under four tokens is one n-gram."""
         order = min(ORDER, len(tokens))
         if not order:
             return 0.0
@@ -48,7 +48,7 @@ class CopiedShare:
 
 
 def text_shapes(prompts: Sequence[str], responses: Sequence[str]) -> list[tuple[float, float]]:  # N, N -> N
-    """Each response's repeated and copied share; neighbours with the same prompt share its n-grams."""
+    """Each response's repeated and copied share. Put responses of one prompt next to each other for speed."""
     shapes: list[tuple[float, float]] = []
     copied = CopiedShare("")
     for index, (prompt, response) in enumerate(zip(prompts, responses, strict=True)):
@@ -60,7 +60,7 @@ def text_shapes(prompts: Sequence[str], responses: Sequence[str]) -> list[tuple[
 
 
 def references_copied(prompts: Sequence[str], references: Sequence[Sequence[str]]) -> list[float | None]:  # N, N -> N
-    """The mean copied share of each row's references; None for a row without any. Equal neighbours are counted once."""
+    """The mean copied share of each row's references; None without references. Equal neighbours are computed once."""
     shares: list[float | None] = []
     for index, (prompt, texts) in enumerate(zip(prompts, references, strict=True)):
         if index and prompt == prompts[index - 1] and list(texts) == list(references[index - 1]):

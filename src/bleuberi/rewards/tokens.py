@@ -1,14 +1,14 @@
-"""Cut text into the tokens that the metrics count.
+"""Split text into the tokens counted by the metrics.
 
-`_native.cpp` states the same two for the compiled back end; the tests hold them together on every code point.
+`_native.cpp` implements the same two tokenizers; the tests compare them on every code point.
 """
 
 from __future__ import annotations
 
 import re
 
-# The WMT "13a" rules, in their order: punctuation and symbols stand alone; period and comma do unless a digit
-# stands before, unless a digit stands behind; a dash does behind a digit. All classes are ASCII.
+# The WMT "13a" rules, in their order: punctuation and symbols become separate tokens; period and comma do unless a
+# digit precedes, unless a digit follows; a dash does after a digit. All classes are ASCII.
 _SPACED_SYMBOLS = [(symbol, f" {symbol} ") for symbol in '{|}~[\\]^_`!"#$%&()*+:;<=>?@/']
 _POINT_AFTER_NON_DIGIT = re.compile(r"([^0-9])([.,])")
 _POINT_BEFORE_NON_DIGIT = re.compile(r"([.,])([^0-9])")
@@ -16,13 +16,13 @@ _DASH_AFTER_DIGIT = re.compile(r"([0-9])-")
 
 _POINT_BESIDE_DIGIT = re.compile(r"[0-9][.,](?=[0-9])")
 _PAIRING_DECIDES = re.compile(r"[.,][.,][0-9]")
-_NUL, _SOH = "\x00", "\x01"  # stand for the period and the comma inside numbers while the others are set apart
+_NUL, _SOH = "\x00", "\x01"  # placeholders for period and comma inside numbers while the others are separated
 
 _ALPHANUMERIC = bytes(code if chr(code) in "abcdefghijklmnopqrstuvwxyz0123456789" else 32 for code in range(256))
 
 
 def tokenize_13a(text: str) -> list[str]:
-    """The tokens of the WMT `mteval-v13a` rules, case kept. Source: NIST's mteval-v13a, as BLEU tools restate it."""
+    """Tokens by the WMT `mteval-v13a` rules, case kept. Source: NIST's mteval-v13a as implemented in BLEU tools."""
     text = text.replace("<skipped>", "").replace("-\n", "")
     if "&" in text:
         text = text.replace("&quot;", '"').replace("&amp;", "&").replace("&lt;", "<").replace("&gt;", ">")
@@ -48,7 +48,7 @@ def _hide_point(match: re.Match[str]) -> str:
 
 
 def _set_points_apart_by_rule(text: str) -> str:
-    # The newline becomes a blank first: `.` and `,` behind it must see it as any other character.
+    # Replace newlines first: a `.` or `,` after one must match like after any other character.
     text = _POINT_AFTER_NON_DIGIT.sub(r"\1 \2 ", f" {text} ".replace("\n", " "))
     text = _POINT_BEFORE_NON_DIGIT.sub(r" \1 \2", text)
     return _DASH_AFTER_DIGIT.sub(r"\1 - ", text)

@@ -1,21 +1,21 @@
-"""How sure a number is: estimates, intervals, comparisons, power. It works on numbers and cluster labels alone.
+"""Estimates, intervals, comparisons and power, computed from numbers and cluster labels only.
 
 estimate            a value with its interval
 bootstrap           resampled clusters: means, paired differences; labels that ignore case and white space
-rates               shares, with intervals that are never of no width
-comparison_of_runs  differences over prompts and training runs; says when there is no verdict
-run_margins         how far such an interval reaches, its p value, the smallest visible difference
-skewed_mean         critical values for skewed values, and for values that are mostly 0
-comparisons         p values of many comparisons: Holm, step-down maximum
+rates               shares, with intervals of nonzero width even at 0 % and 100 %
+comparison_of_runs  differences over prompts and training runs, or the reason for no verdict
+run_margins         margins of such an interval, its p value, the smallest detectable difference
+skewed_mean         critical values for skewed or mostly zero values
+comparisons         p values for multiple comparisons: Holm, step-down maximum
 correlation         Spearman, Kendall, the exact permutation test
-power               how many clusters a question needs, as a range
+power               the number of clusters needed, as a range
 logistic            a cross-validated mix of scores
-spread              how sure the spread of a prompt's scores is
-within_group        what a group of completions tells during training
-shown               the one place that writes estimates down
+spread              reliability of the spread of a prompt's scores
+within_group        statistics of a group of completions during training
+shown               formats every estimate for readers
 
-To add an interval, return an `Estimate` (or a `Difference`), simulate its size or coverage in a test, and give it a
-function in `shown` if it reads unlike the others. To add a test, return its p value with the words of its method.
+To add an interval, return an `Estimate` (or a `Difference`), simulate its size or coverage in a test, and add a
+function to `shown` if its format is new. To add a test, return its p value with a description of its method.
 """
 
 from __future__ import annotations

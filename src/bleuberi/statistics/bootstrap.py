@@ -1,9 +1,9 @@
 """The paired, clustered bootstrap of means.
 
-Clusters are drawn with replacement, whole (Davison and Hinkley 1997, section 3.8): values that share a prompt are not
-independent, and an interval over single values would be too short. Every column of a matrix sees the same draws, so
-that the difference of two columns is a paired one. Interval: the percentile interval, widened for few clusters by the
-t quantile and the factor sqrt(n / (n - 1)) (Hesterberg 2015, "expanded percentile"); a plain one is too short there.
+Whole clusters are drawn with replacement (Davison and Hinkley 1997, section 3.8): values of one prompt are not
+independent, so an interval over single values would be too short. All columns of a matrix use the same draws, so
+the difference of two columns is paired. Intervals: percentile intervals, widened for few clusters by the
+t quantile and the factor sqrt(n / (n - 1)) (Hesterberg 2015, "expanded percentile"); plain ones are too short.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from bleuberi.statistics.estimate import Estimate
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-DRAWS_AT_A_TIME = 1 << 21  # bounds the memory of one block of resamples to about 50 MB
+DRAWS_AT_A_TIME = 1 << 21  # limits one block of resamples to about 50 MB
 
 
 def cluster_codes(clusters: Sequence[object] | None, size: int) -> tuple[IntArray, int]:
-    """The cluster of every value as 0..G-1 in order of first appearance, and G. Without clusters: one each."""
+    """The cluster number (0..G-1, by first appearance) of every value, and G. By default each value is a cluster."""
     if clusters is None:
         return np.arange(size, dtype=np.int64), size
     if len(clusters) != size:
@@ -36,12 +36,12 @@ def cluster_codes(clusters: Sequence[object] | None, size: int) -> tuple[IntArra
 
 
 def prompt_clusters(prompts: Sequence[str]) -> list[str]:
-    """A label for every prompt; prompts that differ by white space or case alone have the same."""
+    """A cluster label per prompt; prompts that differ only in white space or case get the same label."""
     return [" ".join(prompt.split()).casefold() for prompt in prompts]
 
 
 def cluster_draws(n_clusters: int, resamples: int, seed: int) -> Iterator[FloatArray]:
-    """Blocks of resamples, each row telling how often every cluster was drawn. The same seed draws the same."""
+    """Yield blocks of resamples; each row has the number of draws per cluster. Deterministic for a seed."""
     generator = np.random.default_rng(seed)
     block = max(1, DRAWS_AT_A_TIME // n_clusters)
     for start in range(0, resamples, block):
@@ -53,17 +53,17 @@ def cluster_draws(n_clusters: int, resamples: int, seed: int) -> Iterator[FloatA
 
 
 def expanded_tail(confidence: float, n_clusters: int) -> float:
-    """The share cut off at either end of the replicates, so that few clusters get the width of a t interval."""
+    """The share of replicates to cut at each end, so that few clusters get the width of a t interval."""
     if not 0.0 < confidence < 1.0:
-        raise ValueError(f"confidence must lie between 0 and 1, not {confidence}")
-    from scipy.special import stdtrit  # scipy is heavy, and only intervals need it
+        raise ValueError(f"confidence must be between 0 and 1, not {confidence}")
+    from scipy.special import stdtrit  # slow import, needed only for intervals
 
     quantile = float(stdtrit(n_clusters - 1, 0.5 + confidence / 2.0))
     return NormalDist().cdf(-math.sqrt(n_clusters / (n_clusters - 1)) * quantile)
 
 
 def replicate_interval(replicates: ArrayLike, confidence: float, n_clusters: int) -> tuple[float, float]:
-    """The expanded percentile interval of bootstrap replicates; the whole line where there is but one cluster."""
+    """The expanded percentile interval of bootstrap replicates; infinite if there is only one cluster."""
     finite = np.asarray(replicates, dtype=np.float64)
     finite = finite[np.isfinite(finite)]
     if n_clusters < 2 or not len(finite):
@@ -75,16 +75,16 @@ def replicate_interval(replicates: ArrayLike, confidence: float, n_clusters: int
 
 @dataclass(frozen=True, slots=True)
 class Replicates:
-    """Means of the columns of a matrix, observed and in every resample. NaN values count as missing."""
+    """Column means of a matrix, observed and per resample. NaN means missing."""
 
     values: FloatArray  # C, the observed means
     replicates: FloatArray  # B x C
-    counts: IntArray  # C, values behind each mean
-    clusters: IntArray  # C, clusters behind each mean
+    counts: IntArray  # C, values per mean
+    clusters: IntArray  # C, clusters per mean
     seed: int
 
     def method(self, *, paired: bool = False) -> str:
-        """How these intervals were made, in a few words."""
+        """A short description of the interval method."""
         kind = "paired difference of means" if paired else "mean"
         return (
             f"{kind}; bootstrap over clusters, {len(self.replicates):,} resamples, seed {self.seed}, "
@@ -119,15 +119,15 @@ def resampled_means(
     resamples: int = 10_000,
     seed: int = 0,
 ) -> Replicates:
-    """The means of every column over resamples of clusters that all columns share."""
+    """Column means over resampled clusters; all columns use the same resamples."""
     matrix = np.asarray(values, dtype=np.float64)
     matrix = matrix[:, None] if matrix.ndim == 1 else matrix
     if matrix.ndim != 2 or not len(matrix):
-        raise ValueError("values must be a list of numbers, or a matrix of rows, and not empty")
+        raise ValueError("values must be a non-empty list of numbers or a non-empty matrix")
     if resamples < 1:
         raise ValueError(f"resamples must be 1 or more, not {resamples}")
     if np.isinf(matrix).any():
-        raise ValueError("values must be finite (NaN marks a missing one)")
+        raise ValueError("values must be finite (NaN marks missing ones)")
     codes, n_clusters = cluster_codes(clusters, len(matrix))
     present = ~np.isnan(matrix)
     sums = np.zeros((n_clusters, matrix.shape[1]))
@@ -136,7 +136,7 @@ def resampled_means(
     np.add.at(sizes, codes, present.astype(np.float64))
     replicates = np.empty((resamples, matrix.shape[1]))
     start = 0
-    with np.errstate(invalid="ignore", divide="ignore"):  # a resample may hold no value of a sparse column: NaN
+    with np.errstate(invalid="ignore", divide="ignore"):  # NaN if a resample contains no value of a sparse column
         for draws in cluster_draws(n_clusters, resamples, seed):
             replicates[start : start + len(draws)] = (draws @ sums) / (draws @ sizes)
             start += len(draws)
@@ -154,7 +154,7 @@ def mean_estimate(
     seed: int = 0,
     confidence: float = 0.95,
 ) -> Estimate:
-    """The mean of `values` with an interval that resamples clusters (by default every value is its own)."""
+    """The mean of `values` with a bootstrap interval over clusters (default: each value is its own cluster)."""
     return resampled_means(_finite(values), clusters, resamples=resamples, seed=seed).estimate(0, confidence)
 
 
@@ -167,10 +167,10 @@ def paired_difference(
     seed: int = 0,
     confidence: float = 0.95,
 ) -> Estimate:
-    """The mean of `other - base` with an interval that resamples clusters (by default every item is its own)."""
+    """The mean of `other - base` with a bootstrap interval over clusters (default: each item is its own cluster)."""
     first, second = _finite(base), _finite(other)
     if len(first) != len(second):
-        raise ValueError(f"a paired difference needs equally many values: {len(first)} and {len(second)}")
+        raise ValueError(f"a paired difference needs two lists of equal length, not of {len(first)} and {len(second)}")
     columns = resampled_means(np.column_stack([first, second]), clusters, resamples=resamples, seed=seed)
     return columns.difference(0, 1, confidence)
 

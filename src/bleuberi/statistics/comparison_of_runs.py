@@ -1,9 +1,9 @@
-"""Means over training runs, and their differences, with intervals that cover other prompts and other runs.
+"""Means over training runs, and their differences, with intervals that account for other prompts and other runs.
 
     table = runs_of(values, prompts)             # rows: prompts; columns: models
     table.difference([0], [1, 2, 3], trained=(False, True))
 
-With one run on a trained side the interval covers other prompts alone, or other runs too if their spread is given.
+If a trained side has one run, the interval covers only other prompts, unless the spread between runs is given.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from bleuberi.statistics.run_margins import RunSpread, Side, Spread, margins, p_
 
 FloatArray = NDArray[np.float64]
 
-FEWEST_PROMPTS: Final = 30  # with fewer there is an interval, and no verdict
+FEWEST_PROMPTS: Final = 30  # with fewer there is an interval but no verdict
 FEWEST_DIFFERING: Final = 10  # prompts on which the two sides score differently
 ONE_RUN: Final = "one run"
 FEW_PROMPTS: Final = "few prompts"
@@ -34,8 +34,8 @@ class Difference:
     """`other - base` with its confidence interval.
 
     `p_value` is two-sided and matches the interval. `smallest_visible` is the true difference that an evaluation like
-    this one tells from 0 with 80 % power, at the level `size`. Both are None if `no_verdict` gives the reason why this
-    evaluation cannot tell one: ONE_RUN, FEW_PROMPTS or FEW_DIFFERING.
+    this one would detect with 80 % power at the level `size`. Both are None if this evaluation cannot detect a
+    difference; `no_verdict` is then the reason: ONE_RUN, FEW_PROMPTS or FEW_DIFFERING.
     """
 
     value: float
@@ -48,13 +48,13 @@ class Difference:
     smallest_visible: float | None
     size: float
     runs: tuple[int, int]  # of base and other
-    run_spread: float | None  # taken from elsewhere, for a side with a single run
+    run_spread: float | None  # from other runs, for a side with a single run
     no_verdict: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class RunTable:
-    """The means of columns, and what each cluster of rows adds to them."""
+    """The column means, and the contribution of each cluster of rows."""
 
     means: FloatArray  # C
     influences: FloatArray  # G x C
@@ -67,7 +67,7 @@ class RunTable:
         return len(self.shares)
 
     def mean(self, columns: Sequence[int]) -> Estimate:
-        """The mean over the columns, a column per run."""
+        """The mean over the columns (one per run)."""
         spread = self._spread([Side(1.0, columns)], tested=False)
         value = float(self.means[list(columns)].mean())
         low, high = self._interval(value, spread)
@@ -75,7 +75,7 @@ class RunTable:
         return Estimate(value, low, high, self._rows(columns), self.n_clusters, f"mean; {_interval_over(over)}")
 
     def run_variance(self, columns: Sequence[int]) -> float:
-        """The variance of the columns' means (n - 1): of one run against another on these prompts."""
+        """The variance (n - 1) of the columns' means: how much runs differ on these prompts."""
         return float(self.means[list(columns)].var(ddof=1))
 
     def difference(
@@ -87,16 +87,16 @@ class RunTable:
         run_spread: RunSpread | None = None,
         size: float = 0.05,
     ) -> Difference:
-        """The mean over `other` minus that over `base`, paired by prompt.
+        """The mean over `other` minus the mean over `base`, paired by prompt.
 
-        `trained`: whether another training run could change the side. `run_spread` stands in for the spread between
-        runs on a trained side that has one. `size`: the level at which the smallest visible difference is computed.
+        `trained`: whether each side is a training run, so that another run would change it. `run_spread`: the spread
+        between runs for a trained side with one run. `size`: the level for the smallest visible difference.
         """
         sides = [Side(-1.0, base, trained[0], run_spread), Side(1.0, other, trained[1], run_spread)]
         return self._difference(sides, "paired difference of means", size)
 
     def gain(self, columns: Sequence[int], run_spread: RunSpread | None = None, size: float = 0.05) -> Difference:
-        """The mean over columns that hold differences already, a column per run."""
+        """The mean over columns of differences (one per run)."""
         return self._difference([Side(1.0, columns, True, run_spread)], "mean of paired differences", size)
 
     def _difference(self, sides: Sequence[Side], kind: str, size: float) -> Difference:
@@ -122,7 +122,7 @@ class RunTable:
         )  # fmt: skip
 
     def _spread(self, sides: Sequence[Side], *, tested: bool = True) -> Spread | None:
-        """None if there is one cluster: nothing is known of the spread between prompts then."""
+        """None with one cluster, because the spread between prompts is unknown."""
         if self.n_clusters < 2:
             return None
         return spread_of(self.influences, self.means, self.shares, sides, tested=tested)
@@ -143,12 +143,12 @@ def runs_of(
     *,
     confidence: float = 0.95,
 ) -> RunTable:
-    """The table of columns of values; rows of one cluster are one observation. Errors: `ValueError`."""
+    """Build the table; rows of one cluster count as one observation. Errors: `ValueError`."""
     matrix = np.asarray(values, dtype=np.float64)
     if matrix.ndim != 2 or not len(matrix) or np.isinf(matrix).any():
-        raise ValueError("values must be a matrix of finite numbers (NaN marks a missing one), and not empty")
+        raise ValueError("values must be a non-empty matrix of finite numbers (NaN marks missing ones)")
     if not 0.0 < confidence < 1.0:
-        raise ValueError(f"confidence must lie between 0 and 1, not {confidence}")
+        raise ValueError(f"confidence must be between 0 and 1, not {confidence}")
     codes, n_clusters = cluster_codes(clusters, len(matrix))
     present = ~np.isnan(matrix)
     counts = present.sum(axis=0)
@@ -161,7 +161,7 @@ def runs_of(
 
 
 def pooled_run_spread(variances: Sequence[tuple[float, int]]) -> RunSpread | None:
-    """One spread from the variances of several groups' runs and their numbers of runs; None if there is none."""
+    """Pool the run variances of several groups, given with their numbers of runs; None without any."""
     freedom = sum(runs - 1 for _, runs in variances)
     if not freedom:
         return None

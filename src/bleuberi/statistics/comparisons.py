@@ -1,7 +1,7 @@
-"""Many comparisons at once: p values that stay honest.
+"""P values adjusted for multiple comparisons.
 
-Where the replicates of all comparisons share their resamples, the step-down maximum (Romano and Wolf 2005) uses how
-the comparisons hang together and loses less power than Holm's method, which needs p values alone (Holm 1979).
+If all comparisons share their resamples, the step-down maximum (Romano and Wolf 2005) uses the correlation between
+comparisons and has more power than Holm's method, which needs only p values (Holm 1979).
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ FloatArray = NDArray[np.float64]
 
 
 def bootstrap_p_values(values: ArrayLike, replicates: ArrayLike) -> FloatArray:  # C; B x C -> C
-    """Two-sided p values against 0: how often a replicate strays from the estimate as far as 0 lies from it."""
+    """Two-sided p values against 0: how often a replicate is at least as far from the estimate as 0 is."""
     observed, drawn = _columns(values, replicates)
     far = np.abs(drawn - observed) >= np.abs(observed) - 1e-12
     return np.asarray((1.0 + far.sum(axis=0)) / (1.0 + len(drawn)))
 
 
 def step_down_p_values(values: ArrayLike, replicates: ArrayLike) -> FloatArray:  # C; B x C -> C
-    """P values against 0 that hold the chance of one false finding or more among all columns (Romano-Wolf)."""
+    """P values against 0 that control the chance of any false finding among all columns (Romano-Wolf)."""
     observed, drawn = _columns(values, replicates)
     spread = drawn.std(axis=0)
-    # A column that never varies is 0 for certain, or differs from 0 for certain.
+    # A column without variation is certainly 0 or certainly not 0.
     still = spread < 1e-12
     scale = np.where(still, 1.0, spread)
     distance = np.where(still, np.where(np.abs(observed) < 1e-12, 0.0, np.inf), np.abs(observed) / scale)
     strayed = np.where(still, 0.0, np.abs(drawn - observed) / scale)
     order = np.argsort(-distance, kind="stable")
-    # The largest among this comparison and all less certain ones, for every resample.
+    # Per resample, the largest among this comparison and all less certain ones.
     largest = np.maximum.accumulate(strayed[:, order][:, ::-1], axis=1)[:, ::-1]
     raw = (1.0 + (largest >= distance[order] - 1e-12).sum(axis=0)) / (1.0 + len(drawn))
     adjusted = np.empty_like(raw)
@@ -40,10 +40,10 @@ def step_down_p_values(values: ArrayLike, replicates: ArrayLike) -> FloatArray: 
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's adjusted p values: for comparisons that share no resamples."""
+    """Holm's adjusted p values: for comparisons without shared resamples."""
     p = np.asarray(p_values, dtype=np.float64)
     if len(p) and not ((p >= 0.0) & (p <= 1.0)).all():
-        raise ValueError("p values must lie between 0 and 1")
+        raise ValueError("p values must be between 0 and 1")
     order = np.argsort(p, kind="stable")
     adjusted = np.empty_like(p)
     adjusted[order] = np.minimum(1.0, np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)))

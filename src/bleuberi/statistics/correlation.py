@@ -1,7 +1,7 @@
 """Rank correlations, many at a time.
 
-Every row of a matrix is correlated with the same row of another (or with one vector): what a bootstrap needs.
-Ties: average ranks for Spearman, tau-b for Kendall (Kendall 1945). A row without any order gives NaN.
+Each row of a matrix is correlated with the same row of another matrix, or with one vector, as bootstraps need.
+Ties: average ranks for Spearman, tau-b for Kendall (Kendall 1945). A constant row gives NaN.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from numpy.typing import ArrayLike, NDArray
 
 FloatArray = NDArray[np.float64]
 
-PAIRS_AT_A_TIME = 1 << 22  # bounds the memory of Kendall's pairs
+PAIRS_AT_A_TIME = 1 << 22  # limits the memory for Kendall's pairs
 MOST_PERMUTED = 8  # 40,320 orders
 
 
 def spearman(first: ArrayLike, second: ArrayLike) -> FloatArray:  # S or B x S, twice -> B
     """Spearman's rho of every row."""
-    from scipy.stats import rankdata  # scipy is heavy, and only this needs it
+    from scipy.stats import rankdata  # slow import, needed only here
 
     left, right = _rows(first, second)
     return _pearson(rankdata(left, axis=1), rankdata(right, axis=1))
 
 
 def spearman_p_value(first: Sequence[float], second: Sequence[float]) -> tuple[float, str]:
-    """The two-sided p value of Spearman's rho against no relation, and how it was found.
+    """The two-sided p value of Spearman's rho against no relation, and a description of the method.
 
-    Up to eight pairs: the share of all orders of one side that correlate as strongly (exact, ties too); more pairs:
-    scipy's t approximation. NaN if one side does not vary.
+    Up to eight pairs: an exact permutation test over all orders of one side (also with ties). More pairs: scipy's t
+    approximation. NaN if one side does not vary.
     """
     from scipy.stats import permutation_test, spearmanr
 
@@ -72,8 +72,8 @@ def _rows(first: ArrayLike, second: ArrayLike) -> tuple[FloatArray, FloatArray]:
     left = np.atleast_2d(np.asarray(first, dtype=np.float64))
     right = np.atleast_2d(np.asarray(second, dtype=np.float64))
     if left.shape[1] != right.shape[1]:
-        raise ValueError(f"rows of {left.shape[1]} and of {right.shape[1]} numbers cannot be correlated")
+        raise ValueError(f"cannot correlate rows of {left.shape[1]} and {right.shape[1]} numbers")
     if np.isnan(left).any() or np.isnan(right).any():
-        raise ValueError("a rank correlation takes no missing values")
+        raise ValueError("a rank correlation does not accept missing values")
     rows = max(len(left), len(right))
     return np.broadcast_to(left, (rows, left.shape[1])), np.broadcast_to(right, (rows, right.shape[1]))

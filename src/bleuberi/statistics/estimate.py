@@ -1,4 +1,4 @@
-"""A number with its interval and how both were made."""
+"""A number with its interval and method."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class Estimate:
     """An estimate from `n` values in `n_clusters` clusters; `low` and `high` bound its confidence interval.
 
-    With one cluster nothing is known of the spread between clusters: the interval is then the whole line.
+    With one cluster the spread between clusters is unknown, so the interval is infinite.
     """
 
     value: float

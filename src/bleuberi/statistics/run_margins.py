@@ -1,10 +1,11 @@
-"""How far an interval over prompts and training runs reaches, which p value it has, and which effect it would show.
+"""Margins, p value and smallest detectable effect of an interval over prompts and training runs.
 
-A difference of group means varies with the prompts (paired), with the runs of either side, and with what single runs
-do on single prompts; the last part is in the variance over prompts and in that over runs, and is counted once. Each
-part has its own degrees of freedom, so the critical value is the mean of the parts' t quantiles weighted by their
-variances (Cochran 1964), and the margin is at least that of each part alone: Satterthwaite's approximation is too short
-with two or three runs, and Cochran's a little with two. `benchmarks/seed_intervals.py` simulates size and power.
+A difference of group means varies with the prompts (paired), with the runs of either side, and with the interaction of
+runs and prompts. The interaction is part of the variance over prompts and of the variance over runs, and is counted
+once. Each part has its own degrees of freedom, so the critical value is the mean of the parts' t quantiles weighted by
+their variances (Cochran 1964), and the margin is at least the margin of each part. With two or three runs,
+Satterthwaite's approximation is too short, and with two Cochran's slightly. `benchmarks/seed_intervals.py` simulates
+size and power.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from bleuberi.statistics.skewed_mean import Shape, critical_values, shape_of
 FloatArray = NDArray[np.float64]
 
 PLANNED_POWER: Final = 0.85
-"""Effects are named at this power, so that 80 % are left where spreads are estimated too small (heavy tails)."""
-DOUBT: Final = 2.5  # how far a doubtful variance is raised; 1.5 leaves 79 % with t-distributed scores of 30 prompts
+"""The power used in calculations; it leaves 80 % if spreads are underestimated (heavy tails)."""
+DOUBT: Final = 2.5  # increase of an uncertain variance; 1.5 gives 79 % power with t-distributed scores of 30 prompts
 GRID: Final = 48  # quantiles of a variance over runs
 SMALLEST_P: Final = 1e-12
 BISECTIONS: Final = 50
@@ -31,7 +32,7 @@ BISECTIONS: Final = 50
 
 @dataclass(frozen=True, slots=True)
 class RunSpread:
-    """The standard deviation of run means in score points; `freedom` is infinite if it was stated, not estimated."""
+    """The standard deviation of run means in score points; `freedom` is infinite if it was given, not estimated."""
 
     value: float
     freedom: float = math.inf
@@ -39,32 +40,32 @@ class RunSpread:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """The columns of one group: several runs of a training, or a single model."""
+    """The columns of one group: several training runs, or a single model."""
 
     sign: float  # -1: the base
     columns: Sequence[int]
-    trained: bool = True  # False: no training run stands behind it, so another run would not change it
-    spread: RunSpread | None = None  # of a single run, known from elsewhere
+    trained: bool = True  # False: not trained, so another run would not change it
+    spread: RunSpread | None = None  # for a single run, from other runs
 
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """What a value varies with. Each number may be an array of one shape: many evaluations at once."""
+    """The sources of variance of a value. Numbers may be arrays of equal shape, for many evaluations at once."""
 
-    prompts: FloatArray | float  # variance over prompts, including what single runs do on them
-    shared: FloatArray | float  # the part of `prompts` that is in the variances over runs too
+    prompts: FloatArray | float  # variance over prompts, including the interaction with runs
+    shared: FloatArray | float  # the part of `prompts` that is also in the variances over runs
     shape: Shape
     doubt: FloatArray | float  # relative variance of the estimate `prompts` itself; large for heavy tails
     runs: tuple[tuple[FloatArray | float, float], ...]  # variance and degrees of freedom, by side
 
 
 def spread_of(
-    influences: FloatArray,  # ... x G x C, what each prompt adds to a column's mean, less its share of the mean
+    influences: FloatArray,  # ... x G x C, each prompt's contribution to a column's mean, minus its share of the mean
     means: FloatArray,  # ... x C
     shares: FloatArray,  # G, of the rows; their sum is 1
     sides: Sequence[Side],
     *,
-    tested: bool = True,  # against 0: values that are exactly 0 tell nothing then
+    tested: bool = True,  # against 0: then values of exactly 0 give no information
 ) -> Spread:
     """The variances of the signed sum of the sides' means."""
     n_clusters = influences.shape[-2]
@@ -82,7 +83,7 @@ def spread_of(
             shared += few * own.var(axis=-1, ddof=1).sum(axis=-1) / count
         elif side.trained and side.spread is not None:
             runs.append((side.spread.value**2, side.spread.freedom))
-    worth = 1.0 / float(np.square(shares).sum())  # clusters of equal size that would tell as much
+    worth = 1.0 / float(np.square(shares).sum())  # equivalent number of clusters of equal size
     shape = shape_of(total + value[..., None] * shares, worth, tested=tested)
     squares = total * total
     variance = squares.sum(axis=-1)
@@ -91,8 +92,8 @@ def spread_of(
 
 
 def margins(spread: Spread, size: float) -> tuple[FloatArray, FloatArray]:
-    """How far the interval of level `1 - size` reaches below and above the value."""
-    from scipy.special import stdtrit  # scipy is heavy, and only intervals need it
+    """The distances of the lower and upper bound of a `1 - size` interval from the value."""
+    from scipy.special import stdtrit  # slow import, needed only for intervals
 
     prompts = np.asarray(spread.prompts, dtype=np.float64)
     runs = [(np.asarray(variance), float(stdtrit(freedom, 1.0 - size / 2.0))) for variance, freedom in spread.runs]
@@ -108,8 +109,8 @@ def margins(spread: Spread, size: float) -> tuple[FloatArray, FloatArray]:
 
 
 def p_value(value: float, spread: Spread) -> float:
-    """The level at which the interval would end at 0; 1 if it has 0 in it at every level."""
-    side = 0 if value > 0.0 else 1  # a gain differs from 0 if the interval does not reach that far below it
+    """The level at which the interval ends at 0; 1 if it contains 0 at every level."""
+    side = 0 if value > 0.0 else 1  # a gain differs from 0 if its lower bound is above 0
     low, high = math.log(SMALLEST_P), 0.0
     if abs(value) <= float(margins(spread, 1.0)[side]):
         return 1.0
@@ -123,10 +124,10 @@ def p_value(value: float, spread: Spread) -> float:
 
 
 def smallest_visible(spread: Spread, size: float) -> float:
-    """The true difference that evaluations like this one tell from 0 with 80 % power, whichever sign it has.
+    """The true difference, of either sign, that evaluations like this one detect with 80 % power.
 
-    An estimated variance is most often below its mean, far below with two runs or heavy tails, so both parts are raised
-    to what they are on average. The margins of other evaluations of this design come from a grid of quantiles.
+    An estimated variance is usually below its mean (far below with two runs or heavy tails), so both parts are raised
+    to their average. The margins of other evaluations with this design come from a grid of quantiles.
     """
     from scipy.optimize import brentq
     from scipy.special import chdtri, ndtr

@@ -1,10 +1,10 @@
-"""Critical values for the mean of prompts whose values are skewed, or mostly 0.
+"""Critical values for means over prompts if the values are skewed or mostly 0.
 
-With 30 skewed values (an exponential distribution) the t interval misses the mean in 7 % of samples instead of 5, with
-more skew in 12 %: the estimated spread is small just if the long tail was missed. The critical value is raised by twice
-the terms of Edgeworth's expansion of the t statistic (Hall 1992, section 2.6): the first on the side of
-the long tail alone, the second on both. Values that are exactly 0 tell nothing of the tail, so the same is computed
-from the other values alone, and the larger one counts.
+With 30 skewed values (exponential distribution), a t interval misses the mean in 7 % of samples instead of 5 %, and
+with more skew in 12 %, because a sample that misses the long tail also has a small spread. The critical value is raised
+by twice the terms of Edgeworth's expansion of the t statistic (Hall 1992, section 2.6): the first term only on the side
+of the long tail, the second on both sides. Values of exactly 0 give no information about the tail, so the correction is
+also computed from the other values only, and the larger one is used.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 
-STRENGTH: Final = 2.0  # of the correction, since the skewness of a sample is most often below the true one
+STRENGTH: Final = 2.0  # factor of the correction, since a sample's skewness is usually below the true one
 TINY: Final = 1e-12
 
 
 class Shape(NamedTuple):
-    """How many values there are, and how skewed: all of them, and those that are not 0."""
+    """Number and skewness of all values and of the nonzero values."""
 
     number: FloatArray | float
     skewness: FloatArray | float
@@ -30,9 +30,9 @@ class Shape(NamedTuple):
 
 
 def shape_of(values: FloatArray, worth: float, *, tested: bool = True) -> Shape:  # ... x G
-    """The shape along the last axis of values that tell as much as `worth` values of equal weight.
+    """The shape along the last axis; `worth` is the equivalent number of values of equal weight.
 
-    `tested`: against a mean of 0. If not, a value of 0 is one like any other.
+    `tested`: the mean is tested against 0. If not, values of 0 are treated like any others.
     """
     skewness = _skewness(values, np.ones(values.shape[-1:]))
     differing = np.abs(values) > TINY
@@ -43,14 +43,14 @@ def shape_of(values: FloatArray, worth: float, *, tested: bool = True) -> Shape:
 
 
 def critical_values(shape: Shape, size: float) -> tuple[FloatArray, FloatArray]:
-    """By how many standard errors an interval of level `1 - size` reaches below and above the mean."""
+    """The lower and upper margins of a `1 - size` interval, in standard errors."""
     every = _critical(shape.number, shape.skewness, size)
     some = _critical(np.maximum(shape.differing, 2.0), shape.skewness_differing, size)
     return np.maximum(every[0], some[0]), np.maximum(every[1], some[1])
 
 
 def _critical(number: FloatArray | float, skewness: FloatArray | float, size: float) -> tuple[FloatArray, FloatArray]:
-    from scipy.special import stdtrit  # scipy is heavy, and only intervals need it
+    from scipy.special import stdtrit  # slow import, needed only for intervals
 
     count = np.asarray(number, dtype=np.float64)
     t = stdtrit(count - 1.0, 1.0 - size / 2.0)
@@ -63,7 +63,7 @@ def _critical(number: FloatArray | float, skewness: FloatArray | float, size: fl
 
 
 def _skewness(values: FloatArray, weights: FloatArray) -> FloatArray:
-    """Along the last axis, of the values with weight 1; 0 if they do not vary."""
+    """Skewness along the last axis, of the values with weight 1; 0 if they are constant."""
     count = np.maximum(weights.sum(axis=-1), 1.0)
     centre = (values * weights).sum(axis=-1) / count
     off = (values - centre[..., None]) * weights

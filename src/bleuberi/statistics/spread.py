@@ -1,7 +1,7 @@
-"""How much a prompt's rewards differ, and how sure that is.
+"""The spread of a prompt's rewards, and its reliability.
 
-GRPO learns from differences within a prompt. The standard deviation of k samples is itself a rough estimate: at k = 8
-its standard error is about a quarter of it. Hence a lower bound, and a reliability that says what a ranking is worth.
+GRPO learns from differences within a prompt. The standard deviation of k samples is a rough estimate: at k = 8 its
+standard error is about a quarter of it. So this module computes a lower bound, and the reliability of a ranking.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ FloatArray = NDArray[np.float64]
 
 CONFIDENCE: Final = 0.9
 MIN_SAMPLES: Final = 4
-"""Two for each half of the split-half reliability; the estimate of kurtosis needs four."""
+"""Two per half for the split-half reliability; the kurtosis estimate needs four."""
 MAX_SPLITS: Final = 35  # all ways to halve 8 samples
 
 
 def deviation_lower_bounds(rows: Sequence[Sequence[float]], confidence: float = CONFIDENCE) -> list[float]:
-    """One-sided lower confidence bounds of the rows' standard deviations; each row has MIN_SAMPLES values or more.
+    """One-sided lower confidence bounds of the rows' standard deviations; each row needs at least MIN_SAMPLES values.
 
-    The interval for the logarithm of a standard deviation (Bonett 2006), with one kurtosis for all rows: that of a
-    single row is so noisy that a bound of its own (the jackknife's too) ranks worse than no bound at all. Rows with
-    fewer samples are bounded lower; among rows with the same number the order is that of the standard deviations.
+    The interval for the logarithm of a standard deviation (Bonett 2006), with one kurtosis for all rows: the kurtosis
+    of a single row is so noisy that a separate bound (also the jackknife's) ranks worse than no bound at all. Rows with
+    fewer samples get lower bounds; rows with equal numbers of samples are ordered by standard deviation.
     """
     if any(len(row) < MIN_SAMPLES for row in rows):
         raise ValueError(f"a row has fewer than {MIN_SAMPLES} samples")
@@ -44,7 +44,7 @@ def deviation_lower_bounds(rows: Sequence[Sequence[float]], confidence: float = 
 
 
 def pooled_kurtosis(rows: Sequence[Sequence[float]]) -> float:
-    """The mean of the rows' kurtoses, each corrected for its number of samples (3: normal); 3 where no row varies."""
+    """The mean of the rows' kurtoses, each corrected for its number of samples (3: normal); 3 if no row varies."""
     kurtoses = []
     for row in rows:
         k = len(row)
@@ -57,10 +57,10 @@ def pooled_kurtosis(rows: Sequence[Sequence[float]]) -> float:
 
 
 def split_half_reliability(samples: ArrayLike) -> float:  # N x k
-    """How well half of the samples ranks the rows as the other half does, by their standard deviations.
+    """How consistently two halves of the samples rank the rows by standard deviation.
 
-    The mean of Spearman's rho over ways to halve the samples (35 at most), stepped up to all k samples by Spearman and
-    Brown's formula. 1: the ranking would come out the same again; 0: it is chance. NaN where nothing can be ranked.
+    The mean Spearman's rho over ways to halve the samples (at most 35), projected to all k samples by the
+    Spearman-Brown formula. 1: fully reproducible ranking; 0: chance. NaN if nothing can be ranked.
     """
     table = np.asarray(samples, dtype=np.float64)
     count = table.shape[1] // 2 * 2
@@ -71,7 +71,7 @@ def split_half_reliability(samples: ArrayLike) -> float:  # N x k
     first = np.stack([table[:, half].std(axis=1, ddof=1) for half in halves])
     second = np.stack([table[:, other].std(axis=1, ddof=1) for other in others])
     found = spearman(first, second)
-    found = found[np.isfinite(found)]  # a half whose rows all vary alike ranks nothing
+    found = found[np.isfinite(found)]  # a half whose rows all have the same spread gives no ranking
     if not len(found):
         return float("nan")
     rho = float(found.mean())
@@ -79,7 +79,7 @@ def split_half_reliability(samples: ArrayLike) -> float:  # N x k
 
 
 def _halves(count: int) -> list[list[int]]:
-    """Ways to take half of `count` columns: all of them, or MAX_SPLITS drawn with a fixed seed."""
+    """Ways to choose half of `count` columns: all, or MAX_SPLITS drawn with a fixed seed."""
     if count <= 8:
         return [[0, *rest] for rest in combinations(range(1, count), count // 2 - 1)]
     generator = np.random.RandomState(0)

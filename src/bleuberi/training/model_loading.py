@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from bleuberi.artifacts import read_json, write_json
+from bleuberi.errors import UserError
 from bleuberi.generation.chat_format import end_of_turn_token, stop_token_ids
 from bleuberi.generation.model_identity import load_tokenizer, model_unavailable
 
@@ -80,6 +82,39 @@ def load_policy(
         model.name_or_path = model.config._name_or_path = str(_folder_of(name, base_commit(model)))
     _pass_contiguous_states(model)
     return model
+
+
+@contextmanager
+def whole_weights() -> Iterator[None]:
+    """Within, models are made with whole weights, though the process trains under ZeRO-3."""
+    from transformers.integrations import deepspeed
+
+    before = deepspeed._hf_deepspeed_config_weak_ref
+    deepspeed.unset_hf_deepspeed_config()
+    try:
+        yield
+    finally:
+        deepspeed._hf_deepspeed_config_weak_ref = before
+
+
+def with_lora(model: Any, settings: Any) -> Any:  # noqa: ANN401 - a transformers model, trl.ModelConfig, a PEFT model
+    """The model with the LoRA that the trainer would put on it; use a model on the meta device to try the settings.
+
+    Errors: `UserError` if the model has no such layers, or if LoRA is on its output layer, where it would not train.
+    """
+    from peft import get_peft_model
+    from peft.tuners.tuners_utils import BaseTunerLayer
+    from trl import get_peft_config
+
+    cure = "Set --lora_target_modules all-linear, which leaves the output layer out."
+    try:
+        tuned = get_peft_model(model, get_peft_config(settings), autocast_adapter_dtype=False)
+    except ValueError as error:
+        raise UserError(f"LoRA does not fit the model: {error}", cure) from error
+    if isinstance(tuned.get_output_embeddings(), BaseTunerLayer):
+        what = "LoRA would be on the model's output layer; the loss is computed from the layer's own weights."
+        raise UserError(what, cure)
+    return tuned
 
 
 def _pass_contiguous_states(model: Any) -> None:  # noqa: ANN401 - transformers.PreTrainedModel

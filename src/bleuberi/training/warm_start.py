@@ -11,7 +11,6 @@ from typing import Any, Final
 
 from bleuberi.artifacts import json_hash, read_json, write_json
 from bleuberi.data.sft_rows import to_sft_rows
-from bleuberi.errors import UserError
 from bleuberi.training.settings.read import RunSettings, read_settings
 from bleuberi.training.sft import train_sft
 
@@ -25,14 +24,12 @@ def warm_start(settings: RunSettings, rows: Sequence[dict[str, Any]]) -> RunSett
     """Train SFT on every reference of these rows, in `warm_start/` of the run's folder; the settings that start there.
 
     `rows`: those that GRPO will be trained on. An SFT that is finished is not repeated, and a killed one resumes.
-    Errors: `UserError` as those of SFT, and with DeepSpeed, which one process sets up once.
+    Errors: `UserError` as those of SFT.
     """
-    if settings.args.deepspeed:
-        raise UserError(
-            "warm_start does not go with DeepSpeed.", "Run bleuberi train sft first, and start from its model."
-        )
     folder = Path(settings.args.output_dir) / WARM_START
-    words = ["--config", settings.run.warm_start, "--dataset_path", str(_save_pairs(rows, folder / "data"))]
+    with settings.args.main_process_first(local=False):  # the other processes find the data set made
+        pairs = _save_pairs(rows, folder / "data")
+    words = ["--config", settings.run.warm_start, "--dataset_path", str(pairs)]
     words += ["--model_name_or_path", settings.model.model_name_or_path, "--output_dir", str(folder / "model")]
     if settings.model.model_revision not in (None, "main"):
         words += ["--model_revision", settings.model.model_revision]

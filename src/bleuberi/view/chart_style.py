@@ -42,6 +42,7 @@ CONFIG: Final[dict[str, Any]] = {
     },
     "header": {"labelColor": INK, "title": None, "labelFontSize": 11},
     "text": {"fill": QUIET, "fontSize": 11},
+    "title": {"color": INK, "fontSize": 13, "subtitleColor": QUIET, "subtitleFontSize": 10.5, "offset": 10},
     "bar": {"cornerRadius": 1.5},
 }  # fmt: skip
 
@@ -59,9 +60,10 @@ def chart(values: list[dict[str, Any]], height: int, **parts: object) -> Spec:
     }
 
 
-def for_file(spec: Spec, width: int = 620) -> Spec:
-    """The same chart with colours and a width of its own."""
-    text = strict_json(spec, ascii_only=True)
+def for_file(spec: Spec, width: int) -> Spec:
+    """The same chart with light colours, a width in pixels, and without the layers that only a pointer shows."""
+    still = {**spec, "layer": [layer for layer in spec.get("layer", ()) if "params" not in layer]}
+    text = strict_json(still if "layer" in spec else spec, ascii_only=True)
     for name, color in LIGHT.items():
         text = text.replace(f"var({name})", color)
     fixed: Spec = json.loads(text)

@@ -9,51 +9,59 @@ from bleuberi.view.chart_style import BASE, INK, MAIN, QUIET, chart, colors, tip
 from bleuberi.view.parts import Spec
 
 Row = dict[str, Any]
+_MOST_LABELS = 15  # points with names; more would hide each other
 
 
-def histogram(edges: Sequence[float], counts: Mapping[str, Sequence[int]], label: str) -> Spec:
-    """Two sets over the same bins, each as shares of its own rows; the first behind the second."""
+def histogram(
+    edges: Sequence[float],
+    counts: Mapping[str, Sequence[int]],
+    label: str,
+    *,
+    rows: bool = False,
+    line: float | None = None,
+) -> Spec:
+    """Two sets over the same bins, as shares of each set's rows, or as `rows`; the first is behind the second.
+
+    `line`: a value to mark with a dashed line.
+    """
     names = list(counts)
     values = [
         {
             "set": name,
             "from": edges[bin_],
             "to": edges[bin_ + 1],
-            "rows": rows,
-            "share": rows / max(1, sum(counts[name])),
+            "rows": found,
+            "share": found / max(1, sum(counts[name])),
         }
         for name in names
-        for bin_, rows in enumerate(counts[name])
+        for bin_, found in enumerate(counts[name])
     ]
-    tips = [
-        tip("set", ""),
-        tip("from", "from", ".3~g"),
-        tip("to", "to", ".3~g"),
-        tip("rows", "rows", ","),
-        tip("share", "share", ".1%"),
-    ]
-    return chart(
-        values,
-        190,
-        mark={"type": "bar", "binSpacing": 0.5, "opacity": 0.72},
-        encoding={
-            "x": {
-                "field": "from",
-                "bin": {"binned": True},
-                "type": "quantitative",
-                "axis": {"title": label, "tickCount": 6},
-            },
+    x: Row = {"type": "quantitative", "axis": {"title": label, "tickCount": 6}}
+    y_axis: Row = (
+        {"title": "rows", "tickCount": 4} if rows else {"title": "share of rows", "format": "%", "tickCount": 4}
+    )
+    bars_: Row = {
+        "mark": {"type": "bar", "binSpacing": 0.5, "opacity": 0.72},
+        "encoding": {
+            "x": {"field": "from", "bin": {"binned": True}, **x},
             "x2": {"field": "to"},
             "y": {
-                "field": "share",
+                "field": "rows" if rows else "share",
                 "type": "quantitative",
                 "stack": None,
-                "axis": {"title": "share of rows", "format": "%", "tickCount": 4},
+                "axis": {**y_axis, "tickCount": 4},
             },
             "color": {"field": "set", "type": "nominal", "scale": {"domain": names, "range": [BASE, MAIN]}},
-            "tooltip": tips,
+            "tooltip": [
+                tip("set", ""),
+                tip("from", "from", ".3~g"),
+                tip("to", "to", ".3~g"),
+                tip("rows", "rows", ","),
+                tip("share", "share", ".1%"),
+            ],
         },
-    )
+    }
+    return chart(values, 190, **bars_) if line is None else chart(values, 190, layer=[bars_, _line(line, x)])
 
 
 def bar_pairs(kinds: Mapping[str, tuple[int, int]], names: tuple[str, str], totals: tuple[int, int]) -> Spec:
@@ -110,8 +118,11 @@ def bars(counts: Mapping[str, int], label: str) -> Spec:
     )
 
 
-def intervals(values: list[Row], label: str, *, form: str = ".3f", zero_line: float | None = None) -> Spec:
-    """Dots with intervals: rows of `name`, `value`, `low`, `high` (None: not known) and `group`, which colours."""
+def intervals(values: list[Row], label: str, *, form: str = ".3f", lines: Sequence[float | None] = ()) -> Spec:
+    """Dots with intervals: rows of `name`, `value`, `low`, `high` (None: not known) and `group`, which colours.
+
+    `lines`: values to mark with dashed lines; None is left out.
+    """
     groups = list(dict.fromkeys(row["group"] for row in values))
     y = {
         "field": "name",
@@ -122,7 +133,7 @@ def intervals(values: list[Row], label: str, *, form: str = ".3f", zero_line: fl
     x: Row = {
         "type": "quantitative",
         "scale": {"zero": False, "nice": True, "padding": 10},
-        "axis": {"title": label, "tickCount": 4, "grid": True, "format": "~g"},
+        "axis": {"title": label, "tickCount": 4, "grid": True, "format": ".6~g"},  # Vega shortens ~g to 2e+1
     }
     color: Row = {"field": "group", "type": "nominal", "scale": colors(groups)}
     if len(groups) == 1:
@@ -140,15 +151,7 @@ def intervals(values: list[Row], label: str, *, form: str = ".3f", zero_line: fl
             "encoding": {"x": {**x, "field": "value"}, "text": {"field": "value", "format": form}},
         },
     ]
-    if zero_line is not None:
-        layers.insert(
-            0,
-            {
-                "data": {"values": [{"at": zero_line}]},
-                "mark": {"type": "rule", "stroke": QUIET, "strokeDash": [3, 3]},
-                "encoding": {"x": {**x, "field": "at"}},
-            },
-        )
+    layers = [*(_line(at, x) for at in lines if at is not None), *layers]
     shared: Row = {"y": y, "color": color, "tooltip": tips}
     for layer in layers:
         if "data" not in layer:
@@ -210,10 +213,13 @@ def scatter(values: list[Row], x_label: str, y_label: str) -> Spec:
         tip("high", "high", ".4~g"),
     ]
     rule = {"type": "rule", "stroke": MAIN, "opacity": 0.35, "strokeWidth": 2}
+    text = {"type": "text", "align": "left", "dx": 7, "fontSize": 10, "fill": QUIET, "limit": 150}
+    name: Row = {"mark": text, "encoding": {"x": x, "y": y | {"field": "value"}, "text": {"field": "name"}}}
     return chart(
         values,
         260,
         layer=[
+            *([name] if len(values) <= _MOST_LABELS else []),
             *_spans(values, rule, {"x": x, "y": y | {"field": "low"}, "y2": {"field": "high"}}),
             {
                 "mark": {"type": "point", "filled": True, "size": 60, "color": MAIN, "opacity": 0.9},
@@ -221,6 +227,15 @@ def scatter(values: list[Row], x_label: str, y_label: str) -> Spec:
             },
         ],
     )
+
+
+def _line(at: float, x: Row) -> Row:
+    """A layer with an upright dashed line."""
+    return {
+        "data": {"values": [{"at": at}]},
+        "mark": {"type": "rule", "stroke": QUIET, "strokeDash": [3, 3]},
+        "encoding": {"x": {**x, "field": "at"}},
+    }
 
 
 def _spans(values: Sequence[Row], mark: Row, encoding: Row) -> list[Row]:

@@ -20,7 +20,7 @@ from typing import Any
 from bleuberi import __version__
 from bleuberi.errors import MissingExtraError
 from bleuberi.plain_text import plain
-from bleuberi.view.parts import Section
+from bleuberi.view.parts import LABELS, Cell, Section
 from bleuberi.view.without_texts import SENTENCE
 
 
@@ -59,6 +59,7 @@ def render(sections: Sequence[Section], title: str, *, texts: bool = True) -> st
         made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         version=__version__,
         left_out="" if texts else SENTENCE,
+        labels=LABELS,
     )
 
 
@@ -130,10 +131,19 @@ def numbers(sections: Sequence[Section]) -> dict[str, Any]:
             chart["values"] = chart.pop("spec")["data"]["values"]
         for table in content["tables"]:
             table.pop("words")
-            table["rows"] = [[cell.text if cell.value is None else cell.value for cell in row] for row in table["rows"]]
+            for name in ("details", "wide", "only_page"):
+                table.pop(name)
+            table["rows"] = [[_told(cell) for cell in row] for row in table["rows"]]
         found.append(content)
     cleaned: dict[str, Any] = clean({"kind": "report", "bleuberi": __version__, "sections": found})
     return cleaned
+
+
+def _told(cell: Cell) -> object:
+    """A cell's number, with its interval if it has one, else its text."""
+    if cell.low is not None and cell.high is not None:
+        return {"value": cell.value, "low": cell.low, "high": cell.high}
+    return cell.text if cell.value is None else cell.value
 
 
 def _hash(text: str) -> str:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Literal, NamedTuple
+
+from bleuberi.statistics import shown
 
 Spec = dict[str, Any]
 Level = Literal["note", "warning", "verdict"]
+LABELS: Final[dict[Level, str]] = {"note": "Note", "warning": "Warning", "verdict": "Verdict"}
 
 
 class Fact(NamedTuple):
@@ -39,15 +43,17 @@ class Chart:
 
 
 class Cell(NamedTuple):
-    """A table's cell: what is read, and what is sorted by (its text where that is None)."""
+    """A table's cell: its text, its number (None: sorted by the text), and the bounds of the number's interval."""
 
     text: str
     value: float | None = None
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Columns are words where their cells have no value, else numbers."""
+    """Columns are words if their cells have no value, else numbers. `details` are for the page alone."""
 
     name: str
     title: str
@@ -56,6 +62,20 @@ class Table:
     note: str = ""
     signature: str = ""
     words: tuple[str, ...] = ()  # columns with words of the data
+    details: tuple[str, ...] = ()  # columns that only the page shows
+    wide: tuple[str, ...] = ()  # columns that a narrow terminal leaves out
+    only_page: bool = False
+
+    def without(self, names: Collection[str]) -> Table:
+        """The table without these columns."""
+        kept = [place for place, column in enumerate(self.columns) if column not in names]
+        rows = [[row[place] for place in kept] for row in self.rows]
+        return replace(self, columns=[self.columns[place] for place in kept], rows=rows)
+
+    @property
+    def numeric(self) -> list[bool]:
+        """By column, whether it has numbers."""
+        return [any(row[place].value is not None for row in self.rows) for place in range(len(self.columns))]
 
 
 class Block(NamedTuple):
@@ -119,3 +139,17 @@ def count(value: int) -> Cell:
 def share(value: float | None, digits: int = 1) -> Cell:
     """A cell with a share in per cent."""
     return Cell("", None) if value is None else Cell(f"{value:.{digits}%}", value)
+
+
+def estimated(estimate: Mapping[str, Any] | None, form: str = ".3f", scale: float = 1.0) -> Cell:
+    """A cell with an estimate and its interval; empty if there is no number. `scale`: 100 for per cent."""
+    if not shown.is_number(estimate):
+        return Cell("")
+    value, low, high = (estimate[name] for name in ("value", "low", "high"))
+    bounds = (scale * low, scale * high) if shown.has_interval(estimate) else (None, None)
+    return Cell(shown.interval(estimate, form, scale), scale * value, *bounds)
+
+
+def p_value(value: float | None) -> Cell:
+    """A cell with a p value; empty if there is none."""
+    return Cell("") if value is None or value != value else Cell(f"{value:.2g}", value)

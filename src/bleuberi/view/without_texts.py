@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bleuberi.artifacts import home_folder
-from bleuberi.view.parts import Chart, Notice, Section, Spec, Table
+from bleuberi.view.parts import Chart, Notice, Section, Spec
 
 SENTENCE: Final = (
     "Prompts, references, answers and their ids were left out to share this page; where the data lies, "
@@ -62,7 +62,7 @@ def _bare(section: Section) -> Section:
         section,
         notices=[notice for notice in notices if notice.text],
         charts=[_renamed(chart) for chart in section.charts],
-        tables=[_narrowed(table) for table in section.tables],
+        tables=[table.without(table.words) for table in section.tables],
         browsers=[],
     )
 
@@ -75,12 +75,6 @@ def _renamed(chart: Chart) -> Chart:
         for row in values:
             row[name] = f"{kind} {numbers.setdefault(str(row[name]), len(numbers) + 1)}"
     return replace(chart, spec={**chart.spec, "data": {"values": values}})
-
-
-def _narrowed(table: Table) -> Table:
-    kept = [place for place, column in enumerate(table.columns) if column not in table.words]
-    rows = [[row[place] for place in kept] for row in table.rows]
-    return replace(table, columns=[table.columns[place] for place in kept], rows=rows)
 
 
 def _mapped(value: Any, change: Callable[[str], str]) -> Any:  # noqa: ANN401 - any part of a section

@@ -1,19 +1,20 @@
 """The analysis of pairs on simulated people: what was put in comes out, and the verdict says no more than that."""
 
 import re
-from dataclasses import replace
-from io import StringIO
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
-from rich.console import Console
 
 from bleuberi.agreement.analysis import Sureness, analyse
 from bleuberi.agreement.pairs import PreferencePair, Votes
 from bleuberi.agreement.scores import Scored
-from bleuberi.agreement.table import print_agreement
 from bleuberi.agreement.verdict import annotators_sentence, verdict, warnings_of
+from bleuberi.agreement.view import agreement_section
 from bleuberi.errors import UserError
+from bleuberi.strict_json import strict_json
+from bleuberi.view.markdown import markdown
+from bleuberi.view.terminal import print_section
 
 SURENESS = Sureness(resamples=1_500)
 
@@ -69,7 +70,7 @@ def test_rates_and_their_difference_are_found():
     said = verdict(result, "good", "longer_words")
     assert "good beats it by" in said
     assert "No more prompts are needed" in said
-    assert "sure only if" not in said
+    assert "certain only if" not in said
 
 
 def test_an_open_question_says_how_many_more_prompts():
@@ -123,7 +124,7 @@ def test_what_is_sure_as_a_single_question_only_is_not_called_settled():
     assert lead["difference"]["low"] > 0
     assert lead["p_value"] > 0.05
     said = verdict(result, "good", "longer_words")
-    assert "sure only if this was the one question asked" in said
+    assert "certain only if this was the only question asked" in said
     assert "No more prompts" not in said
     assert "more such prompts would settle it" in said
 
@@ -183,20 +184,22 @@ def test_annotators_below_a_score_are_not_a_ceiling():
     assert "Not a ceiling: good is above it." in annotators_sentence(result, "good")
 
 
-def test_no_infinite_bound_is_ever_printed():
+def test_no_infinite_bound_is_ever_printed(tmp_path, capsys):
     result = run(5, 1, per_prompt=30)
     document = {
-        **result, "kind": "pairs", "length_baseline": "longer_words", "warnings": warnings_of(result, {}),
+        **result, "kind": "pairs", "length_baseline": "longer_words", "sureness": asdict(SURENESS),
+        "warnings": warnings_of(result, {}),
         "verdict": verdict(result, "good", "longer_words"),
     }  # fmt: skip
-    console = Console(file=StringIO(), width=160)
-    print_agreement(document, console)
-    assert "inf" not in console.file.getvalue()
+    (tmp_path / "agreement.json").write_text(strict_json(document))
+    section = agreement_section(tmp_path, "agreement", "made")
+    print_section(section)
+    assert "inf" not in capsys.readouterr().out + markdown(section)
     assert "no interval" in document["verdict"]
 
 
 def test_only_ties_is_an_error():
-    with pytest.raises(UserError, match="No decisive pair"):
+    with pytest.raises(UserError, match="No pair is decisive"):
         run(1, 5, ties=1.1)
 
 

@@ -28,7 +28,7 @@ def test_winners_go_by_many_names_the_models_own_included(name, winner):
 
 @pytest.mark.parametrize("name", ["model_c", 1, 0, "1", "", True])
 def test_unknown_winners_are_refused_with_row_and_names(name):
-    with pytest.raises(UserError, match=r"Row 2 has the unknown winner") as caught:
+    with pytest.raises(UserError, match=r"Row 2 has an unknown winner") as caught:
         read_preferences([row(), row(winner=name)])
     assert "model_a" in caught.value.cure
 
@@ -58,7 +58,7 @@ def test_dropped_rows_are_counted_by_reason():
 
 
 def test_missing_columns_are_named():
-    with pytest.raises(UserError, match="lacks the columns response_b, winner"):
+    with pytest.raises(UserError, match="has no columns response_b, winner"):
         read_preferences([{"prompt": "p", "response_a": "x"}])
 
 
@@ -146,7 +146,7 @@ def test_references_in_the_order_asked_and_no_more_than_asked():
     pairs, _ = read_preferences([row(ref_output_x="X", ref_output_y="Y", ref_output_z="Z")])
     assert choose_references(pairs, max_references=2)[1] == [["X", "Y"]]
     assert choose_references(pairs, ref_models=["z", "x"])[1] == [["Z", "X"]]
-    with pytest.raises(UserError, match="Reference models found: x, y, z"):
+    with pytest.raises(UserError, match="Available reference models: x, y, z"):
         choose_references(pairs, ref_models=["w"])
 
 

@@ -1,30 +1,12 @@
-"""The report reads `agreement.json` and nothing else: tables that fit, labels that do not overlap."""
+"""The report reads `agreement.json` and nothing else: tables that fit."""
 
-from io import StringIO
-from itertools import pairwise
+import json
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from rich.console import Console
 
-from bleuberi.agreement.table import bounds, pairs_table, print_agreement, span
-from bleuberi.view.figure_style import spread
-
-HEIGHTS = st.lists(st.floats(-100, 100), min_size=1, max_size=12)
-
-
-@given(HEIGHTS, st.floats(0.1, 20))
-def test_labels_never_overlap_and_keep_their_order(heights, gap):
-    placed = spread(heights, gap)
-    order = sorted(range(len(heights)), key=lambda index: (heights[index], placed[index]))
-    for lower, upper in pairwise(order):
-        assert placed[upper] - placed[lower] >= gap - 1e-6
-    assert all(height >= -100 - 1e-6 for height in spread(heights, gap, -100.0))
-
-
-def test_labels_with_room_stay_where_they_are():
-    assert spread([3.0, 1.0, 9.0], 1.0) == [3.0, 1.0, 9.0]
+from bleuberi.agreement.view import agreement_section
+from bleuberi.view.parts import estimated
+from bleuberi.view.terminal import print_section
 
 
 def estimate(value, low, high):
@@ -50,17 +32,18 @@ def result():
 
 
 @pytest.mark.parametrize("width", [80, 160])
-def test_tables_keep_names_and_numbers_whole_at_any_width(width):
-    console = Console(file=StringIO(), width=width)
-    print_agreement(result(), console)
-    text = console.file.getvalue()
-    for whole in ("a_reward_with_a_long_name", "70.0", "+10.0 [+2.0, +18.0]", "0.02", "note: care", "Said."):
+def test_tables_keep_names_and_numbers_whole_at_any_width(width, tmp_path, monkeypatch, capsys):
+    (tmp_path / "agreement.json").write_text(json.dumps(result()))
+    monkeypatch.setenv("COLUMNS", str(width))
+    print_section(agreement_section(tmp_path, "agreement", "made"))
+    text = capsys.readouterr().out
+    for whole in ("a_reward_with_a_long_name", "70.0", "+10.0 [+2.0, +18.0]", "0.02", "Note: care", "Said."):
         assert whole in text
     assert ("equal length" in text) == (width == 160)
 
 
-def test_no_interval_leaves_its_place_empty():
-    assert bounds(estimate(0.5, None, None)) == ""
-    assert bounds(estimate(0.5, float("-inf"), float("inf"))) == ""
-    assert span(estimate(0.5, None, None)) == ""
-    assert pairs_table(result()).row_count == 2
+@pytest.mark.parametrize("bounds", [(None, None), (float("-inf"), float("inf"))])
+def test_an_unknown_interval_is_said(bounds):
+    assert estimated(estimate(0.5, *bounds), ".1f", 100.0) == ("50.0 no interval", 50.0, None, None)
+    assert estimated(estimate(0.5, 0.25, 0.75), "+.2f") == ("+0.50 [+0.25, +0.75]", 0.5, 0.25, 0.75)
+    assert estimated(None) == estimated(estimate(None, None, None)) == ("", None, None, None)

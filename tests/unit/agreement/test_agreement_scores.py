@@ -99,7 +99,7 @@ def test_two_rewards_of_one_kind_go_by_kind_and_model():
     asked = ["bleu", "rouge", "bleuberi.rewards.rouge:RougeL"]
     assert list(named_rewards(asked)) == ["bleu", "rouge:rouge", "rouge:bleuberi.rewards.rouge:RougeL"]
     assert list(named_rewards(asked[:2])) == asked[:2]
-    with pytest.raises(UserError, match="twice"):
+    with pytest.raises(UserError, match="Duplicate rewards"):
         named_rewards(["bleu", "bleu"])
 
 

@@ -228,7 +228,7 @@ def test_answers_join_the_pool_and_drops_are_counted():
     answers, tally = read_answers(rows, id_column="prompt_id", label_column="score", pool={"1": {"g": "ref"}})
     assert [(one.output, one.label, dict(one.reference_by_model)) for one in answers] == [("x", 3.0, {"g": "ref"})]
     assert sum(tally.dropped.values()) == 3
-    with pytest.raises(UserError, match="No reference of z"):
+    with pytest.raises(UserError, match="No references by z"):
         read_answers(rows, id_column="prompt_id", label_column="score", pool={"1": {"g": "r"}}, ref_models=["z"])
     with pytest.raises(UserError, match="None of the 4 answers"):
         read_answers(rows, id_column="prompt_id", label_column="score", pool={"9": {"g": "ref"}})

@@ -161,7 +161,7 @@ def test_one_sample_per_prompt_is_refused(pool, tmp_path):
 
 
 def test_nothing_to_compare_with_is_refused(tmp_path):
-    with pytest.raises(UserError, match="nothing to compare rewards with"):
+    with pytest.raises(UserError, match="no data to compare rewards with"):
         run(tmp_path / "out")
 
 

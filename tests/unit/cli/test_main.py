@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from bleuberi import __version__
+from bleuberi.cli.create_training_data import grpo_parser
 from bleuberi.cli.main import COMMANDS, find_command, main, usage
 from bleuberi.cli.parser import run
 from bleuberi.errors import UserError
@@ -107,4 +108,11 @@ def test_expected_trouble_is_two_lines_and_an_interrupt_is_one(capsys):
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.splitlines()[:2] == ["Error: What happened.", "What to do."]
-    assert "the same command starts again" in said.err.splitlines()[2]
+    assert "Rerun the same command to start again" in said.err.splitlines()[2]
+
+
+def test_help_states_each_default_once_and_no_empty_ones():
+    text = " ".join(grpo_parser("prog").format_help().split())
+    assert "(default: 512)" in text
+    assert "split, for data sets with splits (train) --ref_models" in text
+    assert not [empty for empty in ("None", "False", "{}", "[]") if f"default: {empty}" in text]

@@ -31,9 +31,9 @@ def test_as_many_workers_as_fit(options, machines, needed, workers):
 @pytest.mark.parametrize(
     ("options", "machines", "needed", "what"),
     [
-        (ClusterOptions(workers=17), TWO_NODES, 1, "17 workers of 1 GPU asked for, but the cluster has room for 16"),
+        (ClusterOptions(workers=17), TWO_NODES, 1, "17 workers with 1 GPU requested, but the cluster has room for 16"),
         (ClusterOptions(), TWO_NODES, 16, "room for 0"),  # a worker does not span machines
-        (ClusterOptions(gpus=2), CPU_NODES, 1, "1 worker of 2 GPU asked for, but .* room for 0"),
+        (ClusterOptions(gpus=2), CPU_NODES, 1, "1 worker with 2 GPU requested, but .* room for 0"),
         (ClusterOptions(workers=25), CPU_NODES, 1, "the cluster has 24 CPU"),
     ],
 )
@@ -46,11 +46,11 @@ def test_more_than_there_is_is_refused(options, machines, needed, what):
 @pytest.mark.parametrize(
     ("options", "what"),
     [
-        (ClusterOptions(workers=0), "--ray_workers is 0"),
-        (ClusterOptions(gpus=-1), "--ray_gpus is -1"),
-        (ClusterOptions("head"), "--ray_address head is no address"),
+        (ClusterOptions(workers=0), "--ray_workers must be at least 1"),
+        (ClusterOptions(gpus=-1), "--ray_gpus must be at least 0"),
+        (ClusterOptions("head"), "--ray_address head is not an address"),
         (ClusterOptions(""), "--ray_address is empty"),
-        (ClusterOptions("ray://head:10001"), "is Ray Client"),
+        (ClusterOptions("ray://head:10001"), "is a Ray Client address"),
     ],
 )
 def test_bad_options_are_refused(options, what):

@@ -84,7 +84,7 @@ def test_a_model_is_its_weights_vocabulary_and_template(protocol, tiny_model, tm
     (tmp_path / "exp/copy/chat_template.jinja").write_text(template + " ")
     changed = identify_base(protocol(model="copy"), None).identity
     assert [name for name in changed if changed[name] != own.identity[name]] == ["chat_template"]
-    with pytest.raises(UserError, match="holds no model"):
+    with pytest.raises(UserError, match="does not contain a model"):
         identify_base(protocol(model="./"), None)
 
 
@@ -99,7 +99,7 @@ def test_configs_are_presets_or_files_beside_the_protocol(protocol, tmp_path):
     read = protocol(settings={"grpo": {"config": "nobody"}})
     with pytest.raises(UserError) as caught:
         training_config(read.arms["grpo"], read)
-    assert "grpo names the config nobody: neither a preset nor a file" in caught.value.what
+    assert "grpo has config nobody, which is neither a preset nor a file" in caught.value.what
     assert "grpo_cpu" in caught.value.cure
     (tmp_path / "exp/mine.yaml").write_text("- a\n")
     read = protocol(settings={"grpo": {"config": "mine.yaml"}})

@@ -88,7 +88,7 @@ def test_the_command(tmp_path, capsys):
     path = write_pilot(tmp_path, random.Random(6), 40, {"grpo": 3, "placebo": 3}, 0.02, 0.1)
     command, rest = find_command(["compare", "--protocol", str(path), "--plan", "400", "5"])
     assert command(rest) == 0
-    assert capsys.readouterr().out.startswith("400 prompts and 5 runs per arm see a difference of 0.")
+    assert capsys.readouterr().out.startswith("400 prompts and 5 runs per arm show a difference of 0.")
     assert command([*rest, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["pilot_runs"] == {"grpo": 3, "placebo": 3}
 
@@ -99,14 +99,14 @@ def test_what_cannot_be_planned(tmp_path):
     with pytest.raises(UserError, match="the pilot is not evaluated yet"):
         plan(path, 10, 3)
     write_pilot(tmp_path, random.Random(7), 40, {"grpo": 1, "placebo": 1}, 0.02, 0.1)
-    with pytest.raises(UserError, match="needs two runs or more of grpo or placebo"):
+    with pytest.raises(UserError, match="needs at least two runs of grpo or placebo"):
         plan(path, 10, 3)
-    with pytest.raises(UserError, match="--plan got 1 prompts and 3 runs"):
+    with pytest.raises(UserError, match="--plan needs at least 2 prompts"):
         plan(path, 1, 3)
     path.write_text(MANY.replace("metric: facts", "metric: fact"))
     with pytest.raises(UserError) as caught:
         plan(path, 10, 3)
-    assert (caught.value.what, caught.value.cure) == ("The pilot has no scores called fact.", "Scores: facts.")
+    assert (caught.value.what, caught.value.cure) == ("The pilot has no scores named fact.", "Scores: facts.")
     command, rest = find_command(["compare", "--protocol", str(path), "--plan", "4", "5", "--dry_run"])
-    with pytest.raises(UserError, match="do not go together"):
+    with pytest.raises(UserError, match="cannot be combined"):
         command(rest)

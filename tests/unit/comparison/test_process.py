@@ -56,7 +56,7 @@ def test_other_ends_name_the_log(tmp_path, code, said):
 
 
 def test_a_core_that_is_not_there():
-    with pytest.raises(UserError, match="--cores 4096: there is no such core"):
+    with pytest.raises(UserError, match="--cores 4096: no such core"):
         pin_to([4096])
 
 

@@ -86,7 +86,7 @@ def test_every_arm_gets_its_first_seed_first_and_a_run_follows_the_one_it_starts
 def test_names_of_runs_and_of_arms_choose_runs(write):
     runs = read_protocol(write()).runs
     assert [run.name for run in find_runs(runs, ["grpo@2", "sft"], "--only")] == ["grpo@2", "sft@2", "sft@1", "sft@3"]
-    with pytest.raises(UserError, match="--only grpo@9: the protocol has no such run"):
+    with pytest.raises(UserError, match="--only grpo@9: no such run in the protocol"):
         find_runs(runs, ["grpo@9"], "--only")
 
 
@@ -108,28 +108,28 @@ def test_a_file_can_be_split(write):
         ("stopping: All runs above.\n", "", 1, "the protocol lacks stopping"),
         ("stopping: All runs above.", "stopping: ' '", 22, "stopping must be a text"),
         ("texts: commit", "texts: all", 23, "texts must be one of commit, scores_only (got 'all')"),
-        ("name: learn\n", "name: learn\nname: twice\n", 2, "name is given twice"),
+        ("name: learn\n", "name: learn\nname: twice\n", 2, "name is duplicated"),
         ("kind: base", "kind: bass", 13, "arms.base.kind must be one of base, prompted, sft, bestof, grpo"),
         ("{kind: base}", "{kind: base, seeds: [1]}", 13, "arms.base.seeds is not a field of an arm of kind base"),
-        ("  base: {kind: base}\n", "", 13, "arms must begin with the one arm of kind base"),
+        ("  base: {kind: base}\n", "", 13, "arms must start with the only arm of kind base"),
         ("Be brief.", "''", 14, "arms.prompted.instruction must be a text"),
         ("start: sft,", "start: nobody,", 15, "arms.sft_grpo.start is 'nobody', which is not a trained arm"),
         ("start: sft,", "start: base,", 15, "arms.sft_grpo.start is 'base', which is not a trained arm"),
-        ("start: sft,", "start: sft_grpo,", 15, "arms.sft_grpo.start leads back to sft_grpo"),
+        ("start: sft,", "start: sft_grpo,", 15, "arms.sft_grpo.start is circular (through sft_grpo)"),
         ("seeds: [2, 1]", "seeds: [2, 7]", 15, "arms.sft_grpo.start is sft, which has no seed 7"),
-        ("seeds: [2, 1]", "seeds: [2, 2]", 15, "arms.sft_grpo.seeds has a number twice"),
+        ("seeds: [2, 1]", "seeds: [2, 2]", 15, "arms.sft_grpo.seeds has a duplicate number"),
         ("seeds: [2, 1]", "seeds: []", 15, "arms.sft_grpo.seeds must be a list of whole numbers"),
         ("start: sft, seeds: [2, 1]", "start: sft", 15, "arms.sft_grpo lacks seeds"),
-        ("settings: {learning_rate: 1e-3}", "settings: {seed: 3}", 16, "arms.sft.settings sets seed, which the runner"),
-        ("  grpo: {kind", "  grpo@1: {kind", 17, "arms.grpo@1 is not a plain name"),
+        ("settings: {learning_rate: 1e-3}", "settings: {seed: 3}", 16, "arms.sft.settings sets seed, which"),
+        ("  grpo: {kind", "  grpo@1: {kind", 17, "arms.grpo@1 may only contain letters"),
         ("data: shuffled", "data: mixed", 18, "arms.placebo.data must be one of real, shuffled"),
-        ("data: shuffled", "shuffle_seed: 2", 18, "arms.placebo.shuffle_seed does nothing without `data: shuffled`"),
-        ("count: 8", "mode: hard", 19, "arms.length.examples chooses by scores (hard), but names no metric"),
-        ("count: 8", "output_dir: x, mode: hard", 19, "arms.length.examples.output_dir is set by the runner"),
+        ("data: shuffled", "shuffle_seed: 2", 18, "arms.placebo.shuffle_seed has no effect without `data: shuffled`"),
+        ("count: 8", "mode: hard", 19, "arms.length.examples selects by score (hard), but has no metric"),
+        ("count: 8", "output_dir: x, mode: hard", 19, "arms.length.examples.output_dir is set by bleuberi compare"),
         ("against: placebo", "against: none", 20, "primary.against is 'none', which is not an arm"),
-        ("against: placebo", "against: grpo", 20, "primary.against is the same arm"),
+        ("against: placebo", "against: grpo", 20, "primary.against must be a different arm"),
         (HASH, "abc", 6, "pool.test.sha256 must be a SHA-256"),
-        ("{generate: {preset", "{generate: {output: x, preset", 5, "pool.train.generate names a place"),
+        ("{generate: {preset", "{generate: {output: x, preset", 5, "pool.train.generate sets an output path"),
         ("  test: {file", "  tests: {file", 6, "pool.tests is not a field"),
         ("max_new_tokens: 32", "max_new_tokens: 32\nprompts: dev", 5, "pool has no part dev"),
         ("examples: {mode: random, count: 16, seed: 3}", "note: x", 15, "arms.sft_grpo is trained, but the"),
@@ -149,7 +149,7 @@ def test_what_cannot_be_is_refused_with_its_line(write, old, new, line, said):
 
 def test_a_missing_an_empty_and_a_binary_protocol(tmp_path):
     path = tmp_path / "protocol.yaml"
-    with pytest.raises(UserError, match="There is no protocol"):
+    with pytest.raises(UserError, match=r"Protocol .* does not exist"):
         read_protocol(path)
     path.write_text("# nothing yet\n")
     with pytest.raises(UserError, match="is empty"):

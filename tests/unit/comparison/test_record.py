@@ -67,5 +67,5 @@ def test_a_text_in_what_is_committed_without_texts_is_caught_also_as_json_writes
     text = 'He said "no" to the long walk.'
     refuse_texts({"table.md": "nothing of it", "scores.jsonl": '{"id": "He said"}'}, [text, "short"])
     for content in (f"| {text} |", '{"response": "He said \\"no\\" to the long walk."}'):
-        with pytest.raises(ValueError, match=r"table\.md would hold a text"):
+        with pytest.raises(ValueError, match=r"table\.md would contain a text"):
             refuse_texts({"table.md": content}, [text])

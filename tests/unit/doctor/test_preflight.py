@@ -151,7 +151,7 @@ def test_a_tokenizer_without_an_end_token(doctor, save, changed_model):
         tokenizer.eos_token = None
 
     told = doctor("grpo_cpu", save(grpo_rows()), model=changed_model(endless), expected=2)
-    assert "has no end token: answers would never stop" in finding(told, "end tokens")["text"]
+    assert "has no end token, so responses would never end" in finding(told, "end tokens")["text"]
 
 
 def test_a_data_set_without_references(doctor, save):
@@ -210,7 +210,7 @@ def test_references_longer_than_a_completion(doctor, save):
             "checkpoints",
             "save_steps 1 puts checkpoints between",
         ),
-        (["--reward_funcs", "blue"], "rewards", "No metric or reward is called 'blue'"),
+        (["--reward_funcs", "blue"], "rewards", "Unknown reward or metric 'blue'"),
         (["--reward_weights", "1", "2"], "rewards", "2 reward_weights for 1 rewards"),
         (["--host_memory", "0.1"], "host memory", "of 0.1 GB"),
         (["--gpu", "C64", "--use_cpu", "false"], "settings", "No GPU is known as 'C64'"),
@@ -298,7 +298,7 @@ def test_trusted_code_of_a_model_runs_in_the_doctor_too(doctor, save, tiny_model
     told = doctor("grpo_cpu", save(grpo_rows()), "--trust_remote_code", "true", model=folder, expected=0)
     assert finding(told, "model")["verdict"] == "ok"
     told = doctor("grpo_cpu", save(grpo_rows(), "again"), model=folder, expected=2)
-    assert "brings Python code of its own" in finding(told, "model")["text"]
+    assert "contains its own Python code" in finding(told, "model")["text"]
 
 
 def test_grpo_or_sft_is_told_from_the_fields(tmp_path):
@@ -364,6 +364,10 @@ def test_a_run_that_cannot_learn(doctor, save):
     data = save(grpo_rows())
     told = doctor("grpo_cpu", data, "--learning_rate", "0")
     assert finding(told, "learning")["text"] == "the learning rate is 0: nothing is learned"
+    told = doctor("grpo_cpu", data, "--reward_weights", "0")
+    assert finding(told, "learning")["text"] == "every reward has weight 0: nothing is learned"
+    told = doctor("grpo_cpu", data, "--max_steps", "4", "--warmup_steps", "4")
+    assert "the warm-up of 4 steps is as long as the run (4 steps)" in finding(told, "learning")["text"]
     told = doctor("grpo_cpu", data, "--mask_truncated_completions", "true", "--max_completion_length", "3")
     assert "100% of the rows have no reference that ends within" in finding(told, "learning")["text"]
     told = doctor("grpo_cpu", data, "--mask_truncated_completions", "true")

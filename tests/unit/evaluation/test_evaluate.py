@@ -247,9 +247,9 @@ def test_a_row_that_cannot_be_scored_is_left_out_for_all_and_counted(call, tmp_p
         (["--models", "a=weak", "g@0=x", "g@1=x"], "g@0 and g@1 are the same model, not two seeds."),
         (
             ["--models", "a=weak", "--judge_url", "http://x"],
-            "--judge_url and --judge_pairs do nothing without --judge.",
+            "--judge_url and --judge_pairs have no effect without --judge.",
         ),
-        (["--models", "a=weak", "b=x", "--judge", "j", "--judge_pairs", "b"], "--judge_pairs got 'b'."),
+        (["--models", "a=weak", "b=x", "--judge", "j", "--judge_pairs", "b"], "Invalid --judge_pairs 'b'."),
         (
             ["--models", "a=weak", "b=x", "--judge", "j", "--judge_url", "ftp://x"],
             "--judge_url ftp://x is not a web address.",
@@ -258,7 +258,7 @@ def test_a_row_that_cannot_be_scored_is_left_out_for_all_and_counted(call, tmp_p
             ["--models", "a=weak", "b=x", "--judge", "j", "--judge_url", ""],
             "--judge_url '' is not a web address.",
         ),
-        (["--models", "a=weak", "--judge_url", ""], "--judge_url and --judge_pairs do nothing without --judge."),
+        (["--models", "a=weak", "--judge_url", ""], "--judge_url and --judge_pairs have no effect without --judge."),
         (["--models", "a=weak", "b=x", "--judge", ""], "--judge is empty."),
         (["--models", "a=weak", "b=x", "--base_url", ""], "--base_url '' is not a web address."),
         (

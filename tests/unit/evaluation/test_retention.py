@@ -48,8 +48,8 @@ def test_a_changed_model_drifts_and_an_equal_one_does_not(tiny_model, tmp_path):
     assert trained["same"]["value"] < 1
     assert 0 < base["diversity"]["value"] <= 1
     table = (tmp_path / "made/comparison.md").read_text()
-    assert "| model | KL to base per token |" in table
-    assert "Retention: 4 prompts that are not the evaluation's" in table
+    assert "KL to base per token" in table
+    assert "4 prompts that are not the evaluation's; 4 samples per prompt" in table
 
 
 @pytest.mark.slow

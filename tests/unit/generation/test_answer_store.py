@@ -101,7 +101,7 @@ def test_canned_answers_by_id_or_prompt(tmp_path):
     asked = [request("x", "Say ä"), request("7", "other")]
     for engine in (CannedFileEngine(path), CannedEngine({"7": "seven", "Say ä": "ä"})):
         assert [output.text for _, output in engine.stream(asked, Sampling())] == ["ä", "seven"]
-        with pytest.raises(UserError, match="no canned answer for the row nobody"):
+        with pytest.raises(UserError, match="Row nobody has no canned answer"):
             list(engine.stream([request("nobody", "nothing")], Sampling()))
 
 

@@ -50,10 +50,10 @@ def test_explain_gives_each_row_its_own_reason(made, capsys):
     assert cache.explain([*words, "--rows", "99"]) == 0
     shown = capsys.readouterr().out
     assert f"8 of 12 rows are cached in {folder}" in shown
-    assert "r8: cached otherwise: sampling: existing greedy|max:512, requested temp:0.7|" in shown
-    assert "r9: cached otherwise" in shown
-    assert "r10: an interrupted run has it" in shown
-    assert "r11: this prompt was never asked" in shown
+    assert "r8: cached with other settings: sampling: existing greedy|max:512, requested temp:0.7|" in shown
+    assert "r9: cached with other settings" in shown
+    assert "r10: it is in an interrupted run's journal" in shown
+    assert "r11: this prompt is not cached" in shown
     victim = shard_paths(folder)[0]
     victim.write_bytes(victim.read_bytes()[:-30])
     cache.explain(words)
@@ -68,18 +68,18 @@ def test_prune_removes_what_is_named_and_nothing_else(made, tmp_path, capsys):
         (good / name).write_text("junk")
     before = {path: path.read_bytes() for path in shard_paths(good)}
     cache.prune([str(tmp_path)])
-    assert "2 would go" in capsys.readouterr().out
+    assert "2 would be removed" in capsys.readouterr().out
     assert (good / "0.jsonl.damaged").exists()
     cache.prune([str(tmp_path), "--yes"])
     assert {path.name for path in good.iterdir()} == {"cache.json", ".lock", *(path.name for path in before)}
     assert {path: path.read_bytes() for path in shard_paths(good)} == before
     cache.prune([str(tmp_path), "--older_than_days", "1", "--yes"])
-    assert "nothing to remove" in capsys.readouterr().out
+    assert "Nothing to remove" in capsys.readouterr().out
     cache.prune([str(tmp_path), "--model", greedy.name, "--yes"])
     assert not greedy.exists()
     assert good.exists()
 
 
 def test_a_folder_without_caches_is_said(tmp_path):
-    with pytest.raises(UserError, match="no cached outputs"):
+    with pytest.raises(UserError, match="no cached responses"):
         cache.ls([str(tmp_path)])

@@ -113,7 +113,7 @@ def test_a_damaged_shard_is_made_again_as_it_was(tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         cache(tmp_path, again).answer(TEN, SAMPLING)
     assert 2 <= len(again.asked) <= 4
-    assert "was damaged; it is set aside" in caplog.text
+    assert "is damaged; it is set aside" in caplog.text
     assert {name: data for name, data in files(tmp_path).items() if not name.endswith(".damaged")} == whole
 
 
@@ -170,5 +170,5 @@ def test_a_moved_model_folder_keeps_its_answers_and_a_changed_one_does_not(tiny_
 
 
 def test_an_unknown_engine_is_told(tmp_path):
-    with pytest.raises(UserError, match=r"There is no engine 'jax'\.\nChoose one with --engine: auto; vllm "):
+    with pytest.raises(UserError, match=r"Unknown engine 'jax'\.\nChoose one with --engine: auto; vllm "):
         cached_engine("some/model", "jax", tmp_path)

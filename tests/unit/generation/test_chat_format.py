@@ -134,7 +134,7 @@ def test_a_template_that_ends_turns_with_plain_text_has_no_end_token():
 
 def test_an_unknown_family_gets_plain_roles_and_is_told(caplog):
     tokenizer = with_chat_template(make_tokenizer(["<|end|>"], "<|end|>"))
-    assert "its family is not known: it gets the Tulu format" in caplog.text
+    assert "its family is unknown; using the Tulu format" in caplog.text
     turns = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yes."}]
     assert tokenizer.apply_chat_template(turns, tokenize=False) == "<|user|>\nHi\n<|assistant|>\nYes.<|end|>"
     asked = tokenizer.apply_chat_template(turns[:1], tokenize=False, add_generation_prompt=True)
@@ -151,5 +151,5 @@ def test_an_unknown_family_without_an_end_token_is_told_what_to_do():
 
 def test_a_tokenizer_without_any_end_is_refused():
     tokenizer = make_tokenizer(["<|end|>"], None, "{% for m in messages %}{{ m['content'] }}\n{% endfor %}")
-    with pytest.raises(UserError, match=r"has no end token: answers would never stop\.\nSet `eos_token`"):
+    with pytest.raises(UserError, match=r"has no end token, so responses would never end\.\nSet `eos_token`"):
         stop_token_ids(tokenizer)

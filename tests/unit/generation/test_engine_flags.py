@@ -53,12 +53,12 @@ def test_canned_answers_decide_the_data_set_by_their_content(pool_file, tmp_path
 @pytest.mark.parametrize(
     ("more", "what"),
     [
-        (["--engine", "vllmm"], "There is no engine 'vllmm'"),
+        (["--engine", "vllmm"], "Unknown engine 'vllmm'"),
         (["--engine", "transformers"], "could not be loaded"),
-        (["--engine_args", "batch_rows"], "--engine_args got 'batch_rows'"),
+        (["--engine_args", "batch_rows"], "Invalid --engine_args 'batch_rows'"),
         (["--base_url", "ftp://x"], "not a web address"),
-        (["--engine", "canned", "--answers", "none.jsonl"], "There is no file none.jsonl"),
-        (["--engine", "transformers", "--ray_workers", "2"], "--ray_ flags do nothing with --engine transformers"),
+        (["--engine", "canned", "--answers", "none.jsonl"], "File none.jsonl does not exist"),
+        (["--engine", "transformers", "--ray_workers", "2"], "--ray_ flags have no effect with --engine transformers"),
     ],
 )
 def test_bad_flags_are_said_before_anything_is_made(pool_file, tmp_path, more, what):
@@ -74,7 +74,7 @@ def test_canned_answers_are_texts_and_blank_lines_are_none(tmp_path):
     ((_, output),) = CannedFileEngine(path).stream([request], Sampling())
     assert output.text == "x"
     path.write_text('{"id": "a", "response": null}\n')
-    with pytest.raises(UserError, match=r"line 1 lacks `id` \(or `prompt`\) or `response`, a text"):
+    with pytest.raises(UserError, match=r"line 1 has no `id` \(or `prompt`\) or no text in `response`"):
         CannedFileEngine(path)
 
 
@@ -88,11 +88,11 @@ def test_an_unknown_engine_option_is_said(pool_file, tiny_model, tmp_path):
 @pytest.mark.parametrize(
     ("more", "what"),
     [
-        (["--ray_engine", "ray"], "There is no engine 'ray'"),
-        (["--ray_engine", "canned"], "--engine canned and --answers FILE go together"),
-        (["--ray_engine", "transformers", "--base_url", "http://x"], "--base_url does nothing"),
-        (["--ray_address", "head"], "--ray_address head is no address"),
-        (["--ray_workers", "0"], "--ray_workers is 0"),
+        (["--ray_engine", "ray"], "Unknown engine 'ray'"),
+        (["--ray_engine", "canned"], "--engine canned and --answers FILE must be used together"),
+        (["--ray_engine", "transformers", "--base_url", "http://x"], "--base_url has no effect"),
+        (["--ray_address", "head"], "--ray_address head is not an address"),
+        (["--ray_workers", "0"], "--ray_workers must be at least 1"),
     ],
 )
 def test_bad_flags_of_a_cluster_are_said_before_one_is_asked(pool_file, tmp_path, more, what, monkeypatch):

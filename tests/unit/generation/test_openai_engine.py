@@ -195,12 +195,12 @@ def test_bad_options_are_refused_before_anything_is_asked(tmp_path, monkeypatch)
         ("openai", EngineOptions(), "OPENAI_API_KEY is not set"),
         ("openai", EngineOptions(base_url="http://h/v1", api_key_env="MY_KEY"), "MY_KEY is not set"),
         ("openai", EngineOptions(base_url="localhost:8000"), "not a web address"),
-        ("openai", EngineOptions(base_url="https://me:pass@host/v1"), "carries a password"),
-        ("openai", EngineOptions(base_url="http://h/v1", concurrency=0), "--concurrency is 0"),
-        ("transformers", EngineOptions(base_url="http://h/v1"), "--base_url does nothing"),
-        ("canned", EngineOptions(), "go together"),
-        ("canned", EngineOptions(answers=tmp_path / "none.jsonl"), "There is no file"),
-        ("vllm2", EngineOptions(), "There is no engine 'vllm2'"),
+        ("openai", EngineOptions(base_url="https://me:pass@host/v1"), "contains a password"),
+        ("openai", EngineOptions(base_url="http://h/v1", concurrency=0), "Invalid --concurrency 0"),
+        ("transformers", EngineOptions(base_url="http://h/v1"), "--base_url has no effect"),
+        ("canned", EngineOptions(), "must be used together"),
+        ("canned", EngineOptions(answers=tmp_path / "none.jsonl"), "does not exist"),
+        ("vllm2", EngineOptions(), "Unknown engine 'vllm2'"),
     ]
     for engine, options, what in cases:
         with pytest.raises(UserError, match=what) as caught:

@@ -70,7 +70,7 @@ def test_an_engine_that_reads_to_the_end_begins_anew():
 def test_a_failing_engine_fails_all_that_wait_and_all_that_come():
     stream = serve(CannedEngine({"0": "answer 0"}))
     for numbers in ((0, 1, 2), (0,)):
-        with pytest.raises(UserError, match="no canned answer for the row 1"):
+        with pytest.raises(UserError, match="Row 1 has no canned answer"):
             stream.answer(unit_of(numbers))
 
 
@@ -82,7 +82,7 @@ def test_a_worker_with_other_files_refuses(tmp_path):
     work = StreamWork(identity, "canned", options, Sampling())
     assert [output.text for output in work()(unit_of([0]))] == ["here"]
     answers.write_text('{"id": "0", "response": "there"}\n')
-    with pytest.raises(UserError, match="A worker has another org/model"):
+    with pytest.raises(UserError, match="A worker has a different org/model"):
         work()
 
 

@@ -82,7 +82,7 @@ def test_what_is_there_is_not_overwritten(pool, tmp_path):
         assert references.main([*words, "--overwrite"]) == 0
         with pytest.raises(UserError, match="has a column ref_output_gold already"):
             references.main([*words, "--name", "gold", "--overwrite"])
-        with pytest.raises(UserError, match="temperature is -1"):
+        with pytest.raises(UserError, match="temperature must be at least 0"):
             references.main([*words, "--temperature", "-1"])
         with pytest.raises(UserError, match=r"not a \.jsonl file"):
             references.main([*words, "--output", "x.csv"])
@@ -113,7 +113,7 @@ def test_half_of_a_surrogate_pair_becomes_a_mark_that_every_reader_takes(pool, t
         caplog.clear()
         with caplog.at_level("WARNING"):
             assert references.main([*words, "--output", str(output)]) == 0
-        assert "1 outputs held half of a surrogate pair" in caplog.text
+        assert "1 responses contained lone surrogates" in caplog.text
         made = read_pool(str(output), ["m"]).rows
         assert made[4].reference_by_model["m"] == "half \ufffd a pair"
         assert made[5].reference_by_model["m"] == "answer 5 😀"

@@ -224,7 +224,7 @@ def test_timeouts_that_are_no_time(tmp_path, seconds):
 
 @pytest.mark.parametrize("count", [0, 10**9])
 def test_absurd_concurrency(tmp_path, count):
-    with pytest.raises(UserError, match="--concurrency is"):
+    with pytest.raises(UserError, match="Invalid --concurrency"):
         cached_engine("m", "openai", tmp_path, EngineOptions(base_url="http://h/v1", concurrency=count))
 
 

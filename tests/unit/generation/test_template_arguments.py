@@ -61,16 +61,16 @@ def test_an_argument_that_the_template_does_not_have_is_told(name, cure):
 @pytest.mark.parametrize(
     ("template", "said"),
     [
-        ("{% for m in messages %}{% for part in m.content %}{{ part.text }}{% endfor %}{% endfor %}", "leaves out"),
-        ("{% for m in messages %}{{ m.content[0]['type'].text.upper() }}{% endfor %}", "renders no plain text"),
-        ("{{ raise_exception('only images') }}", "renders no plain text: only images."),
+        ("{% for m in messages %}{% for part in m.content %}{{ part.text }}{% endfor %}{% endfor %}", "omits the text"),
+        ("{% for m in messages %}{{ m.content[0]['type'].text.upper() }}{% endfor %}", "cannot render plain text"),
+        ("{{ raise_exception('only images') }}", "cannot render plain text: only images."),
     ],
 )
 def test_a_template_that_renders_no_text_is_refused(template, said):
     with pytest.raises(UserError) as caught:
         refuse_unfit_template(tokenizer_with(template))
     assert said in caught.value.what
-    assert "Take a text model" in caught.value.cure
+    assert "Use a text model" in caught.value.cure
 
 
 @pytest.fixture
@@ -115,5 +115,5 @@ def test_the_flag_takes_a_json_object():
 
     assert options("--chat_template_kwargs", json.dumps({"a": [1]})).chat_template_kwargs == {"a": [1]}
     assert options().chat_template_kwargs == {}
-    with pytest.raises(UserError, match="which is not a JSON object"):
+    with pytest.raises(UserError, match="must be a JSON object"):
         options("--chat_template_kwargs", "enable_thinking=false")

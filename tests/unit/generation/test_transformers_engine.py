@@ -95,8 +95,8 @@ def test_a_prompt_too_long_for_the_model_is_not_answered(engine):
     ("damage", "what"),
     [
         (lambda folder: (folder / "model.safetensors").write_bytes(b"version https://git-lfs"), "could not be loaded"),
-        (lambda folder: (folder / "model.safetensors").unlink(), "holds no model"),
-        (lambda folder: (folder / "config.json").unlink(), "holds no model"),
+        (lambda folder: (folder / "model.safetensors").unlink(), "does not contain a model"),
+        (lambda folder: (folder / "config.json").unlink(), "does not contain a model"),
         (lambda folder: (folder / "config.json").write_text("{"), "could not be loaded"),
         (lambda folder: (folder / "config.json").write_text('{"model_type": "unheard-of"}'), "could not be loaded"),
     ],
@@ -127,5 +127,5 @@ def test_half_precision_is_a_setting_with_a_cache_of_its_own(tiny_model, tmp_pat
 
 
 def test_a_dtype_that_no_model_has_is_refused(tiny_model):
-    with pytest.raises(UserError, match="dtype is 'int3'"):
+    with pytest.raises(UserError, match="Unknown dtype 'int3'"):
         load_engine(str(tiny_model), "transformers", EngineOptions(engine_args={"dtype": "int3"}))

@@ -45,10 +45,10 @@ def test_code_that_comes_with_a_model_is_not_run(own_code, pool_file, tmp_path, 
     words += ["--output_dir", str(tmp_path / "out")]
     assert run(create_training_data.front_door, words) == 2
     said = capsys.readouterr().err.splitlines()
-    assert said[-2].endswith("brings Python code of its own, which is not run unless you ask for it.")
+    assert said[-2].endswith("contains its own Python code, which is not run by default.")
     assert "--trust_remote_code" in said[-1]
     assert not marker.exists()
-    with pytest.raises(UserError, match="brings Python code"):
+    with pytest.raises(UserError, match="contains its own Python code"):
         TransformersEngine(str(folder))
     assert not marker.exists()
 
@@ -66,7 +66,7 @@ def test_a_pickle_is_no_model(tiny_model, tmp_path):
     folder = tmp_path / "pickled"
     shutil.copytree(tiny_model, folder, ignore=shutil.ignore_patterns("*.safetensors"))
     (folder / "pytorch_model.bin").write_bytes(b"\x80\x04cos\nsystem\n(S'false'\ntR.")
-    with pytest.raises(UserError, match="as a pickle"):
+    with pytest.raises(UserError, match="has pickled weights"):
         is_model_folder(str(folder))
 
 

@@ -174,9 +174,9 @@ ODD_OUTPUTS = [
 @pytest.mark.parametrize("output", ODD_OUTPUTS, ids=lambda output: repr(output)[7:60])
 def test_the_store_raises_for_what_is_not_an_answer(output, tmp_path):
     store = AnswerStore(tmp_path)
-    with pytest.raises(TypeError, match="something else than an answer"):
+    with pytest.raises(TypeError, match="returned an invalid answer"):
         store.append(KEY, output)
-    with pytest.raises(TypeError, match="something else than an answer"):
+    with pytest.raises(TypeError, match="returned an invalid answer"):
         store.write("name", [KEY], [output])
     assert AnswerStore(tmp_path).missing([KEY]) == [True]
 

@@ -143,7 +143,8 @@ def test_cut_answers_are_one_note_also_of_older_evaluations(tmp_path):
     old = "{} reached the token limit in {}% of its answers: its scores are those of cut answers."
     content["warnings"] = ["First.", old.format("base", 66), old.format("grpo@42", 23), "Last.", old.format("sft", 51)]
     write_json(folder / "evaluation.json", content)
-    told = [notice.text for notice in section(build([tmp_path]), "evaluation").notices]
+    notices = section(build([tmp_path]), "evaluation").notices
+    told = [notice.text for notice in notices if notice.level == "note"]
     shares = "base 66%, grpo@42 23%, sft 51%"
     cut = f"Answers that reached the token limit, so that scores are those of cut answers: {shares}."
     assert told == ["First.", cut, "Last."]

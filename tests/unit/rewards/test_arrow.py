@@ -58,9 +58,9 @@ def test_files_are_read_in_batches(suffix, tmp_path):
 
 def test_a_wrong_column_is_named():
     batch = pa.record_batch({"response": ["a"], "refs": [["a"]]})
-    with pytest.raises(UserError, match=r"No column references .* Columns found: response, refs"):
+    with pytest.raises(UserError, match=r"has no column references. Available: response, refs"):
         list(score_arrow(Bleu(), [batch]))
-    with pytest.raises(UserError, match="holds string"):
+    with pytest.raises(UserError, match="has type string"):
         list(score_arrow(Bleu(), [batch], references="response"))
 
 

@@ -47,7 +47,7 @@ def test_a_made_function_gets_what_only_the_trainer_has():
     assert TrlReward(reward)(**given, completion_ids=[[1] * 6, [1] * 8, [1] * 10]) == [0.0, -0.5, -1.0]
     with pytest.raises(UserError) as caught:
         score_responses(reward, **TEXTS)
-    assert "needs completion_ids, which only a training gives it" in caught.value.what
+    assert "needs completion_ids, available only during training" in caught.value.what
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_a_made_function_gets_what_only_the_trainer_has():
         ("too_few", "gave 1 scores for 2 responses"),
         ("a_number", "returned 1.0"),
         ("a_text", "gave 'good' for row 0, which is not a number"),
-        ("needs_solution", "needs solution, which only a training gives it"),
+        ("needs_solution", "needs solution, available only during training"),
         ("nothing_there", "could not be loaded"),
         ("TEXT", "could not be loaded"),
         ("Counting(3)", "The arguments of the reward"),

@@ -337,7 +337,7 @@ def test_a_served_model_is_asked_again_and_given_up_in_the_end(server):
         reward(prompts=["q"], responses=["r"])
     for bad in ({"data": []}, {"data": [{"probs": [0.1, 0.9]}]}, ["x"], {"rewards": ["0.5"]}, {"rewards": [True]}):
         server.answers.append(bad)
-        with pytest.raises(UserError, match="without one number"):
+        with pytest.raises(UserError, match="without a single number"):
             reward(prompts=["q"], responses=["r"])
 
 

@@ -67,7 +67,7 @@ def test_odd_numbers_and_odd_json(body):
         if body.startswith((b"9", b"{")):
             assert score(server, ["a"]) == [None]
         else:
-            with pytest.raises(UserError, match="without one number"):
+            with pytest.raises(UserError, match="without a single number"):
                 score(server, ["a"])
 
 

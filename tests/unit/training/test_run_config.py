@@ -83,7 +83,7 @@ def test_numbers_that_yaml_takes_for_texts_are_numbers(tmp_path):
         ("lr_scheduler_type: nonsense", "is 'nonsense', which is none of: linear, cosine, ", "Write one of them"),
         ("num_generations: 3", "num_generations 3 does not divide the 8 completions", "a multiple of 3"),
         ("env: 3", "`env` field should be a dict", "Mend the config file"),
-        ("a: [", "run.yaml is not valid YAML: ", "Mend the file."),
+        ("a: [", "run.yaml is not valid YAML: ", "Correct the file."),
         ("# nothing but this", "run.yaml is not a YAML mapping of field: value.", "one `field: value` a line"),
         ("- a", "run.yaml is not a YAML mapping of field: value.", "one `field: value` a line"),
     ],

@@ -4,10 +4,12 @@ import json
 import os
 import sys
 import types
+from importlib.machinery import ModuleSpec
 
 import pytest
 
 from bleuberi.training.folder.tracker import TRACKER, link_callback, one_identity, read_links
+from tests.end_to_end.training import bleuberi, save_data, train_words
 
 pytest.importorskip("transformers")
 
@@ -61,9 +63,9 @@ def test_without_such_a_tracker_nothing_is_written(tmp_path, changed):
 
 def test_the_link_is_kept_as_soon_as_there_is_one(tmp_path, monkeypatch):
     """wandb is not installed where the tests run: `wandb.run` as its documentation describes it."""
-    monkeypatch.setitem(
-        sys.modules, "wandb", types.SimpleNamespace(run=types.SimpleNamespace(url="https://w.example/r/1"))
-    )
+    wandb = types.SimpleNamespace(run=types.SimpleNamespace(url="https://w.example/r/1"))
+    wandb.__spec__ = ModuleSpec("wandb", None)  # other libraries look for it
+    monkeypatch.setitem(sys.modules, "wandb", wandb)
     monkeypatch.delitem(sys.modules, "trackio", raising=False)
     assert read_links(tmp_path) == {}
     args, state = arguments(tmp_path), types.SimpleNamespace(is_world_process_zero=True)
@@ -73,3 +75,16 @@ def test_the_link_is_kept_as_soon_as_there_is_one(tmp_path, monkeypatch):
     before = json.loads((tmp_path / TRACKER).read_text())["id"]
     assert seen(arguments(tmp_path))[0] == before
     assert read_links(tmp_path) == {"wandb": "https://w.example/r/1"}
+
+
+def test_the_link_is_in_manifest_card_and_report(tiny_model, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    save_data(tmp_path)
+    link = "https://w.example/r/1"
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / TRACKER).write_text(json.dumps({"id": "1", "links": {"wandb": link}}))  # as the callback does
+    assert bleuberi(*train_words("sft", tmp_path, tiny_model, tmp_path / "run", "--max_steps", "2")) == 0
+    assert json.loads((tmp_path / "run/manifest.json").read_text())["trackers"] == {"wandb": link}
+    assert f"[wandb]({link})" in (tmp_path / "run/README.md").read_text()
+    assert bleuberi("report", tmp_path / "run", "--output_dir", tmp_path / "page", "--no_figures") == 0
+    assert any(link in path.read_text() for path in (tmp_path / "page").rglob("*.html"))

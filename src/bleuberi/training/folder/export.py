@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,7 +12,7 @@ from bleuberi.training.folder.model_card import model_card
 from bleuberi.training.folder.run_folder import read_metrics
 from bleuberi.training.folder.tracker import read_links
 from bleuberi.training.merge import merged_model
-from bleuberi.training.model_loading import name_base
+from bleuberi.training.model_loading import name_base, whole_weights
 from bleuberi.training.settings.read import RunSettings
 
 log = logging.getLogger(__name__)
@@ -40,7 +38,7 @@ def save_finished(
         trainer.accelerator.state.fsdp_plugin.set_state_dict_type("FULL_STATE_DICT")
     trainer.save_model(str(folder / ADAPTER if settings.model.use_peft else folder))
     if trainer.is_world_process_zero():
-        with _whole_weights():
+        with whole_weights():
             if settings.model.use_peft:
                 name_base(folder / ADAPTER, settings.model.model_name_or_path, settings.model.model_revision)
                 trusted = settings.args.trust_remote_code
@@ -95,16 +93,3 @@ def check_model_folder(folder: Path, trust_remote_code: bool = False) -> None:
             "Run the same command again, which goes on from the last checkpoint; where values diverged, lower "
             "--learning_rate.",
         )
-
-
-@contextmanager
-def _whole_weights() -> Iterator[None]:
-    """Load models unsplit for a while, though the process trains under ZeRO-3."""
-    from transformers.integrations import deepspeed
-
-    before = deepspeed._hf_deepspeed_config_weak_ref
-    deepspeed.unset_hf_deepspeed_config()
-    try:
-        yield
-    finally:
-        deepspeed._hf_deepspeed_config_weak_ref = before

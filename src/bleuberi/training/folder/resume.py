@@ -91,7 +91,7 @@ def run_training(trainer: Any, checkpoint: str | None, early_stop: Any) -> None:
             "No weight of the model is trainable, so nothing would be learned.",
             "Is the base a LoRA adapter? Merge it first, or train a new one on top: --use_peft true.",
         )
-    trainer.add_callback(_make_up_callback())
+    trainer.add_callback(_make_up_callback(trainer))
     Path(trainer.args.output_dir).mkdir(parents=True, exist_ok=True)
     try:
         with sigterm_delayed(early_stop), hold_folder(trainer.args), one_identity(trainer.args):
@@ -100,7 +100,7 @@ def run_training(trainer: Any, checkpoint: str | None, early_stop: Any) -> None:
         log.info("Nothing is left to train after step %d, of %s", trainer.state.global_step, checkpoint)
 
 
-def _make_up_callback() -> TrainerCallback:
+def _make_up_callback(trainer: Any) -> TrainerCallback:  # noqa: ANN401 - TRL trainer
     import torch
     from transformers import TrainerCallback
     from trl.trainer.utils import RepeatSampler
@@ -118,6 +118,9 @@ def _make_up_callback() -> TrainerCallback:
         ) -> None:
             if state.global_step >= state.max_steps:
                 raise NothingLeft  # the trainer would take one more step
+            counted = [entry["num_tokens"] for entry in state.log_history if "num_tokens" in entry]
+            if counted:  # TRL's SFTTrainer counts from 0 again
+                trainer._total_train_tokens = int(counted[-1])
             sampler = _sampler_of(train_dataloader)
             if isinstance(sampler, RepeatSampler) and sampler.shuffle:
                 # It shuffles by a generator of its own, which begins anew with the process.

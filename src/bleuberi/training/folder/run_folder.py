@@ -114,20 +114,14 @@ def metrics_callback(folder: Path) -> TrainerCallback:
     from transformers import TrainerCallback
 
     class MetricsLog(TrainerCallback):  # type: ignore[misc]
-        tokens_before = 0  # what TRL's SFTTrainer forgets when it goes on from a checkpoint
         resumed = False
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **_: object) -> None:  # noqa: ANN401
             self.resumed = state.global_step > 0
-            counted = [entry["num_tokens"] for entry in read_metrics(folder) if "num_tokens" in entry]
-            # GRPO's count is in the trainer's state, and goes on by itself.
-            self.tokens_before = counted[-1] if self.resumed and counted and not state.num_input_tokens_seen else 0
 
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: object) -> None:  # noqa: ANN401
             if state.is_world_process_zero and logs:
                 entry = {"step": state.global_step, **logs}
-                if "num_tokens" in entry:
-                    entry["num_tokens"] += self.tokens_before
                 if self.resumed:
                     entry.pop("train_loss", None)  # a sum since the checkpoint, divided by all steps
                 append_entries(folder / METRICS, [entry])

@@ -155,6 +155,11 @@ def check_together(method: Method, values: Values) -> Findings:
                 "sync_ref_model needs a reference model; with LoRA it is the base model itself.",
                 "Write sync_ref_model: false, or use_peft: false.",
             )
+    if values.get("warm_start") and values.get("deepspeed"):
+        raise UserError(
+            "warm_start does not go with DeepSpeed, which a process sets up only once.",
+            "Run bleuberi train sft first, and start from its model.",
+        )
     if values.get("use_vllm"):
         yield from _check_vllm(values)
 

@@ -1,4 +1,4 @@
-"""Trouble that is found before the model is loaded: missing packages, a quantised base, texts beyond its positions."""
+"""Trouble that is found before the model is loaded: packages, a quantised base, positions, LoRA that does not fit."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 from bleuberi.errors import UserError
 from bleuberi.generation.model_identity import model_unavailable
+from bleuberi.training.model_loading import whole_weights, with_lora
 from bleuberi.training.settings.installed import missing_packages, values_of
 from bleuberi.training.settings.read import RunSettings
 from bleuberi.training.settings.rules import Findings
@@ -17,6 +18,8 @@ def check_ready(settings: RunSettings, longest: int) -> Findings:
     config = base_config(settings)
     yield from check_stored(settings, config)
     yield from check_positions(config, longest)
+    if settings.model.use_peft and config is not None:
+        _try_lora(settings, config)
 
 
 def base_config(settings: RunSettings) -> Any:  # noqa: ANN401 - a transformers config
@@ -55,3 +58,16 @@ def check_positions(config: Any, longest: int) -> Findings:  # noqa: ANN401 - of
             f"Texts have up to {longest} tokens, and the model has {limit} positions.",
             "Lower --max_completion_length, --max_prompt_tokens or --max_length.",
         )
+
+
+def _try_lora(settings: RunSettings, config: Any) -> None:  # noqa: ANN401 - of `base_config`
+    """Put LoRA on the model without its weights. Errors: `UserError` if it does not fit."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    try:
+        with whole_weights(), torch.device("meta"):
+            model = AutoModelForCausalLM.from_config(config, trust_remote_code=settings.args.trust_remote_code)
+    except (OSError, ValueError, KeyError) as error:
+        raise model_unavailable(settings.model.model_name_or_path, error) from error
+    with_lora(model, settings.model)
