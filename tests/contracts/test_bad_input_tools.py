@@ -162,11 +162,6 @@ ROWS = [  # words, the first line, the second line
     ),
     (["headroom", "--input_data_path", "empty.jsonl", "--metric", "bleu"], "has no rows", ""),
     (["headroom", "--input_data_path", "pool.jsonl", "--outputs", "answers.jsonl"], "No reward is named", "--metric"),
-    (
-        ["headroom", "--input_data_path", "pool.jsonl", "--outputs", "answers.jsonl", "--metric", "bleu"],
-        "No prompt has two samples",
-        "Draw more",
-    ),
     (["benchmark answers"], "the following arguments are required: --harness", "--help"),
     (["benchmark scores", "--harness", "x"], "the following arguments are required: FILE", "--help"),
     (["demo", "--steps", "0"], "--steps must be at least 1", "--help"),

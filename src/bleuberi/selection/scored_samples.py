@@ -117,6 +117,8 @@ class ScoredSamples:
 
 def find_source(config: SamplesConfig) -> SampleSource:
     """Read prompts and references, and fill in the settings. Errors: `UserError` if no samples or scores are named."""
+    if config.outputs is not None and not config.outputs.is_file():
+        raise UserError(f"There is no file {config.outputs}.", "Check the path given with --outputs.")
     name, examples, rows_in, dropped, manifest = _read_examples(config)
     drawn: Mapping[str, Any] = (manifest or {}).get("outputs") or {}
     stored = drawn["sampling"] if isinstance(drawn.get("sampling"), dict) else {}
