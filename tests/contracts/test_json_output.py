@@ -15,6 +15,7 @@ pytest.importorskip("trl")
 
 CANNED = ["--engine", "canned", "--answers", "answers.jsonl", "--model", "m"]
 SFT = ["--config", "sft_cpu", "--dataset_path", "out/data_sft/made_SFT", "--model_name_or_path", "TINY"]
+SAMPLES = (("the one", 0.1), ("the other one", 0.4))
 CHAIN = {  # command -> its words, and keys of its object; each finds what those before it left
     "data import": (["pool.jsonl", "--output", "new.jsonl"], {"output", "instructions", "references"}),
     "data generate": (["--rows", "5", "--output", "facts.jsonl"], {"output", "rows", "reused", "dials"}),
@@ -29,6 +30,16 @@ CHAIN = {  # command -> its words, and keys of its object; each finds what those
         {"folder", "rows", "reused", "manifest"},
     ),
     "data sft": (["--input_data_path", "out/data_grpo/made", "--output_dir", "out"], {"folder", "rows", "manifest"}),
+    "data bestof": (
+        ["--input_data_path", "out/data_grpo/made", "--outputs", "samples.jsonl"], {"folder", "rows", "manifest"}
+    ),
+    "data pairs": (
+        ["--input_data_path", "out/data_grpo/made", "--outputs", "samples.jsonl"], {"folder", "rows", "manifest"}
+    ),
+    "headroom": (
+        ["--input_data_path", "new.jsonl", "--outputs", "samples.jsonl", "--metric", "bleu"],
+        {"verdict", "sentence", "means", "gains"},
+    ),
     "doctor": ([*SFT, "--output_dir", "run", "--deepspeed", "zero2"], {"problems", "warnings", "findings"}),
     "train sft": ([*SFT, "--output_dir", "run", "--max_steps", "1"], {"folder", "manifest", "metrics"}),
     "explain": (["--response", "the cat", "--reference", "a cat"], {"score", "orders"}),
@@ -59,6 +70,8 @@ def place(tmp_path_factory, tiny_model):
 
     lines("pool.jsonl", rows)
     lines("answers.jsonl", ({"id": row["id"], "response": row["prompt"]} for row in rows))
+    samples = [{"id": row["id"], "response": text, "score": score} for row in rows for text, score in SAMPLES]
+    lines("samples.jsonl", samples)
     pair = {"response_a": "the cat sat", "response_b": "a dog", "ref_output_x": "the cat sat down"}
     lines("pairs.jsonl", ({"id": str(n), "prompt": f"P{n}", **pair, "winner": "ab"[n % 2]} for n in range(8)))
     return folder

@@ -58,6 +58,13 @@ class Maker:
             [{"id": row["id"], "response": " ".join(row["ref_output_gold"].split()[:words])} for row in rows],
         )
 
+    def samples(self, path: Path) -> None:
+        """Responses to the rows of pool.jsonl: four per prompt, or one in greedy.jsonl."""
+        kept = (0.4,) if path.name == "greedy.jsonl" else (0.2, 0.4, 0.7, 0.9)
+        rows = [(row["id"], row["ref_output_gold"].split()) for row in self.rows[-FEW_ROWS:]]
+        cut = [(name, words[: round(part * len(words))]) for name, words in rows for part in kept]
+        self._lines(path, [{"id": name, "response": " ".join(words)} for name, words in cut])
+
     def rows_with_references(self, path: Path) -> None:
         from datasets import Dataset
 
@@ -145,6 +152,8 @@ _MAKERS: dict[str, Callable[[Maker, Path], None]] = {
     "held_out.jsonl": Maker.few_prompts,
     "base.jsonl": Maker.few_responses,
     "run.jsonl": Maker.few_responses,
+    "samples.jsonl": Maker.samples,
+    "greedy.jsonl": Maker.samples,
     "rows.parquet": Maker.rows_with_references,
     "MODEL": Maker.model_folder,
     "rft.jsonl": Maker.fine_tuning_rows,
@@ -180,7 +189,8 @@ GIVEN = {
     "docs/other_trainers.md": ("pool.jsonl", "held_out.jsonl", "run.jsonl"),
     "docs/report.md": ("runs", "run_a", "run_b"),
     "docs/rewards.md": ("rows.parquet", "encoder-folder"),
-    "docs/selection.md": ("pool.jsonl",),
+    "docs/selection.md": ("pool.jsonl", "samples.jsonl"),
+    "docs/headroom.md": ("pool.jsonl", "samples.jsonl", "greedy.jsonl", "MODEL"),
     "docs/validity.md": ("$DATA",),
     "docs/which_reward.md": ("$DATA",),
 }

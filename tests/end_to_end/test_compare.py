@@ -20,6 +20,7 @@ from bleuberi.data.tables import read_rows
 from bleuberi.errors import UserError
 from tests.conftest import ROOT
 from tests.end_to_end.experiment import ARMS, GRPO, evaluate, write_pools, write_protocol
+from tests.unit.comparison.test_inputs import eager
 
 pytest.importorskip("trl")
 pytestmark = pytest.mark.slow
@@ -345,6 +346,23 @@ def test_a_run_starts_from_another_ones_weights_which_are_trained_again_if_they_
     manifest = json.loads((protocol.parent / "runs/sft_grpo@3/manifest.json").read_text())
     start = json.loads((protocol.parent / "runs/sft@3/manifest.json").read_text())
     assert manifest["config"]["training"]["start"] == json_hash(start["config"]["training"])
+
+
+def test_sft_on_the_best_samples_is_an_arm_whose_samples_are_counted(tiny_model, tmp_path):
+    write_pools(tmp_path)
+    arms = {"base": {"kind": "base"}, "best": {"kind": "bestof", "seeds": [1], "samples": 2}}
+    primary = {"arm": "best", "against": "base", "metric": "bleu"}
+    model = eager(tiny_model, tmp_path)
+    settings = {"bestof": {"config": "sft_cpu", "max_steps": 2, "per_device_train_batch_size": 2}}
+    protocol = write_protocol(tmp_path / "best/protocol.yaml", model, arms=arms, primary=primary, settings=settings)
+    assert quietly(protocol, tmp_path / "cache").made == ["base", "best@1"]
+    cost = json.loads((protocol.parent / "runs/best@1/cost.json").read_text())
+    assert cost["data"]["generated"]["sequences"] == 16
+    assert cost["total"]["generated"]["tokens"] == cost["data"]["generated"]["tokens"] > 0
+    assert cost["training"]["backward"]["sequences"] > 0
+    manifest = json.loads((protocol.parent / "runs/best@1/manifest.json").read_text())
+    assert manifest["config"]["training"]["method"] == "bestof"
+    assert manifest["config"]["training"]["data"]["drawn"]["num_samples"] == 2
 
 
 def test_a_run_that_another_process_makes_is_left_to_it(copied, tiny_model):

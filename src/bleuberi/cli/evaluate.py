@@ -65,6 +65,24 @@ def make_parser() -> Parser:
         action="store_true",
         help="ask for <think> and <answer> (as data grpo --reasoning does) and compare the answers",
     )
+    _add_retention_flags(parser)
+    add("--max_new_tokens", type=int, default=512, help="maximum tokens per response")
+    add("--cache_dir", type=Path, help="cache folder (default: OUTPUT_DIR/inference_outputs)")
+    add("--overwrite", action="store_true", help="replace an evaluation that has different settings; keep its cache")
+    add("--json", action="store_true", help="print evaluation.json's content as one JSON document")
+    add_engine_flags(parser)
+    add_judge_flags(parser)
+    return parser
+
+
+def _add_retention_flags(parser: Parser) -> None:
+    """What a training did to the rest of the model."""
+    add = parser.add_argument
+    add(
+        "--retention",
+        metavar="PROMPTS",
+        help="prompts that have nothing to do with the training: KL to the base, drift and diversity on them",
+    )
     add(
         "--lm_eval",
         nargs="+",
@@ -73,13 +91,6 @@ def make_parser() -> Parser:
         help="also run tasks of lm-evaluation-harness on each model, e.g. ifeval gsm8k (pip install lm_eval)",
     )
     add("--lm_eval_args", default="", metavar="WORDS", help='further flags of lm_eval run, e.g. "--limit 100"')
-    add("--max_new_tokens", type=int, default=512, help="maximum tokens per response")
-    add("--cache_dir", type=Path, help="cache folder (default: OUTPUT_DIR/inference_outputs)")
-    add("--overwrite", action="store_true", help="replace an evaluation that has different settings; keep its cache")
-    add("--json", action="store_true", help="print evaluation.json's content as one JSON document")
-    add_engine_flags(parser)
-    add_judge_flags(parser)
-    return parser
 
 
 def add_judge_flags(parser: Parser) -> None:

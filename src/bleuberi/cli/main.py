@@ -35,6 +35,9 @@ COMMANDS: Final = {
     "data export": Entry(
         "bleuberi.cli.data_export:main", "write a pool or a GRPO data set for TRL, verl, OpenRLHF, ..."
     ),
+    "data bestof": Entry("bleuberi.cli.data_best:bestof", "create SFT pairs from the best of several scored samples"),
+    "data pairs": Entry("bleuberi.cli.data_best:pairs", "create DPO pairs from scored samples: best against worst"),
+    "headroom": Entry("bleuberi.cli.headroom:main", "check from samples whether a pool leaves anything to gain"),
     "doctor": Entry("bleuberi.cli.doctor:main", "check a training run before it starts: does it fit? no GPU needed"),
     "train grpo": Entry("bleuberi.cli.train:grpo", "train with a reference-based reward (TRL's GRPO)"),
     "train sft": Entry("bleuberi.cli.train:sft", "train on prompt-response pairs (TRL's SFT)"),

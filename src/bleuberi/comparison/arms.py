@@ -26,11 +26,21 @@ KINDS: Final[Mapping[str, tuple[str, ...]]] = {
     "base": ("kind",),
     "prompted": ("kind", "instruction"),
     "sft": _TRAINED,
+    "bestof": (*_TRAINED, "reward", "samples", "sampling"),
     "grpo": (*_TRAINED, "reward"),
 }
 """Kind -> allowed fields."""
-CONFIGS: Final = {"sft": "sft_cpu", "grpo": "grpo_cpu"}
+CONFIGS: Final = {"sft": "sft_cpu", "bestof": "sft_cpu", "grpo": "grpo_cpu"}
 """Trained kinds -> default preset."""
+TRAINERS: Final = {"sft": "sft", "bestof": "sft", "grpo": "grpo"}
+"""Trained kinds -> the command of `bleuberi train`."""
+SAMPLING: Final[Mapping[str, Any]] = {
+    "num_samples": 8, "sample_temperature": 0.9, "sample_top_p": 1.0, "sample_top_k": 50, "seed": 42
+}  # fmt: skip
+"""How an arm of kind bestof draws samples if the protocol does not say otherwise: flags of `data bestof`."""
+_NO_DPO: Final = (
+    "`bleuberi data pairs` makes the data for TRL's DPOTrainer; give the responses of its model to bleuberi evaluate."
+)
 RUNNERS_OWN: Final = frozenset(
     {
         "seed",
@@ -84,6 +94,7 @@ class Arm:
     config: str = ""  # a preset, or a file relative to the protocol's folder
     settings: Mapping[str, Any] | None = None  # override the config
     examples: Examples | None = None
+    sampling: Mapping[str, Any] | None = None  # of bestof: flags of `data bestof`
 
     @property
     def trained(self) -> bool:
@@ -125,6 +136,8 @@ def read_arms(fields: Fields, settings: Fields | None, examples: Examples | None
 
 
 def _read_arm(name: str, fields: Fields, shared: Mapping[str, dict[str, Any]], examples: Examples | None) -> Arm:
+    if "kind" in fields and fields.text("kind") == "dpo":
+        fields.refuse("kind", "is dpo, which bleuberi does not train", _NO_DPO)
     kind = fields.text("kind", choices=tuple(KINDS))
     fields.only(KINDS[kind], f"of an arm of kind {kind}")
     if kind not in CONFIGS:
@@ -140,16 +153,38 @@ def _read_arm(name: str, fields: Fields, shared: Mapping[str, dict[str, Any]], e
             f"sets {taken[0]}, which bleuberi compare sets itself",
             "Use `seeds`, `start` or `reward` of the arm, or `chat_template_kwargs` of the protocol.",
         )
+    steps = settings.get("max_steps")
+    if isinstance(steps, int) and steps < 1 and steps != -1:
+        fields.refuse("settings" if "settings" in fields else "", f"has max_steps {steps}: less than one step")
     return Arm(
         name,
         kind,
         seeds=fields.wholes("seeds"),
         start=fields.text("start", ""),
-        rewards=fields.words("reward", ("bleu",)) if kind == "grpo" else (),
+        rewards=_rewards(fields, kind),
         config=str(config),
         settings=settings,
         examples=_own_examples(fields, examples),
+        sampling=_sampling(fields) if kind == "bestof" else None,
     )
+
+
+def _rewards(fields: Fields, kind: str) -> tuple[str, ...]:
+    if kind == "sft":
+        return ()
+    rewards = fields.words("reward", ("bleu",))
+    if kind == "bestof" and len(rewards) > 1:
+        fields.refuse("reward", "names several rewards; the best sample is that of one")
+    return rewards
+
+
+def _sampling(fields: Fields) -> dict[str, Any]:
+    """How a bestof arm draws its samples, every setting stated."""
+    given = fields.settings("sampling")
+    if strange := sorted(given.keys() - (SAMPLING.keys() - {"num_samples"})):
+        known = ", ".join(sorted(SAMPLING.keys() - {"num_samples"}))
+        fields.refuse("sampling", f"sets {strange[0]}", f"Fields: {known}; `samples` is the number of samples.")
+    return {**SAMPLING, **given, "num_samples": fields.whole("samples", 2, SAMPLING["num_samples"])}
 
 
 def _own_examples(fields: Fields, shared: Examples) -> Examples:

@@ -20,6 +20,7 @@ from bleuberi.artifacts import (
 )
 from bleuberi.columns import PROMPT, REFERENCE_PREFIX
 from bleuberi.comparison.answer import RESPONSES, read_responses, responses_hash
+from bleuberi.comparison.decision import WORTHWHILE, Decision, Spent, decide, decision_text, spent
 from bleuberi.comparison.inputs import flag_words
 from bleuberi.comparison.process import COMMAND, run_process
 from bleuberi.comparison.protocol import Protocol
@@ -74,7 +75,12 @@ def evaluate_runs(
     content["command"] = command_of(protocol)
     notes = changed_promises(records, protocol)
     scores = _scores(content, made)
-    table = _table(protocol, (made / "comparison.md").read_text(encoding="utf-8"), records, notes)
+    metric = protocol.primary.metric
+    stated = protocol.smallest_visible.get(metric)
+    worthwhile = float(stated) if isinstance(stated, int | float) else WORTHWHILE
+    decision = decide(content, metric, protocol.arms, spending(protocol, records), worthwhile)
+    content["decision"] = decision.to_json() if decision else None
+    table = _table(protocol, (made / "comparison.md").read_text(encoding="utf-8"), records, notes, decision)
     written = {
         EVALUATION: strict_json(content, indent=2) + "\n",
         SCORES: "".join(readable_json(row) + "\n" for row in scores),
@@ -161,9 +167,21 @@ def _short(value: float | None) -> float | None:
     return None if value is None else round(value, 6)
 
 
-def _table(protocol: Protocol, comparison: str, records: Records, notes: Sequence[str]) -> str:
+def spending(protocol: Protocol, records: Records) -> dict[str, Spent]:
+    """What each arm's model cost per run."""
+    costs: dict[str, list[Mapping[str, Any]]] = {name: [] for name in protocol.arms}
+    for record in records.values():
+        if "total" in record.cost:
+            costs[str(record.manifest["arm"])].append(record.cost["total"])
+    return {name: spent(found) for name, found in costs.items()}
+
+
+def _table(
+    protocol: Protocol, comparison: str, records: Records, notes: Sequence[str], decision: Decision | None
+) -> str:
     primary = protocol.primary
     lines = [f"# {protocol.name}", "", protocol.question, ""]
+    lines += [decision_text(decision), ""] if decision else []
     lines += [f"Primary comparison: {primary.arm} - {primary.against} in {primary.metric}. {protocol.stopping}", ""]
     if visible := protocol.smallest_visible:
         said = ", ".join(f"{name}: {value}" for name, value in visible.items())

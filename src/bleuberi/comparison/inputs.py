@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bleuberi.artifacts import content_hash, file_hash, json_hash, local_path, read_manifest, write_text
-from bleuberi.comparison.arms import RUNNERS_OWN, Arm, Examples
+from bleuberi.comparison.arms import RUNNERS_OWN, TRAINERS, Arm
 from bleuberi.comparison.fields import normal
 from bleuberi.comparison.pool_parts import GeneratedPool, HeldOut, PoolFile, PoolPart
 from bleuberi.comparison.process import COMMAND, run_process
@@ -18,6 +18,7 @@ from bleuberi.comparison.store import Store, held
 from bleuberi.data.tables import read_rows
 from bleuberi.errors import UserError
 from bleuberi.generation.model_identity import identify_model, is_model_folder, load_tokenizer
+from bleuberi.rewards import load_reward
 from bleuberi.selection.modes import MODES
 from bleuberi.strict_json import strict_json
 from bleuberi.yaml_files import read_yaml
@@ -155,7 +156,7 @@ def _config_path(arm: Arm, protocol: Protocol) -> Path:
     for path in (protocol.folder / CONFIGS / name, protocol.path.parent / arm.config, _presets() / name):
         if path.is_file():
             return path
-    known = ", ".join(sorted(preset.stem for preset in _presets().glob(f"{arm.kind}_*.yaml")))
+    known = ", ".join(sorted(preset.stem for preset in _presets().glob(f"{TRAINERS[arm.kind]}_*.yaml")))
     raise UserError(
         f"The arm {arm.name} has config {arm.config}, which is neither a preset nor a file next to the protocol.",
         f"Presets: {known}.",
@@ -166,12 +167,16 @@ def _presets() -> Path:
     return Path(str(files("bleuberi.training") / "presets"))
 
 
-def data_settings(
-    examples: Examples, kind: str, pool_sha256: str, base: BaseModel, max_new_tokens: int
-) -> dict[str, Any]:
-    """All settings that determine a data set."""
+_ROWS: Final[Mapping[str, str]] = {"sft": "pairs", "bestof": "best of samples"}
+
+
+def data_settings(arm: Arm, pool_sha256: str, base: BaseModel, max_new_tokens: int) -> dict[str, Any]:
+    """Everything that decides an arm's data set."""
+    examples = arm.examples
+    if examples is None:
+        raise ValueError(f"{arm.name} is not trained")
     scored = {"model": base.identity, "max_new_tokens": max_new_tokens, "flags": dict(examples.flags)}
-    return {
+    settings = {
         "pool": pool_sha256,
         "ref_models": list(examples.ref_models),
         "min_references": examples.min_references,
@@ -180,8 +185,13 @@ def data_settings(
         "seed": examples.seed,
         "shuffle_references": examples.shuffle,
         **(scored if MODES[examples.mode].needs_scores else {}),
-        "rows": "pairs" if kind == "sft" else "prompts",
+        "rows": _ROWS.get(arm.kind, "prompts"),
     }
+    if arm.kind == "bestof":
+        reward = load_reward(arm.rewards[0]).signature()
+        drawn = {"model": base.identity, "max_new_tokens": max_new_tokens, **(arm.sampling or {}), "reward": reward}
+        settings["drawn"] = drawn
+    return settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +200,8 @@ class DataSet:
 
     folder: Path
     sha256: str  # of its rows
-    samples: Path  # caches of the responses used to select its rows
-    processes: tuple[Path, ...]  # folders with logs and run times of the commands that made it
+    samples: tuple[Path, ...]  # caches of the responses that its rows were chosen by
+    processes: tuple[Path, ...]  # folders with the log and the seconds of what made it
 
 
 def make_data_set(
@@ -201,7 +211,7 @@ def make_data_set(
     examples = arm.examples
     if examples is None:
         raise ValueError(f"{arm.name} is not trained")
-    work = store.data_set({**settings, "rows": "prompts"})
+    work = store.data_set({**{name: value for name, value in settings.items() if name != "drawn"}, "rows": "prompts"})
     words = ["data", "grpo", "--hf_dataset_path", str(pool.path), "--ref_models", *examples.ref_models]
     words += ["--selection_mode", examples.mode, "--num_examples", str(examples.count), "--seed", str(examples.seed)]
     words += ["--output_dir", str(work), "--output_dataset_name", _DATA_SET]
@@ -219,10 +229,27 @@ def make_data_set(
         if arm.kind == "sft" and read_manifest(pairs) is None:
             words = ["data", "sft", "--input_data_path", str(prompts), "--output_dir", str(work)]
             run_process([*COMMAND, *words], name=f"The data of {arm.name}", folder=work / "pairs", threads=threads)
-    folder = pairs if arm.kind == "sft" else prompts
+    folder, places = (pairs, (work, work / "pairs")) if arm.kind == "sft" else (prompts, (work,))
+    if arm.kind == "bestof":
+        own = store.data_set(settings)
+        folder, places = _best_samples(arm, prompts, own, settings, base, threads), (work, own)
     rows_hash = json_hash([dict(raw.values) for raw in read_rows(str(folder))])
-    processes = (work, work / "pairs") if arm.kind == "sft" else (work,)
-    return DataSet(folder, rows_hash, work / "inference_outputs", processes)
+    return DataSet(folder, rows_hash, tuple(place / "inference_outputs" for place in places), places)
+
+
+def _best_samples(
+    arm: Arm, prompts: Path, own: Path, settings: Mapping[str, Any], base: BaseModel, threads: int
+) -> Path:
+    """The data set of the base's best samples; they are drawn in a folder of their own, so that they are counted."""
+    folder = own / "data_sft" / _DATA_SET
+    words = ["data", "bestof", "--input_data_path", str(prompts), "--model", base.name, "--metric", arm.rewards[0]]
+    words += ["--inference_max_new_tokens", str(settings["drawn"]["max_new_tokens"])]
+    words += [*flag_words(arm.sampling or {}), *base.template_words, "--output_dir", str(own)]
+    words += ["--output_dataset_name", _DATA_SET]
+    with held(own):
+        if read_manifest(folder) is None:
+            run_process([*COMMAND, *words], name=f"The data of {arm.name}", folder=own, threads=threads)
+    return folder
 
 
 def flag_words(flags: Mapping[str, Any]) -> list[str]:

@@ -24,12 +24,13 @@ def model_decides(run: Run, protocol: Protocol, base: BaseModel, pools: Mapping[
     if arm.examples is None:
         return {"model": dict(base.identity)}
     config = training_config(arm, protocol)
-    reward = {"reward": " + ".join(load_reward(name).signature() for name in arm.rewards)} if arm.rewards else {}
+    paid = arm.rewards if arm.kind == "grpo" else ()  # that of bestof decides its data
+    reward = {"reward": " + ".join(load_reward(name).signature() for name in paid)} if paid else {}
     return {
         "model": dict(base.identity),
         "method": arm.kind,
         "start": json_hash(model_decides(start, protocol, base, pools)) if start else None,
-        "data": data_settings(arm.examples, arm.kind, pools["train"].sha256, base, protocol.max_new_tokens),
+        "data": data_settings(arm, pools["train"].sha256, base, protocol.max_new_tokens),
         **reward,
         "config": {name: value for name, value in sorted(config.items()) if name not in NOT_DECIDING},
         "seed": run.seed,

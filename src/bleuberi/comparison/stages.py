@@ -18,7 +18,7 @@ from bleuberi.artifacts import (
     write_text,
 )
 from bleuberi.comparison.answer import ANSWERED, RESPONSES, SPEC, read_responses
-from bleuberi.comparison.arms import Run, start_of
+from bleuberi.comparison.arms import TRAINERS, Run, start_of
 from bleuberi.comparison.costs import Cost, Passes, cached_samples, grpo_cost, sft_cost
 from bleuberi.comparison.inputs import BaseModel, DataSet, Pool, make_data_set, training_config
 from bleuberi.comparison.keys import Decides, model_decides, responses_decide, run_decides
@@ -122,9 +122,9 @@ def _train(run: Run, workshop: Workshop, entry: ModelEntry) -> None:
     config = training_config(arm, protocol)
     config_file = entry.folder / "config.yaml"
     write_text(config_file, _yaml({**config, "logging_steps": 1, "report_to": "none"}))
-    words = ["train", arm.kind, "--config", str(config_file), "--dataset_path", str(data.folder)]
+    words = ["train", TRAINERS[arm.kind], "--config", str(config_file), "--dataset_path", str(data.folder)]
     words += ["--model_name_or_path", model, "--output_dir", str(entry.weights), "--seed", str(run.seed)]
-    words += [*(["--reward_funcs", *arm.rewards] if arm.rewards else []), *workshop.base.template_words]
+    words += [*(["--reward_funcs", *arm.rewards] if arm.kind == "grpo" else []), *workshop.base.template_words]
     name = f"{run.name}: training"
     run_process([*COMMAND, *words], name=name, folder=entry.folder, threads=protocol.threads)
     trained = ModelFolder.load(entry.weights)
@@ -184,7 +184,7 @@ def _cost(
     if start is not None:
         record = read_json(workshop.entry(start).trained)
         parts["start"] = Cost.from_json(record["cost"]["total"])
-        if start.arm.examples == run.arm.examples:  # the same samples, already included in the start's total
+        if start.arm.examples == run.arm.examples and run.arm.kind != "bestof":  # the start's total has the same data
             parts["data"] = Cost()
     total = sum(parts.values(), Cost())
     return {name: cost.to_json() for name, cost in {**parts, "total": total}.items()}
@@ -192,7 +192,7 @@ def _cost(
 
 def data_cost(data: DataSet, workshop: Workshop) -> Cost:
     """The cost of creating a data set, including the samples if examples were selected by score."""
-    samples = cached_samples(data.samples)
+    samples = [sample for folder in data.samples for sample in cached_samples(folder)]
     seconds = sum((Cost(seconds=seconds_used(folder)) for folder in data.processes), Cost())
     if not samples:
         return seconds

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from bleuberi import columns
@@ -20,6 +21,7 @@ from bleuberi.data.tables import read_rows
 from bleuberi.data.turns import as_turns, conversation_key, has_tool_calls, parts_text, read_turns
 from bleuberi.errors import UserError
 from bleuberi.records import Example, Message
+from bleuberi.strict_json import is_finite
 
 _OWNERS: Final = tuple(reversed(NAMES))  # `model` first: data sets of outputs have it
 
@@ -34,6 +36,7 @@ class MadeResponse(NamedTuple):
     finish_reason: str | None
     sampling: Any
     conversation: str | None = None  # the `conversation_key` of a row that has turns
+    numbers: Mapping[str, float] = MappingProxyType({})  # the cells that are finite numbers, e.g. scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +150,7 @@ def read_response(raw: RawRow) -> MadeResponse | None:
     return MadeResponse(
         raw.place, row_id, prompt, text, None if reason is None else str(reason), raw.values.get("sampling"),
         conversation_key(turns) if turns else None,
+        {name: float(value) for name, value in raw.values.items() if is_finite(value)},
     )  # fmt: skip
 
 

@@ -38,6 +38,14 @@ def to_prompt_and_completion(messages: list[Message]) -> dict[str, list[Message]
     return {"prompt": list(messages[:-1]), "completion": [messages[-1]]}
 
 
+def pair_of(row: Mapping[str, Any]) -> dict[str, list[Message]]:
+    """Prompt and completion of a data set's row: of its columns `prompt` and `completion` (`data bestof`, TRL's own
+    format), else of `messages`. Errors: as `to_prompt_and_completion`."""
+    if isinstance(row.get("completion"), list) and isinstance(row.get(columns.PROMPT), list):
+        return to_prompt_and_completion([*row[columns.PROMPT], *row["completion"]])
+    return to_prompt_and_completion(row[columns.MESSAGES])
+
+
 def read_sft_rows(folder: Path) -> list[dict[str, Any]]:
     """The rows of an SFT data set folder. Errors: `UserError` where it is none, e.g. a GRPO data set."""
     if not folder.is_dir():
@@ -46,7 +54,8 @@ def read_sft_rows(folder: Path) -> list[dict[str, Any]]:
             "Make one with: python training/create_training_data.py sft --input_data_path ... --output_dir ...",
         )
     rows = [dict(raw.values) for raw in read_rows(str(folder))]
-    if not rows or columns.MESSAGES not in rows[0] or columns.REFERENCES in rows[0]:
+    turns = rows and (columns.MESSAGES in rows[0] or isinstance(rows[0].get("completion"), list))
+    if not turns or columns.REFERENCES in rows[0]:
         raise UserError(
             f"{folder} is no SFT data set.",
             "Make one with: python training/create_training_data.py sft --input_data_path GRPO_DATA_SET ...",

@@ -12,9 +12,9 @@ from typing import Any
 
 from rich.text import Text
 
-from bleuberi.columns import MESSAGES, REFERENCES
+from bleuberi.columns import REFERENCES
 from bleuberi.data.grpo_rows import prompt_messages, read_grpo_rows
-from bleuberi.data.sft_rows import read_sft_rows, to_prompt_and_completion
+from bleuberi.data.sft_rows import pair_of, read_sft_rows
 from bleuberi.doctor.batch import check_checkpoints, check_devices, check_gradient, check_grpo_batch, check_sft_batch
 from bleuberi.doctor.before import check_disk, check_other_gpus, check_planned_rows, check_time_limit
 from bleuberi.doctor.findings import Report, Verdict, counted
@@ -26,6 +26,7 @@ from bleuberi.doctor.machine import Machine, look_at_machine
 from bleuberi.doctor.memory import Batches, Zero, estimate_memory
 from bleuberi.doctor.model import MetaModel
 from bleuberi.doctor.settings import read_as_if, told_method
+from bleuberi.doctor.signal import check_signal
 from bleuberi.doctor.time_estimate import estimate_step
 from bleuberi.doctor.tokens import TRIED, Pair, check_round_trip, check_template, show_loss_mask
 from bleuberi.errors import UserError
@@ -159,6 +160,7 @@ def _check_grpo_rows(
     rows = read_grpo_rows(Path(settings.run.dataset_path))
     if settings.run.reasoning:
         rows = [asked_to_reason(row) for row in rows]
+    check_signal(report, Path(settings.run.dataset_path))
     rows, dev = split_dev(rows, settings.run)
     if dev:
         untrained_score(settings.run, rewards)
@@ -193,7 +195,7 @@ def _check_sft_rows(
     processes: int,
 ) -> tuple[int | None, Text | None]:
     rows = read_sft_rows(Path(settings.run.dataset_path))
-    turns = [to_prompt_and_completion(row[MESSAGES]) for row in rows]
+    turns = [pair_of(row) for row in rows]
     pairs: list[Pair] = [(turn["prompt"], turn["completion"][0]["content"]) for turn in turns]
     check_round_trip(report, tokenizer, pairs)
     encode = SftEncoder(tokenizer)

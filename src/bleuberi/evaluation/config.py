@@ -23,6 +23,9 @@ SCORES: Final = ("bleu", "rouge", "meteor")
 TRAINED_ON: Final = ("bleu",)
 
 
+_ADDITIONS: Final = ("judge", "controls", "retention")
+
+
 @dataclass(frozen=True, slots=True)
 class EvaluationConfig:
     """Which models answer which prompts, and how their answers are compared. The first model's group is the base."""
@@ -47,6 +50,7 @@ class EvaluationConfig:
     cache_dir: Path | None = None
     overwrite: bool = False
     split: str = "train"  # of prompts that have splits
+    retention: str | None = None  # a pool of prompts that have nothing to do with the training
     lm_eval: tuple[str, ...] = ()  # tasks of lm-evaluation-harness that each model is asked, too
     lm_eval_args: str = ""  # further flags of `lm_eval run`
     reasoning: bool = False  # the system turn of tags is added, and the tagged answers are compared
@@ -101,9 +105,9 @@ def refuse_other_evaluation(config: EvaluationConfig, settings: Mapping[str, Any
     existing = content.get("config")
     if not isinstance(existing, dict) or not existing:
         return False
-    # A file may be elsewhere, a judge, the first control or a further score is an addition, and an older evaluation
-    # names the one control that is always computed now.
-    free = {"prompts", "length_control"} | {name for name in ("judge", "controls") if not existing.get(name)}
+    # A file may be elsewhere; a judge, retention, the first control or a further score is an addition, and an older
+    # evaluation names the one control that is always computed now.
+    free = {"prompts", "length_control"} | {name for name in _ADDITIONS if not existing.get(name)}
     if set(existing.get("metrics", ())) <= set(settings["metrics"]):
         free.add("metrics")
     existing, requested = (

@@ -35,6 +35,7 @@ from bleuberi.evaluation.models import Group, Primary, check_groups, groups_of, 
 from bleuberi.evaluation.record import Parts, answer_row, content_of, judge_record
 from bleuberi.evaluation.response_files import ResponseFile, read_response_files
 from bleuberi.evaluation.responses import ModelAnswers, answer_prompts, distinct_runs, read_prompts
+from bleuberi.evaluation.retention import read_retention, retention, retention_settings
 from bleuberi.evaluation.verdict import TrainedGroup, questions
 from bleuberi.generation.judge import Judge, Judgment
 from bleuberi.rewards.base import traits_of
@@ -68,6 +69,7 @@ def evaluate(config: EvaluationConfig) -> Evaluation:
     judge = Judge(config.judge, config.cache) if config.judge else None  # a missing key is told before hours of work
     if len(groups) == 1:
         config = replace(config, controls={})  # there is no gain to explain
+    asked = read_retention(config)
     pool, examples, tally = read_prompts(config)
     facts_of = {row.id: row.facts for row in pool.rows if row.facts}
     chosen = with_facts(chosen, {row.id: facts_of[row.id] for row in examples if row.id in facts_of})
@@ -75,13 +77,14 @@ def evaluate(config: EvaluationConfig) -> Evaluation:
     chosen = primary_first(chosen, primary)
     files = read_response_files(config.models, examples)
     control_files = read_control_files(config.controls, examples)
-    settings = config.settings(pool.content_sha256, _revisions(files, control_files))
+    settings = config.settings(pool.content_sha256, _revisions(files, control_files)) | retention_settings(asked)
     judged_before = refuse_other_evaluation(config, settings)
     answers = answer_prompts(config, examples, tally, files, control_files)
     groups, repeated = distinct_runs(groups, answers)
     controls = _controls(config, groups, answers)
     parts = _scored(config, groups, chosen, answers, controls, facts, primary, repeated)
-    content = content_of(parts, settings)
+    kept = {"retention": retention(config, asked)} if asked else {}
+    content = content_of(parts, settings) | kept
     if not judged_before:
         _save(parts, content, [])
     if judge is not None and config.judge is not None:
@@ -90,7 +93,7 @@ def evaluate(config: EvaluationConfig) -> Evaluation:
             summarise(base, other, found, {row.id: row.prompt for row in answers.examples})
             for (base, other), found in zip(pairs, judged, strict=True)
         ]
-        content = content_of(parts, settings, judge_record(config.judge, summaries))
+        content = content_of(parts, settings, judge_record(config.judge, summaries)) | kept
         _save(parts, content, [row for found in judged for column in found for row in column])
     if config.lm_eval:
         found = run_lm_eval(config.models, config.lm_eval, config.lm_eval_args, config.output_dir)

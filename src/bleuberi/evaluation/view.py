@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from bleuberi.evaluation.retention_table import retention_notes, retention_table
 from bleuberi.evaluation.view_examples import difference_chart, evaluation_browser
 from bleuberi.evaluation.view_tables import (
     control_table,
@@ -92,7 +93,7 @@ def evaluation_section(folder: Path, id_: str, name: str, *, examples: bool = Tr
     charts += _control_chart(content, main, result.signatures[main])
     charts += [chart for metric in result.scores for chart in _mean_chart(result, metric)]
     notices = _verdict_notices(result) + [
-        Notice("note", text) for text in [*_introduction(content), *_warnings(content)]
+        Notice("note", text) for text in [*_introduction(content), *_warnings(content), *retention_notes(content)]
     ]
     if damaged:
         notices.append(Notice("note", f"Damaged lines of answers.jsonl that were left out: {damaged}."))
@@ -111,6 +112,7 @@ def evaluation_section(folder: Path, id_: str, name: str, *, examples: bool = Tr
         *([measure_table(content, result.groups, result.to_base, others, scores=False)] if others else []),
         *verdict_table(content, main, result.signatures[main]),
         *judge_table(content),
+        *retention_table(content),
     ]
     browser = evaluation_browser(answers, result.base, main, result.signatures[main])
     return Section(

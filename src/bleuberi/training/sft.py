@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from bleuberi.artifacts import json_hash
-from bleuberi.columns import ID, MESSAGES
-from bleuberi.data.sft_rows import read_sft_rows, to_prompt_and_completion
+from bleuberi.columns import ID
+from bleuberi.data.sft_rows import pair_of, read_sft_rows
 from bleuberi.errors import UserError
 from bleuberi.records import Tally
 from bleuberi.training.early_stop import early_stop_callback, refuse_unfinished
@@ -45,7 +45,7 @@ def train_sft(settings: RunSettings) -> Path:
         return folder
     base = settings.model
     tokenizer = settings.load_tokenizer()
-    pairs = [to_prompt_and_completion(row[MESSAGES]) for row in rows]
+    pairs = [pair_of(row) for row in rows]
     encode = SftEncoder(tokenizer)
     tokens = [encode(pair["prompt"], pair["completion"], row.get(ID)) for row, pair in zip(rows, pairs, strict=True)]
     limit = settings.args.max_length

@@ -11,6 +11,7 @@ from bleuberi.comparison.keys import model_decides
 from bleuberi.comparison.protocol import read_protocol
 from bleuberi.comparison.stages import Workshop, data_cost
 from bleuberi.comparison.store import Store
+from bleuberi.data.tables import read_rows
 from bleuberi.errors import UserError
 from bleuberi.made import differences
 from tests.conftest import ROOT
@@ -123,6 +124,44 @@ def test_samples_that_only_the_choice_of_examples_needs_are_counted(protocol, tm
     again = make_data_set(run.arm, settings, pools["train"], base, store, 1)
     assert again == made
     assert data_cost(again, Workshop(read, base, pools, store)) == cost, "nothing ran a second time"
+
+
+def test_the_best_samples_are_data_for_sft_and_are_counted(protocol, tiny_model, tmp_path):
+    pytest.importorskip("transformers")
+    arms = {
+        "base": {"kind": "base"},
+        "sft": {"kind": "sft", "seeds": [1]},
+        "best": {"kind": "bestof", "seeds": [1], "samples": 2},
+    }
+    primary = {"arm": "best", "against": "base", "metric": "bleu"}
+    read = protocol(model=str(eager(tiny_model, tmp_path)), arms=arms, primary=primary)
+    base, store = identify_base(read, None), Store(tmp_path / "store")
+    pools = make_pools(read, store)
+    workshop, made = Workshop(read, base, pools, store), {}
+    for run in read.runs[1:]:
+        settings = model_decides(run, read, base, pools)["data"]
+        made[run.arm.name] = make_data_set(run.arm, settings, pools["train"], base, store, 1)
+    rows = [dict(raw.values) for raw in read_rows(str(made["best"].folder))]
+    assert 0 < len(rows) <= 8
+    assert {row["samples"] for row in rows} == {2}
+    assert rows[0]["completion"][0]["role"] == "assistant"
+    cost = data_cost(made["best"], workshop)
+    assert cost.generated.sequences == 16, "two samples of each of the eight examples"
+    assert cost.forward.tokens > cost.generated.tokens > 0
+    assert data_cost(made["sft"], workshop).generated.sequences == 0, "those samples are not the other arm's"
+
+
+def eager(model, folder):
+    """The tiny model with an end token that it likes: otherwise every sample is cut."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    loaded, tokenizer = AutoModelForCausalLM.from_pretrained(model), AutoTokenizer.from_pretrained(model)
+    with torch.no_grad():
+        loaded.get_input_embeddings().weight[tokenizer.eos_token_id] *= 3
+    loaded.save_pretrained(folder / "eager")
+    tokenizer.save_pretrained(folder / "eager")
+    return folder / "eager"
 
 
 def test_keys_tell_apart_what_matters(protocol, tmp_path):

@@ -109,7 +109,7 @@ def test_a_file_can_be_split(write):
         ("stopping: All runs above.", "stopping: ' '", 22, "stopping must be a text"),
         ("texts: commit", "texts: all", 23, "texts must be one of commit, scores_only (got 'all')"),
         ("name: learn\n", "name: learn\nname: twice\n", 2, "name is duplicated"),
-        ("kind: base", "kind: bass", 13, "arms.base.kind must be one of base, prompted, sft, grpo"),
+        ("kind: base", "kind: bass", 13, "arms.base.kind must be one of base, prompted, sft, bestof, grpo"),
         ("{kind: base}", "{kind: base, seeds: [1]}", 13, "arms.base.seeds is not a field of an arm of kind base"),
         ("  base: {kind: base}\n", "", 13, "arms must start with the only arm of kind base"),
         ("Be brief.", "''", 14, "arms.prompted.instruction must be a text"),
@@ -182,3 +182,34 @@ def test_the_page_names_every_field_of_a_protocol():
     page = (ROOT / "docs/experiments.md").read_text(encoding="utf-8")
     shown = page.split("```yaml\n")[1].split("```")[0] + page.split("| field | |")[1].split("Runs are called")[0]
     assert [name for name in (*FIELDS, *KINDS["grpo"], *KINDS["prompted"]) if name not in shown] == []
+
+
+def test_an_arm_of_the_best_samples(write):
+    arms = "  length: {kind: grpo, reward: length, seeds: [1], examples: {count: 8}, ref_models: [gold]}"
+    best = "  best: {kind: bestof, seeds: [1], samples: 4, sampling: {sample_temperature: 0.7}, reward: rouge}"
+    arm = read_protocol(write((arms, f"{arms}\n{best}"))).arms["best"]
+    assert (arm.trained, arm.config, arm.rewards) == (True, "sft_cpu", ("rouge",))
+    assert (arm.sampling["num_samples"], arm.sampling["sample_temperature"], arm.sampling["sample_top_k"]) == (
+        4,
+        0.7,
+        50,
+    )
+
+
+@pytest.mark.parametrize(
+    ("arm", "said"),
+    [
+        ("{kind: dpo, seeds: [1]}", "is dpo, which bleuberi does not train"),
+        ("{kind: bestof, seeds: [1], samples: 1}", "samples"),
+        ("{kind: sft, seeds: [1], settings: {max_steps: 0}}", "max_steps 0: less than one step"),
+        ("{kind: bestof, seeds: [1], sampling: {temperature: 1}}", "sets temperature"),
+        ("{kind: bestof, seeds: [1], reward: [bleu, rouge]}", "names several rewards"),
+        ("{kind: sft, seeds: [1], samples: 4}", "samples is not a field of an arm of kind sft"),
+    ],
+)
+def test_arms_that_cannot_be_made_are_refused(write, arm, said):
+    kept = "  length: {kind: grpo, reward: length, seeds: [1], examples: {count: 8}, ref_models: [gold]}"
+    with pytest.raises(UserError) as caught:
+        read_protocol(write((kept, f"{kept}\n  other: {arm}")))
+    assert said in caught.value.what
+    assert "line" in caught.value.what

@@ -1,0 +1,122 @@
+"""Data sets from scored samples: the best one of each prompt for SFT, the best against the worst for DPO."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any, Final, Literal
+
+from bleuberi import columns
+from bleuberi.errors import UserError
+from bleuberi.records import Example, Message
+from bleuberi.selection.dataset_folder import check_dataset_name, find_made, save_dataset
+from bleuberi.selection.scored_samples import SamplesConfig, ScoredText, find_source, read_scored
+
+log = logging.getLogger(__name__)
+
+Kind = Literal["bestof", "pairs"]
+FOLDERS: Final[dict[Kind, str]] = {"bestof": "data_sft", "pairs": "data_dpo"}
+
+
+@dataclass(frozen=True, slots=True)
+class BestConfig:
+    """Which data set to make of which samples."""
+
+    kind: Kind
+    samples: SamplesConfig
+    output_dataset_name: str | None = None
+    min_margin: float = 0.0  # of pairs: the least difference of scores
+    overwrite: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BestData:
+    """A data set made of samples."""
+
+    folder: Path
+    rows: int
+    reused: bool
+    generated_now: int = 0
+
+
+def create_best_data(config: BestConfig) -> BestData:
+    """Make the data set, or find it made: `data_sft/NAME_bestofK` or `data_dpo/NAME_pairsK`. Errors: `UserError`."""
+    if not 0 <= config.min_margin < float("inf"):
+        raise UserError(f"--min_margin is {config.min_margin}.", "Give a difference of scores, 0 or more.")
+    source = find_source(config.samples)
+    name = config.output_dataset_name or f"{source.name}_{config.kind}{source.samples}"
+    check_dataset_name(name)
+    parent = source.output_dir / FOLDERS[config.kind]
+    request = {"kind": config.kind, **source.request()}
+    if config.kind == "pairs":
+        request["min_margin"] = config.min_margin
+    if not config.overwrite and (made := find_made(parent, request, name)) is not None:
+        return BestData(made.folder, made.rows, True)
+    scored = read_scored(source)
+    dropped: Counter[str] = Counter(source.dropped)
+    dropped.update(scored.dropped)
+    rows, used = [], []
+    for example in source.examples:
+        samples = scored.by_id.get(example.id)
+        if samples is None:
+            continue
+        made_row = _row(example, samples, config, scored.metric)
+        if isinstance(made_row, str):
+            dropped[made_row] += 1
+        else:
+            rows.append(made_row)
+            used.append([sample.score for sample in samples])
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in dropped.items() if count)
+    if not rows:
+        raise UserError(
+            f"No row is left of {source.rows_in:,}: {reasons}.",
+            "Draw more samples, raise --inference_max_new_tokens, or lower --min_margin, by what was dropped.",
+        )
+    log.info("%s: %d rows of %d prompts%s", config.kind, len(rows), source.rows_in, f" ({reasons})" if reasons else "")
+    folder = save_dataset(
+        parent / name,
+        rows,
+        request,
+        overwrite=config.overwrite,
+        rows_in=source.rows_in,
+        rows_out=len(rows),
+        dropped=dict(dropped),
+        unscored_samples=scored.unscored,
+        samples={"mean_score": fmean(map(fmean, used)), "mean_best": fmean(map(max, used))},
+        outputs=scored.provenance,
+        reward_signature=scored.signature,
+        parents=source.parents,
+    )
+    return BestData(folder, len(rows), False, scored.generated_now)
+
+
+def _row(example: Example, samples: Sequence[ScoredText], config: BestConfig, metric: str) -> dict[str, Any] | str:
+    """The row of a prompt, or why it has none. Cut samples are left out: training would teach to end there."""
+    whole = [sample for sample in samples if sample.whole]
+    if not whole:
+        return "with empty or cut samples alone"
+    best = max(whole, key=lambda sample: sample.score)  # the first of equals
+    row: dict[str, Any] = {columns.ID: example.id, columns.SOURCE: example.source, columns.PROMPT: example.messages}
+    if config.kind == "bestof":
+        return row | {"completion": _turn(best), columns.score_column(metric): best.score, "samples": len(samples)}
+    worst = min(whole, key=lambda sample: sample.score)
+    if len(whole) < 2:
+        return "with fewer than two whole samples"
+    if best.score == worst.score:
+        return "tied"
+    if best.score - worst.score < config.min_margin:
+        return f"with a margin below {config.min_margin:g}"
+    return row | {
+        "chosen": _turn(best),
+        "rejected": _turn(worst),
+        "score_chosen": best.score,
+        "score_rejected": worst.score,
+    }
+
+
+def _turn(sample: ScoredText) -> list[Message]:
+    return [Message(role="assistant", content=sample.text)]
