@@ -11,12 +11,7 @@ comparison         means and differences over prompts and runs
 controls           the texts of echo, cut and placebo, and the record of every control
 base_controls      brief and long, for which the base writes again or a file stands in
 gains              how many prompts make a gain, which ones, and how much is copied
-<<<<<<< HEAD
-=======
 retention          prompts that have nothing to do with the training, with token_kl; retention_table shows it
-judge              asks a language model in both orders
-judge_prompt       what it is asked
->>>>>>> w/room24
 judge_results      win rates
 warnings           caveats on files, limits, tokenizers and trainings
 verdict            questions, and answers that claim no more than the numbers allow
