@@ -40,7 +40,8 @@ def result(evaluation: dict[str, Any]) -> str:
     echo = next(row for row in evaluation["controls"] if row["name"] == "echo" and row["other"] == "grpo")
     words = f"{echo['mean_words']:.0f}"
     lines.append(
-        f"| the end of the prompt, at GRPO's length | | {echo['mean']['bleu']['value']:.3f} | (copied) | | {words} |"
+        "| control: the last words of the prompt, as many as GRPO writes"
+        f" | | {echo['mean']['bleu']['value']:.3f} | (copied) | | {words} |"
     )
     primary = next(one for one in evaluation["verdict"]["questions"] if one["primary"])
     declared = f"The primary question, declared beforehand: *{primary['question']}* {primary['sentence']}"

@@ -61,7 +61,7 @@ def settled(comparison: Mapping[str, Any], confidence: float) -> bool:
 
 
 def lead_sentence(reward: str, comparison: Mapping[str, Any], confidence: float, words: str) -> str:
-    """Compare the reward with the baseline: the end of a sentence, from its colon."""
+    """The second half of a sentence, starting with its colon: how the reward compares with the baseline."""
     p = f"{p_words(comparison['p_value'])} corrected for all comparisons"
     if settled(comparison, confidence):
         return f": {reward} {'beats it' if comparison['difference']['value'] > 0 else 'is worse'} by {words}, {p}."

@@ -113,7 +113,7 @@ def check_pool(config: CheckConfig) -> PoolCheck:
 
 
 def _made_before(config: CheckConfig, folder: Path, request: Mapping[str, Any], pool: Pool) -> PoolCheck | None:
-    """The check that an equal request made; None if it is to be made. Errors: as `made.find`."""
+    """The result of an earlier check with the same request, or None. Errors: those of `made.find`."""
     cure = "Choose another --output_dir, or replace a check with --overwrite."
     manifest = made.find(folder, KIND, request, cure, overwrite=config.overwrite)
     if manifest is None:

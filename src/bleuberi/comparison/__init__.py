@@ -5,7 +5,8 @@
 `store` by running commands with `process`; `answer` is the process that writes responses. `record` is a run's committed
 folder (with `versions` of the source), `costs` its cost, `evaluation` and `table` compare all runs, `decision` writes
 the one sentence. `run` executes everything, with estimates by `times`; `rerun` repeats one run, `plan` computes the
-effect that a planned experiment can detect. `headroom` (run by `headroom_run`) measures what there is to gain before.
+effect that a planned experiment can detect. `headroom` (run by `headroom_run`) measures, before any training, how much
+there is to gain.
 
 To add a kind of arm: add it and its fields to `arms.KINDS`, add the inputs of its model to `keys.model_decides`, and
 let `stages.make_run` create the model with the ordinary commands and count its cost.

@@ -46,7 +46,7 @@ def csv_rows(path: Path, delimiter: str) -> Iterator[RawRow]:
         except csv.Error as error:
             raise UserError(
                 f"{path} is not a readable CSV file: {error}, in the row that begins in line {begin + 1}.",
-                "A quote may be open there, or a quote within a cell not be doubled.",
+                "Check that row: close every quoted cell, and double every quote inside a cell.",
             ) from error
         except UnicodeDecodeError as error:
             raise UserError(f"{path} is not a readable CSV file: {error}", "Write it again, in UTF-8.") from error

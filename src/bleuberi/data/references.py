@@ -116,7 +116,9 @@ def _can_swap(one: int, other: int, source: Mapping[int, int], own: Sequence[fro
 def check_reference_choice(ref_models: Sequence[str], min_references: int | None) -> None:
     """Refuse a choice that cannot be met. Errors: `UserError`."""
     if ALL_REFERENCES in ref_models and not asks_all(ref_models):
-        raise UserError("--ref_models names all, and others beside it.", "Give `all` alone, or the names without it.")
+        raise UserError(
+            "--ref_models has `all` together with other names.", "Give `all` alone, or the names without it."
+        )
     if min_references is None:
         return
     if min_references < 1:

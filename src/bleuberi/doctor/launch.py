@@ -70,7 +70,10 @@ def read_zero(path: Path, args: Any, processes: int, hidden_size: int) -> tuple[
             reader.trainer_config_process(args)
             reader.trainer_config_finalize(args, Sizes(), 100)
     except ValueError as error:
-        raise UserError(f"{path} contradicts the run's settings: {error}", 'Write "auto" for what both say.') from error
+        raise UserError(
+            f"{path} contradicts the run's settings: {error}",
+            """In the DeepSpeed file, write "auto" for each value that the run's settings also set.""",
+        ) from error
     filled: dict[str, Any] = reader.config
     optimization = filled.get("zero_optimization", {})
     return (

@@ -36,7 +36,8 @@ def estimate_step(
 
 
 def _generation(settings: RunSettings, sizes: ModelSizes, batches: Batches, machine: Machine) -> float:
-    """Each token reads every weight once and multiplies by it for every row; a batch serves several steps."""
+    """Seconds of generation per optimizer step. For each token, every weight is read once and multiplied for every row.
+    One generated batch is used for several steps."""
     assert machine.flops is not None
     assert machine.bandwidth is not None
     args = settings.args

@@ -99,7 +99,7 @@ def really_shortened(control: Control, difference_to_base: Mapping[str, Estimate
 def _against(
     base: str, name: str, gain: EstimateJson, copying: Mapping[str, Any] | None, *, better: bool, note: str
 ) -> str:
-    """`copying`: for an echo, as `gains` has it."""
+    """The sentence about one control. `copying`: only for the echo, the entry of that name of a gain (see `gains`)."""
     more, perhaps = _MORE.get(name, (f"More than {name}", f"Perhaps {name} alone"))
     beaten = not gain.get("no_verdict") and side(gain) > 0
     also = ""

@@ -60,7 +60,8 @@ def text_shapes(prompts: Sequence[str], responses: Sequence[str]) -> list[tuple[
 
 
 def references_copied(prompts: Sequence[str], references: Sequence[Sequence[str]]) -> list[float | None]:  # N, N -> N
-    """The mean copied share of each row's references; None without references. Equal neighbours are computed once."""
+    """The mean copied share of each row's references; None without references.
+    Consecutive rows with the same prompt and references are computed once."""
     shares: list[float | None] = []
     for index, (prompt, texts) in enumerate(zip(prompts, references, strict=True)):
         if index and prompt == prompts[index - 1] and list(texts) == list(references[index - 1]):

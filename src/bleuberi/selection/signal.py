@@ -64,7 +64,7 @@ class SignalSettings:
             raise UserError(f"--max_cut_share is {self.max_cut_share}.", "Give a share from 0 (none) to 1 (all).")
 
     def sampling(self, max_new_tokens: int, seed: int) -> Sampling:
-        """The sampling of the first sample."""
+        """The sampling settings of a prompt's first sample; `seed` is its seed."""
         return Sampling(max_new_tokens, self.sample_temperature, self.sample_top_p, self.sample_top_k, seed)
 
     def settings(self) -> dict[str, Any]:

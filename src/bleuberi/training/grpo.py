@@ -57,7 +57,7 @@ class _Prompts(NamedTuple):
 
 
 def train_grpo(settings: RunSettings, callbacks: Sequence[TrainerCallback] = ()) -> Path:
-    """Train, or find trained; a killed run resumes from its last checkpoint. Returns the model folder.
+    """Train, or reuse a finished training; a killed run resumes from its last checkpoint. Returns the model folder.
 
     Errors: `UserError` for data, rewards or settings that do not fit, before the model is loaded.
     """

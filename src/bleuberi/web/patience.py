@@ -78,7 +78,7 @@ def pause_seconds(asked: float | None, attempt: int, first_delay_seconds: float)
 
 
 def asked_delay_seconds(headers: Mapping[str, str]) -> float | None:
-    """The pause that the server asks for in seconds, in any of the forms in use; None if it names none.
+    """The pause in seconds that a server asks for (`retry-after-ms`, `retry-after` as seconds or a date), or None.
 
     It may be negative (a date that is past) or infinite. `headers`: names in lower case.
     """

@@ -78,7 +78,7 @@ def test_a_number_of_the_chosen_is_enough(pool_path):
 @pytest.mark.parametrize(
     ("models", "least", "what"),
     [
-        (["all", "gold"], None, "--ref_models names all, and others beside it."),
+        (["all", "gold"], None, "--ref_models has `all` together with other names."),
         (["gold"], 0, "--min_references is 0."),
         (["gold", "gold"], 2, "--min_references is 2, but only 1 reference models are chosen."),
     ],

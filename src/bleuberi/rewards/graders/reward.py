@@ -39,7 +39,7 @@ class GraderReward(TextReward):
         completions: Sequence[Completion] | None = None,
         **columns: object,
     ) -> Scores:
-        """As any reward; columns named as the item's fields take the place of `references`."""
+        """Score like any reward. If the data have a column for each field of the item, these replace `references`."""
         own = [columns[name] for name in self.fields if isinstance(columns.get(name), list)]
         if own and len(own) == len(self.fields):
             rows = zip(*own, strict=True)
