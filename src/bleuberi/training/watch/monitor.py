@@ -29,7 +29,7 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RewardMonitor:
-    """Log statistics of one reward; of several rewards' monitors, the one with `logs_texts` also logs the completions'."""
+    """Log statistics of one reward; of several monitors, the one with `logs_texts` also logs the completions."""
 
     end_ids: Collection[int]
     logs_texts: bool = True  # of several rewards that see the same completions, one
