@@ -151,6 +151,8 @@ ROWS = [  # words, the first line, the second line
     (["report"], "the following arguments are required: PATH", "--help"),
     (["report", "none"], "There is no none.", "Give folders"),
     (["report", "folder"], "Nothing to report in folder", "--output_dir"),
+    (["data export"], "the following arguments are required: SOURCE, --to, --output", "--help"),
+    (["data export", "pool.jsonl", "--to", "verl", "--output", "x.csv"], "x.csv", "endings"),
     (["data bestof"], "the following arguments are required: --input_data_path", "--help"),
     (["data bestof", "--input_data_path", "pool.jsonl"], "does not name the samples", "--outputs FILE"),
     (["data bestof", "--input_data_path", "pool.jsonl", "--outputs", "none.jsonl"], "no file none.jsonl", "--outputs"),

@@ -30,6 +30,7 @@ CHAIN = {  # command -> its words, and keys of its object; each finds what those
         {"folder", "rows", "reused", "manifest"},
     ),
     "data sft": (["--input_data_path", "out/data_grpo/made", "--output_dir", "out"], {"folder", "rows", "manifest"}),
+    "data export": (["new.jsonl", "--to", "trl", "--output", "exported.jsonl"], {"path", "rows", "dropped", "hub"}),
     "data bestof": (
         ["--input_data_path", "out/data_grpo/made", "--outputs", "samples.jsonl"], {"folder", "rows", "manifest"}
     ),

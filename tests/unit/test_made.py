@@ -17,7 +17,7 @@ from bleuberi.agreement.run_systems import SystemsConfig
 from bleuberi.agreement.scores import named_rewards
 from bleuberi.artifacts import make_manifest, write_json
 from bleuberi.check.run import CheckConfig, check_pool
-from bleuberi.comparison.arms import Examples
+from bleuberi.comparison.arms import Arm, Examples
 from bleuberi.comparison.inputs import BaseModel, data_settings
 from bleuberi.data import pool_file
 from bleuberi.data.add_references import ReferencesConfig, add_references
@@ -63,6 +63,7 @@ CANNOT_CHANGE = {
         "output_dir": PLACE, "cache_dir": PLACE, "overwrite": WHETHER, "split": ROWS, "engine": ENGINE,
         "prompts": "a file may be elsewhere; the request has the hash of its content",
         "lm_eval": "its results have a request of their own, for each model", "lm_eval_args": "as lm_eval",
+        "retention": "a file may be elsewhere; the request has the hash of its prompts (retention_settings)",
     },
     JudgeConfig: {"pairs": "each pair is judged and cached by itself, and the result has those that were asked for"},
     PairsConfig: {"output_dir": PLACE, "overwrite": WHETHER},
@@ -350,10 +351,11 @@ def test_training():
 
 def test_data_sets_of_experiments():
     base = Examples("hard", 4, 1, ("gold",), None, {"metric": "bleu"})
+    arm = Arm("grpo", "grpo", (1,), rewards=("bleu",), config="grpo_cpu")
     model = BaseModel("m", {"weights": "w"}, {})
 
     def request(examples):
-        return data_settings(examples, "grpo", "hash", model, 8)
+        return data_settings(dataclasses.replace(arm, examples=examples), "hash", model, 8)
 
     changes = {"mode": "easy", "count": 5, "seed": 2, "ref_models": ("o",), "min_references": 1,
                "flags": {"metric": "rouge"}, "shuffle": 1}  # fmt: skip
