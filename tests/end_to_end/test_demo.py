@@ -98,7 +98,7 @@ def test_the_summary_says_what_the_intervals_say(run, tmp_path):
         return " ".join(" ".join(findings(tmp_path)).split())
 
     assert "grpo: the gain in BLEU is above zero over all" in printed(saved)
-    assert "mentions 20 points more of the facts" in printed(saved)
+    assert "mentions 20 percentage points more of the facts" in printed(saved)
     no_facts = copy.deepcopy(saved)
     for row in no_facts["comparisons"]:
         row["difference"]["facts"].update(value=0.02, low=-0.1, high=0.14)

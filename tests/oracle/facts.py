@@ -59,6 +59,7 @@ LEFT_OUT_KEYS = {
     "train_steps_per_second": "duration",
     "total_flos": "an estimate of transformers",
     "bytes": "size of files that contain times",
+    "disk_estimate": "free space of this machine's disk",
 }
 LEFT_OUT_KEY_PATTERNS = {r"profiling/.*": "durations"}
 MEASURED = "seconds_per_step_estimate"

@@ -34,7 +34,7 @@ def make_parser() -> Parser:
         "--planned_rows",
         type=int,
         metavar="N",
-        help="rows of a data set that does not exist yet: everything except its texts is checked",
+        help="assume so many rows; the data set is not read and need not exist, so its texts are not checked",
     )
     add("--json", action="store_true", help="print findings and estimates as JSON")
     return parser

@@ -25,8 +25,8 @@ _JOB_END: Final = "SLURM_JOB_END_TIME"  # seconds since 1970, set by Slurm in ea
 
 
 def check_planned_rows(report: Report, settings: RunSettings, processes: int, rows: int) -> None:
-    """Batch, steps and checkpoints for a data set of that many rows that does not exist yet."""
-    text = f"{settings.run.dataset_path} does not exist yet; {rows:,} rows are assumed, and their texts are not checked"
+    """Batch, steps and checkpoints for that many rows; the data set is not read, and need not exist."""
+    text = f"{rows:,} rows are assumed; {settings.run.dataset_path} is not read, and need not exist"
     report.add("data set", "ok", text)
     try:
         check_template(report, settings.load_tokenizer())

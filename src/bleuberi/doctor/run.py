@@ -59,7 +59,7 @@ class Asked:
     host_memory: float | None = None
     deepspeed: Path | None = None
     launch: Path | None = None
-    planned_rows: int | None = None  # of a data set that does not exist yet
+    planned_rows: int | None = None  # assumed, and the data set is not read
 
 
 def preflight(argv: Sequence[str], asked: Asked) -> tuple[Report, Text | None]:
@@ -94,7 +94,7 @@ def preflight(argv: Sequence[str], asked: Asked) -> tuple[Report, Text | None]:
     check_offline(report, settings)
     rewards = _check_rewards(report, settings)
     longest, shown = None, None
-    if asked.planned_rows is not None and not Path(settings.run.dataset_path).expanduser().exists():
+    if asked.planned_rows is not None:
         check_planned_rows(report, settings, processes, asked.planned_rows)
     else:
         longest, shown = _check_texts(report, settings, processes, rewards)
@@ -247,7 +247,8 @@ def _check_size(
         completion=args.max_completion_length if grpo else 0,
     )
     sizes = meta.sizes()
-    for error in check_positions(meta.model.config, batches.length):
+    # Without texts the limits alone are known, and the longest text may be far below them.
+    for error in check_positions(meta.model.config, batches.length) if longest is not None else ():
         report.add_error("positions", error)
     memory = estimate_memory(settings, meta, batches, zero, machine.processes, nodes, machine.device_memory, fsdp=fsdp)
     check_fit(report, memory, sizes, machine)
