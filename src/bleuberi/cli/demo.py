@@ -104,7 +104,7 @@ def main(argv: Sequence[str]) -> int:
     demo = Demo(arguments.output_dir, arguments.steps, arguments.seed)
     say("The method on a task that a 135M model can learn: put facts into one sentence. The reward is BLEU against "
         "generated references. The facts that a response mentions are checked exactly, but never rewarded.\n"
-        f"About five minutes on two free cores; logs are in {demo.root / 'logs'}.", flush=True)  # fmt: skip
+        f"About eight minutes on two cores; logs are in {demo.root / 'logs'}.", flush=True)  # fmt: skip
     model = arguments.model or _demo_model()
     _make_data(demo, model)
     _train(demo, model)
