@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -119,7 +120,13 @@ class _Handler(BaseHTTPRequestHandler):
             return
         body = path.read_bytes()
         about = {"ETag": f'"{hashlib.sha256(body).hexdigest()}"', "X-Repo-Commit": commit(repository)}
-        self._answer(200, body, about)
+        asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
+        if asked is None:
+            self._answer(200, body, about)
+            return
+        start, end = int(asked[1]), min(int(asked[2] or len(body)), len(body) - 1)
+        part = body[start : end + 1]
+        self._answer(206, part, {**about, "Content-Range": f"bytes {start}-{end}/{len(body)}"})
 
     def _answer(self, status, body, headers):
         self.send_response(status)

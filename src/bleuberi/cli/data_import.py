@@ -13,6 +13,7 @@ EXAMPLES = """examples:
   bleuberi data import chats.jsonl --output pool.jsonl               messages, conversations, chosen, ...
   bleuberi data import gpt4.json claude.json --output pool.jsonl     answers to the same prompts: two references
   bleuberi data import rft.jsonl --grader grader.json --output pool.jsonl    data of hosted reinforcement fine-tuning
+  bleuberi data import trl-lib/tldr --split validation --limit 2000 --output pool.jsonl    a data set of the hub
   bleuberi data import faq.csv --prompt Title Body --references gold=Reply --output pool.jsonl
 
 The detected column mapping is printed; override it with --prompt and --references if it is wrong. Rows with
@@ -37,6 +38,7 @@ def make_parser() -> Parser:
     add("--new_ids", action="store_true", help="derive ids from the prompts, even if the files have ids")
     add("--subset", metavar="NAME", help="subset, for hub data sets with subsets")
     add("--split", default="train", help="split, for data sets with splits (train)")
+    add("--limit", type=int, metavar="N", help="read only the first N rows of each file; a hub data set is streamed")
     add("--overwrite", action="store_true", help="replace a POOL that has different settings")
     add("--json", action="store_true", help="print the counts as one JSON document")
     return parser
@@ -51,7 +53,7 @@ def main(argv: Sequence[str]) -> int:
     from bleuberi.view.parts import Cell, Table, count
     from bleuberi.view.terminal import print_table
 
-    as_json = arguments.pop("json")
+    as_json, limit = arguments.pop("json"), arguments["limit"]
     grader, named = arguments.pop("grader"), arguments.pop("references")
     layout = Layout(
         prompt=tuple(arguments.pop("prompt")),
@@ -66,7 +68,7 @@ def main(argv: Sequence[str]) -> int:
         say_json({"output": done.path, **facts})
         return 0
     for file, sentence in done.layouts.items():
-        say(f"{file}: {sentence}")
+        say(f"{file}: {sentence}" + (f" (at most the first {limit:,} rows are read)" if limit else ""))
     left_out = ", ".join(f"{count:,} {reason}" for reason, count in done.left_out.items())
     say(
         f"{done.rows_read:,} rows -> {done.instructions:,} instructions in {done.path}"

@@ -1,8 +1,8 @@
 """Make a pool of instruction files in any common shape.
 
 Rows with the same prompt are one instruction with several references, within a file and across files: that is how the
-answers of several models become a pool. Each file is read twice, first for its columns, then for its rows; the
-instructions are held in memory.
+answers of several models become a pool. Each file is read twice, first for its columns, then for its rows; with a limit
+once, its rows in memory. The instructions are held in memory.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ class ImportConfig:
     new_ids: bool = False
     split: str = "train"
     subset: str | None = None
+    limit: int | None = None  # the first rows of each file; the others are not read
     overwrite: bool = False
 
 
@@ -118,6 +119,8 @@ class _Found:
 def import_pool(config: ImportConfig) -> Imported:
     """Write the pool, or find it made. Errors: `UserError`; nothing half-written is left."""
     check_pool_path(config.output)
+    if config.limit is not None and config.limit < 1:
+        raise UserError(f"--limit must be at least 1 (got {config.limit}).", "Omit it to read all rows.")
     found = _Found()
     for file in config.files:
         _read(file, config, found)
@@ -133,9 +136,9 @@ def import_pool(config: ImportConfig) -> Imported:
         "layouts": list(found.layouts.values()),
         "new_ids": config.new_ids,
     }
-    # The sentences of the layouts do not always name these two.
-    named = {"id": config.layout.id, "named_by": config.layout.named_by}
-    request |= {name: column for name, column in named.items() if column is not None}
+    # The sentences of the layouts do not always name these.
+    named = {"id": config.layout.id, "named_by": config.layout.named_by, "limit": config.limit}
+    request |= {name: value for name, value in named.items() if value is not None}
     facts = {
         "rows_read": found.rows_read,
         "rows": len(found.rows),
@@ -150,7 +153,9 @@ def import_pool(config: ImportConfig) -> Imported:
 
 
 def _read(file: str, config: ImportConfig, found: _Found) -> None:
-    rows = read_rows(file, config.split, config.subset)
+    rows = read_rows(file, config.split, config.subset, config.limit)
+    held = None if config.limit is None else list(rows)  # read once: a hub set is downloaded each time
+    rows = rows if held is None else iter(held)
     first = next(rows, None)
     if first is None:
         raise UserError(f"{file} has no rows.", "Check the path, and that the file was written to its end.")
@@ -164,7 +169,8 @@ def _read(file: str, config: ImportConfig, found: _Found) -> None:
             digest.update(row_bytes(raw))
             yield raw
 
-    for instruction in read_instructions(noted(read_rows(file, config.split, config.subset)), layout):
+    rows = read_rows(file, config.split, config.subset) if held is None else iter(held)
+    for instruction in read_instructions(noted(rows), layout):
         found.add(instruction, pool_name(file))
     found.digests.append(digest.hexdigest())
 

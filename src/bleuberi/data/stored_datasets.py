@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,13 +36,25 @@ def saved_rows(path: Path, split: str) -> Iterator[RawRow]:
     yield from _rows(loaded, path.name, split)
 
 
-def hub_rows(source: str, split: str, subset: str | None) -> Iterator[RawRow]:
-    """The rows of a data set on the hub. Errors: `UserError`."""
+def hub_rows(source: str, split: str, subset: str | None, *, streamed: bool = False) -> Iterator[RawRow]:
+    """The rows of a data set on the hub; `streamed` downloads as much as is read. Errors: `UserError`."""
     datasets = _datasets("Loading a data set from the Hugging Face hub")
+    streamed = streamed and not datasets.config.HF_HUB_OFFLINE  # without a network only the cache has it
+    with _hub_errors(source):
+        loaded = datasets.load_dataset(source, subset, streaming=streamed)
+    if streamed:
+        with _hub_errors(source):  # a stream meets the network and the files row by row
+            yield from _rows(loaded, source, split)
+    else:
+        yield from _rows(loaded, source, split)
+
+
+@contextlib.contextmanager
+def _hub_errors(source: str) -> Iterator[None]:
+    """Turn errors of the hub, its cache, its files or the network into a `UserError`."""
     try:
-        loaded = datasets.load_dataset(source, subset)
-    except (OSError, ValueError, RuntimeError) as error:
-        # Whatever way the hub, its cache or the network fails, it is one of these three.
+        yield
+    except (OSError, ValueError, RuntimeError) as error:  # one of these three in every way that they fail
         lines = str(error).splitlines() or [type(error).__name__]
         if lines[0].startswith("Config name is missing"):
             raise UserError(
@@ -53,10 +66,9 @@ def hub_rows(source: str, split: str, subset: str | None) -> Iterator[RawRow]:
             f"The data set {source} is neither a local file nor could it be loaded from the Hugging Face hub: {reason}",
             "Check the name and the network, or give a local file.",
         ) from error
-    yield from _rows(loaded, source, split)
 
 
-def _rows(loaded: Any, name: str, split: str) -> Iterator[RawRow]:  # noqa: ANN401 - a Dataset or a DatasetDict
+def _rows(loaded: Any, name: str, split: str) -> Iterator[RawRow]:  # noqa: ANN401 - a data set, or one per split
     if isinstance(loaded, dict):
         if split not in loaded:
             raise UserError(
@@ -65,14 +77,15 @@ def _rows(loaded: Any, name: str, split: str) -> Iterator[RawRow]:  # noqa: ANN4
                 "(--against_split for --against).",
             )
         loaded = loaded[split]
-    media = [field.name for field in loaded.features.arrow_schema if _holds_bytes(field.type)]
-    if media:
-        log.warning("%s: pictures, sounds or other bytes are not read: %s", name, ", ".join(media))
-        loaded = loaded.remove_columns(media)
     number = 0
+    told: set[str] = set()
     # As Arrow: nothing is decoded, no file that a row names is opened.
     for table in loaded.with_format("arrow").iter(batch_size=_ROWS):
-        for values in table.to_pylist():
+        media = [field.name for field in table.schema if _holds_bytes(field.type)]
+        if not told.issuperset(media):
+            log.warning("%s: pictures, sounds or other bytes are not read: %s", name, ", ".join(media))
+            told.update(media)
+        for values in table.drop_columns(media).to_pylist():
             number += 1
             place = f"{name}, row {number}"
             bounds.check_row_size(place, values)

@@ -5,6 +5,7 @@ To read another format, write its `..._rows` and add its ending to `_KINDS`.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -46,9 +47,16 @@ def table_format(name: str) -> str | None:
     return next((kind for kind in _KINDS if lower.removesuffix(packer).endswith(kind)), None)
 
 
-def read_rows(source: str, split: str = "train", subset: str | None = None) -> Iterator[RawRow]:
+def read_rows(
+    source: str, split: str = "train", subset: str | None = None, limit: int | None = None
+) -> Iterator[RawRow]:
     """The rows of a table one after the other; `split` is of data sets that have splits, `subset` of hub data sets that
-    have several. Errors: `UserError` that names the file, and the line or row."""
+    have several. With `limit`, the first rows only: the rest of a file is not read, that of a hub data set not
+    downloaded. Errors: `UserError` that names the file, and the line or row."""
+    return itertools.islice(_rows_of(source, split, subset, streamed=limit is not None), limit)
+
+
+def _rows_of(source: str, split: str, subset: str | None, *, streamed: bool) -> Iterator[RawRow]:
     path = local_path(source)
     if path.is_dir():
         return _rows_of_folder(path, split)
@@ -64,7 +72,7 @@ def read_rows(source: str, split: str = "train", subset: str | None = None) -> I
             f"There is no file or folder {source}.",
             "Check the path: a file, a data set folder, or a hub id owner/name.",
         )
-    return hub_rows(source, split, subset)
+    return hub_rows(source, split, subset, streamed=streamed)
 
 
 def _rows_of_file(path: Path) -> Iterator[RawRow]:

@@ -158,3 +158,37 @@ def test_the_command_says_what_it_took_for_what(files, tmp_path, capsys):
     assert f"Next: bleuberi data check {tmp_path / 'pool.jsonl'}" in said.replace("\n", "")
     assert command([*words, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["references"] == {"gold": 1}
+
+
+BROKEN = "this line is never read"
+
+
+@pytest.mark.parametrize("name", ["f.jsonl", "f.json", "f.csv"])
+def test_a_limit_reads_no_further(tmp_path, name):
+    rows = [{"prompt": f"Q{number}", "completion": f"A{number}"} for number in range(9)]
+    text = {
+        "f.jsonl": "".join(json.dumps(row) + "\n" for row in rows) + BROKEN,
+        "f.json": json.dumps(rows)[:-1] + f", {BROKEN}",
+        "f.csv": "prompt,completion\n" + "".join(f"{r['prompt']},{r['completion']}\n" for r in rows) + ',,,"' + BROKEN,
+    }[name]
+    (tmp_path / name).write_text(text)
+    with pytest.raises(UserError):
+        made(tmp_path, str(tmp_path / name))
+    done = made(tmp_path, str(tmp_path / name), limit=4)
+    assert (done.rows_read, done.instructions) == (4, 4)
+    assert [row.prompt for row in read_pool(str(done.path), None).rows] == ["Q0", "Q1", "Q2", "Q3"]
+
+
+def test_a_limit_is_per_file_and_of_the_request(files, tmp_path):
+    one = files("one.json", *({"prompt": q, "response": f"{q}1", "model": "m1"} for q in "abc"))
+    two = files("two.json", *({"prompt": q, "response": f"{q}2", "model": "m2"} for q in "abc"))
+    done = made(tmp_path, one, two, limit=2)
+    assert (done.rows_read, done.instructions, done.references) == (4, 2, {"m1": 2, "m2": 2})
+    manifest = json.loads((tmp_path / "pool.manifest.json").read_text())
+    assert (manifest["config"]["limit"], manifest["rows_read"]) == (2, 4)
+    assert made(tmp_path, one, two, limit=2) == done
+    for limit in (None, 3):
+        with pytest.raises(UserError, match=f"limit: existing 2, requested {limit}"):
+            made(tmp_path, one, two, limit=limit)
+    with pytest.raises(UserError, match="--limit must be at least 1"):
+        made(tmp_path, one, limit=0)
