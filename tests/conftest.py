@@ -63,7 +63,7 @@ def tiny_model(tmp_path_factory):
     return save_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
 
 
-def save_tiny_model(folder):
+def save_tiny_model(folder, positions=512):
     """The model of `tiny_model`, in that folder."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
@@ -78,7 +78,7 @@ def save_tiny_model(folder):
         num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=2,
-        max_position_embeddings=512,
+        max_position_embeddings=positions,
         tie_word_embeddings=True,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,

@@ -36,6 +36,8 @@ def make_parser() -> Parser:
         metavar="N",
         help="assume so many rows; the data set is not read and need not exist, so its texts are not checked",
     )
+    add("--pool", metavar="POOL", help="with --planned_rows: check the lengths of the texts in the pool's first rows")
+    add("--ref_models", nargs="+", default=["gold"], metavar="NAME", help="with --pool: reference models")
     add("--json", action="store_true", help="print findings and estimates as JSON")
     return parser
 
@@ -48,6 +50,8 @@ def main(argv: Sequence[str]) -> int:
         value = getattr(arguments, name)
         if value is not None and value <= 0:
             parser.error(f"--{name} must be above 0 (got {value})")
+    if arguments.pool is not None and arguments.planned_rows is None:
+        parser.error("--pool needs --planned_rows")
     words = [*(["--config", arguments.config] if arguments.config else []), *rest]
     from rich.console import Console
 
@@ -66,6 +70,8 @@ def main(argv: Sequence[str]) -> int:
             deepspeed=arguments.deepspeed and Path(located("deepspeed", arguments.deepspeed)),
             launch=arguments.launch and Path(located("launch", arguments.launch)),
             planned_rows=arguments.planned_rows,
+            pool=arguments.pool,
+            ref_models=tuple(arguments.ref_models),
         ),
     )
     if arguments.json:

@@ -36,8 +36,8 @@ class Pool:
     content_sha256: str
 
 
-def read_pool(source: str, ref_models: Sequence[str] | None, split: str = "train") -> Pool:
-    """Read a pool: any table that `read_rows` reads; `split` is of data sets that have splits.
+def read_pool(source: str, ref_models: Sequence[str] | None, split: str = "train", limit: int | None = None) -> Pool:
+    """Read a pool, or its first rows: any table that `read_rows` reads; `split` is of data sets that have splits.
 
     Only the references of `ref_models` are kept in memory; those of all models where it is None or `all`. Errors:
     `UserError` for a missing file, malformed JSON (with file and line), missing columns, wrong types, duplicate ids, an
@@ -51,7 +51,7 @@ def read_pool(source: str, ref_models: Sequence[str] | None, split: str = "train
     seen: dict[str, str] = {}
     found_models: dict[str, None] = {}
     has_gold_column = False
-    for raw in read_rows(source, split):
+    for raw in read_rows(source, split, limit=limit):
         row = _pool_row(raw, ref_models, default_source=pool_name(source))
         if row.id in seen:
             raise UserError(

@@ -1,8 +1,8 @@
 """Checks of a training run before it starts, without weights and without a GPU.
 
 `run` calls every check and `findings` holds their results; `launch`, `settings`, `installed`, `machine`, `model`,
-`tokens`, `lengths`, `signal`, `batch`, `memory`, `fit` and `time_estimate` are the checks. To add a check, write
-`check_x(report, ...)` that calls `report.add(name, verdict, sentence)` (in `batch` if it is about settings or
-batches), call it in `run.preflight` (in `_check_grpo_rows` or `_check_sft_rows` only if it needs rows or the
-tokenizer), and add its row to docs/preflight.md.
+`tokens`, `lengths`, `before`, `planned`, `signal`, `batch`, `memory`, `fit` and `time_estimate` are the checks. To add
+a check, write `check_x(report, ...)` that calls `report.add(name, verdict, sentence)` (in `batch` if it is about
+settings or batches), call it in `run.preflight` (in `_check_grpo_rows` or `_check_sft_rows` only if it needs rows or
+the tokenizer), and add its row to docs/preflight.md.
 """

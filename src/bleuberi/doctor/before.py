@@ -1,4 +1,4 @@
-"""Checks before anything is made: a data set that is still to come, an interrupted run, disk space, a time limit."""
+"""Checks before anything is made: an interrupted run, disk space, a time limit."""
 
 from __future__ import annotations
 
@@ -9,40 +9,16 @@ import time
 from pathlib import Path
 from typing import Final
 
-from bleuberi.doctor.batch import check_checkpoints, check_gradient, check_grpo_batch, check_sft_batch
 from bleuberi.doctor.findings import Report, gigabytes
 from bleuberi.doctor.memory import Zero
 from bleuberi.doctor.model import ModelSizes
-from bleuberi.doctor.tokens import check_template
-from bleuberi.errors import UserError
 from bleuberi.training.folder.checkpoints import find_checkpoints, read_mark
-from bleuberi.training.folder.resume import check_save_steps, saves_before_the_end
+from bleuberi.training.folder.resume import saves_before_the_end
 from bleuberi.training.settings.read import RunSettings
 
 _ADAM_BYTES: Final = 8  # two float32 moments per trained weight
 _MASTER_BYTES: Final = 4  # the float32 copy that DeepSpeed keeps of each trained weight
 _JOB_END: Final = "SLURM_JOB_END_TIME"  # seconds since 1970, set by Slurm in each job
-
-
-def check_planned_rows(report: Report, settings: RunSettings, processes: int, rows: int) -> None:
-    """Batch, steps and checkpoints for that many rows; the data set is not read, and need not exist."""
-    text = f"{rows:,} rows are assumed; {settings.run.dataset_path} is not read, and need not exist"
-    report.add("data set", "ok", text)
-    try:
-        check_template(report, settings.load_tokenizer())
-    except UserError as error:
-        report.add_error("tokenizer", error)
-    if settings.method == "grpo":
-        check_grpo_batch(report, settings.args, processes, rows)
-    else:
-        check_sft_batch(report, settings.args, processes, rows)
-    check_gradient(report, settings.args)
-    try:
-        if settings.method == "grpo":
-            check_save_steps(settings.args, rows)
-        check_checkpoints(report, settings.args)
-    except UserError as error:
-        report.add_error("checkpoints", error)
 
 
 def check_other_gpus(report: Report, settings: RunSettings, processes: int) -> None:

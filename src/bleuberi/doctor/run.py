@@ -16,7 +16,7 @@ from bleuberi.columns import REFERENCES
 from bleuberi.data.grpo_rows import prompt_messages, read_grpo_rows
 from bleuberi.data.sft_rows import pair_of, read_sft_rows
 from bleuberi.doctor.batch import check_checkpoints, check_devices, check_gradient, check_grpo_batch, check_sft_batch
-from bleuberi.doctor.before import check_disk, check_other_gpus, check_planned_rows, check_time_limit
+from bleuberi.doctor.before import check_disk, check_other_gpus, check_time_limit
 from bleuberi.doctor.findings import Report, Verdict, counted
 from bleuberi.doctor.fit import check_fit, check_time
 from bleuberi.doctor.installed import check_offline, check_optional, check_versions, extras_of
@@ -25,6 +25,7 @@ from bleuberi.doctor.lengths import check_pairs, check_prompts, check_references
 from bleuberi.doctor.machine import Machine, look_at_machine
 from bleuberi.doctor.memory import Batches, Zero, estimate_memory
 from bleuberi.doctor.model import MetaModel
+from bleuberi.doctor.planned import check_planned_rows
 from bleuberi.doctor.settings import read_as_if, told_method
 from bleuberi.doctor.signal import check_signal
 from bleuberi.doctor.time_estimate import estimate_step
@@ -60,6 +61,8 @@ class Asked:
     deepspeed: Path | None = None
     launch: Path | None = None
     planned_rows: int | None = None  # assumed, and the data set is not read
+    pool: str | None = None  # that the data set will be made from
+    ref_models: tuple[str, ...] = ("gold",)
 
 
 def preflight(argv: Sequence[str], asked: Asked) -> tuple[Report, Text | None]:
@@ -95,7 +98,7 @@ def preflight(argv: Sequence[str], asked: Asked) -> tuple[Report, Text | None]:
     rewards = _check_rewards(report, settings)
     longest, shown = None, None
     if asked.planned_rows is not None:
-        check_planned_rows(report, settings, processes, asked.planned_rows)
+        check_planned_rows(report, settings, processes, asked.planned_rows, asked.pool, asked.ref_models)
     else:
         longest, shown = _check_texts(report, settings, processes, rewards)
     try:

@@ -10,6 +10,7 @@ from typing import Final
 from bleuberi.data.pool import Pool, read_pool
 from bleuberi.data.reasoning import with_reasoning
 from bleuberi.data.references import join_references
+from bleuberi.data.token_lengths import cut_short
 from bleuberi.errors import UserError
 from bleuberi.evaluation.base_controls import Rewritten, write_again
 from bleuberi.evaluation.config import EvaluationConfig
@@ -83,6 +84,9 @@ def answer_prompts(
         for entry in config.models
     }
     refuse_same_seeds(config.models, identities)
+    references = [row.references for row in examples]
+    if engines and (warning := cut_short(references, config.max_new_tokens, "--max_new_tokens")):
+        log.warning(warning)
     outputs: dict[str, Mapping[str, Output]] = {}
     rewritten: Mapping[str, Rewritten] = {}
     for place, entry in enumerate(config.models):

@@ -12,6 +12,7 @@ from bleuberi.data.grpo_rows import to_row
 from bleuberi.data.pool import read_pool
 from bleuberi.data.reasoning import with_reasoning
 from bleuberi.data.references import join_references, shuffle_references
+from bleuberi.data.token_lengths import cut_short
 from bleuberi.errors import UserError
 from bleuberi.generation.turns import folded
 from bleuberi.records import Example, Tally
@@ -21,7 +22,7 @@ from bleuberi.selection.dataset_folder import MadeDataset, find_made, refuse_tak
 from bleuberi.selection.examples import SELECTION_EXAMPLES, selection_examples
 from bleuberi.selection.modes import MODES
 from bleuberi.selection.record import SELECTION_RECORD, selection_record
-from bleuberi.selection.request import made_by_original, request_of, resolve
+from bleuberi.selection.request import Plan, made_by_original, request_of, resolve
 
 log = logging.getLogger(__name__)
 
@@ -66,9 +67,7 @@ def create_grpo_data(config: GrpoDataConfig, draw: Callable[[Path, GrpoData], No
     log.info("Pool %s: %s", pool.name, joined.sentence())
     if config.reasoning:
         examples = [replace(row, messages=with_reasoning(row.messages)) for row in examples]
-    references = [row.references for row in examples]
-    if plan.reward is not None and (warning := refuse_blind(plan.reward, references)):
-        log.warning(warning)
+    _warn(plan, [row.references for row in examples])
     if config.metric is not None and not config.scores_needed:
         why = "random takes rows without scores" if config.model else "nothing to score without --model or --outputs"
         log.info("The data set is saved without scores: %s", why)
@@ -114,6 +113,18 @@ def create_grpo_data(config: GrpoDataConfig, draw: Callable[[Path, GrpoData], No
 
 def _reused(there: MadeDataset) -> GrpoData:
     return GrpoData(there.folder, there.rows, True, 0, {}, [], None, None, there.reward_signature)
+
+
+def _warn(plan: Plan, references: Sequence[Sequence[str]]) -> None:
+    """Log references that the reward cannot read, or that are longer than responses. Errors: as `refuse_blind`."""
+    if plan.reward is not None and (warning := refuse_blind(plan.reward, references)):
+        log.warning(warning)
+    config = plan.config
+    asks_model = config.scores_needed and config.outputs is None and plan.imported is None
+    if asks_model and not MODES[config.selection_mode].takes_samples:  # samples leave such rows out
+        limit, flag = config.inference_max_new_tokens, "--inference_max_new_tokens"
+        if warning := cut_short(references, limit, flag):
+            log.warning(warning)
 
 
 def _tell(config: GrpoDataConfig, tally: Tally) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from bleuberi import columns
 from bleuberi.artifacts import json_hash
 from bleuberi.data.grpo_rows import prompt_messages, read_grpo_rows
+from bleuberi.data.token_lengths import cut_short
 from bleuberi.errors import UserError
 from bleuberi.generation.chat_format import prompt_ids
 from bleuberi.records import Tally
@@ -152,6 +153,8 @@ def _usable_prompts(
     check_one_step(kept, settings.args)
     check_save_steps(settings.args, len(kept))
     log.info("Prompts of at most %d tokens: %s; completions: %d", limit, tally.sentence(), completion)
+    if warning := cut_short([row[columns.REFERENCES] for row in kept], completion, "--max_completion_length"):
+        log.warning(warning)
     if tally_dev is not None:
         log.info("Dev prompts, which are not trained on: %s", tally_dev.sentence())
     return _Prompts([to_trainer_row(row) for row in kept], [to_trainer_row(row) for row in kept_dev], tally)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from bleuberi.artifacts import json_hash
 from bleuberi.columns import ID
@@ -28,6 +28,8 @@ from bleuberi.training.sft_tokens import SftEncoder, SftTokens
 from bleuberi.training.watch.callback import monitor_callback, refuse_stopped
 
 log = logging.getLogger(__name__)
+
+_MANY_CUT: Final = 0.05
 
 
 def train_sft(settings: RunSettings) -> Path:
@@ -54,12 +56,7 @@ def train_sft(settings: RunSettings) -> Path:
     raise_first(check_ready(settings, max(len(row.input_ids[:limit]) for row in tokens)))
     if encode.note:
         log.info("In SFT, %s", encode.note)
-    cut = sum(limit is not None and len(row.input_ids) > limit for row in tokens)
-    trained = sum(sum(row.completion_mask[:limit]) for row in tokens)
-    log.info(
-        "Pairs: %s; %d of %d tokens in the loss; %d pairs over %s tokens are cut there",
-        tally.sentence(), trained, sum(len(row.input_ids[:limit]) for row in tokens), cut, limit,
-    )  # fmt: skip
+    cut, trained = _count_cut(tokens, tally, limit)
 
     from datasets import Dataset
     from trl import SFTTrainer, get_peft_config
@@ -93,6 +90,20 @@ def train_sft(settings: RunSettings) -> Path:
     save_finished(trainer, tokenizer, settings, decided, facts)
     publish(folder, repository, settings)
     return folder
+
+
+def _count_cut(tokens: list[SftTokens], tally: Tally, limit: int | None) -> tuple[int, int]:
+    """Log and return how many pairs are cut at `limit`, and how many tokens are in the loss."""
+    cut = sum(limit is not None and len(row.input_ids) > limit for row in tokens)
+    trained = sum(sum(row.completion_mask[:limit]) for row in tokens)
+    log.info(
+        "Pairs: %s; %d of %d tokens in the loss; %d pairs over %s tokens are cut there",
+        tally.sentence(), trained, sum(len(row.input_ids[:limit]) for row in tokens), cut, limit,
+    )  # fmt: skip
+    if cut > _MANY_CUT * len(tokens):
+        share = f"{cut / len(tokens):.0%}"
+        log.warning("%s of the pairs are cut at max_length: they do not teach where to stop. Raise --max_length", share)
+    return cut, trained
 
 
 def check_one_batch(pairs: int, args: Any) -> None:  # noqa: ANN401 - trl.SFTConfig
