@@ -21,7 +21,7 @@ RUN_NAME="${RUN_NAME:-$(default_run_name "${REWARD_FUNCS// /-}")}"
 DATASET_NAME="${DATASET_NAME:-$(default_dataset_name)}"
 CONFIG="${CONFIG:-$DEFAULT_GRPO_CONFIG}"
 
-check_job grpo "$NUM_EXAMPLES" \
+check_job grpo "$NUM_EXAMPLES" "$DATA_DIR/data_grpo/$DATASET_NAME" \
     --config "$CONFIG" --dataset_path "$DATA_DIR/data_grpo/$DATASET_NAME" --model_name_or_path "$MODEL" \
     --reward_funcs $REWARD_FUNCS --output_dir "$CKPT_DIR/$RUN_NAME" "$@"
 

@@ -1,4 +1,5 @@
 # What grpo.sh and sft.sh share; sourced by them with ROOT set. Which Python, how many GPUs, names, how to launch.
+# macOS has bash 3.2, old clusters 4.2: no ${name,,}, and an empty list is written ${list[@]+"${list[@]}"}.
 
 PYTHON="${PYTHON:-$([[ -x "$ROOT/.venv/bin/python" ]] && echo "$ROOT/.venv/bin/python" || echo python)}"
 NUM_GPUS="${NUM_GPUS:-$("$PYTHON" -c 'import torch; print(torch.cuda.device_count())')}"
@@ -46,19 +47,23 @@ write_deepspeed_config() {
     cp "$LAUNCH_DIR/$LAUNCH.json" "$DEEPSPEED_CONFIG"
 }
 
+is_dataset() { [[ -f "$1/dataset_dict.json" || -f "$1/state.json" ]]; }
+
 # Checks packages, GPUs, memory, disk, steps and checkpoints before anything is made; the job stops if it would fail.
-# $1: grpo or sft; $2: rows of the data set if it does not exist yet; the others are the trainer's words.
+# $1: grpo or sft; $2: rows of the data set if it does not exist yet; $3: the GRPO data set, whose texts are checked in
+# the pool if it does not exist; the others are the trainer's words.
 check_job() {
     [[ "${SKIP_DOCTOR:-0}" == 1 ]] && return
     local method="$1" rows="$2" words=()
-    shift 2
+    is_dataset "$3" || words+=(--pool "$POOL" --ref_models $REF_MODELS)
+    shift 3
     if ((NUM_GPUS > 0)); then
-        words=(--processes "$((NUM_GPUS * NODES))" --nodes "$NODES")
+        words+=(--processes "$((NUM_GPUS * NODES))" --nodes "$NODES")
         [[ "$LAUNCH" == fsdp2 ]] && words+=(--launch fsdp2)
         [[ -f "$LAUNCH_DIR/$LAUNCH.json" ]] && words+=(--deepspeed "$LAUNCH")
     fi
     echo "Checking the job (bleuberi doctor) ..."
-    if ! "$PYTHON" -m bleuberi.cli.main doctor --method "$method" --planned_rows "$rows" "${words[@]}" "$@"; then
+    if ! "$PYTHON" -m bleuberi.cli.main doctor --method "$method" --planned_rows "$rows" ${words[@]+"${words[@]}"} "$@"; then
         echo "Error: the job would fail, so nothing was started." >&2
         echo "Fix the problems above, or start it without these checks: SKIP_DOCTOR=1." >&2
         exit 2
@@ -83,18 +88,22 @@ launch() {
     local deepspeed=()
     [[ -n "$DEEPSPEED_CONFIG" ]] && deepspeed=(--deepspeed "$DEEPSPEED_CONFIG")
     "$PYTHON" -m accelerate.commands.launch --config_file "$machines" "${words[@]}" \
-        --module bleuberi.cli.main "$@" "${deepspeed[@]}"
+        --module bleuberi.cli.main "$@" ${deepspeed[@]+"${deepspeed[@]}"}
 }
+
+lower() { tr '[:upper:]' '[:lower:]' <<<"$1"; }
 
 # The paper's short name of a reference model.
 short_reference() {
-    case "${1,,}" in
+    local name
+    name="$(lower "$1")"
+    case "$name" in
         *o4-mini*) echo o4mini ;;
         *deepseek*) echo deepseek ;;
         *claude*) echo claude ;;
         *gemini*) echo gemini ;;
         *llama*) echo llama ;;
-        *) echo "${1,,}" ;;
+        *) echo "$name" ;;
     esac
 }
 
@@ -122,11 +131,11 @@ default_dataset_name() {
 default_run_name() {
     local model count="$NUM_EXAMPLES" name
     model="$(basename "${MODEL%/}")"
-    if [[ "${model,,}" =~ ^([a-z]+)[a-z0-9.-]*-([0-9.]+b)(-.*)?$ ]]; then
+    if [[ "$(lower "$model")" =~ ^([a-z]+)[a-z0-9.-]*-([0-9.]+b)(-.*)?$ ]]; then
         model="${BASH_REMATCH[1]}${BASH_REMATCH[2]}${BASH_REMATCH[3]}"
     fi
     ((count % 1000 == 0)) && count="$((count / 1000))k"
-    name="${model}_${1^^}_$(references_label)_$count"
+    name="${model}_$(tr '[:lower:]' '[:upper:]' <<<"$1")_$(references_label)_$count"
     [[ "$SELECTION_MODE" == hard ]] || name+="_$SELECTION_MODE"
     echo "${name//[^A-Za-z0-9._@+-]/-}"
 }

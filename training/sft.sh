@@ -20,12 +20,12 @@ RUN_NAME="${RUN_NAME:-$(default_run_name SFT)}"
 GRPO_DATA="${GRPO_DATA:-$DATA_DIR/data_grpo/${DATASET_NAME:-$(default_dataset_name)}}"
 CONFIG="${CONFIG:-$DEFAULT_SFT_CONFIG}"
 
-check_job sft "$((NUM_EXAMPLES * $(wc -w <<<"$REF_MODELS")))" \
+check_job sft "$((NUM_EXAMPLES * $(wc -w <<<"$REF_MODELS")))" "$GRPO_DATA" \
     --config "$CONFIG" --dataset_path "$DATA_DIR/data_sft/$(basename "$GRPO_DATA")_SFT" --model_name_or_path "$MODEL" \
     --output_dir "$CKPT_DIR/$RUN_NAME" "$@"
 
 # 1. Data: the pairs come from a GRPO data set, by default that of grpo.sh, which is made first if it is missing.
-if [[ ! -f "$GRPO_DATA/dataset_dict.json" && ! -f "$GRPO_DATA/state.json" ]]; then
+if ! is_dataset "$GRPO_DATA"; then
     if [[ "$(basename "$(dirname "$GRPO_DATA")")" != data_grpo ]]; then
         echo "Error: there is no data set $GRPO_DATA, and none can be made there: it is not in a folder data_grpo." >&2
         echo "Give GRPO_DATA=.../data_grpo/NAME, or leave it out." >&2

@@ -30,7 +30,7 @@ _NAME_BYTES: Final = 200  # maximum length of the target's name within a room na
 _IN_PLACE: Final = "@in-place"  # marks a room inside the folder it is for
 _NAMED: Final = "name"  # name of a file in a room, if its own name was shortened
 _LONGEST_SUFFIX: Final = 50
-_NO_LOCKS: Final = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP})
+_NO_LOCKS: Final = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP})
 _ROOMS: Final[set[Path]] = set()  # rooms in use by this process
 _WARNED: Final[list[Path]] = []  # the first lock file that could not be locked
 

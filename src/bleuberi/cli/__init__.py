@@ -3,3 +3,10 @@
 `main` lists the commands; `parser` has shared code; `streams` and `stopping` handle broken pipes and signals.
 To add a command, copy `report.py` and add its name to `main`.
 """
+
+import sys
+
+if sys.platform == "win32":  # before the modules that need POSIX locks and signals; the rewards do without
+    sys.stderr.write("Error: the commands of bleuberi need Linux or macOS.\n")
+    sys.stderr.write("On Windows run them in WSL: wsl --install, then follow the README in its Ubuntu.\n")
+    sys.exit(2)

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from bleuberi.doctor.findings import Report, counted, gigabytes
-from bleuberi.doctor.machine import Machine
+from bleuberi.doctor.machine import Machine, has_apple_gpu
 from bleuberi.training.folder.resume import grpo_steps_in_epoch, saves_before_the_end
 
 
@@ -15,16 +15,19 @@ def check_devices(report: Report, machine: Machine, bf16: bool) -> None:
     asked = machine.processes
     report.numbers["processes"] = asked
     if machine.on_cpu:
-        report.add("devices", "ok", f"{counted(asked, 'process')} on the CPU")
+        unused = "; this Mac's GPU (MPS) is not used, because we have not tested training on it"
+        report.add("devices", "ok", f"{counted(asked, 'process')} on the CPU" + (unused if has_apple_gpu() else ""))
     elif machine.assumed:
         memory = gigabytes(machine.device_memory or 0)
         there = f"; this machine has {machine.gpus_here}" if machine.gpus_here < asked else ""
         report.add("devices", "ok", f"checked for {asked} x {machine.device_name} of {memory}, as named{there}")
     elif machine.gpus_here < asked:
+        apple = "; a Mac's GPU (MPS) does not count, because we have not tested training on it"
         report.add(
             "devices",
             "problem",
-            f"the config is for {counted(asked, 'GPU')}, this machine has {machine.gpus_here}",
+            f"the config is for {counted(asked, 'GPU')}, this machine has {machine.gpus_here}"
+            + (apple if has_apple_gpu() else ""),
             "Lower --processes, set --use_cpu true --bf16 false, or name the machine it is meant for: --gpu A100-80GB.",
         )
     else:

@@ -79,6 +79,13 @@ def look_at_machine(
     return Machine(processes, here, False, float(properties.total_memory), properties.name, host, flops, bandwidth)
 
 
+def has_apple_gpu() -> bool:
+    """Whether this is a Mac with a GPU that torch can use (MPS)."""
+    import torch
+
+    return bool(torch.backends.mps.is_available())
+
+
 def _host_memory() -> float | None:
     """What is free for a new process now, bytes; None where the system does not tell."""
     try:

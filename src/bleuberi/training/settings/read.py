@@ -122,6 +122,8 @@ def read_settings(method: Method, argv: Sequence[str], problems: list[UserError]
     settings = RunSettings(method, *_parse(method, kinds, words), drift)
     take_hub_token(settings.args)
     tell(_check_parsed(settings))
+    if problems is None:
+        raise_first(_check_apple_gpu(settings.args))
     if settings.args.process_index == 0:
         grown = grown_batch(argv, settings.args, settings.args.world_size)
         for text in (drift, "; ".join(grown) if grown else None):
@@ -241,6 +243,15 @@ def _check_parsed(settings: RunSettings) -> Findings:
             f"{args.n_gpu} GPUs are visible to one process; the trainer wants a process for each.",
             f"Start it with torchrun --nproc_per_node {args.n_gpu} -m bleuberi.cli.main train {method} ..., or set "
             "CUDA_VISIBLE_DEVICES=0.",
+        )
+
+
+def _check_apple_gpu(args: Any) -> Findings:  # noqa: ANN401 - TRL's arguments
+    """A Mac's GPU, which TRL would use without asking."""
+    if args.device.type == "mps":
+        yield UserError(
+            "The run would use this Mac's GPU (MPS), on which we have not tested training.",
+            "Train on the CPU: take the preset grpo_cpu or sft_cpu, or add --use_cpu true --bf16 false.",
         )
 
 
