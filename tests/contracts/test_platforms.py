@@ -1,5 +1,6 @@
 """Machines that we do not have: macOS with its bash 3.2 and its GPU, Windows without POSIX, an old Python."""
 
+import json
 import os
 import re
 import subprocess
@@ -24,6 +25,16 @@ APPLE_GPU = """
 import sys, torch
 torch.backends.mps.is_available = torch.backends.mps.is_built = lambda: True
 torch.cuda.is_available, torch.cuda.device_count = lambda: False, lambda: 0
+from bleuberi.cli.main import main
+main()
+"""
+
+EIGHT_GPUS = """
+from types import SimpleNamespace
+import torch
+torch.cuda.is_available = torch.cuda.is_bf16_supported = lambda *_: True
+torch.cuda.device_count, torch.cuda.set_device = lambda: 8, lambda _: None
+torch.cuda.get_device_properties = lambda _: SimpleNamespace(name="NVIDIA H100 80GB HBM3", total_memory=80 * 2**30)
 from bleuberi.cli.main import main
 main()
 """
@@ -96,3 +107,14 @@ def test_a_mac_trains_on_its_cpu(run_words):
     for_a_node = ["--config", "grpo_paper", "--gpu", "H100", "--processes", "8"]
     done = python(APPLE_GPU, "doctor", *for_a_node, *run_words)
     assert "MPS" not in done.stdout
+
+
+def test_the_doctor_of_a_job_on_eight_gpus_sees_all_of_them_and_accepts_one_process_each(run_words):
+    words = ["doctor", "--config", "grpo_paper", "--planned_rows", "5000", "--processes", "8", *run_words, "--json"]
+    done = python(EIGHT_GPUS, *words)
+    found = {entry["topic"]: entry for entry in json.loads(done.stdout)["findings"]}
+    assert (found["settings"]["verdict"], found["devices"]["verdict"]) == ("ok", "ok"), done.stdout
+    assert found["devices"]["text"].startswith("8 of 8 GPUs: NVIDIA H100")
+    alone = python(EIGHT_GPUS, *[word for word in words if word not in ("--processes", "8")])
+    assert "8 GPUs are visible to one process" in alone.stdout
+    assert alone.returncode == 2

@@ -196,7 +196,8 @@ def test_imported_pools(pool, tmp_path):
     base = ImportConfig((pool("p.jsonl"),), tmp_path / "new.jsonl")
     import_pool(base)
     import_pool(base)
-    changes = {"files": (pool("q.jsonl", "four"),), "layout": Layout(prompt=("ref_output_other",)), "new_ids": True}
+    changes = {"files": (pool("q.jsonl", "four"),), "layout": Layout(prompt=("ref_output_other",)), "new_ids": True,
+               "limit": 1}  # fmt: skip
     for _, changed in every_field(base, changes):
         refused(import_pool, changed)
     layouts = {"prompt": ("ref_output_gold",), "references": (("gold", "prompt"),), "system": "ref_output_gold",

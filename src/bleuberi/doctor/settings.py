@@ -46,6 +46,7 @@ def read_as_if(method: Method, argv: Sequence[str], processes: int) -> tuple[Run
             # Worked out on first use, so it is asked while the assumption holds.
             if settings.args.world_size != processes:
                 raise AssertionError("the number of processes was not assumed")
+            settings.args._n_gpu = settings.args.n_gpu  # also after the assumption
         except UserError as error:
             problems.append(error)
             settings = None
@@ -54,14 +55,19 @@ def read_as_if(method: Method, argv: Sequence[str], processes: int) -> tuple[Run
 
 @contextmanager
 def assumed_machine(processes: int) -> Iterator[None]:
-    """Within it, transformers' `TrainingArguments` believe in `processes` processes and in a GPU that can do bf16."""
+    """Within it, transformers' `TrainingArguments` believe in `processes` processes and in a GPU that can do bf16.
+
+    Of a node's GPUs each process of a launch has one; a single process has all that are visible.
+    """
     from transformers import training_args
 
     kind = training_args.TrainingArguments
-    world_size, bf16 = kind.world_size, training_args.is_torch_bf16_gpu_available
+    world_size, n_gpu, bf16 = kind.world_size, kind.n_gpu, training_args.is_torch_bf16_gpu_available
     kind.world_size = property(lambda _: processes)
+    if processes > 1:
+        kind.n_gpu = property(lambda _: 1)
     training_args.is_torch_bf16_gpu_available = lambda: True
     try:
         yield
     finally:
-        kind.world_size, training_args.is_torch_bf16_gpu_available = world_size, bf16
+        kind.world_size, kind.n_gpu, training_args.is_torch_bf16_gpu_available = world_size, n_gpu, bf16
