@@ -23,7 +23,7 @@ PROMPTS_PER_STEP: Final = 4  # with 4 completions each
 MAX_NEW_TOKENS: Final = 32  # 98 % of the references are shorter
 STAGES: Final = 7
 
-# Tuned on dev prompts (docs/lab_log.md). LoRA on two of seven kinds of layers: on all, it is half of the time of a step.
+# Tuned on dev prompts (docs/lab_log.md). LoRA on every linear layer would take half of a step's time.
 GRPO: Final = (
     "--config", "grpo_cpu_long", "--attn_implementation", "eager", "--max_completion_length", str(MAX_NEW_TOKENS),
     "--per_device_train_batch_size", "4", "--gradient_accumulation_steps", "4", "--learning_rate", "1e-3",
@@ -98,8 +98,8 @@ def main(argv: Sequence[str]) -> int:
     arguments = make_parser().parse_args(argv)
     if arguments.steps < 1:
         raise UserError("--steps must be at least 1.", "See bleuberi demo --help.")
-    # Idle threads of torch wait actively for a moment: for ever would slow down the trainer, not at all costs a fifth more time
-    # per step. The tokenizers would warn about forks.
+    # Torch's idle threads spin for a moment: for long, they slow down the trainer; without it, a step takes a fifth longer.
+    # The tokenizers would warn about forks.
     os.environ.setdefault("GOMP_SPINCOUNT", "20000")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     demo = Demo(arguments.output_dir, arguments.steps, arguments.seed)
