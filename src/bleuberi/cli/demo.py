@@ -98,7 +98,7 @@ def main(argv: Sequence[str]) -> int:
     arguments = make_parser().parse_args(argv)
     if arguments.steps < 1:
         raise UserError("--steps must be at least 1.", "See bleuberi demo --help.")
-    # Torch's idle threads spin for a moment: for long, they slow down the trainer; without it, a step takes a fifth longer.
+    # Torch's idle threads spin for a moment: longer would slow the trainer down; not at all, steps take a fifth longer.
     # The tokenizers would warn about forks.
     os.environ.setdefault("GOMP_SPINCOUNT", "20000")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
