@@ -131,7 +131,8 @@ def slurm(tmp_path):
 def test_the_slurm_job_makes_data_and_launches_a_process_a_gpu(slurm):
     said, _ = slurm('echo "called $*"').communicate(timeout=60)
     _, doctor, data, train = said.splitlines()  # first what is being checked
-    assert "doctor --method grpo --planned_rows 5000 --processes 4" in doctor
+    assert "doctor --method grpo --planned_rows 5000 --pool " in doctor
+    assert " --ref_models gold --processes 4 " in doctor
     assert "create_training_data.py grpo" in data
     assert "--model org/model" in data
     assert "accelerate.commands.launch" in train

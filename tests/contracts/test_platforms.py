@@ -110,11 +110,11 @@ def test_a_mac_trains_on_its_cpu(run_words):
 
 
 def test_the_doctor_of_a_job_on_eight_gpus_sees_all_of_them_and_accepts_one_process_each(run_words):
-    words = ["doctor", "--config", "grpo_paper", "--planned_rows", "5000", "--processes", "8", *run_words, "--json"]
-    done = python(EIGHT_GPUS, *words)
+    words = ["doctor", "--config", "grpo_paper", "--planned_rows", "5000", *run_words, "--json"]
+    done = python(EIGHT_GPUS, *words, "--processes", "8")
     found = {entry["topic"]: entry for entry in json.loads(done.stdout)["findings"]}
     assert (found["settings"]["verdict"], found["devices"]["verdict"]) == ("ok", "ok"), done.stdout
     assert found["devices"]["text"].startswith("8 of 8 GPUs: NVIDIA H100")
-    alone = python(EIGHT_GPUS, *[word for word in words if word not in ("--processes", "8")])
+    alone = python(EIGHT_GPUS, *words)
     assert "8 GPUs are visible to one process" in alone.stdout
     assert alone.returncode == 2

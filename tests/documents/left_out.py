@@ -12,7 +12,7 @@ GPUS = "wants eight GPUs"
 NODES = "wants a second machine; tests/end_to_end/test_two_hosts.py makes one"
 VLLM = "vLLM is not installed here"
 RAY = "starts a Ray that outlives it; make test-ray starts two hosts so"
-ASKS = "asks a server that is not ours, for money"
+ASKS = "asks a server that is not ours"
 
 
 class Entry(NamedTuple):
@@ -25,15 +25,13 @@ class Entry(NamedTuple):
 LEFT_OUT = (
     Entry(r"^make demo", "takes eight minutes; tests/end_to_end/test_demo.py runs a short one"),
     Entry(r"^make (test|check)\b", ITSELF),
-    Entry(r"^make (install|release|site)\b|^FULL=1 make release|^pip (install|check|download)", INSTALLS),
-    Entry(r"^uv (venv|pip) ", "installs; tests/end_to_end/test_resolver.py resolves the same sets"),
-    Entry(r"data import trl-lib/", "asks the hub; tests/end_to_end/test_hub.py has one of its own"),
+    Entry(r"^make (install|release|site)\b|^FULL=1 make release|^(uv )?pip (install|check|download)|^uv venv", INSTALLS),
     Entry(r"^accelerate launch .*(one_node|fsdp2)\.yaml|^torchrun --nproc_per_node 8", GPUS),
     Entry(r"tests\.gpu", "needs a GPU; tests/end_to_end/test_gpu_script.py runs it without one"),
     Entry(r"^NODES=2|two_nodes\.yaml", NODES),
     Entry(r"^ray |^export RAY_AUTH_MODE|--engine ray", RAY),
     Entry(r"\bvllm serve|--engine vllm|--use_vllm", VLLM),
-    Entry(r"--engine openai|--judge MODEL", ASKS),
+    Entry(r"--engine openai|--judge MODEL|data import trl-lib/", ASKS),
     Entry(r"--arena ", "wants the paper's released files; tests/end_to_end/test_arena.py makes a folder like theirs"),
     Entry(r"^bleuberi compare", "trains for an hour; tests/end_to_end/test_compare.py runs a small experiment"),
     Entry(r"^python benchmarks/report_screenshot", "wants a page of the reader's and a browser"),
