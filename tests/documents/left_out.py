@@ -25,7 +25,7 @@ class Entry(NamedTuple):
 LEFT_OUT = (
     Entry(r"^make demo", "takes eight minutes; tests/end_to_end/test_demo.py runs a short one"),
     Entry(r"^make (test|check)\b", ITSELF),
-    Entry(r"^make (install|release|site)\b|^FULL=1 make release|^(uv )?pip (install|check|download)|^uv venv", INSTALLS),
+    Entry(r"^make (install|release|site)\b|^FULL=1 make release|^(uv )?pip (install|check|download)|^uv v", INSTALLS),
     Entry(r"^accelerate launch .*(one_node|fsdp2)\.yaml|^torchrun --nproc_per_node 8", GPUS),
     Entry(r"tests\.gpu", "needs a GPU; tests/end_to_end/test_gpu_script.py runs it without one"),
     Entry(r"^NODES=2|two_nodes\.yaml", NODES),

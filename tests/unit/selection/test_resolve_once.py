@@ -30,9 +30,9 @@ def counted(monkeypatch):
 
     read = bleuberi.data.pool.read_rows
 
-    def count(source, *others):
+    def count(source, *others, **more):
         COUNTED[str(source)] += 1
-        return read(source, *others)
+        return read(source, *others, **more)
 
     monkeypatch.setattr("bleuberi.data.pool.read_rows", count)
     return COUNTED
