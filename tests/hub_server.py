@@ -74,6 +74,7 @@ class _Handler(BaseHTTPRequestHandler):
             for line in map(json.loads, body.splitlines()):
                 if line["key"] == "file":
                     place = self.server.repositories[key] / line["value"]["path"]
+                    place.parent.mkdir(parents=True, exist_ok=True)
                     place.write_bytes(base64.b64decode(line["value"]["content"]))
             self._json({"success": True, "commitOid": "0" * 40,
                         "commitUrl": f"http://{self.headers['Host']}/{'/'.join(parts[1:4])}/commit/main"})  # fmt: skip

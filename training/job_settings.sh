@@ -1,8 +1,23 @@
 # What grpo.sh and sft.sh share; sourced by them with ROOT set. Which Python, how many GPUs, names, how to launch.
 # macOS has bash 3.2, old clusters 4.2: no ${name,,}, and an empty list is written ${list[@]+"${list[@]}"}.
 
+# Bash would compute with a word, and with 08 as an octal number.
+for name in NUM_GPUS NODES NODE_RANK NUM_EXAMPLES MAX_NEW_TOKENS; do
+    least=1
+    [[ "$name" == NUM_GPUS || "$name" == NODE_RANK ]] && least=0
+    if [[ -n "${!name:-}" ]] && { [[ ! "${!name}" =~ ^(0|[1-9][0-9]{0,8})$ ]] || ((${!name} < least)); }; then
+        echo "Error: $name is '${!name}', which is not a whole number from $least." >&2
+        echo "Give a number such as $name=$((least + 1)), or leave it out." >&2
+        exit 2
+    fi
+done
+
 PYTHON="${PYTHON:-$([[ -x "$ROOT/.venv/bin/python" ]] && echo "$ROOT/.venv/bin/python" || echo python)}"
-NUM_GPUS="${NUM_GPUS:-$("$PYTHON" -c 'import torch; print(torch.cuda.device_count())')}"
+if [[ -z "${NUM_GPUS:-}" ]] && ! NUM_GPUS="$("$PYTHON" -c 'import torch; print(torch.cuda.device_count())')"; then
+    echo "Error: $PYTHON cannot count the GPUs: see the lines above." >&2
+    echo "If torch is missing, type make install, or name a Python that has it: PYTHON=... bash training/grpo.sh" >&2
+    exit 2
+fi
 
 if ((NUM_GPUS > 0)); then
     DEFAULT_GRPO_CONFIG="$ROOT/training/configs/grpo_paper.yaml"
@@ -17,7 +32,7 @@ set -f
 
 # A run is a folder in CKPT_DIR, and never one elsewhere.
 if [[ "${RUN_NAME:-}" == */* || "${RUN_NAME:-}" == .* ]]; then
-    echo "Error: RUN_NAME is '$RUN_NAME', which is not a plain folder name." >&2
+    echo "Error: RUN_NAME is '$RUN_NAME', which is not a simple folder name." >&2
     echo "Give a name without slashes or a leading dot; the place is chosen with CKPT_DIR." >&2
     exit 2
 fi
@@ -27,13 +42,18 @@ LAUNCH="${LAUNCH:-zero3_offload}"         # zero2, zero3, zero3_offload, fsdp2, 
 NODES="${NODES:-1}"                       # 2: the same job on both, with NODE_RANK 0 and 1, and MAIN_ADDRESS of the first
 
 if [[ "$LAUNCH" != fsdp2 && "$LAUNCH" != plain && ! -f "$LAUNCH_DIR/$LAUNCH.json" ]]; then
-    echo "Error: LAUNCH is '$LAUNCH', which is none of: zero2, zero3, zero3_offload, fsdp2, plain." >&2
+    echo "Error: LAUNCH is '$LAUNCH', which is not one of: zero2, zero3, zero3_offload, fsdp2, plain." >&2
     echo "Choose one, e.g. LAUNCH=zero3 bash training/grpo.sh" >&2
     exit 2
 fi
 if ((NODES > 1)) && [[ "$LAUNCH" == fsdp2 || -z "${NODE_RANK:-}" || -z "${MAIN_ADDRESS:-}" ]]; then
     echo "Error: with NODES=$NODES each node needs NODE_RANK and MAIN_ADDRESS, and LAUNCH another than fsdp2." >&2
     echo "E.g. NODES=2 NODE_RANK=0 MAIN_ADDRESS=10.0.0.1 LAUNCH=zero3 bash training/grpo.sh" >&2
+    exit 2
+fi
+if ((NODES > 1 && NODE_RANK >= NODES)); then
+    echo "Error: NODE_RANK is $NODE_RANK, but the $NODES nodes have the ranks 0 to $((NODES - 1))." >&2
+    echo "Give each node its own rank, and the node of MAIN_ADDRESS the rank 0." >&2
     exit 2
 fi
 
@@ -63,11 +83,17 @@ check_job() {
         [[ -f "$LAUNCH_DIR/$LAUNCH.json" ]] && words+=(--deepspeed "$LAUNCH")
     fi
     echo "Checking the job (bleuberi doctor) ..."
-    if ! "$PYTHON" -m bleuberi.cli.main doctor --method "$method" --planned_rows "$rows" ${words[@]+"${words[@]}"} "$@"; then
-        echo "Error: the job would fail, so nothing was started." >&2
-        echo "Fix the problems above, or start it without these checks: SKIP_DOCTOR=1." >&2
-        exit 2
-    fi
+    local code=0
+    "$PYTHON" -m bleuberi.cli.main doctor --method "$method" --planned_rows "$rows" ${words[@]+"${words[@]}"} "$@" || code=$?
+    case "$code" in
+        0) return ;;
+        2) echo "Error: the job would fail, so nothing was started." >&2
+            echo "Fix the problems above, or start it without these checks: SKIP_DOCTOR=1." >&2 ;;
+        129 | 130 | 143) exit "$code" ;; # stopped
+        *) echo "Error: the check itself crashed (exit code $code), so nothing was started. The job may be right." >&2
+            echo "Report the lines above, and start the job without these checks: SKIP_DOCTOR=1." >&2 ;;
+    esac
+    exit 2
 }
 
 # With GPUs: one process a GPU. Without: one process on the CPU, with the small presets.

@@ -12,9 +12,8 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +21,7 @@ from bleuberi import __version__
 from bleuberi.atomic_files import disk_errors, fresh_file
 from bleuberi.columns import MAX_FILE_NAME_BYTES
 from bleuberi.errors import UserError
+from bleuberi.records import Record, from_json
 from bleuberi.redaction import redact_value, redact_words
 from bleuberi.strict_json import strict_json
 
@@ -38,6 +38,11 @@ Json = Mapping[str, Any]
 
 def content_hash(*parts: bytes | str) -> str:
     """SHA-256 in hex over the parts, each preceded by its length, so that ["ab", "c"] and ["a", "bc"] differ."""
+    return parts_hash(parts)
+
+
+def parts_hash(parts: Iterable[bytes | str]) -> str:
+    """The same as `content_hash`, for parts that are produced one by one."""
     digest = hashlib.sha256()
     for part in parts:
         data = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
@@ -49,6 +54,41 @@ def content_hash(*parts: bytes | str) -> str:
 def json_hash(value: object) -> str:
     """The content hash of a JSON value, independent of key order."""
     return content_hash(json.dumps(value, sort_keys=True, ensure_ascii=True))  # noqa: TID251 - hashed, not written
+
+
+def json_rows_hash(rows: Iterable[object]) -> str:
+    """The same as `json_hash` of a list of the rows, without holding the list in memory; the rows are read twice."""
+
+    def parts() -> Iterator[bytes]:
+        yield b"["
+        for place, row in enumerate(rows):
+            yield b", " if place else b""
+            yield json.dumps(row, sort_keys=True, ensure_ascii=True).encode()  # noqa: TID251 - hashed, not written
+        yield b"]"
+
+    return _stream_hash(parts)
+
+
+def _stream_hash(parts: Callable[[], Iterator[bytes]]) -> str:
+    """The same as `content_hash` of the parts joined; they are made twice."""
+    digest = hashlib.sha256(sum(map(len, parts())).to_bytes(8, "big"))
+    for part in parts():
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def json_object_hash(items: Iterable[tuple[str, object]]) -> str:
+    """The same as `json_hash` of an object, without holding it in memory. `items`: in the order of their keys; read
+    twice."""
+
+    def parts() -> Iterator[bytes]:
+        yield b"{"
+        for place, (name, value) in enumerate(items):
+            one = json.dumps({name: value}, sort_keys=True, ensure_ascii=True)  # noqa: TID251 - hashed, not written
+            yield (b", " if place else b"") + one[1:-1].encode()
+        yield b"}"
+
+    return _stream_hash(parts)
 
 
 def file_hash(path: Path) -> str:
@@ -89,8 +129,26 @@ def home_folder() -> Path | None:
         return None
 
 
+def user_cache() -> Path:
+    """The cache folder: `$BLEUBERI_CACHE`, an existing `~/.cache/bleuberi`, or the system's, by platformdirs.
+
+    Errors: `UserError` if the user has no home folder.
+    """
+    if own := os.environ.get("BLEUBERI_CACHE"):
+        return Path(own)
+    from platformdirs import user_cache_path
+
+    folder, home = user_cache_path("bleuberi"), home_folder()
+    if home is None and not folder.is_absolute():  # a tilde that cannot be expanded
+        raise UserError("No home folder for the cache was found.", "Set a folder: export BLEUBERI_CACHE=/some/folder")
+    old = home / ".cache" / "bleuberi" if home is not None and not os.environ.get("XDG_CACHE_HOME") else folder
+    return old if old.is_dir() else folder
+
+
 def library_versions() -> dict[str, str]:
     """Versions of this package, Python and the installed libraries that affect results."""
+    from importlib.metadata import PackageNotFoundError, version  # slow to load
+
     found = {"bleuberi": __version__, "python": sys.version.split()[0]}
     for package in _REPORTED_PACKAGES:
         with contextlib.suppress(PackageNotFoundError):
@@ -140,6 +198,12 @@ def write_text(path: Path, text: str) -> None:
         partial.write_text(text, encoding="utf-8", newline="\n")
 
 
+def write_lines(path: Path, rows: Iterable[object]) -> None:
+    """Write rows as lines of strict JSON, atomically and one at a time."""
+    with fresh_file(path) as partial, partial.open("w", encoding="utf-8", newline="\n") as stream:
+        stream.writelines(strict_json(row) + "\n" for row in rows)
+
+
 def write_json(path: Path, value: object) -> None:
     """Write indented JSON atomically."""
     write_text(path, readable_json(value, indent=2) + "\n")
@@ -156,6 +220,11 @@ def read_json(path: Path) -> Any:  # noqa: ANN401 - whatever was written
         return json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is not valid JSON: {error}", "Move the file away; it will be recreated.") from error
+
+
+def read_record(kind: type[Record], path: Path) -> Record | None:
+    """Read a record from its JSON file; None if the file does not exist. Errors: `UserError` if it is damaged."""
+    return from_json(kind, read_json(path), path.name) if path.is_file() else None
 
 
 def read_state(path: Path) -> dict[str, Any]:

@@ -5,7 +5,6 @@ Pools have the columns of the Hugging Face data set `yapeichang/BLEUBERI-Tulu3-5
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from collections.abc import Sequence
@@ -131,4 +130,6 @@ def _shortened(name: str, max_bytes: int) -> str:
 
 
 def _mark(text: str) -> str:
+    import hashlib  # slow to load
+
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]

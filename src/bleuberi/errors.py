@@ -6,7 +6,19 @@ its traceback.
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+from typing import Final
+
 from bleuberi.plain_text import one_line
+
+TRAIN_MODULES: Final = {
+    "datasketch": ("datasketch", "check"), "jinja2": ("jinja2", "report"), "scipy": ("scipy", "report"),
+    "pyarrow": ("pyarrow", "report"), "vl_convert": ("vl-convert-python", "report"), "torch": ("torch", "train"),
+    "transformers": ("transformers", "train"), "trl": ("trl", "train"), "datasets": ("datasets", "train"),
+    "huggingface_hub": ("huggingface-hub", "train"), "accelerate": ("accelerate", "train"), "yaml": ("pyyaml", "train"),
+    "peft": ("peft", "train"), "gguf": ("gguf", "train"),
+}  # fmt: skip
+"""Module -> package and smallest extra, of everything that the extra `train` installs."""
 
 
 class UserError(Exception):
@@ -37,3 +49,11 @@ class MissingExtraError(UserError):
 
     def __reduce__(self) -> tuple[type[UserError], tuple[str, str, str]]:  # type: ignore[override]
         return type(self), (self.package, self.extra, self.needed_for)
+
+
+def missing_extra(error: ModuleNotFoundError, needed_for: str) -> MissingExtraError | None:
+    """The error of an extra that is not installed; None if another module is missing."""
+    module = (error.name or "").partition(".")[0]
+    if module not in TRAIN_MODULES or find_spec(module) is not None:
+        return None
+    return MissingExtraError(*TRAIN_MODULES[module], needed_for)

@@ -36,7 +36,7 @@ def followed(path: Path) -> Path:
 
 
 def stays(folder: Path) -> bool:
-    """Whether a folder exists and cannot, or should not, be renamed."""
+    """Whether a folder exists and cannot, or should not, be renamed. Its content is then replaced in place."""
     if not folder.is_dir():
         return False
     with contextlib.suppress(FileNotFoundError):  # the current folder may have been removed

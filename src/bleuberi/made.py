@@ -1,6 +1,6 @@
-"""One rule for results that already exist: an equal request reuses them, any other request is refused.
+"""One rule for results that already exist: an equal request reuses them, any other request is an error.
 
-A request is a JSON object with everything that decides a result: settings, and hashes of what lies behind paths.
+A request is a JSON object with everything that decides a result: settings, and hashes of the content behind paths.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ def refuse_other(what: object, existing: Request, requested: Request, cure: str)
 
 
 def named_differences(existing: Request, requested: Request) -> str:
-    """E.g. `seed: existing 1, requested 2; ...`, the first four of them; empty if the two requests are equal."""
+    """The first four differing settings, e.g. `seed: existing 1, requested 2; ...`; empty if the two requests are
+    equal."""
     found = differences(existing, as_stored(requested))
     named = [f"{name}: existing {_short(old)}, requested {_short(new)}" for name, old, new in found[:_MOST_NAMED]]
     return "; ".join([*named, *([f"and {len(found) - _MOST_NAMED} more"] if len(found) > _MOST_NAMED else [])])
@@ -58,8 +59,8 @@ def named_differences(existing: Request, requested: Request) -> str:
 def find(folder: Path, kind: str, requested: Request, cure: str, *, overwrite: bool = False) -> dict[str, Any] | None:
     """The manifest of a folder that an equal request made; None if the folder is missing, empty, or may be replaced.
 
-    With `overwrite`, a folder of the same kind may be replaced, and never another one.
-    Errors: `UserError` if another request or program made it, or if its files were changed since.
+    With `overwrite`, a folder of the same kind may be replaced, but no other folder. Errors: `UserError` if another
+    request or program made it, or if its files were changed since.
     """
     if not folder.exists() or (folder.is_dir() and is_empty(folder)):
         return None
@@ -75,7 +76,7 @@ def find(folder: Path, kind: str, requested: Request, cure: str, *, overwrite: b
 
 
 def find_file(path: Path, requested: Request, cure: str) -> dict[str, Any] | None:
-    """The manifest beside a file that an equal request made; None if there is no such file. Errors: as `find`."""
+    """The manifest of a file that an equal request made; None if the file does not exist. Errors: as `find`."""
     if not path.exists():
         return None
     manifest = read_state(sidecar(path))
@@ -88,7 +89,7 @@ def find_file(path: Path, requested: Request, cure: str) -> dict[str, Any] | Non
 
 
 def is_equal(existing: Request, requested: Request) -> bool:
-    """Whether two requests ask for the same result."""
+    """Whether two requests would give the same result."""
     return not differences(existing, as_stored(requested))
 
 
@@ -112,7 +113,7 @@ def is_complete(folder: Path, requested: Request) -> bool:
 
 
 def as_stored(request: Request) -> dict[str, Any]:
-    """The request as a manifest returns it: without secrets, lists for tuples, texts for paths."""
+    """The request as it reads back from a manifest: without secrets, lists for tuples, texts for paths."""
     stored: dict[str, Any] = json.loads(strict_json(redact_value(dict(request)), default=str))
     return stored
 

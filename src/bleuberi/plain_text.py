@@ -12,7 +12,8 @@ from typing import Final, TextIO
 
 # Control characters except tab and newline; bidirectional controls (UAX 9); line breaks that only some programs know;
 # invisible characters; lone surrogates, which cannot be encoded.
-_UNSEEN: Final = re.compile(
+# Texts, not compiled: `re` compiles each at its first use, which `--help` never needs.
+_UNSEEN: Final = (
     "[\x00-\x08\x0b-\x1f\x7f-\x9f"
     "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
     "\u2028\u2029"
@@ -20,7 +21,7 @@ _UNSEEN: Final = re.compile(
     "\ud800-\udfff]"
 )
 
-_HALF_PAIR: Final = re.compile("[\ud800-\udfff]")
+_HALF_PAIR: Final = "[\ud800-\udfff]"
 
 
 def plain(text: str) -> str:
@@ -28,7 +29,7 @@ def plain(text: str) -> str:
 
     Keeps tabs, newlines, and joiners for scripts and emoji; removes a carriage return before a newline.
     """
-    return _UNSEEN.sub(_escape, text.replace("\r\n", "\n"))
+    return re.sub(_UNSEEN, _escape, text.replace("\r\n", "\n"))
 
 
 def one_line(text: str, most: int = 0) -> str:
@@ -39,7 +40,7 @@ def one_line(text: str, most: int = 0) -> str:
 
 def storable(text: str) -> str:
     """The text with U+FFFD for every lone surrogate: JSON can contain them, UTF-8 cannot."""
-    return _HALF_PAIR.sub("\ufffd", text)
+    return re.sub(_HALF_PAIR, "\ufffd", text)
 
 
 def say(text: object = "", *, file: TextIO | None = None, end: str = "\n", flush: bool = False) -> None:

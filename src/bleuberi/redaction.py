@@ -17,35 +17,36 @@ HIDDEN: Final = "***"
 _GIVEN_NOW: Final[set[str]] = set()
 _SHORTEST: Final = 8  # shorter values are not keys, and hiding them would blank out ordinary words
 
-_NAME: Final = re.compile(
+# Texts, not compiled: `re` compiles each at its first use, which `--help` never needs.
+_NAME: Final = (
     r"(?i)^(.*[_-])?(api[_-]?key|secret([_-]?(access)?[_-]?key)?|password|passwd|passphrase|pwd|authorization|auth|"
     r"credentials?|token|cookies?|jwt|bearer|(private|access|account|subscription|shared|signing|encryption|license)"
     r"[_-]?key)$"
 )
-_IN_URL: Final = re.compile(r"(?i)^(code|sid|otp|sas|ticket|(.*[_-])?(key|sig|signature|session|sessionid))$")
+_IN_URL: Final = r"(?i)^(code|sid|otp|sas|ticket|(.*[_-])?(key|sig|signature|session|sessionid))$"
 """More names of secrets in URLs; `code=` is a login's authorization code."""
-_WORD_END: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")  # apiKey
+_WORD_END: Final = r"(?<=[a-z])(?=[A-Z])"  # apiKey
 # Text tokens, not access tokens.
-_HARMLESS: Final = re.compile(
+_HARMLESS: Final = (
     r"(?i)^(.*[_-])?(eos|bos|pad|unk|sep|cls|mask|stop|image|video|audio|special|end|start|turn|max|min|num|per|first|"
     r"last|next|new|decoder|think)[_-]token$"
 )
-_VARIABLE: Final = re.compile(r"(?i)(^|_)(key|token|secret|password|passwd|pat)$")
-_LOOKS: Final = re.compile(
+_VARIABLE: Final = r"(?i)(^|_)(key|token|secret|password|passwd|pat)$"
+_LOOKS: Final = (
     r"\b(hf_[A-Za-z0-9]{16,}|sk-[A-Za-z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|"
     r"xox[abprs]-[A-Za-z0-9-]{10,}|AKIA[0-9A-Z]{16}|AIza[A-Za-z0-9_-]{30,}|r8_[A-Za-z0-9]{30,}|glpat-[A-Za-z0-9_-]{16,})"
 )
-_BEARER: Final = re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}")
-_USER_OF_URL: Final = re.compile(r"(?<=://)[^/\s@'\"]+@")
-_PART_OF_URL: Final = re.compile(r"([?&#;])([A-Za-z0-9_.%~-]+)=([^?&#;\s'\"]+)")
-_PART_OF_JSON: Final = re.compile(r"""(["'])([A-Za-z0-9_.-]+)\1(\s*:\s*)(["'])((?:\\.|(?!\4).)*)\4""", re.DOTALL)
-_GIVEN: Final = re.compile(r"^(--?)?([A-Za-z0-9_.-]+)=(.*)$", re.DOTALL)
+_BEARER: Final = r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"
+_USER_OF_URL: Final = r"(?<=://)[^/\s@'\"]+@"
+_PART_OF_URL: Final = r"([?&#;])([A-Za-z0-9_.%~-]+)=([^?&#;\s'\"]+)"
+_PART_OF_JSON: Final = r"""(?s)(["'])([A-Za-z0-9_.-]+)\1(\s*:\s*)(["'])((?:\\.|(?!\4).)*)\4"""
+_GIVEN: Final = r"(?s)^(--?)?([A-Za-z0-9_.-]+)=(.*)$"
 
 
 def is_secret_name(name: str) -> bool:
     """Whether a flag, field or option of that name contains a secret: `hub_token` and `apiKey`, not `eos_token`."""
-    name = _WORD_END.sub("_", name.lstrip("-").rpartition(".")[2])
-    return bool(_NAME.match(name)) and not _HARMLESS.match(name)
+    name = re.sub(_WORD_END, "_", name.lstrip("-").rpartition(".")[2])
+    return bool(re.match(_NAME, name)) and not re.match(_HARMLESS, name)
 
 
 def redact(text: str) -> str:
@@ -54,12 +55,12 @@ def redact(text: str) -> str:
     for value in _known_values():
         text = text.replace(value, HIDDEN)
     if "://" in text:
-        text = _USER_OF_URL.sub(f"{HIDDEN}@", text)
+        text = re.sub(_USER_OF_URL, f"{HIDDEN}@", text)
     if "=" in text:
-        text = _PART_OF_URL.sub(_hide_part, text)
+        text = re.sub(_PART_OF_URL, _hide_part, text)
     if ":" in text:
-        text = _PART_OF_JSON.sub(_hide_field, text)
-    return _BEARER.sub(rf"\1 {HIDDEN}", _LOOKS.sub(HIDDEN, text))
+        text = re.sub(_PART_OF_JSON, _hide_field, text)
+    return re.sub(_BEARER, rf"\1 {HIDDEN}", re.sub(_LOOKS, HIDDEN, text))
 
 
 def redact_words(words: Iterable[str]) -> list[str]:
@@ -68,7 +69,7 @@ def redact_words(words: Iterable[str]) -> list[str]:
     kept: list[str] = []
     hides_next = False
     for word in words:
-        given = _GIVEN.match(word)
+        given = re.match(_GIVEN, word)
         if hides_next and not word.startswith("--"):
             kept.append(HIDDEN)
         elif given and is_secret_name(given[2]):
@@ -107,9 +108,9 @@ def remember_secrets(words: Iterable[str]) -> None:
         elif kept.endswith(f"={HIDDEN}"):
             found = [word.partition("=")[2]]
         else:
-            given = _GIVEN.match(word)
+            given = re.match(_GIVEN, word)
             found = list(_secrets_in(_json_in(given[3] if given else word)))
-            found += [part[3] for part in _PART_OF_URL.finditer(word) if _is_secret_in_url(part[2])]
+            found += [part[3] for part in re.finditer(_PART_OF_URL, word) if _is_secret_in_url(part[2])]
         _GIVEN_NOW.update(value for value in found if len(value) >= _SHORTEST)
 
 
@@ -146,7 +147,7 @@ def _json_in(text: str) -> Any:  # noqa: ANN401 - any JSON
 
 def _is_secret_in_url(name: str) -> bool:
     name = unquote(name)
-    return is_secret_name(name) or _IN_URL.match(name) is not None
+    return is_secret_name(name) or re.match(_IN_URL, name) is not None
 
 
 def _hide_part(match: re.Match[str]) -> str:
@@ -161,6 +162,6 @@ def _hide_field(match: re.Match[str]) -> str:
 def _known_values() -> list[str]:
     """Known secrets, longest first, since one may start with another."""
     found = _GIVEN_NOW | {
-        value for name, value in os.environ.items() if _VARIABLE.search(name) and len(value) >= _SHORTEST
+        value for name, value in os.environ.items() if re.search(_VARIABLE, name) and len(value) >= _SHORTEST
     }
     return sorted(found, key=len, reverse=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, SupportsFloat
 
 
@@ -37,6 +37,13 @@ def strict_json(
     if not ascii_only and not _encodes(text):
         return strict_json(value, ascii_only=True, indent=indent, default=default)
     return text
+
+
+def indented(items: Iterable[str], spaces: int) -> Iterator[str]:
+    """The text between a list's brackets as `strict_json` indents it, an item at a time. `items`: each as JSON."""
+    margin = "\n" + " " * spaces
+    for place, item in enumerate(items):
+        yield ("," if place else "") + margin + item.replace("\n", margin)
 
 
 def _dumps(value: object, ascii_only: bool, indent: int | None, default: Callable[[Any], object] | None) -> str:

@@ -1,13 +1,17 @@
 """Help and the base import answer at once and load nothing heavy."""
 
+import resource
+import statistics
 import subprocess
 import sys
 import time
 
 import pytest
 
+from bleuberi.cli.main import COMMANDS
 from tests.conftest import ROOT
 
+CPU_SECONDS = 0.1  # median of ten runs
 HEAVY = ("torch", "datasets", "trl", "transformers", "accelerate", "peft", "vllm", "pandas", "vl_convert", "scipy")
 LIMIT_SECONDS = 0.5
 # The bound is for a quiet machine; on a busy one, starting Python itself tells how much slower everything is.
@@ -41,8 +45,8 @@ def best_seconds(words):
     return min(seconds)
 
 
-def loaded(body, argv=()):
-    code = REPORT.format(body=body, heavy=set(HEAVY))
+def loaded(body, argv=(), heavy=HEAVY):
+    code = REPORT.format(body=body, heavy=set(heavy))
     done = subprocess.run([sys.executable, "-c", code, *argv], capture_output=True, text=True, check=True)
     (line,) = (line for line in done.stderr.splitlines() if line.startswith("HEAVY:"))
     return line.removeprefix("HEAVY:").split(), done.stdout
@@ -61,6 +65,33 @@ def test_help_answers_at_once_and_loads_nothing_heavy(name, slowness):
     assert heavy == []
     assert "usage" in told
     assert best_seconds([sys.executable, "-m", module, *argv]) < LIMIT_SECONDS * slowness
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_of_no_command_loads_numpy(name):
+    body = f"from bleuberi.cli.main import main; import sys; sys.argv[1:] = {[*name.split(), '--help']}; main()"
+    heavy, told = loaded(body, heavy=(*HEAVY, "numpy"))
+    assert heavy == []
+    assert "usage" in told
+
+
+def cpu_seconds(words):
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(words, check=True, capture_output=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_takes_a_tenth_of_a_second_of_cpu_time(name):
+    """Python's own start is measured between the runs, so that both meet the same other work of the machine."""
+    starts, helps = [], []
+    for _ in range(10):
+        starts.append(cpu_seconds([sys.executable, "-c", "pass"]))
+        helps.append(cpu_seconds([sys.executable, "-m", "bleuberi", *name.split(), "--help"]))
+    slowness = max(1.0, statistics.median(starts) / 0.016)
+    assert statistics.median(helps) <= CPU_SECONDS * slowness
 
 
 @pytest.mark.parametrize("argv", [["--help"], ["grpo", "--help"], ["sft", "--help"]], ids=" ".join)

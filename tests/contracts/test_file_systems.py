@@ -139,7 +139,7 @@ def warnings(done):
     return [line for line in done.stderr.splitlines() if "does not support file locks" in line]
 
 
-@pytest.mark.parametrize("kind", ["nfs4", *NO_LOCKS])
+@pytest.mark.parametrize("kind", ["nfs4", *(pytest.param(kind, marks=pytest.mark.slow) for kind in NO_LOCKS)])
 def test_a_pool_is_imported_and_checked(on, disk, kind):
     done = bleuberi(on, kind, "data", "import", "alpaca.jsonl", "--output", "made/new.jsonl")
     assert sorted(path.name for path in (disk / "made").iterdir()) == ["new.jsonl", "new.manifest.json"]
@@ -153,7 +153,7 @@ def test_a_pool_is_imported_and_checked(on, disk, kind):
     assert hidden(disk) == []
 
 
-@pytest.mark.parametrize("kind", ["nfs4", "ENOLCK"])
+@pytest.mark.parametrize("kind", [pytest.param("nfs4", marks=pytest.mark.slow), "ENOLCK"])
 def test_a_data_set_is_made_and_its_cache_removed(on, disk, kind):
     pytest.importorskip("datasets")
     words = ["--hf_dataset_path", "pool.jsonl", "--metric", "bleu", "--model", "m", "--num_examples", "3"]

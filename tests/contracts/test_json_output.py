@@ -27,7 +27,7 @@ CHAIN = {  # command -> its words, and keys of its object; each finds what those
     "data grpo": (
         ["--hf_dataset_path", "new.jsonl", "--metric", "bleu", *CANNED, "--num_examples", "8", "--output_dir", "out",
          "--output_dataset_name", "made"],
-        {"folder", "rows", "reused", "manifest"},
+        {"folder", "rows", "reused", "hub", "manifest"},
     ),
     "data sft": (["--input_data_path", "out/data_grpo/made", "--output_dir", "out"], {"folder", "rows", "manifest"}),
     "data export": (["new.jsonl", "--to", "trl", "--output", "exported.jsonl"], {"path", "rows", "dropped", "hub"}),
@@ -49,6 +49,7 @@ CHAIN = {  # command -> its words, and keys of its object; each finds what those
          "--output_dir", "evaluation"],
         {"prompts", "models", "groups"},
     ),
+    "card": (["run", "--evaluation", "evaluation", "--name", "a"], {"path", "results", "hub"}),
     "agreement": (
         ["--preferences", "pairs.jsonl", "--resamples", "20", "--no_figures", "--output_dir", "agreement"],
         {"verdict"},
@@ -95,4 +96,4 @@ def test_one_object_and_nothing_beside_it(name, place, tiny_model):
 def test_every_command_that_offers_it_is_here():
     page = (ROOT / "docs/cli.md").read_text(encoding="utf-8")
     offering = {name for name in COMMANDS if "--json" in page.split(f"## `bleuberi {name}`")[1].split("\n## ")[0]}
-    assert offering - {"train grpo"} == CHAIN.keys()  # train grpo goes the way of train sft
+    assert offering - {"train grpo", "train dpo"} == CHAIN.keys()  # both go the way of train sft

@@ -8,10 +8,12 @@ import inspect
 import json
 import re
 import shlex
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from bleuberi.data.export.recipes import command, reward_file
 from bleuberi.errors import UserError
 from bleuberi.rewards import Bleu, load_reward
 from bleuberi.rewards.adapters import OpenRlhfReward, VerifiersReward, VerlScore
@@ -88,8 +90,10 @@ def test_verl_prompts_that_are_null_are_empty():
 
 def test_openrlhf_recipe_has_flags_that_openrlhf_takes():
     facts = recorded("openrlhf")
-    for program, flags in (("train_ppo_ray", "train_ppo_ray_flags"), ("train_dpo", "train_dpo_flags")):
-        found = commands(f"python -m openrlhf.cli.{program}")
+    programs = {"python -m openrlhf.cli.train_ppo_ray": "train_ppo_ray_flags",
+                "deepspeed --module openrlhf.cli.train_dpo": "train_dpo_flags"}  # fmt: skip
+    for program, flags in programs.items():
+        found = commands(program)
         assert found
         for words in found:
             given = {word for word in words if word.startswith("--")}
@@ -166,6 +170,34 @@ def test_verifiers_recipe_and_adapter_use_names_that_verifiers_has():
     assert {words[0] for line in re.findall(r"^vf-.*", page(), re.MULTILINE) for words in [line.split()]} <= set(
         facts["commands"]
     )
+
+
+def test_verifiers_command_asks_the_readers_own_server_and_uploads_nothing():
+    settings = recorded("verifiers")["eval_settings"]
+    (words,) = commands("vf-eval")
+    assert words[0] == "cat-questions"
+    flags = [word for word in words if word.startswith("-")]
+    short = {"-n": "select.limit", "-m": "model", "--no-push": "push"}
+    named = {short.get(flag, flag.removeprefix("--").replace("-", "_")) for flag in flags}
+    assert named | {"env.agent.runtime"} == settings.keys()
+    assert "'limit', 'n'" in settings["select.limit"]
+    assert "'model', 'm'" in settings["model"]
+    assert (settings["push"], settings["env.agent.runtime"]) == ("True", "PrimeConfig()")  # if nothing else is said
+    assert words[words.index("--env.agent.runtime.type") + 1] in settings["env.agent.runtime.type"]
+    assert recorded("verifiers")["null_harness"]
+    assert "NullHarness" in page()
+
+
+@pytest.mark.parametrize("to", ["verl", "openrlhf", "verifiers"])
+def test_the_page_shows_the_command_that_data_export_prints(to):
+    path = {"verl": "train.parquet", "openrlhf": "prompts.jsonl", "verifiers": "cat_questions"}[to]
+    printed = shlex.split(command(to, Path(path)).rpartition("&& ")[2])
+    shown = commands({"verl": "python -m verl.trainer.main_ppo", "openrlhf": "python -m openrlhf.cli.train_ppo_ray",
+                      "verifiers": "vf-eval"}[to])  # fmt: skip
+    (words,) = [[word.replace("test.parquet", path) for word in one] for one in shown]
+    assert sorted(words) == sorted(printed[-len(words) :])
+    assert len(printed) - len(words) == {"verl": 3, "openrlhf": 3, "verifiers": 1}[to]  # the program's own words
+    assert reward_file(to) in page()
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,7 @@ def test_a_macs_gpu_is_refused_in_two_lines(run_words):
     assert "a Mac's GPU (MPS) does not count" in " ".join(done.stdout.split())
 
 
+@pytest.mark.slow
 def test_a_mac_trains_on_its_cpu(run_words):
     done = python(APPLE_GPU, "doctor", "--config", "grpo_cpu", *run_words)
     assert "1 process on the CPU; this Mac's GPU (MPS) is not used" in " ".join(done.stdout.split())
@@ -109,12 +110,19 @@ def test_a_mac_trains_on_its_cpu(run_words):
     assert "MPS" not in done.stdout
 
 
+@pytest.mark.slow
 def test_the_doctor_of_a_job_on_eight_gpus_sees_all_of_them_and_accepts_one_process_each(run_words):
     words = ["doctor", "--config", "grpo_paper", "--planned_rows", "5000", *run_words, "--json"]
     done = python(EIGHT_GPUS, *words, "--processes", "8")
     found = {entry["topic"]: entry for entry in json.loads(done.stdout)["findings"]}
     assert (found["settings"]["verdict"], found["devices"]["verdict"]) == ("ok", "ok"), done.stdout
     assert found["devices"]["text"].startswith("8 of 8 GPUs: NVIDIA H100")
+    assert (done.stdout + done.stderr).count("a step sees") == 1
+    two_nodes = python(EIGHT_GPUS, *words, "--processes", "16", "--nodes", "2")
+    found = {entry["topic"]: entry for entry in json.loads(two_nodes.stdout)["findings"]}
+    assert found["devices"]["verdict"] == "ok"
+    assert found["devices"]["text"].startswith("8 of 8 GPUs on each of 2 nodes: NVIDIA H100")
+    assert "the config is for 16 GPUs, this machine has 8" in python(EIGHT_GPUS, *words, "--processes", "16").stdout
     alone = python(EIGHT_GPUS, *words)
     assert "8 GPUs are visible to one process" in alone.stdout
     assert alone.returncode == 2

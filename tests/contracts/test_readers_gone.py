@@ -55,7 +55,9 @@ def test_nobody_reads_what_is_printed(words, place):
     assert "ignored" not in done.stderr
 
 
-@pytest.mark.parametrize(("redirect", "unbuffered"), [("2>&1 | sleep 0", False), ("<&- >&- 2>&-", True)])
+@pytest.mark.parametrize(
+    ("redirect", "unbuffered"), [pytest.param("2>&1 | sleep 0", False, marks=pytest.mark.slow), ("<&- >&- 2>&-", True)]
+)
 def test_data_are_made_whole_without_a_reader(place, redirect, unbuffered):
     code, done = called([*GRPO, "--num_examples", "5", "--output_dataset_name", "made"], place, redirect, unbuffered)
     assert (code, done.stdout, done.stderr) == (0, "", "")

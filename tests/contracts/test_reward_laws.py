@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bleuberi.cli.agreement import ALL_TEXT_REWARDS
 from bleuberi.errors import UserError
-from bleuberi.rewards import REWARDS, load_reward
+from bleuberi.evaluation.measures import _FAMILIES, _SHARES, family_of
+from bleuberi.rewards import REWARDS, WITH_MODEL, load_reward, reward_name
 from bleuberi.rewards.base import TextReward
 
 NAMES = ["bleu", "bleu_plain_unigrams", "bleu_closest", "bleu_short_f1", "rouge", "bleu_rouge_f1", "meteor", "rouge1"]
@@ -165,4 +167,18 @@ def test_unknown_names_list_the_known_ones_and_dotted_paths_work():
     assert isinstance(load_reward("bleuberi.rewards.bleu:BleuClosest"), TextReward)
     with pytest.raises(UserError, match="could not be loaded"):
         load_reward("bleuberi.rewards.nowhere:Bleu")
-    assert {name.partition(":")[0] for name in NAMES} <= set(REWARDS)
+
+
+def test_no_text_reward_is_forgotten_elsewhere():
+    names = {name.partition(":")[0] for name in NAMES}
+    assert names == set(REWARDS) - {*WITH_MODEL, "format", "length"}
+    families = {family for _, family in _FAMILIES}
+    assert {name: family_of(name) for name in names if family_of(name) not in families} == {}
+    assert {name for name in names if load_reward(name).signature().partition("|")[0] not in _SHARES} == set()
+    assert names - set(ALL_TEXT_REWARDS) == {"bleu_plain_unigrams", "bleu_closest", "bleu_short_f1"}  # for studies
+
+
+@pytest.mark.parametrize("name", [*NAMES, "format", "length", "answer:bleu"])
+def test_a_signature_gives_the_name_back(name):
+    plain = {"rouge:stem", "rouge:mean", "meteor:mean", "chrf:mean", "rougeLsum:auto:stem:mean"}  # need their options
+    assert reward_name(load_reward(name).signature()) == (None if name in plain else name)

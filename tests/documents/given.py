@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from bleuberi.artifacts import make_manifest, write_json
 from tests.conftest import encoder_folder
 from tests.documents.hub import demo_rows
 
@@ -74,6 +75,17 @@ class Maker:
 
     def model_folder(self, path: Path) -> None:
         shutil.copytree(self.model, path)
+
+    def finished_run(self, path: Path) -> None:
+        """A model folder with the manifest and the card that a training writes last."""
+        from bleuberi.training.folder.model_card import model_card
+
+        self.model_folder(path)
+        parents = {"data_sha256": "none", "reward_signatures": ["bleu|v:1"]}
+        config = {"model_name_or_path": "org/model", "dataset_path": "DATA"}
+        manifest = make_manifest("model", config, parents=parents, steps=1, rows_in=1, rows_used=1)
+        (path / "README.md").write_text(model_card(path.name, "grpo", manifest, []), encoding="utf-8")
+        write_json(path / "manifest.json", manifest)
 
     def encoder(self, path: Path) -> None:
         found = encoder_folder()
@@ -158,7 +170,7 @@ _MAKERS: dict[str, Callable[[Maker, Path], None]] = {
     "MODEL": Maker.model_folder,
     "rft.jsonl": Maker.fine_tuning_rows,
     "grader.json": Maker.grader,
-    "runs/grpo": Maker.model_folder,
+    "runs/grpo": Maker.finished_run,
     "runs/sft": Maker.model_folder,
     "encoder-folder": Maker.encoder,
     "DATA": Maker.data_set,

@@ -27,18 +27,18 @@ LEFT_OUT = (
     Entry(r"^make (test|check)\b", ITSELF),
     Entry(r"^make (install|release|site)\b|^FULL=1 make release|^(uv )?pip (install|check|download)|^uv v", INSTALLS),
     Entry(r"^accelerate launch .*(one_node|fsdp2)\.yaml|^torchrun --nproc_per_node 8", GPUS),
-    Entry(r"tests\.gpu", "needs a GPU; tests/end_to_end/test_gpu_script.py runs it without one"),
+    Entry(r"tests\.gpu|^trl grpo", "needs a GPU; test_gpu_script.py and test_trl_command.py run it without one"),
     Entry(r"^NODES=2|two_nodes\.yaml", NODES),
     Entry(r"^ray |^export RAY_AUTH_MODE|--engine ray", RAY),
     Entry(r"\bvllm serve|--engine vllm|--use_vllm", VLLM),
-    Entry(r"--engine openai|--judge MODEL|data import trl-lib/", ASKS),
+    Entry(r"--engine openai|--judge MODEL|data import trl-lib/|--push_to_hub \S+/", ASKS),
     Entry(r"--arena ", "wants the paper's released files; tests/end_to_end/test_arena.py makes a folder like theirs"),
-    Entry(r"^bleuberi compare", "trains for an hour; tests/end_to_end/test_compare.py runs a small experiment"),
+    Entry(r"^bleuberi compare|^make learn R", "trains for long; tests/end_to_end/test_compare.py has a small one"),
     Entry(r"^python benchmarks/report_screenshot", "wants a page of the reader's and a browser"),
     Entry(r"^python (-m )?benchmarks[./](?!report)", MINUTES),
     Entry(
-        r"^import verifiers|^vf-eval|^python -m (verl|openrlhf)\.|^pip install -e cat",
-        "trainers that are not installed here; tests/contracts/test_other_trainers.py has their flags",
+        r"^import verifiers|^vf-eval|^python -m (verl|openrlhf)\.|^deepspeed --module|^pip install -e cat",
+        "trainers that are not installed here; tests/contracts/test_trainers_own_code.py runs their own code",
     ),
 )
 

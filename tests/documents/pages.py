@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from tests.conftest import ROOT
 
-NOTES = ("docs/lab_log.md", "docs/cli.md")  # what was typed at the time; what is made from the commands themselves
+NOTES = ("docs/lab_log.md", "docs/walks.md", "docs/cli.md")  # typed at the time; or made from the commands themselves
 ORIGINAL = "tests/documents/original_commands.md"
 _PROGRAMS = r"(?:bleuberi|python|bash|make|pip|sbatch|torchrun|accelerate|vllm|ray)"
 _FENCED = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)

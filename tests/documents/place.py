@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import bleuberi
 from tests.conftest import ROOT, encoder_folder
 from tests.documents.given import GIVEN, Maker, pool_rows
 
@@ -48,13 +49,14 @@ class Places:
         return place
 
     def environment(self, place: Path) -> dict[str, str]:
-        """This Python's programs come first, the package is the clone's, and nothing is asked of the network."""
+        """This Python's programs come first; the package is the clone's, or an installed wheel; there is no network."""
         kept = {name: os.environ[name] for name in ("HOME", "PATH", "LANG", "TMPDIR") if name in os.environ}
         kept["PATH"] = f"{Path(sys.executable).parent}:{kept['PATH']}"
         quiet = {"OMP_NUM_THREADS": "1", "GOMP_SPINCOUNT": "0", "TOKENIZERS_PARALLELISM": "false"}
         offline = {"HF_HOME": str(self.work / "hub"), "HF_HUB_OFFLINE": "1", "BLEUBERI_CACHE": str(self.work / "cache")}
         data = {"DATA": str(place.parent / "$DATA"), "MINILM": "sentence-transformers/all-MiniLM-L6-v2"}
-        return {**kept, **quiet, **offline, **data, "PYTHONPATH": str(place / "src")}
+        in_clone = Path(bleuberi.__file__).is_relative_to(ROOT)  # else it is a wheel, which is what is tried out
+        return {**kept, **quiet, **offline, **data, **({"PYTHONPATH": str(place / "src")} if in_clone else {})}
 
 
 def _compiled() -> list[Path]:

@@ -27,6 +27,7 @@ def main() -> int:
     parser.add_argument("pages", nargs="*", metavar="PAGE", help="e.g. README.md; all where none is named")
     parser.add_argument("--list", action="store_true", help="run nothing; say what would be run")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="work in this new folder, and keep it")
+    parser.add_argument("--table", type=Path, metavar="FILE", help="append a Markdown row per command (docs/walks.md)")
     arguments = parser.parse_args()
     unknown = set(arguments.pages) - set(pages())
     if unknown:
@@ -38,7 +39,7 @@ def main() -> int:
     try:
         places = None if arguments.list else Places(work)
         for page in arguments.pages or pages():
-            tally += run_page(page, places)
+            tally += run_page(page, places, arguments.table)
     finally:
         if not arguments.keep:
             shutil.rmtree(work, ignore_errors=True)
@@ -50,7 +51,7 @@ def main() -> int:
     return 1 if tally["FAILED"] or old else 0
 
 
-def run_page(page: str, places: Places | None) -> Counter[str]:
+def run_page(page: str, places: Places | None, table: Path | None = None) -> Counter[str]:
     """Type everything that one page shows; how many commands ended in which way."""
     tally: Counter[str] = Counter()
     commands = shown(page)
@@ -66,6 +67,9 @@ def run_page(page: str, places: Places | None) -> Counter[str]:
             tally[how.partition(":")[0]] += 1
             seconds = f"{ended.seconds:6.1f} s" if ended.seconds else " " * 8
             print(f"  {seconds}  {one.line:>4}  {how}: {_short(one)}", flush=True)
+            if table and ended.seconds:
+                with table.open("a", encoding="utf-8") as stream:
+                    stream.write(_row(one, how, ended))
             if how == "FAILED":
                 print("\n".join(f"      | {line}" for line in ended.said.splitlines()[-_SHOWN_LINES:]), flush=True)
     finally:
@@ -90,6 +94,14 @@ def type_in(one: Shown, shell: Shell | None, place: Path | None) -> tuple[str, E
 def _not_run(one: Shown) -> tuple[str, Ended]:
     why = "an outline" if one.is_outline else f"left out: {reason(one)}"
     return why, Ended(0, 0.0, "")
+
+
+def _row(one: Shown, how: str, ended: Ended) -> str:
+    """Command, seconds, seconds until it printed something, and the last line of what it printed."""
+    last = next((line for line in reversed(ended.said.splitlines()) if line.strip()), "")
+    first = "" if ended.first_seconds is None else f"{ended.first_seconds:.1f}"
+    cells = (f"{one.page}:{one.line}", _short(one), how, f"{ended.seconds:.1f}", first, " ".join(last.split())[:150])
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
 
 
 def _short(one: Shown) -> str:

@@ -16,6 +16,7 @@ class Ended(NamedTuple):
     code: int | None
     seconds: float
     said: str
+    first_seconds: float | None = None  # until it printed something
 
 
 class Shell:
@@ -44,15 +45,21 @@ class Shell:
 
     def run(self, command: str, timeout_seconds: float = 600) -> Ended:
         """Run it as if it were typed; what it says on both streams comes along."""
+        self._said.unlink(missing_ok=True)
         started = time.monotonic()
         place = shlex.quote(str(self._said))
         line = f"eval {shlex.quote(command)} >{place} 2>&1 </dev/null; echo $? >&$TOLD\n"
         assert self._bash.stdin
         self._bash.stdin.write(line)
         self._bash.stdin.flush()
-        code = None
-        if select.select([self._answers], [], [], timeout_seconds)[0]:
-            answer = os.read(self._answers, 16).split()
-            code = int(answer[0]) if answer else self._bash.wait()  # `exit` ends the shell itself
+        code = first = None
+        while time.monotonic() - started < timeout_seconds:
+            ended = select.select([self._answers], [], [], 0.1)[0]
+            if first is None and self._said.exists() and self._said.stat().st_size:
+                first = time.monotonic() - started
+            if ended:
+                answer = os.read(self._answers, 16).split()
+                code = int(answer[0]) if answer else self._bash.wait()  # `exit` ends the shell itself
+                break
         said = self._said.read_text(encoding="utf-8", errors="replace") if self._said.exists() else ""
-        return Ended(code, time.monotonic() - started, said)
+        return Ended(code, time.monotonic() - started, said, first)

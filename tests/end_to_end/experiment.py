@@ -69,8 +69,10 @@ def evaluate(words, folder):
         scores[name] = load_reward("bleu")(responses=texts, references=references)
     made = folder / words[words.index("--output_dir") + 1]
     made.mkdir(exist_ok=True)
-    metrics = [{"name": "bleu", "role": "score"}, {"name": "precision_1", "role": "part"}]
-    (made / "evaluation.json").write_text(json.dumps({"metrics": metrics, "command": ["/secret/place"]}))
+    metrics = [{"name": "bleu", "signature": "b"}, {"name": "precision_1", "signature": "p", "role": "part"}]
+    content = {"base": "base", "prompts": len(rows), "config": {}, "signatures": {}, "models": [], "groups": []}
+    content |= {"metrics": metrics, "command": ["/secret/place"]}
+    (made / "evaluation.json").write_text(json.dumps(content))
     lines = [
         {
             "id": row["id"],

@@ -62,11 +62,13 @@ def main():
     import peft  # noqa: F401
     import trl
 
+    import bleuberi.training.dpo
     import bleuberi.training.grpo
     import bleuberi.training.sft  # noqa: F401
 
     assert trl.GRPOTrainer  # trl loads its parts when they are named
     assert trl.SFTTrainer
+    assert trl.DPOTrainer
     logging.basicConfig(level=logging.INFO)
     for name, words, steps, seed in json.loads(sys.argv[1]):
         folder = Path(f"{name}_killed")

@@ -154,7 +154,7 @@ def test_systems_from_flags_to_figures(tmp_path, capsys):
 
 
 BAD = [
-    (["--preferences", "nowhere.jsonl"], "There is no file"),
+    (["--preferences", "nowhere.jsonl"], "File or folder nowhere.jsonl does not exist."),
     (["--preferences", "{broken}"], "line 2 is not valid JSON"),
     (["--preferences", "{empty}"], "has no rows"),
     (["--preferences", "{winner}"], "unknown winner: 'model_c'"),

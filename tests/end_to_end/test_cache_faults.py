@@ -59,6 +59,7 @@ def forks():
     return context
 
 
+@pytest.mark.slow
 def test_killed_twenty_times_it_ends_with_the_same_bytes(forks, tiny_model, tmp_path):
     pool = tmp_path / "pool.jsonl"
     lines = (ROOT / "src/bleuberi/demo/pool.jsonl").read_text(encoding="utf-8").splitlines()[:ROWS]

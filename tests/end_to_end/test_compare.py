@@ -13,9 +13,10 @@ import pytest
 
 from bleuberi.artifacts import file_hash, json_hash
 from bleuberi.comparison.answer import responses_hash
+from bleuberi.comparison.config import Options
 from bleuberi.comparison.protocol import read_protocol
 from bleuberi.comparison.rerun import rerun
-from bleuberi.comparison.run import Options, compare, open_workshop
+from bleuberi.comparison.run import compare, open_workshop
 from bleuberi.data.tables import read_rows
 from bleuberi.errors import UserError
 from tests.conftest import ROOT
@@ -57,6 +58,13 @@ class Killed:
     def wait_for_step(self, step):
         deadline = time.monotonic() + 300
         while self.steps() < step:
+            assert self.process.poll() is None, self.process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+    def wait_for(self, pattern):
+        deadline = time.monotonic() + 300
+        while not list(self.work.glob(pattern)):
             assert self.process.poll() is None, self.process.communicate()
             assert time.monotonic() < deadline
             time.sleep(0.01)
@@ -348,21 +356,50 @@ def test_a_run_starts_from_another_ones_weights_which_are_trained_again_if_they_
     assert manifest["config"]["training"]["start"] == json_hash(start["config"]["training"])
 
 
-def test_sft_on_the_best_samples_is_an_arm_whose_samples_are_counted(tiny_model, tmp_path):
+def test_arms_of_scored_samples_are_killed_resumed_and_counted(tiny_model, tmp_path):
+    """SFT on the best samples, and DPO on the best and the worst: one killed while it draws, one while it trains."""
     write_pools(tmp_path)
-    arms = {"base": {"kind": "base"}, "best": {"kind": "bestof", "seeds": [1], "samples": 2}}
-    primary = {"arm": "best", "against": "base", "metric": "bleu"}
+    sampled = {"seeds": [1], "samples": 4}
+    arms = {"base": {"kind": "base"}, "best": {"kind": "bestof", **sampled}, "dpo": {"kind": "dpo", **sampled}}
+    primary = {"arm": "dpo", "against": "best", "metric": "bleu"}
     model = eager(tiny_model, tmp_path)
-    settings = {"bestof": {"config": "sft_cpu", "max_steps": 2, "per_device_train_batch_size": 2}}
+    steps = {"save_steps": 1, "per_device_train_batch_size": 2}
+    settings = {
+        "bestof": {"config": "sft_cpu", "max_steps": 2, **steps},
+        "dpo": {"config": "dpo_cpu", "max_steps": 8, "learning_rate": 5e-3, "gradient_accumulation_steps": 1, **steps},
+    }
     protocol = write_protocol(tmp_path / "best/protocol.yaml", model, arms=arms, primary=primary, settings=settings)
-    assert quietly(protocol, tmp_path / "cache").made == ["base", "best@1"]
-    cost = json.loads((protocol.parent / "runs/best@1/cost.json").read_text())
-    assert cost["data"]["generated"]["sequences"] == 16
+    drawing = Killed(tmp_path, protocol, "--only", "best@1")
+    drawing.wait_for("cache/experiments/data/*/inference_outputs")
+    os.kill(drawing.child(), signal.SIGKILL)
+    assert "The data of best was killed (SIGKILL)." in drawing.process.communicate(timeout=300)[0]
+    assert quietly(protocol, tmp_path / "cache", only=("best",)).made == ["best@1"]
+    training = Killed(tmp_path, protocol, "--only", "dpo@1")
+    training.wait_for_step(3)
+    os.kill(training.child(), signal.SIGKILL)
+    assert "dpo@1: training was killed (SIGKILL)." in training.process.communicate(timeout=300)[0]
+    assert quietly(protocol, tmp_path / "cache").made == ["base", "dpo@1"]
+    logs = [path.read_text() for path in tmp_path.glob("cache/experiments/models/*/log.txt")]
+    assert sum(text.count("Going on from") for text in logs) == 1
+    found = rerun(options(protocol, tmp_path / "cache"), "dpo@1", lambda line: None)
+    assert (found.equal, found.same_weights) == (True, True)
+    costs = {name: json.loads((protocol.parent / f"runs/{name}@1/cost.json").read_text()) for name in ("best", "dpo")}
+    assert costs["dpo"]["data"]["generated"] == costs["best"]["data"]["generated"]
+    log = [entry for entry in lines(protocol.parent / "runs/dpo@1/metrics.jsonl") if "num_tokens" in entry]
+    passes = costs["dpo"]["training"]["backward"]
+    assert (len(log), passes["tokens"]) == (8, log[-1]["num_tokens"])
+    assert 8 * 2 < passes["sequences"] <= 8 * 2 * 2, "two pairs per step, of two responses; fewer at an epoch's end"
+    assert costs["dpo"]["training"]["forward"] == passes, "the reference model reads what the policy reads"
+    manifest = json.loads((protocol.parent / "runs/dpo@1/manifest.json").read_text())
+    assert manifest["config"]["training"]["method"] == "dpo"
+    assert manifest["config"]["training"]["data"]["rows"] == "best and worst of samples"
+    cost = costs["best"]
+    assert cost["data"]["generated"]["sequences"] == 32
     assert cost["total"]["generated"]["tokens"] == cost["data"]["generated"]["tokens"] > 0
     assert cost["training"]["backward"]["sequences"] > 0
     manifest = json.loads((protocol.parent / "runs/best@1/manifest.json").read_text())
     assert manifest["config"]["training"]["method"] == "bestof"
-    assert manifest["config"]["training"]["data"]["drawn"]["num_samples"] == 2
+    assert manifest["config"]["training"]["data"]["drawn"]["num_samples"] == 4
 
 
 def test_a_run_that_another_process_makes_is_left_to_it(copied, tiny_model):

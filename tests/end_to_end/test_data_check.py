@@ -14,6 +14,8 @@ from bleuberi.cli.create_training_data import grpo
 from bleuberi.cli.main import COMMANDS, find_command
 from bleuberi.cli.parser import run
 from bleuberi.data.pool import read_pool
+from bleuberi.doctor.findings import Report
+from bleuberi.doctor.signal import check_signal
 from bleuberi.rewards import Bleu
 from tests.conftest import DATA, ROOT
 
@@ -157,11 +159,11 @@ def test_length_flags_and_disagreement(tmp_path):
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        (["--drop", "nonsense", "--output_dir", "x"], "There is no flag 'nonsense'"),
+        (["--drop", "nonsense", "--output_dir", "x"], "Unknown flag 'nonsense'"),
         (["--drop", "refusal"], "Add --output_dir"),
         (["--drop", "in_test_prompts", "--output_dir", "x"], "Add --against"),
         (["--held_out", "50", "--output_dir", "x"], "leaves nothing to train on"),
-        (["--against", "missing.jsonl"], "no file or folder missing.jsonl"),
+        (["--against", "missing.jsonl"], "File or folder missing.jsonl does not exist"),
     ],
 )
 def test_mistakes_are_two_lines(dirty_pool, more, said, capsys, tmp_path, monkeypatch):
@@ -212,6 +214,9 @@ def test_signal_picks_by_spread_and_leaves_a_record(tmp_path):
     assert sum(kind["picked"] for kind in record["source_mix"].values()) == 10
     assert (folder / "selection.png").stat().st_size > 10_000
     assert grpo([*words, "--stratify", "none"]) == 0  # found made
+    report = Report()
+    check_signal(report, folder)
+    assert report.numbers["signal"]["candidates"] >= 10
 
 
 def test_the_mix_of_the_pool_is_kept(tmp_path):
@@ -227,7 +232,12 @@ def test_the_mix_of_the_pool_is_kept(tmp_path):
     [
         (1, {}, [], "has 1 sample of a prompt at most; --selection_mode signal needs 4 or more"),
         (4, {}, ["--num_samples", "1"], "--num_samples is 1: one sample has no spread"),
-        (4, {}, ["--sample_temperature", "0"], "all samples of a prompt would be the same"),
+        (
+            4,
+            {},
+            ["--sample_temperature", "0"],
+            "--sample_temperature is 0.0, so all samples of a prompt would be equal.",
+        ),
         (4, {}, ["--stratify", "sauce"], "--stratify got 'sauce'"),
         (4, {"finish_reason": "length"}, [], "40 with empty or cut outputs"),
         (4, {"response": "zzz yyy " * 30}, [], "with all samples at the floor"),
@@ -245,7 +255,7 @@ def test_the_papers_modes_refuse_the_flags_of_signal(tmp_path, capsys):
     words = signal(tmp_path, signal_samples(tmp_path), "--num_samples", "8")
     words[words.index("signal")] = "hard"
     assert run(lambda given: grpo(given), words) == 2
-    assert "--selection_mode hard takes one sample" in capsys.readouterr().err
+    assert "--selection_mode hard uses one sample" in capsys.readouterr().err
 
 
 class TextLength:
@@ -315,6 +325,7 @@ def check_hard(model, pool, outputs, tmp_path):
     return len(joined)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
 def test_hards_numbers_are_those_of_an_independent_computation(tmp_path):
     import pandas as pd
@@ -327,3 +338,20 @@ def test_hards_numbers_are_those_of_an_independent_computation(tmp_path):
     assert len(models) == 12
     checked = models if os.environ.get("BLEUBERI_ALL_MODELS") else models[:2]
     assert all(check_hard(model, pool, outputs, tmp_path) >= 100 for model in checked)
+
+
+def test_rows_with_test_prompts_are_not_held_out_and_the_sizes_are_printed(dirty_pool, tmp_path, capsys):
+    tested = [row["prompt"] for row in lines(dirty_pool) if row["id"] == "tested"]
+    against = write(tmp_path / "tests.jsonl", [{"prompt": prompt} for prompt in tested])
+    words = [str(dirty_pool), "--against", str(against), "--held_out", "42", "--output_dir", str(tmp_path / "out")]
+    for _ in range(2):  # made, and reused
+        assert data_check.main(words) == 0
+        said = capsys.readouterr().out
+        assert "1 rows to train on (train.jsonl), 42 held out\n" in said
+        assert "Rows with prompts of --against are not held out" in said
+    assert [row["id"] for row in lines(tmp_path / "out/train.jsonl")] == ["tested"]
+    data_check.main([str(dirty_pool), "--drop", "refusal", "--held_out", "1", "--output_dir", str(tmp_path / "few")])
+    assert "41 rows to train on (train.jsonl), 1 held out" in capsys.readouterr().out
+    data_check.main([*words, "--json"])
+    found = json.loads(capsys.readouterr().out)
+    assert (found["kept"], found["held_out"]) == (43, 42)

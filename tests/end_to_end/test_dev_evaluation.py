@@ -80,7 +80,7 @@ def test_evaluations_change_nothing_in_the_training(data, tiny_model, capsys):
     assert all(0 <= entry[name] <= 1 for entry in entries for name in ("copied_share", "ended_share", "score"))
     assert all(1 <= entry["tokens"] <= 8 for entry in entries)
     assert len({entry["reward"] for entry in entries}) > 1, "the policy changed, its responses did not"
-    assert "2 of 8 dev prompts are also trained on, and left out" in capsys.readouterr().err
+    assert "2 of 8 dev prompts are also in the training data; they are left out" in capsys.readouterr().err
     assert not (data / "without/dev.jsonl").exists()
 
 
@@ -131,6 +131,7 @@ def test_patience_ends_the_run_which_is_then_finished(data, tiny_model, capsys):
     assert manifest(data / "run")["steps"] == 4
 
 
+@pytest.mark.slow
 def test_a_stopped_run_resumes_with_the_same_evaluations_and_the_same_model(data, tiny_model):
     more = [*DEV, "--enable_jit_checkpoint", "true", "--learning_rate", "1e-2"]
     assert bleuberi(*words(data, tiny_model, data / "whole", *more)) == 0
@@ -155,11 +156,11 @@ def test_rows_of_the_data_set_are_held_out(data, tiny_model):
     [
         (["--dev_prompts", "5"], "dev_prompts 5 would hold out more than half of the 8 rows."),
         (["--dev_prompts", "-1"], "dev_prompts is -1."),
-        (["--dev_patience", "2"], "dev_patience is set and dev_prompts is 0."),
+        (["--dev_patience", "2"], "dev_patience is set, but dev_prompts is 0."),
         (["--dev_prompts", "2", "--dev_every", "0"], "dev_every is 0.0."),
         (["--dev_prompts", "2", "--dev_best_by", "bleu"], "dev_best_by is 'bleu'."),
-        (["--dev_prompts", "2", "--dev_dataset_path", "grpo"], "Every prompt of grpo is also trained on."),
-        (["--dev_prompts", "2", "--dev_dataset_path", "nowhere"], "There is no data set folder nowhere."),
+        (["--dev_prompts", "2", "--dev_dataset_path", "grpo"], "Every prompt of grpo is also in the training data."),
+        (["--dev_prompts", "2", "--dev_dataset_path", "nowhere"], "Data set folder nowhere does not exist."),
         (["--dev_prompts", "2", "--reward_funcs", "bleu", "--dev_score", "bleu"], "dev_score bleu is also the reward."),
     ],
 )  # fmt: skip

@@ -178,7 +178,7 @@ TRAPS = {
             "model, p = 0.0015. Smallest visible difference: 0.011 (80 % power).",
             "But it is worse in rouge: -0.080 [-0.123, -0.036].",
             "Cutting base's responses to its length says nothing of length here: 0% of them got shorter.",
-            "By factor of BLEU: brevity penalty +0.728 [+0.398, +1.058], precision 1 -0.445 [-0.570, -0.320], "
+            "By factor of BLEU: brevity penalty +0.728 [+0.398, +1.000], precision 1 -0.445 [-0.570, -0.320], "
             "precision 2 -0.382 [-0.459, -0.304], precision 3 -0.316 [-0.371, -0.260], precision 4 -0.305 "
             "[-0.349, -0.261].",
         ),

@@ -111,7 +111,7 @@ def test_the_first_rows_of_a_large_set_are_streamed(hub, tmp_path):
     rows = [json.loads(line) for line in (tmp_path / "pool.jsonl").read_text().splitlines()]
     assert [row["ref_output_gold"] for row in rows] == [f"Short {number}." for number in range(50)]
     assert rows[3]["prompt"] == "Post 3. train-00000-of-00002"
-    assert "pictures, sounds or other bytes are not read: bytes" in done.stderr
+    assert "images, audio or other bytes are ignored: bytes" in done.stderr
     read = [path for path in server.asked[asked:] if "/resolve/" in path and path.endswith(".parquet")]
     assert read
     assert all("train-00000" in path for path in read), "the second file is not needed"
@@ -123,6 +123,7 @@ def test_the_first_rows_of_a_large_set_are_streamed(hub, tmp_path):
     assert check.returncode == 0, check.stderr
 
 
+@pytest.mark.slow
 def test_a_split_and_a_preference_set(hub, tmp_path):
     environment, _ = hub
     done = run(import_words("trl-lib/tldr", "--split", "validation", "--limit", "5"), environment, tmp_path)

@@ -79,6 +79,34 @@ def test_a_job_that_would_fail_stops_before_its_data_are_made(place, script, tmp
     assert not (tmp_path / "data").exists()
 
 
+@pytest.mark.parametrize(("script", "code"), [("grpo.sh", 1), ("sft.sh", 139)])
+def test_a_check_that_crashes_is_not_taken_for_a_job_that_fails(place, script, code, tmp_path):
+    _, environment = place
+    python = tmp_path / "python"  # its doctor crashes
+    python.write_text(f'#!/bin/sh\ncase "$*" in *doctor*) exit {code} ;; esac\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    settings = {"DATA_DIR": str(tmp_path / "data"), "CKPT_DIR": str(tmp_path / "models"), "PYTHON": str(python)}
+    command = ["bash", str(ROOT / "training" / script)]
+    done = subprocess.run(command, env={**environment, **settings}, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert f"Error: the check itself crashed (exit code {code}), so nothing was started." in done.stderr
+    assert "would fail" not in done.stderr
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("script", ["grpo.sh", "sft.sh"])
+def test_a_python_without_torch_is_told_in_two_lines(script, tmp_path):
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho \"ModuleNotFoundError: No module named 'torch'\" >&2\nexit 1\n")
+    python.chmod(0o755)
+    environment = {"PATH": os.environ["PATH"], "PYTHON": str(python)}
+    command = ["bash", str(ROOT / "training" / script)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert f"Error: {python} cannot count the GPUs: see the lines above." in done.stderr
+    assert "make install" in done.stderr.splitlines()[-1]
+
+
 @pytest.mark.slow
 def test_sft_makes_its_data_and_grpo_uses_them(place):
     folder, environment = place

@@ -20,9 +20,14 @@ RUNS = {
     "grpo_lora": [*GRPO, "--per_device_train_batch_size", "4", "--lora_dropout", "0.1", "--save_steps", "2"],
     "grpo_full": [*GRPO, "--use_peft", "false", "--num_iterations", "2", "--gradient_accumulation_steps", "2",
                   "--per_device_train_batch_size", "2", "--beta", "0.04", "--loss_type", "bnpo", "--save_steps", "2"],
+    "dpo_lora": ["dpo", "--config", "dpo_cpu", "--per_device_train_batch_size", "2", "--save_steps", "3",
+                 "--gradient_accumulation_steps", "1", "--lora_dropout", "0.1", "--save_total_limit", "1"],
+    "dpo_full": ["dpo", "--config", "dpo_cpu", "--per_device_train_batch_size", "2", "--save_steps", "2",
+                 "--use_peft", "false", "--sync_ref_model", "true", "--ref_model_sync_steps", "3",
+                 "--save_total_limit", "2"],
     "sft_lora": [*SFT, "--per_device_train_batch_size", "2", "--save_steps", "3", "--logging_steps", "2"],
 }  # fmt: skip
-STEPS = {"grpo_lora": 9, "grpo_full": 12, "sft_lora": 30}
+STEPS = {"grpo_lora": 9, "grpo_full": 12, "dpo_lora": 12, "dpo_full": 10, "sft_lora": 30}
 
 
 @pytest.fixture(scope="module")
@@ -32,12 +37,14 @@ def killed(tiny_model, tmp_path_factory):
 
     work = tmp_path_factory.mktemp("killed")
     pool = map(json.loads, (ROOT / "src/bleuberi/demo/pool.jsonl").open(encoding="utf-8"))
-    grpo, sft = [], []
+    grpo, sft, dpo = [], [], []
     for row in sorted(pool, key=lambda row: len(row["prompt"]))[:8]:
         turns = [{"role": "user", "content": row["prompt"]}, {"role": "assistant", "content": row["ref_output_gold"]}]
         sft.append({"id": row["id"], "messages": turns})
         grpo.append({**sft[-1], "prompt": row["prompt"], "references": [row["ref_output_gold"]]})
-    for name, rows in (("grpo", grpo), ("sft", sft)):
+        other = [{"role": "assistant", "content": row["ref_output_gold"][::-1]}]
+        dpo.append({"id": row["id"], "prompt": turns[:1], "chosen": turns[1:], "rejected": other})
+    for name, rows in (("grpo", grpo), ("sft", sft), ("dpo", dpo)):
         DatasetDict({"train": Dataset.from_list(rows)}).save_to_disk(str(work / name))
     runs = []
     for seed, (name, words) in enumerate(RUNS.items()):
@@ -81,7 +88,10 @@ def test_curves_and_weights_are_those_of_an_undisturbed_run(killed, name):
             assert (again / weights).read_bytes() == (whole / weights).read_bytes()
 
 
+@pytest.mark.slow
 def test_old_checkpoints_go_only_when_a_new_one_is_whole(killed):
     work, _ = killed
-    for name, left in (("grpo_lora", {8, 9}), ("grpo_full", {10, 12}), ("sft_lora", {30})):
+    for name, left in (
+        ("grpo_lora", {8, 9}), ("grpo_full", {10, 12}), ("dpo_lora", {12}), ("dpo_full", {8, 10}), ("sft_lora", {30})
+    ):  # fmt: skip
         assert {int(path.name[11:]) for path in (work / f"{name}_killed").glob("checkpoint-*")} == left

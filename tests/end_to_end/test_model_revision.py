@@ -77,6 +77,7 @@ def test_the_reference_model_is_the_policy_before_training(done):
         assert metrics(done[1] / name)[0]["kl"] == pytest.approx(0, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_a_stopped_run_of_a_revision_resumes(done):
     results, work, _ = done
     assert results["stopped"]["code"] == 143, results["stopped"]["err"][-3000:]
@@ -138,5 +139,5 @@ def test_no_file_of_main_is_asked_for_but_where_main_is_meant(done):
 def test_a_folder_has_no_revisions(tiny_model, tmp_path, capsys):
     words = train_words("sft", save_data(tmp_path), tiny_model, tmp_path / "run", "--model_revision", "v1")
     assert bleuberi(*words) == 2
-    assert "is a folder, which has no revisions" in capsys.readouterr().err
+    assert "is a folder, and folders have no revisions" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()

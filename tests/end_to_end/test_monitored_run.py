@@ -79,7 +79,7 @@ def test_a_warning_stops_the_run_on_request_and_the_same_command_goes_on(start, 
         start("run", stop_on_warning="true", sample_every=1, **limits)
     folder = tmp_path / "run"
     assert caught.value.what.startswith("Stopped after step 2, with a checkpoint: hardly any group has rewards")
-    assert "add --stop_on_warning false to the same command" in caught.value.cure
+    assert "to continue anyway, add --stop_on_warning false." in caught.value.cure
     assert (folder / "checkpoint-2/trainer_state.json").is_file()
     assert not (folder / "manifest.json").exists()
     assert [entry.get("warnings", []) != [] for entry in lines(folder / "metrics.jsonl")[:2]] == [False, True]

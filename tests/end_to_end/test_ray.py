@@ -12,7 +12,10 @@ from collections import Counter
 import pytest
 
 from bleuberi.cli import create_training_data, references
-from bleuberi.cluster import ClusterOptions, Workers, connect, disconnect, map_units
+from bleuberi.cluster.mapping import map_units
+from bleuberi.cluster.options import ClusterOptions
+from bleuberi.cluster.session import connect, disconnect
+from bleuberi.cluster.workers import Workers
 from bleuberi.errors import UserError
 from bleuberi.rewards import load_reward
 from bleuberi.rewards.cached import CachedReward
@@ -168,7 +171,8 @@ def test_a_reward_with_a_model_has_the_same_values_and_keeps_them(encoder, monke
 SESSION = """
 import json, sys, time
 import psutil
-from bleuberi.cluster import ClusterOptions, connect
+from bleuberi.cluster.options import ClusterOptions
+from bleuberi.cluster.session import connect
 connect(ClusterOptions(workers=1))
 print(json.dumps([process.pid for process in psutil.Process().children(recursive=True)]), flush=True)
 time.sleep(600)

@@ -10,6 +10,7 @@ from tests.unit.report.report_folders import EVIL, write_evaluation, write_json,
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs the Python package playwright")
 pytest.importorskip("vl_convert")
+expect = playwright.expect
 
 CHROMIUM = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
@@ -95,7 +96,10 @@ def test_texts_show_as_texts(opened):
     page = opened()
     for place in page.locator(".browser").all():
         place.locator(".open").first.click()
-    page.locator("details").evaluate_all("all => all.forEach((one) => { one.open = true; })")
+    numbers = page.locator("details.data")
+    numbers.evaluate_all("all => all.forEach((one) => { one.open = true; })")
+    # A browser tells that one opened only later; then its table is drawn.
+    expect(numbers.locator("table")).to_have_count(numbers.count(), timeout=PATIENCE)
     assert page.evaluate("window.pwned") is None
     assert page.locator("img").count() == 0
     assert page.said == []
@@ -178,8 +182,9 @@ def test_a_pointer_on_a_chart_tells_its_numbers(opened):
     page.wait_for_selector("#vg-tooltip-element.visible")
     assert "step" in page.locator("#vg-tooltip-element").inner_text()
     assert page.said == []
-    page.locator("details.data summary").first.click()
-    assert page.locator("details.data table").first.locator("tbody tr").count() == 20  # 10 bins, pool and picked
+    numbers = page.locator("details.data").first
+    numbers.locator("summary").click()
+    expect(numbers.locator("tbody tr")).to_have_count(20, timeout=PATIENCE)  # 10 bins, pool and picked
 
 
 @pytest.fixture(scope="module")

@@ -161,7 +161,7 @@ def test_data_that_fill_no_batch_are_refused(data, tiny_model, capsys):
 def test_checkpoints_that_could_not_be_resumed_from_are_refused(data, tiny_model, capsys):
     more = ["--enable_jit_checkpoint", "true", "--save_only_model", "true"]
     assert bleuberi(*words(data, tiny_model, data / "run", *more)) == 2
-    assert "save_only_model leaves out what that needs" in capsys.readouterr().err
+    assert "save_only_model leaves out the files that resuming needs" in capsys.readouterr().err
 
 
 def test_a_reference_model_that_changes_is_resumed_too(data, tiny_model):

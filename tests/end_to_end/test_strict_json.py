@@ -127,7 +127,7 @@ def test_scores_that_an_older_version_kept_as_infinity_are_made_again(files, cap
     _, after, scores = make_data(files, "bleu", "--overwrite")
     assert (before["rows_out"], after["rows_out"]) == (8, 8)
     assert [row["id"] for row in strict(scores.read_text())] == [f"r{n}" for n in range(8)]
-    assert "holds scores that are not finite" in caplog.text
+    assert "has scores that are not finite" in caplog.text
 
 
 def test_imported_scores_that_are_not_finite_are_no_scores(files):

@@ -17,6 +17,7 @@ PROMPTS = [f"Say the number {number}." for number in range(8)]
 SHORT = {
     "grpo": ["--num_generations", "2", "--per_device_train_batch_size", "4", "--max_completion_length", "8"],
     "sft": ["--per_device_train_batch_size", "2"],
+    "dpo": ["--per_device_train_batch_size", "2", "--gradient_accumulation_steps", "1"],
 }
 
 
@@ -31,7 +32,8 @@ def bleuberi(*words):
 
 
 def save_data(folder, prompts=PROMPTS):
-    """`grpo` and `sft` data sets in the folder; the answer to a prompt is its last word."""
+    """`grpo`, `sft` and `dpo` data sets in the folder; the answer to a prompt is its last word. The last pair of `dpo`
+    has two equal responses."""
     from datasets import Dataset, DatasetDict
 
     rows = []
@@ -42,6 +44,13 @@ def save_data(folder, prompts=PROMPTS):
     DatasetDict({"train": Dataset.from_list(rows)}).save_to_disk(str(folder / "grpo"))
     pairs = [{name: row[name] for name in ("id", "messages")} for row in rows]
     DatasetDict({"train": Dataset.from_list(pairs)}).save_to_disk(str(folder / "sft"))
+    said = [[{"role": "assistant", "content": text}] for row in rows for text in (row["references"][0], "no idea")]
+    choices = [
+        {"id": row["id"], "prompt": row["messages"][:1], "chosen": said[2 * n], "rejected": said[2 * n + 1]}
+        for n, row in enumerate(rows)
+    ]
+    choices.append({**choices[-1], "id": "equal", "rejected": choices[-1]["chosen"]})
+    DatasetDict({"train": Dataset.from_list(choices)}).save_to_disk(str(folder / "dpo"))
     return folder
 
 

@@ -18,7 +18,7 @@ from bleuberi.report.find import MARKS
 from bleuberi.view import html as rendering
 from tests.fuzz.pool import SHARED_MEMORY
 from tests.fuzz.report_page import check_page
-from tests.unit.report.report_folders import BLEU, write_evaluation, write_json, write_run, write_selection
+from tests.unit.report.report_folders import BLEU, estimate, write_evaluation, write_json, write_run, write_selection
 
 FOLDER = Path(tempfile.mkdtemp(dir=SHARED_MEMORY if SHARED_MEMORY.is_dir() else None, prefix="bleuberi-fuzz-"))
 HOSTILE = ["<script>alert(1)</script>", "</script>", "<!--", "-->", "]]>", "</title>", "</style>", '" onload="x', "'"]
@@ -34,7 +34,7 @@ values = st.recursive(
 
 
 def _estimate(middle):
-    return {"value": middle, "low": middle - 0.1, "high": middle + 0.1}
+    return estimate(middle, middle - 0.1, middle + 0.1)
 
 
 def _write_check(folder):
@@ -50,8 +50,10 @@ def _write_agreement(folder, kind):
     reward = {"name": "bleu", "kind": "reward", "signature": BLEU, "metric_ties": 1, "agreement": _estimate(0.6)}
     reward |= {"subsets": {"length_matched": _estimate(0.5)}, "spearman": {"both": _estimate(0.3)}}
     reward |= {"kendall": {"both": _estimate(0.2)}, "spearman_minus_length": _estimate(0.1)}
+    reward["sources"] = {"a": _estimate(0.5), "b": _estimate(0.7)}
     both = [reward, {**reward, "name": "length", "kind": "baseline", "signature": None}]
-    content = {"kind": kind, "counts": {"prompts": 9, "decisive_pairs": 8}, "verdict": "it agrees", "warnings": ["few"]}
+    content = {"kind": kind, "verdict": "it agrees", "warnings": ["few"]}
+    content["counts"] = {"prompts": 9, "decisive_pairs": 8, "ties_of_people": 1, "systems": 3, "answers": 20}
     content |= {"sureness": {"confidence": 0.95, "resamples": 1000}, "annotators": {"with_others": _estimate(0.7)}}
     content |= {"rewards": both, "length_baseline": "length", "label": "an arena"}
     lead = {"base": "length", "other": "bleu", "difference": _estimate(0.1), "p_value": 0.01}
@@ -63,13 +65,15 @@ def _write_agreement(folder, kind):
 def _write_judged(folder):
     write_evaluation(folder, prompts=4)
     content = json.loads((folder / "evaluation.json").read_text())
-    pair = {"base": "base", "other": "grpo", "win_rate": _estimate(0.6), "counts": {"other": 3, "tie": 1}}
+    pair = {"base": "base", "other": "grpo", "win_rate": estimate(0.6, 0.5, 0.7), "counts": {"other": 3, "tie": 1}}
+    pair |= {"members": [["base", "grpo"]], "prompts": 4}
     pair |= {"mean_words": {"winner": 9.0, "loser": 8.0}, "longer_won": 0.5}
     content["judge"] = {"pairs": [pair], "signature": "judge|v:1", "settings": {"model": "big/judge"}}
-    row = {"label": "base", "group": "base", "mean": {"bleu": _estimate(0.1)}, "difference": None, "steps": 4}
-    questions = [{"question": "Worth it?", "sentence": "Yes."}]
-    content["verdict"] = {"questions": questions, "unequal": ["steps"], "table": [{**row, "data": {"rows": 9}}, row]}
-    content["metrics"] = [{"name": "bleu", "role": "score"}]
+    row = {"role": "base", "label": "base", "group": "base", "mean": {"bleu": estimate(0.1, 0, 0.2)}, "steps": 4}
+    question = {"question": "Worth it?", "answer": "yes", "sentence": "Yes.", "metric": "bleu", "base": "base"}
+    question |= {"other": "grpo", "difference": estimate(0.1, 0, 0.2)}
+    content["verdict"] = {"questions": [question], "unequal": ["steps"], "table": [{**row, "data": "a1b2"}, row]}
+    content["metrics"] = [{"name": "bleu", "role": "score", "signature": BLEU}]
     write_json(folder / "evaluation.json", content)
 
 

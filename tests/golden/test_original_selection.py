@@ -43,7 +43,10 @@ def config_of(run, metric, pool, folder):
     names = {short: published for published, short in SHORT_REFERENCE_NAMES.items()}
     label, mode, count = run["name"].rsplit("_", 2)
     references = tuple(names[short] for short in label.rsplit("ref-", 1)[1].split("-"))
-    return GrpoDataConfig(str(pool), references, None, mode, int(count), metric, MODEL, folder)
+    return GrpoDataConfig(
+        str(pool), ref_models=references, selection_mode=mode, num_examples=int(count), metric=metric, model=MODEL,
+        output_dir=folder,
+    )  # fmt: skip
 
 
 def test_there_are_222_runs():

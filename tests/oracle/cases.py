@@ -433,11 +433,11 @@ TRAIN = [
     Case("sft data for grpo", f"{TRAIN_GRPO.replace('data_grpo/small', 'data_sft/small_SFT')} --output_dir x"),
     Case(
         "evaluate",
-        f"{COMPARE} grpo=grpo sft=sft --length_control --output_dir compared",
+        f"{COMPARE} grpo=grpo sft=sft --output_dir compared",
     ),
     Case(
         "evaluate again",
-        f"{COMPARE} grpo=grpo sft=sft --length_control --output_dir compared",
+        f"{COMPARE} grpo=grpo sft=sft --output_dir compared",
     ),
     Case(
         "evaluate, other settings",
@@ -510,7 +510,7 @@ LEFT = {
     "--json",
     "served": f"{GRPO} --engine openai --base_url SERVER --concurrency 1 --model served --metric bleu --num_examples 6 "
     "--inference_max_new_tokens 32 --output_dir data --json --output_dataset_name served",
-    "evaluation": f"{COMPARE} trained=runs/finished --length_control --output_dir evaluation",
+    "evaluation": f"{COMPARE} trained=runs/finished --output_dir evaluation",
 }
 HALF = (
     f"bleuberi train grpo --config grpo_cpu --dataset_path data/data_grpo/hard {TRAINED} {RUN} --json --lora_r 2 "

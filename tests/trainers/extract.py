@@ -20,7 +20,9 @@ HOW = "python -m tests.trainers.extract: pip download --no-deps, then the wheel'
 VERL_SETTINGS = ("data.", "reward.custom_reward_function.", "reward.reward_manager.", "custom_reward_function.",
                  "algorithm.adv_estimator", "actor_rollout_ref.model.path", "actor_rollout_ref.rollout.n",
                  "actor_rollout_ref.rollout.name", "trainer.n_gpus_per_node", "trainer.nnodes",
-                 "trainer.total_epochs", "trainer.project_name", "trainer.default_local_dir")  # fmt: skip
+                 "trainer.total_epochs", "trainer.project_name", "trainer.default_local_dir", "trainer.logger",
+                 "actor_rollout_ref.actor.ppo_mini_batch_size", "actor_rollout_ref.actor.use_dynamic_bsz",
+                 "actor_rollout_ref.rollout.tensor_model_parallel_size")  # fmt: skip
 
 
 class UnreachableError(Exception):
@@ -80,7 +82,9 @@ def _verl(wheel):
     migrating = [name for name in sources if "migrate_legacy_reward_impl(config)" in wheel.zip.read(name).decode()
                  and not name.endswith("reward_loop/reward_loop.py")]  # fmt: skip
     dataset = wheel.tree("verl/utils/dataset/rl_dataset.py")
+    sft = dict(_flat(yaml.safe_load(wheel.text("verl/trainer/config/sft_trainer_engine.yaml"))))
     return {
+        "sft_settings": {name: value for name, value in sft.items() if name.startswith("data.")},
         "settings": {name: value for name, value in settings.items() if name.startswith(VERL_SETTINGS)},
         "reward_is_called_with": sorted({word.arg for call in calls for word in call.keywords if word.arg}),
         "reward_reads_settings": sorted(_keys_read(wheel.tree("verl/trainer/ppo/reward.py"), "reward_fn_config")),
@@ -95,7 +99,7 @@ def _verl(wheel):
 
 
 def _openrlhf(wheel):
-    ppo, dpo = (wheel.tree(f"openrlhf/cli/train_{name}.py") for name in ("ppo_ray", "dpo"))
+    ppo, dpo, sft = (wheel.tree(f"openrlhf/cli/train_{name}.py") for name in ("ppo_ray", "dpo", "sft"))
     agent = wheel.tree("openrlhf/utils/agent.py")
     (thread,) = [call for call in _calls(agent) if _name(call.func) == "to_thread"]
     decodes = [call for call in _calls(agent) if _name(call.func) == "decode"]
@@ -103,6 +107,7 @@ def _openrlhf(wheel):
     return {
         "train_ppo_ray_flags": _flags(ppo),
         "train_dpo_flags": _flags(dpo),
+        "train_sft_flags": _flags(sft),
         "defaults": {flag: value for flag, value in _defaults(ppo).items()
                      if flag.startswith(("--data.", "--reward."))},
         "reward_function": [node.value for node in ast.walk(agent) if isinstance(node, ast.Constant)
@@ -129,6 +134,8 @@ def _verifiers(wheel):
     scripts = wheel.text(f"verifiers-{VERSIONS['verifiers']}.dist-info/entry_points.txt")
     init = next(line for line in classes["Task"].body if isinstance(line, ast.FunctionDef) and line.name == "__init__")
     return {
+        "eval_settings": _eval_settings(wheel),
+        "null_harness": "NullHarness" in wheel.text("verifiers/v1/harnesses/null/__init__.py"),
         "exports": sorted({"Task", "TaskData", "Taskset", "TasksetConfig", "Trace", "reward", "Rubric", "State"}
                           & set(exported)),
         "task_data_fields": {line.target.id: ast.unparse(line.annotation) for line in data if line.target.id in
@@ -144,6 +151,17 @@ def _verifiers(wheel):
                                 and isinstance(node.annotation.slice, ast.Constant)),
         "commands": sorted(line.split("=")[0].strip() for line in scripts.splitlines() if "=" in line),
     }  # fmt: skip
+
+
+def _eval_settings(wheel):
+    """The settings of `vf-eval` that the recipe's flags name, with their defaults."""
+    of = {"": "cli/eval", "client.": "client", "select.": "select", "env.agent.": "agent"}
+    fields = {prefix + name: value for prefix, module in of.items()
+              for name, value in _fields(wheel.tree(f"verifiers/v1/configs/{module}.py")).items()}  # fmt: skip
+    fields["env.agent.runtime.type"] = _fields(wheel.tree("verifiers/v1/runtimes/subprocess.py"))["type"]
+    named = ("push", "model", "client.base_url", "client.api_key_var", "select.limit", "env.agent.runtime",
+             "env.agent.runtime.type")  # fmt: skip
+    return {name: fields[name] for name in named}
 
 
 def _flat(tree, prefix=""):
@@ -204,6 +222,15 @@ def _defaults(tree):
         for call in _calls(tree)
         if _name(call.func) == "add_argument" and call.args and isinstance(call.args[0], ast.Constant)
     }
+
+
+def _fields(tree):
+    """Annotated names of a module's classes -> their defaults as text; None where there is none."""
+    return {
+        line.target.id: None if line.value is None else ast.unparse(line.value)
+        for node in ast.walk(tree) if isinstance(node, ast.ClassDef)
+        for line in node.body if isinstance(line, ast.AnnAssign)
+    }  # fmt: skip
 
 
 def _properties(node):

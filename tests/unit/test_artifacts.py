@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -18,6 +19,7 @@ from bleuberi.artifacts import (
     make_manifest,
     read_manifest,
     shard_body,
+    user_cache,
     write_json,
     write_shard,
     write_text,
@@ -241,3 +243,26 @@ def test_no_two_lists_of_parts_share_a_hash(first, second):
 def test_json_hashes_do_not_depend_on_the_order_of_keys():
     assert json_hash({"a": 1, "b": [2]}) == json_hash(json.loads('{"b": [2], "a": 1}'))
     assert json_hash({"a": 1}) != json_hash({"a": "1"})
+
+
+def test_the_cache_is_where_the_system_keeps_caches_unless_an_old_one_exists(tmp_path, monkeypatch):
+    for name in ("BLEUBERI_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda name: tmp_path / "Library/Caches" / name)  # as on a Mac
+    assert user_cache() == tmp_path / "Library/Caches/bleuberi"
+    (tmp_path / ".cache/bleuberi").mkdir(parents=True)
+    assert user_cache() == tmp_path / ".cache/bleuberi"
+    monkeypatch.setenv("BLEUBERI_CACHE", str(tmp_path / "own"))
+    assert user_cache() == tmp_path / "own"
+
+
+def test_a_user_without_a_home_is_told_how_to_name_a_cache(tmp_path, monkeypatch):
+    for name in ("BLEUBERI_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("bleuberi.artifacts.home_folder", lambda: None)
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda name: Path("~/.cache") / name)
+    with pytest.raises(UserError, match="No home folder"):
+        user_cache()
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda name: tmp_path / name)  # by XDG_CACHE_HOME
+    assert user_cache() == tmp_path / "bleuberi"

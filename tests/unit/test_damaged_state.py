@@ -119,7 +119,7 @@ def test_the_file_of_a_cache(tmp_path, content, capsys, caplog):
 
 def test_a_damaged_evaluation_is_made_again(tmp_path, caplog):
     (tmp_path / "evaluation.json").write_text('{"config": ')
-    config = EvaluationConfig(read_models(["a=x.jsonl", "b=y.jsonl"]), "pool.jsonl", tmp_path)
+    config = EvaluationConfig(read_models(["a=x.jsonl", "b=y.jsonl"]), "pool.jsonl", output_dir=tmp_path)
     assert refuse_other_evaluation(config, {"metrics": []}) is False
     assert "evaluation.json is damaged" in caplog.text
     (tmp_path / "evaluation.json").write_text(json.dumps({"config": "odd"}))

@@ -8,12 +8,9 @@ from functools import partial
 import pytest
 
 from bleuberi import made
-from bleuberi.agreement.analysis import Sureness
-from bleuberi.agreement.judge_margins import JudgedMargins
+from bleuberi.agreement.config import JudgedMargins, PairsConfig, Sureness, SystemsConfig
+from bleuberi.agreement.config import ReferencesConfig as AgreementOfReferences
 from bleuberi.agreement.record import find_agreement, request_of, write_result
-from bleuberi.agreement.run_pairs import PairsConfig
-from bleuberi.agreement.run_references import ReferencesConfig as AgreementOfReferences
-from bleuberi.agreement.run_systems import SystemsConfig
 from bleuberi.agreement.scores import named_rewards
 from bleuberi.artifacts import make_manifest, write_json
 from bleuberi.check.run import CheckConfig, check_pool
@@ -30,29 +27,29 @@ from bleuberi.evaluation.config import EvaluationConfig, refuse_other_evaluation
 from bleuberi.evaluation.models import Primary, read_models
 from bleuberi.generation import EngineOptions
 from bleuberi.generation.base import Sampling
-from bleuberi.generation.judge import JudgeConfig
-from bleuberi.selection.config import GrpoDataConfig
+from bleuberi.generation.options import JudgeConfig
+from bleuberi.selection.config import GrpoDataConfig, SignalSettings
 from bleuberi.selection.create import create_grpo_data
 from bleuberi.selection.request import request_of as data_request
 from bleuberi.selection.request import resolve
 from bleuberi.selection.sft_pairs import SftDataConfig, create_sft_data
-from bleuberi.selection.signal import SignalSettings
+from bleuberi.training.config import RunConfig
 from bleuberi.training.settings.read import _NOT_DECIDING, RunSettings
-from bleuberi.training.settings.run_config import RunConfig
 
 PLACE = "where the result goes, or is cached"
 WHETHER = "whether a result is replaced"
 ROWS = "the request has a hash of the rows that were read"
 SPEED = "how fast, or with which permission, a model answers, and not what"
 ENGINE = "engines share responses by design: a response is that of a model and a sampling"
+HUB = dict.fromkeys(("push_to_hub", "hub_public"), "where the result is uploaded to")
 
 CANNOT_CHANGE = {
-    GrpoDataConfig: {"output_dir": PLACE, "overwrite": WHETHER, "split": ROWS, "engine": ENGINE},
+    GrpoDataConfig: {"output_dir": PLACE, "overwrite": WHETHER, "split": ROWS, "engine": ENGINE, **HUB},
     EngineOptions: {
         "concurrency": SPEED, "timeout_seconds": SPEED, "api_key_env": SPEED, "trust_remote_code": SPEED,
         "ray_engine": ENGINE, "cluster": ENGINE,
     },
-    SftDataConfig: {"output_dir": PLACE, "overwrite": WHETHER},
+    SftDataConfig: {"output_dir": PLACE, "overwrite": WHETHER, **HUB},
     ImportConfig: {"output": PLACE, "overwrite": WHETHER, "split": ROWS, "subset": ROWS},
     Layout: dict.fromkeys(("known", "flat_trees"), "found in the files, and part of the sentence in the request"),
     ReferencesConfig: {
@@ -263,7 +260,7 @@ def test_checks(pool, tmp_path):
 
 def test_evaluations(pool, tmp_path):
     base = EvaluationConfig(
-        read_models(["a=some/model", "b=other/model"]), pool("p.jsonl"), tmp_path, metrics=("bleu", "rouge"),
+        read_models(["a=some/model", "b=other/model"]), pool("p.jsonl"), output_dir=tmp_path, metrics=("bleu", "rouge"),
         judge=JudgeConfig("j"),
     )  # fmt: skip
 
@@ -281,7 +278,7 @@ def test_evaluations(pool, tmp_path):
     for _, changed in every_field(base, changes):
         refused(find, changed)
     of_judge = {"model": "k", "options": EngineOptions(base_url="http://b.example/v1"), "max_new_tokens": 9,
-                "temperature": 0.5, "show_references": True}  # fmt: skip
+                "temperature": 0.5, "references": True}  # fmt: skip
     for _, changed in every_field(base.judge, of_judge):
         refused(find, dataclasses.replace(base, judge=changed))
 
@@ -289,7 +286,7 @@ def test_evaluations(pool, tmp_path):
 FEW = Sureness(resamples=9)
 AGREEMENTS = {
     "pairs": (
-        lambda file, folder: PairsConfig(file("a"), folder),
+        lambda file, folder: PairsConfig(preferences=file("a"), output_dir=folder),
         lambda file: {
             "preferences": file("b"), "score_columns": ("x",), "combine": ("a+b",), "ref_models": ("m",),
             "max_references": 2, "pool": file("c"), "sources": ("s",), "split": "test", "curve_orders": 1,
@@ -298,14 +295,14 @@ AGREEMENTS = {
         },
     ),
     "references": (
-        lambda file, folder: AgreementOfReferences(file("a"), folder),
+        lambda file, folder: AgreementOfReferences(pool=file("a"), output_dir=folder),
         lambda file: {
             "pool": file("b"), "ref_models": ("m",), "max_references": 2, "outputs": file("c"), "model": "m",
             "num_examples": 3, "sureness": FEW, "rewards": ("rouge",),
         },
     ),
     "systems": (
-        lambda file, folder: SystemsConfig(file("a"), folder, "elo"),
+        lambda file, folder: SystemsConfig(outputs=file("a"), output_dir=folder, label_column="elo"),
         lambda file: {
             "outputs": file("b"), "label_column": "rate", "labels": file("c"), "ref_models": ("m",),
             "max_references": 2, "pool": file("d"), "id_column": "x", "pool_id_column": "y", "split": "test",
@@ -334,7 +331,8 @@ def test_agreements(kind, tmp_path):
         refused(find, dataclasses.replace(base, sureness=changed))
     assert find(dataclasses.replace(base, max_references=1, overwrite=True)) is None
     elsewhere = shutil.copy(file("a"), tmp_path / "moved.jsonl")
-    assert find(dataclasses.replace(base, **{dataclasses.fields(base)[0].name: str(elsewhere)}))
+    data = {"pairs": "preferences", "references": "pool", "systems": "outputs"}[kind]
+    assert find(dataclasses.replace(base, **{data: str(elsewhere)}))
 
 
 def test_training():
@@ -345,7 +343,7 @@ def test_training():
         run = RunConfig()
         old = getattr(run, field.name)
         kind = str(field.type).replace(" | None", "")
-        setattr(run, field.name, not old if isinstance(old, bool) else other.get(kind, "another"))
+        object.__setattr__(run, field.name, not old if isinstance(old, bool) else other.get(kind, "another"))
         same = made.is_equal(base, RunSettings("grpo", run, Sampling(), Sampling()).decided())
         assert same == (field.name in _NOT_DECIDING), field.name
 

@@ -8,7 +8,8 @@ import unicodedata
 import pytest
 
 from bleuberi.cli import agreement, data_check, explain
-from bleuberi.cli.parser import run, talk_on_stderr
+from bleuberi.cli.logs import talk_on_stderr
+from bleuberi.cli.parser import run
 from bleuberi.errors import UserError
 from bleuberi.plain_text import one_line, plain, say
 from bleuberi.view.markdown import markdown_table

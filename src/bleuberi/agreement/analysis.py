@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bleuberi.agreement.config import Sureness
 from bleuberi.agreement.pairs import PreferencePair
 from bleuberi.agreement.scores import FloatArray, Scored, agreement_of_margins
 from bleuberi.agreement.ties import three_way_agreement
@@ -61,18 +62,9 @@ POLICIES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Sureness:
-    """Settings for intervals."""
-
-    resamples: int = 10_000
-    seed: int = 0
-    confidence: float = 0.95
-
-
 @dataclass(slots=True)
 class Columns:
-    """Outcomes to resample together, by key."""
+    """Outcomes that are resampled together, by key."""
 
     by_key: dict[tuple[str, ...], FloatArray] = field(default_factory=dict)
 
@@ -95,7 +87,7 @@ class Means:
     confidence: float
 
     def estimate(self, *key: str) -> dict[str, object] | None:
-        """The estimate for a key as plain data; None without values."""
+        """The estimate for a key as plain data; None if the key has no values."""
         column = self.index[key]
         if not self.replicates.counts[column]:
             return None
@@ -131,8 +123,8 @@ def analyse(
     decisive: BoolArray = complete & (people != 0)
     if not decisive.any():
         raise UserError(
-            f"No pair is decisive: of {len(pairs):,} pairs, people tie on {int((people == 0).sum()):,}, "
-            f"and {int((~complete).sum()):,} lack a score.",
+            f"No pair can be used: of {len(pairs):,} pairs, {int((people == 0).sum()):,} are ties in people's votes "
+            f"and {int((~complete).sum()):,} have no score.",
             "Give pairs in which people prefer one response.",
         )
     columns = Columns()
@@ -221,7 +213,7 @@ def balanced(name: str, scored: Sequence[Named], means: Means) -> dict[str, obje
 
 
 def balanced_comparisons(scored: Sequence[Named], means: Means) -> list[dict[str, object]]:
-    """As `comparisons`, of length-balanced agreement."""
+    """The same as `comparisons`, for length-balanced agreement."""
     return compare_means_of(
         scored, means.replicates, balanced_columns(scored, means), means.confidence, "length-balanced agreement"
     )
@@ -241,7 +233,7 @@ def source_labels(pairs: Sequence[PreferencePair], decisive: BoolArray) -> list[
 def counts(
     pairs: Sequence[PreferencePair], people: FloatArray, complete: BoolArray, decisive: BoolArray
 ) -> dict[str, int]:
-    """Counts of pairs and prompts."""
+    """The numbers of pairs and prompts, in total and by use."""
     return {
         "pairs": len(pairs),
         "pairs_scored": int(complete.sum()),

@@ -39,7 +39,7 @@ def read_answers(
     ref_models: Sequence[str] = (),
     max_references: int = 5,
 ) -> tuple[list[Answer], Tally]:
-    """Answers with references, in the order of the rows. Without `pool`, references come from the rows.
+    """The answers with their references, in the order of the rows. Without `pool`, references come from the rows.
 
     A pool is joined by `id_column` if the rows have it, else by prompt.
     """
@@ -88,7 +88,7 @@ def read_answers(
 
 
 def serving_as_references(answers: Sequence[Answer], gold_models: Sequence[str] = ()) -> dict[str, str]:
-    """Models to exclude, with reasons: their name or their answers are those of a reference."""
+    """Models to exclude, with reasons: a reference has the model's name or repeats its answers."""
     names = {normalized_model(name) for answer in answers for name in answer.reference_by_model}
     names |= {normalized_model(name) for name in gold_models}
     given: Counter[str] = Counter(answer.model for answer in answers)

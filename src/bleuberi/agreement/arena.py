@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from bleuberi import columns
-from bleuberi.agreement.analysis import Sureness
+from bleuberi.agreement.config import Sureness
 from bleuberi.agreement.pairs import PreferencePair
 from bleuberi.agreement.scores import FloatArray, Scored, score_pairs
 from bleuberi.agreement.tables import Row, read_rows

@@ -38,7 +38,7 @@ def pick_weights(scores: FloatArray, n: int) -> FloatArray:  # M, 1..M -> M
 
 
 def sizes(largest: int) -> list[int]:
-    """1, 2, 4, ..., and the largest."""
+    """The numbers n of the curves: 1, 2, 4, ..., and the largest."""
     return sorted({2**power for power in range(largest.bit_length()) if 2**power < largest} | {largest})
 
 
@@ -52,7 +52,7 @@ def best_of_n(
     seed: int,
     confidence: float,
 ) -> dict[str, Any]:
-    """Mean label and words of each score's pick from n answers, and the n at which the label starts to fall.
+    """Mean label and words of the answer that each score picks from n, and the n from which the label falls.
 
     Uses prompts with at least `largest` (the median) answers. Empty if `largest` is below FEWEST.
     """
@@ -102,7 +102,7 @@ def _picked(scores: FloatArray, labels: FloatArray, words: FloatArray, n: int) -
 
 
 def _turn(columns: list[int], counts: list[int], means: Any, confidence: float) -> dict[str, Any]:  # noqa: ANN401
-    """The n with the highest label, the change of the label from there to the largest n, and its p value."""
+    """The n with the highest label, the change of the label from that n to the largest n, and the change's p value."""
     peak = int(np.argmax(means.values[columns]))
     last = columns[-1]
     after = means.difference(columns[peak], last, confidence)

@@ -1,4 +1,4 @@
-"""Sentences on the choice of a reward, from length-balanced agreement and best-of-n selection."""
+"""Sentences about the choice of a reward, from length-balanced agreement and best-of-n selection."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def against(
 
 
 def relation_words(beaten: Sequence[str], level: Sequence[str]) -> str:
-    """E.g. `: better than bleu, not told apart from rouge`."""
+    """The end of a sentence, e.g. `: better than bleu, not told apart from rouge`."""
     parts = [f"better than {', '.join(beaten)}"] if beaten else []
     parts += [f"not told apart from {', '.join(level)}"] if level else []
     return f": {'; '.join(parts)}, corrected for all comparisons" if parts else ""
 
 
 def length_sentences(rewards: Sequence[Entry]) -> list[str]:
-    """Sentences on rewards that only measure length, or brevity."""
+    """Sentences about rewards that only measure length, or brevity."""
     found = []
     for one in rewards:
         share = one.get("prefers_longer")

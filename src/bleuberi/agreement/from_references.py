@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from bleuberi.agreement.analysis import Columns, Means, Sureness
+from bleuberi.agreement.analysis import Columns, Means
+from bleuberi.agreement.config import Sureness
 from bleuberi.agreement.damage import KINDS, damaged, nearest_other
 from bleuberi.agreement.scores import TIE_TOLERANCE, FloatArray
 from bleuberi.agreement.which import compare_means_of, mean_of, share_following
@@ -30,7 +31,7 @@ MOST_SAMPLES = 16  # per prompt
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One prompt's texts to score, and their references."""
+    """One prompt's texts to be scored, and their references."""
 
     example: Example
     intact: str  # a good text: a reference
@@ -45,7 +46,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class TrialScores:
-    """One reward's scores in all trials; NaN if there is no score."""
+    """One reward's scores in all trials; NaN if a score is missing."""
 
     name: str
     kind: str
@@ -57,7 +58,8 @@ class TrialScores:
 
 
 def make_trials(examples: Sequence[Example], samples: dict[str, list[str]] | None, seed: int) -> list[Trial]:
-    """The texts of every prompt. One reference is held out as the good text; an only one is compared with itself."""
+    """The texts of every prompt. One reference is held out as the good text; if it is the only one, it is compared with
+    itself."""
     generator = random.Random(seed)
     orders = [generator.sample(row.references, len(row.references)) for row in examples]
     strangers = nearest_other([order[0] for order in orders])
@@ -226,7 +228,8 @@ class _Pairs:
         return np.array([np.nan if share is None else share for share in shares])
 
     def follows_length(self, one: TrialScores) -> float | None:
-        """The same share over all pairs of all prompts, and over all good texts with their damaged ones."""
+        """The share of pairs in which the score prefers the longer text, over all pairs of candidates of all prompts
+        and over all pairs of a good text and its damaged one."""
         margins, lengths = self._margins(one), list(self._more["longer"])
         for kind, damaged_words in self._damaged_words.items():
             margins.append(_sign(one.damaged[kind], one.intact))

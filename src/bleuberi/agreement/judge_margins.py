@@ -1,42 +1,25 @@
-"""A judge is asked about the pairs that a reward can hardly tell apart, and what each further question brings."""
+"""Ask a judge about the pairs that a reward can hardly distinguish, and measure what each further question adds."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
+from bleuberi.agreement.config import JudgedMargins
 from bleuberi.agreement.pairs import PreferencePair
 from bleuberi.agreement.scores import FloatArray, Scored, agreement_of_margins
 from bleuberi.errors import UserError
-from bleuberi.generation.judge import VERDICTS, Judge, JudgeConfig
+from bleuberi.generation.judge import VERDICTS, Judge
 from bleuberi.records import Example, Message
 from bleuberi.statistics import prompt_clusters, rate_estimate
 
 _SIDES: Final = {"base": 1.0, "other": -1.0, "tie": 0.0, "identical": 0.0}  # base is response a
 _STEPS: Final = 10
-
-
-@dataclass(frozen=True, slots=True)
-class JudgedMargins:
-    """Who judges, and how many of the decisive pairs at most: those with the smallest margins."""
-
-    judge: JudgeConfig
-    share: float = 0.2
-
-    def settings(self) -> dict[str, Any]:
-        """Everything that decides the verdicts and the curve."""
-        return {**self.judge.settings(), "share": self.share}
-
-    def check(self) -> None:
-        """Errors: `UserError` for a share that is none."""
-        if not 0.0 < self.share <= 1.0:
-            raise UserError(f"--judge_share is {self.share:g}.", "Give a share above 0, up to 1.")
 
 
 def judged_margins(
@@ -48,10 +31,11 @@ def judged_margins(
     cache: Path,
     confidence: float,
 ) -> dict[str, Any]:
-    """What `agreement.json` says of the judge: its verdicts, and the curve of agreement over questions asked.
+    """The judge's part of `agreement.json`: its verdicts, and agreement by the number of questions asked.
 
-    Pairs are taken in the order of the reward's margin, the smallest first. Where the judge gives no verdict that both
-    orders share, the reward's own margin decides. Errors: `UserError` if no pair is decisive, or the server fails.
+    Pairs are judged in the order of the reward's margin, the smallest first. If the judge's verdicts in both orders are
+    not the same, the reward's own margin decides. Errors: `UserError` if no pair has a preference and a score, or if
+    the server fails.
     """
     config.check()
     usable = np.flatnonzero((people != 0) & np.isfinite(scored.margins))
@@ -103,7 +87,7 @@ def _point(
 
 
 def judge_sentence(judged: dict[str, Any]) -> str:
-    """The curve's two ends in words."""
+    """A sentence with the agreement at both ends of the curve."""
     first, last = judged["curve"][0], judged["curve"][-1]
     consistent = judged["counts"]["a"] + judged["counts"]["b"] + judged["counts"]["tie"]
     return (

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bleuberi.agreement.analysis import Columns, Sureness, balanced, balanced_comparisons, comparisons
+from bleuberi.agreement.analysis import Columns, balanced, balanced_comparisons, comparisons
 from bleuberi.agreement.best_of import best_of_n
+from bleuberi.agreement.config import Sureness
 from bleuberi.agreement.scores import TIE_TOLERANCE, FloatArray
 from bleuberi.agreement.systems import SystemScores
 from bleuberi.agreement.which import LONGER, SHORTER, margin_quarters, share_following
@@ -19,7 +20,8 @@ Entry = dict[str, object]
 
 
 class JudgedPairs(NamedTuple):
-    """Pairs of answers to one prompt that the judge scored differently, by score; empty without judged answers."""
+    """Agreement on pairs of answers to one prompt that the judge scored differently, by score; empty without judged
+    answers."""
 
     agreement: dict[str, Entry | None]
     comparisons: list[Entry]

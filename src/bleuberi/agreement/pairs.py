@@ -11,6 +11,7 @@ from bleuberi import columns
 from bleuberi.agreement.tables import Row
 from bleuberi.data.asked import asked_of
 from bleuberi.data.cells import id_text, valid_text
+from bleuberi.data.deciding import is_one
 from bleuberi.data.known_columns import CHATS, PROMPTS, chat_turns
 from bleuberi.data.raw_row import RawRow
 from bleuberi.data.references import references_in
@@ -80,9 +81,7 @@ def read_preferences(
     """Pairs from rows with `response_a, response_b, winner` or `chosen, rejected`; rows without a winner are dropped.
 
     Instead of the responses, a row may have Chatbot Arena's `conversation_a` and `conversation_b`; their last responses
-    are used.
-
-    `sources` keeps only rows of these sources. Errors: `UserError` for missing columns and unknown winners.
+    are used. `sources` keeps only rows of these sources. Errors: `UserError` for missing columns and unknown winners.
     """
     dropped: Counter[str] = Counter()
     pairs = []
@@ -180,8 +179,10 @@ def _winner(row: Row, number: int) -> Winner | None:
     value = row.get("winner")
     if value is not None:
         return winner_named(value, row, number)
-    told = [winner for name, winner in _WINNER_FLAGS.items() if str(row.get(name)).lower() in ("1", "1.0", "true")]
-    return told[0] if len(told) == 1 else None
+    told = [winner for name, winner in _WINNER_FLAGS.items() if is_one(f"Row {number}", name, row.get(name))]
+    if len(told) > 1:
+        raise UserError(f"Row {number} has several winners: {', '.join(told)}.", "Set one of them to 1.")
+    return next(iter(told), None)
 
 
 def _said(row: Row, number: int, form: _Form) -> tuple[list[Message], tuple[str, str]]:

@@ -1,14 +1,33 @@
-"""What an agreement leaves: `agreement.json`, and a manifest with the request that made them."""
+"""The result of an agreement: `agreement.json`, and a manifest with its request."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from bleuberi import made
+from bleuberi.agreement.config import AgreementConfig, Sureness
+from bleuberi.agreement.record_parts import (
+    Annotators,
+    BestOfN,
+    Comparison,
+    CurvePoint,
+    ExpectedOrder,
+    Figure1Entry,
+    JudgedPart,
+    PairCounts,
+    PairsScore,
+    RankedModel,
+    ReferenceCounts,
+    ReferencesScore,
+    SystemCounts,
+    SystemsScore,
+)
 from bleuberi.artifacts import MANIFEST, file_hash, make_manifest, read_json, source_hash, write_json
+from bleuberi.errors import UserError
+from bleuberi.records import from_json
 from bleuberi.rewards import Reward
 
 SCHEMA: Final = "bleuberi.agreement/1"
@@ -19,28 +38,90 @@ SOURCES: Final = ("preferences", "pool", "outputs", "labels")
 NOT_DECIDING: Final = ("output_dir", "overwrite")
 
 
-class Config(Protocol):
-    """What the configs of the three kinds of agreement share."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreement:
+    """The fields that all three kinds of agreement share."""
+
+    sureness: Sureness
+    length_baseline: str
+    verdict: str
+    warnings: tuple[str, ...] = ()
+    comparisons: tuple[Comparison, ...] = ()
 
     @property
-    def output_dir(self) -> Path: ...
-    @property
-    def overwrite(self) -> bool: ...
+    def how(self) -> str:
+        """The method of the intervals."""
+        return f"{self.sureness.confidence:.0%} intervals, {self.sureness.resamples:,} resamples"
 
 
-def request_of(config: Any, kind: str, rewards: Mapping[str, Reward]) -> dict[str, Any]:  # noqa: ANN401 - a Config
-    """Everything that decides a result: every field of the config, with signatures for names of rewards and hashes for
-    paths; a file may be elsewhere. A data set of the hub counts by its name."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnPairs(Agreement):
+    """Agreement with people's preferences."""
+
+    counts: PairCounts
+    rewards: tuple[PairsScore, ...]
+    balanced_comparisons: tuple[Comparison, ...] = ()
+    annotators: Annotators
+    curves: tuple[CurvePoint, ...] = ()
+    figure_1: tuple[Figure1Entry, ...] = ()
+    judge: JudgedPart = field(default_factory=JudgedPart)
+    annotators_sentence: str = ""
+    judge_sentence: str = ""
+    choice: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnSystems(Agreement):
+    """Agreement with labels of models."""
+
+    label: str
+    counts: SystemCounts
+    rewards: tuple[SystemsScore, ...]
+    balanced_comparisons: tuple[Comparison, ...] = ()
+    best_of_n: BestOfN = field(default_factory=BestOfN)
+    systems: tuple[RankedModel, ...] = ()
+    orders: tuple[ExpectedOrder, ...] = ()
+    choice: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnReferences(Agreement):
+    """Rewards compared with references only."""
+
+    counts: ReferenceCounts
+    damage_kinds: Mapping[str, Any]
+    rewards: tuple[ReferencesScore, ...]
+
+
+AnyAgreement = OnPairs | OnSystems | OnReferences
+_RECORDS: Final[Mapping[str, type[AnyAgreement]]] = {"pairs": OnPairs, "systems": OnSystems, "references": OnReferences}
+
+
+def load_agreement(folder: Path) -> AnyAgreement:
+    """The result in `folder`. Errors: `UserError` if it is missing or damaged."""
+    path = folder / RESULT_FILE
+    content = read_json(path) if path.is_file() else None
+    form = _RECORDS.get(str(content.get("kind"))) if isinstance(content, dict) else None
+    if form is None:
+        raise UserError(f"{folder} has no agreement.", "Give a folder that bleuberi agreement wrote.")
+    return from_json(form, content, RESULT_FILE)
+
+
+def request_of(config: AgreementConfig, kind: str, rewards: Mapping[str, Reward]) -> dict[str, Any]:
+    """Everything that decides a result: all fields of the config, with rewards as signatures and files as hashes, so
+    files may be moved. A data set on the hub is identified by its name."""
     request: dict[str, Any] = {"kind": kind}
-    for name in (field.name for field in fields(config) if field.name not in NOT_DECIDING):
+    for name in (one.name for one in fields(config) if one.name not in NOT_DECIDING):
         value = getattr(config, name)
         request[name] = (source_hash(value) or value) if name in SOURCES and value is not None else value
-    request["sureness"] = {field.name: getattr(config.sureness, field.name) for field in fields(config.sureness)}
+    request["sureness"] = {one.name: getattr(config.sureness, one.name) for one in fields(config.sureness)}
     return {**request, "rewards": [f"{name}: {reward.signature()}" for name, reward in rewards.items()]}
 
 
-def find_agreement(config: Config, request: Mapping[str, Any], log: Callable[[str], None]) -> dict[str, Any] | None:
-    """The result of an equal request; None if there is none. Errors: as `made.find`."""
+def find_agreement(
+    config: AgreementConfig, request: Mapping[str, Any], log: Callable[[str], None]
+) -> dict[str, Any] | None:
+    """The earlier result of an equal request, or None. Errors: as `made.find`."""
     folder = config.output_dir
     if not (folder / MANIFEST).exists():  # the folder may have other things in it
         return None

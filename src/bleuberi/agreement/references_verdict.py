@@ -1,4 +1,4 @@
-"""Sentences on rewards compared by references only. They claim no more than the data show."""
+"""Sentences about rewards compared with references only. They claim no more than the data show."""
 
 from __future__ import annotations
 

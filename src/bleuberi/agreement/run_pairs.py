@@ -1,16 +1,17 @@
-"""Read, score and analyse pairs, and write `agreement.json`."""
+"""Score and analyse preference pairs, and write `agreement.json`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import bleuberi
-from bleuberi.agreement.analysis import Sureness, analyse
+from bleuberi.agreement.analysis import analyse
 from bleuberi.agreement.arena import figure_1, read_arena, with_dropped
 from bleuberi.agreement.choice import choice_sentence, length_sentences
-from bleuberi.agreement.judge_margins import JudgedMargins, judge_sentence, judged_margins
+from bleuberi.agreement.config import PairsConfig
+from bleuberi.agreement.judge_margins import judge_sentence, judged_margins
 from bleuberi.agreement.mixes import logistic_mix, parts_of_mix, z_mean
 from bleuberi.agreement.pairs import PreferencePair, read_preferences
 from bleuberi.agreement.record import SCHEMA, find_agreement, request_of, write_result
@@ -38,27 +39,6 @@ from bleuberi.statistics import prompt_clusters
 FEWEST_PROMPTS_FOR_LOGISTIC = 10
 
 Log = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class PairsConfig:
-    """Settings of `bleuberi agreement --preferences`."""
-
-    preferences: str  # with `arena`: the folder of the paper's files
-    output_dir: Path
-    rewards: tuple[str, ...] = ("bleu", "rouge", "bleu_rouge_f1")
-    score_columns: tuple[str, ...] = ()
-    combine: tuple[str, ...] = ()
-    ref_models: tuple[str, ...] = ()
-    max_references: int = 5
-    pool: str | None = None
-    sources: tuple[str, ...] = ()
-    split: str = "train"
-    curve_orders: int = 5
-    sureness: Sureness = field(default_factory=Sureness)
-    overwrite: bool = False
-    arena: bool = False
-    judged: JudgedMargins | None = None
 
 
 def run_pairs(config: PairsConfig, command: Sequence[str], log: Log) -> dict[str, object]:
@@ -208,7 +188,7 @@ def _curves(
 
 
 def fingerprint(source: str) -> dict[str, str | None]:
-    """A source's name and, for a file, the hash of its bytes."""
+    """A source's name and, if it is a file, the hash of its bytes."""
     path = Path(source).expanduser()
     return {"source": source, "sha256": file_hash(path) if path.is_file() else None}
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
+from dataclasses import asdict, replace
 from typing import Any
 
 import bleuberi
-from bleuberi.agreement.analysis import Sureness
+from bleuberi.agreement.config import ReferencesConfig
 from bleuberi.agreement.from_references import analyse_trials, make_trials, score_trials
 from bleuberi.agreement.record import SCHEMA, find_agreement, request_of, write_result
 from bleuberi.agreement.references_verdict import references_verdict, references_warnings
@@ -26,22 +25,6 @@ from bleuberi.rewards.baselines import BASELINES, LENGTH_BASELINE
 from bleuberi.rewards.blindness import blind_warnings
 
 Log = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class ReferencesConfig:
-    """Settings of `bleuberi agreement --pool` without preferences and labels."""
-
-    pool: str
-    output_dir: Path
-    rewards: tuple[str, ...] = ("bleu", "rouge", "bleu_rouge_f1")
-    ref_models: tuple[str, ...] = ()
-    max_references: int = 5
-    outputs: str | None = None
-    model: str | None = None
-    num_examples: int = 500
-    sureness: Sureness = field(default_factory=Sureness)
-    overwrite: bool = False
 
 
 def run_references(config: ReferencesConfig, command: Sequence[str], log: Log) -> dict[str, Any]:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
 import bleuberi
 from bleuberi import columns
-from bleuberi.agreement.analysis import Sureness
 from bleuberi.agreement.answers import Answer, labels_of, read_answers, serving_as_references
 from bleuberi.agreement.choice import best_of_sentence, choice_sentence, length_sentences
+from bleuberi.agreement.config import SystemsConfig
 from bleuberi.agreement.judged import answer_pairs, best_answers
 from bleuberi.agreement.record import SCHEMA, find_agreement, request_of, write_result
 from bleuberi.agreement.references import pool_prompts, pool_references
@@ -33,27 +32,6 @@ from bleuberi.statistics import prompt_clusters, resampled_means, spearman_p_val
 FEWEST_SYSTEMS = 3
 
 Log = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class SystemsConfig:
-    """Settings of `bleuberi agreement --outputs`."""
-
-    outputs: str
-    output_dir: Path
-    label_column: str
-    labels: str | None = None
-    rewards: tuple[str, ...] = ("bleu", "rouge", "bleu_rouge_f1")
-    ref_models: tuple[str, ...] = ()
-    max_references: int = 5
-    pool: str | None = None
-    id_column: str = "prompt_id"
-    pool_id_column: str = columns.ID
-    split: str = "train"
-    exclude_systems: tuple[str, ...] = ()
-    expect_order: tuple[str, ...] = ()
-    sureness: Sureness = field(default_factory=Sureness)
-    overwrite: bool = False
 
 
 @dataclass(frozen=True, slots=True)

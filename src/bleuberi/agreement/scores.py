@@ -42,12 +42,17 @@ def named_rewards(asked: Sequence[str]) -> dict[str, Reward]:
     loaded = [load_reward(name) for name in asked]
     given = [reward.name for reward in loaded]
     names = [
-        reward.name if given.count(reward.name) == 1 else f"{reward.name}:{name.rstrip('/').rsplit('/', 1)[-1]}"
+        reward.name if given.count(reward.name) == 1 else f"{reward.name}:{_last_part(name)}"
         for name, reward in zip(asked, loaded, strict=True)
     ]
     if len(set(names)) < len(names):
         raise UserError(f"Duplicate rewards: {', '.join(asked)}.", "Give every reward once.")
     return dict(zip(names, loaded, strict=True))
+
+
+def _last_part(name: str) -> str:
+    """The last part of a model's path or name; the address of a judge is not part of its name."""
+    return name.partition("@http")[0].rstrip("/").rpartition("/")[2]
 
 
 def score_pairs(

@@ -1,4 +1,4 @@
-"""Whether mean scores rank models like a label does, from matrices of scores and labels.
+"""Measure from matrices of scores and labels whether mean scores rank models like the label.
 
 There are two intervals: over models (would other models be ranked like this?), and over models and prompts. There is no
 interval over prompts only: resampling prompts adds noise to means that are already noisy, so resampled correlations are
@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bleuberi.agreement.analysis import Sureness
+from bleuberi.agreement.config import Sureness
 from bleuberi.agreement.scores import FloatArray
 from bleuberi.errors import UserError
 from bleuberi.statistics import (

@@ -1,4 +1,4 @@
-"""Sentences on how well a reward ranks models. They claim no more than the data show."""
+"""Sentences about how well a reward ranks models. They claim no more than the data show."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MOST_SYSTEMS = 1_000  # above this, more models are not a realistic plan
 
 
 def systems_verdict(result: Mapping[str, Any], reward: str) -> str:
-    """Whether the models' mean `reward` follows their label, and does so better than length."""
+    """Whether the models' mean `reward` ranks them like their label, and better than length does."""
     entry = {one["name"]: one for one in result["rewards"]}
     baseline, counts = result["length_baseline"], result["counts"]
     confidence, systems = result["sureness"]["confidence"], counts["systems"]
@@ -48,7 +48,7 @@ def systems_verdict(result: Mapping[str, Any], reward: str) -> str:
 
 
 def follows_sentence(entry: Mapping[str, Any], reward: str, label: str, confidence: float) -> str:
-    """Whether the reward follows the label at all, or in reverse, by a permutation test."""
+    """Whether the reward ranks models like the label, or in reverse order, by a permutation test."""
     value, test = entry["spearman"]["both"]["value"], entry["follows_label"]
     if value != value or test["p_value"] != test["p_value"]:
         return ""
@@ -62,7 +62,8 @@ def follows_sentence(entry: Mapping[str, Any], reward: str, label: str, confiden
 
 
 def answers_sentence(result: Mapping[str, Any], reward: str) -> str:
-    """Results on pairs of answers to one prompt, against length, an echo and other rewards; empty if not judged."""
+    """How well `reward` agrees with the judge on pairs of answers, compared with length, an echo and other rewards;
+    empty if no answers were judged."""
     entry = {one["name"]: one for one in result["rewards"]}
     pairs, baseline = entry[reward]["answer_pairs"], result["length_baseline"]
     lead = comparison_with(result["answer_comparisons"], baseline, reward)

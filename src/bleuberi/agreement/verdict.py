@@ -1,4 +1,4 @@
-"""Sentences on how well a reward agrees with people. They claim no more than the data show."""
+"""Sentences about how well a reward agrees with people. They claim no more than the data show."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ MOST_PROMPTS = 100_000  # above this, more prompts are not a realistic plan
 
 
 def verdict(result: Mapping[str, Any], reward: str, baseline: str) -> str:
-    """Whether `reward` beats `baseline`, an echo of the prompt and a coin toss, with p values and prompts needed."""
+    """Whether `reward` beats each of three: `baseline`, an echo of the prompt, a coin toss; with p values and the
+    prompts needed to decide."""
     rates = {one["name"]: one["agreement"] for one in result["rewards"]}
     prompts = result["counts"]["prompts"]
     head = (
@@ -46,7 +47,7 @@ def verdict(result: Mapping[str, Any], reward: str, baseline: str) -> str:
 
 
 def comparison_with(comparisons: Sequence[Mapping[str, Any]], base: str, other: str) -> Mapping[str, Any] | None:
-    """The comparison of `other` with `base`; None if there is none."""
+    """The comparison of `other` with `base`; None if it was not made."""
     return next((one for one in comparisons if one["other"] == other and one["base"] == base), None)
 
 
@@ -80,7 +81,7 @@ def echo_sentence(reward: str, rate: Mapping[str, Any], comparison: Mapping[str,
 
 
 def coin_sentence(reward: str, rate: Mapping[str, Any], judge: str = "people reject") -> str:
-    """A sentence if a reward is not better than a coin toss."""
+    """A sentence if a reward is not better than a coin toss; otherwise empty."""
     worse = f" {reward} is worse than a coin: it prefers the response that {judge}."
     return (f" {reward} is not told apart from a coin.", "", worse)[side(rate, COIN)] if has_interval(rate) else ""
 
@@ -110,7 +111,8 @@ def more_of(things: str, comparison: Mapping[str, Any], count: int, most: int, f
 
 
 def annotators_sentence(result: Mapping[str, Any], reward: str) -> str | None:
-    """Agreement among annotators, and of the reward on the same pairs; None without such pairs."""
+    """How well annotators agree with each other, and the reward with them on the same pairs; None without such
+    pairs."""
     annotators = result["annotators"]
     people = annotators["with_others"]
     if not people:

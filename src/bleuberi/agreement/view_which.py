@@ -1,64 +1,70 @@
-"""The page's part on which reward to train on: length-balanced agreement, best-of-n, and references alone."""
+"""The report section on the choice of a reward: length-balanced agreement, best-of-n, and references only."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from typing import Any
 
+from bleuberi.agreement.record import OnPairs, OnReferences, OnSystems
+from bleuberi.agreement.record_parts import Score
 from bleuberi.agreement.view_tables import KINDS, agreement_tables
+from bleuberi.statistics import Estimate
+from bleuberi.statistics.shown import Estimated, numbers
 from bleuberi.view.charts import intervals
 from bleuberi.view.curve_charts import lines
 from bleuberi.view.parts import Chart, Fact, Notice, Section
-from bleuberi.view.reading import Json, estimate
 
 
-def references_section(result: Json, id_: str, name: str) -> Section:
-    """A reward chosen from references alone."""
-    how = f"{result['sureness']['confidence']:.0%} intervals, {result['sureness']['resamples']:,} resamples"
-    facts = [
-        Fact(label, f"{result['counts'][label]:,}") for label in ("prompts", "references", "samples")
-    ]  # fmt: skip
-    notices = [Notice("verdict", str(result["verdict"])), *(Notice("note", str(text)) for text in result["warnings"])]
+def references_section(result: OnReferences, id_: str, name: str) -> Section:
+    """The section on rewards compared with references only."""
+    facts = [Fact(label, f"{count:,}") for label, count in asdict(result.counts).items()]
+    notices = [Notice("verdict", result.verdict), *(Notice("note", text) for text in result.warnings)]
     charts = dots(
         "damage",
         "How often a score falls if the answer is damaged",
-        _rows(result, "sees"),
+        _rows((one, one.sees) for one in result.rewards),
         ("% of cases, mean over kinds of damage", ".1f"),
-        f"{how}, over prompts; dashed: a coin",
+        f"{result.how}, over prompts; dashed: a coin",
         [50],
     )
-    signatures = {one["name"]: str(one["signature"]) for one in result["rewards"]}
-    verdict = str(result["verdict"])
-    tables = agreement_tables(result, how)
-    return Section(
-        id_, "agreement", "Rewards by references alone", name, verdict, facts, notices, charts, tables, [], signatures
-    )
+    signatures = {one.name: one.signature for one in result.rewards}
+    title, tables = "Rewards by references alone", agreement_tables(result)
+    return Section(id_, "agreement", title, name, result.verdict, facts, notices, charts, tables, [], signatures)
 
 
-def which_charts(result: Json, how: str) -> list[Chart]:
-    """Length-balanced agreement, and the curves of best-of-n."""
-    key = "balanced" if result["kind"] == "pairs" else "answer_pairs_balanced"
-    charts = dots(
+def balanced_charts(result: OnPairs | OnSystems) -> list[Chart]:
+    """Charts of length-balanced agreement."""
+    return dots(
         "balanced",
         "Length-balanced agreement",
-        _rows(result, key),
+        _rows((one, one.on_pairs[1]) for one in result.rewards),
         ("% of pairs", ".1f"),
-        f"mean of pairs that the longer and that the shorter response wins; {how}; dashed: length alone",
+        f"mean of pairs that the longer and that the shorter response wins; {result.how}; dashed: length alone",
         [50],
     )
-    found = result.get("best_of_n") or {}
-    shown = {one["name"] for one in result["rewards"] if one["kind"] != "baseline"} | {result["length_baseline"]}
-    for part, title in (("label", f"Mean {result.get('label')} of the pick from n answers"), ("words", "Its words")):
+
+
+def best_of_charts(result: OnSystems) -> list[Chart]:
+    """The curves of best-of-n."""
+    picks = result.best_of_n
+    shown = {one.name for one in result.rewards if one.kind != "baseline"} | {result.length_baseline}
+    chosen = [one for one in picks.curves if one.reward in shown]
+    if not chosen:
+        return []
+    charts = []
+    for part, title, axis, estimates in (
+        ("label", f"Mean {result.label} of the pick from n answers", result.label, [one.label for one in chosen]),
+        ("words", "Its words", "words", [one.words for one in chosen]),
+    ):
         values = [
-            {"step": one["n"], "series": one["reward"], "value": one[part]["value"]}
-            for one in found.get("curves", [])
-            if one["reward"] in shown
+            {"step": one.n, "series": one.reward, "value": estimate.value}
+            for one, estimate in zip(chosen, estimates, strict=True)
         ]
-        if values:
-            spec = lines(values, str(result.get("label")) if part == "label" else "words", form=".3~g")
-            sizes = sorted({row["step"] for row in values})
-            spec["encoding"]["x"]["axis"] |= {"title": "n, answers to pick from", "values": sizes}
-            charts.append(Chart(f"best_of_n_{part}", title, spec, f"{found['prompts']:,} prompts; exact expectation"))
+        spec = lines(values, axis, form=".3~g")
+        sizes = sorted({one.n for one in chosen})
+        spec["encoding"]["x"]["axis"] |= {"title": "n, answers to pick from", "values": sizes}
+        charts.append(Chart(f"best_of_n_{part}", title, spec, f"{picks.prompts:,} prompts; exact expectation"))
     return charts
 
 
@@ -70,21 +76,23 @@ def dots(
     note: str,
     marked: Sequence[float | None],
 ) -> list[Chart]:
-    """A chart of estimates with intervals; none if no estimate is known. `axis`: its label and number format."""
+    """A chart of estimates with intervals; an empty list if no estimate is known. `axis`: its label and number
+    format."""
     known = [row for row in rows if row]
     spec = intervals(known, axis[0], form=axis[1], lines=marked)
     return [Chart(name, title, spec, note, wide=True)] if known else []
 
 
-def row_of(name: str, value: Json | None, group: str, scale: float = 100.0) -> dict[str, Any] | None:
+def row_of(name: str, value: Estimated | None, group: str, scale: float = 100.0) -> dict[str, Any] | None:
     """A row of `dots`, in per cent with the default `scale`; None if there is no estimate."""
-    middle, low, high = estimate(value)
+    middle, low, high = numbers(value)
     if middle is None:
         return None
     bounds = {"low": None if low is None else scale * low, "high": None if high is None else scale * high}
     return {"name": name, "group": group, "value": scale * middle, **bounds}
 
 
-def _rows(result: Json, key: str) -> list[dict[str, Any] | None]:
-    named = [one for one in result["rewards"] if one["name"] != "random"]
-    return [row_of(one["name"], one.get(key), KINDS.get(one["kind"], one["kind"])) for one in named]
+def _rows(scores: Iterable[tuple[Score, Estimate | None]]) -> list[dict[str, Any] | None]:
+    return [
+        row_of(one.name, estimate, KINDS.get(one.kind, one.kind)) for one, estimate in scores if one.name != "random"
+    ]

@@ -19,7 +19,7 @@ SIGN: dict[Winner, int] = {"a": 1, "b": -1, "tie": 0}
 
 
 class AnnotatorAgreement(NamedTuple):
-    """Per pair, the mean over its annotators; NaN with fewer than two votes or nothing to agree with."""
+    """Per pair, the mean over its annotators; NaN with fewer than two votes, or if the other votes tie."""
 
     with_others: FloatArray  # N, as a metric is measured
     same_vote: FloatArray  # N, the share of equal votes among all pairs of annotators, including ties

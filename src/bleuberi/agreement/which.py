@@ -26,7 +26,7 @@ FOLLOWS_LENGTH: Final = 0.95  # from this share on, a score is said to measure l
 
 
 class Named(Protocol):
-    """An object with a name."""
+    """Any object with a name."""
 
     @property
     def name(self) -> str: ...

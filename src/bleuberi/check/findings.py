@@ -1,17 +1,24 @@
-"""The flags of a pool's rows and the table of them."""
+"""Flag the rows of a pool, and count the flags in a table."""
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from bleuberi.check.prompt_overlap import TestPrompts
-from bleuberi.data.near_duplicates import near_duplicate_groups, same_prompt_key
+from bleuberi.check.record import FlagRow
+from bleuberi.columns import ID
+from bleuberi.data.near_duplicates import prompt_groups
 from bleuberi.data.refusals import is_refusal
 from bleuberi.data.text_checks import has_control_tokens, is_damaged, is_looping, is_truncated
 from bleuberi.data.thoughts import has_thoughts
+from bleuberi.on_disk import Mapped
 from bleuberi.records import PoolRow
 
 FLAGS: Final = {
@@ -46,77 +53,79 @@ _EXAMPLES: Final = 3
 
 @dataclass(slots=True)
 class Findings:
-    """What was found in a pool: flag -> ids of rows, in the pool's order, and how many references it concerns."""
+    """For N rows of a pool and each flag: the numbers of the flagged rows, ascending, and how many references are
+    affected."""
 
-    rows: int
+    rows: Sequence[PoolRow]
     references: int
-    row_ids: dict[str, list[str]] = field(default_factory=lambda: {flag: [] for flag in FLAGS})
+    places: dict[str, array[int]] = field(default_factory=lambda: {flag: array("q") for flag in FLAGS})
     reference_counts: Counter[str] = field(default_factory=Counter)
-    group_by_id: dict[str, str] = field(default_factory=dict)  # id -> id of the first of its near-duplicates
+    groups: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))  # N: the first near-duplicate
 
-    def mark(self, flag: str, row_id: str, references: int = 0) -> None:
-        self.row_ids[flag].append(row_id)
+    def mark(self, flag: str, place: int, references: int = 0) -> None:
+        self.places[flag].append(place)
         self.reference_counts[flag] += references
 
-    def flags_by_id(self) -> dict[str, list[str]]:
-        """Id -> its flags in the table's order; rows without any are left out."""
-        flags: dict[str, list[str]] = {}
-        for flag, ids in self.row_ids.items():
-            for row_id in ids:
-                flags.setdefault(row_id, []).append(flag)
-        return flags
+    def first_of(self, flags: Sequence[str]) -> NDArray[np.int16]:  # N
+        """For each row, the position in `flags` of the first flag that it has; -1 if it has none."""
+        found = np.full(len(self.rows), -1, np.int16)
+        for number, flag in reversed(list(enumerate(flags))):
+            found[np.asarray(self.places[flag], np.int64)] = number
+        return found
 
-    def table(self) -> list[dict[str, object]]:
-        """One entry a flag: how many rows, what share, how many references, and a few ids."""
-        return [
-            {
-                "flag": flag,
-                "rows": len(ids),
-                "share": len(ids) / self.rows,
-                "references": self.reference_counts[flag] or None,
-                "examples": ids[:_EXAMPLES],
-                "meaning": FLAGS[flag],
-            }
-            for flag, ids in self.row_ids.items()
-        ]
+    def flag_rows(self) -> Iterator[dict[str, Any]]:
+        """Yield each row's id, its flags as columns, and in `group` the id of its first near-duplicate."""
+        bits = np.zeros(len(self.rows), np.int32)
+        for number, places in enumerate(self.places.values()):
+            bits[np.asarray(places, np.int64)] |= 1 << number
+        for row, first, found in zip(self.rows, self.groups, bits, strict=True):
+            flags = {flag: bool(found >> number & 1) for number, flag in enumerate(self.places)}
+            yield {ID: row.id, **flags, "group": self.rows[int(first)].id}
+
+    def table(self) -> tuple[FlagRow, ...]:
+        """One entry per flag."""
+        return tuple(
+            FlagRow(
+                flag=flag,
+                rows=len(places),
+                share=len(places) / len(self.rows),
+                references=self.reference_counts[flag] or None,
+                examples=tuple(self.rows[place].id for place in places[:_EXAMPLES]),
+                meaning=FLAGS[flag],
+            )
+            for flag, places in self.places.items()
+        )
 
 
 def prompt_text(row: PoolRow) -> str:
-    """Everything that a model is asked: all turns."""
+    """The text of all turns of a row's prompt."""
     return "\n".join(turn["content"] for turn in row.messages)
 
 
 def check_texts(rows: Sequence[PoolRow], test_prompts: TestPrompts | None) -> Findings:
-    """What can be told from the texts alone: duplicates, overlap, refusals, cut or looping texts, damage."""
-    findings = Findings(len(rows), sum(len(row.reference_by_model) for row in rows))
+    """Find problems that the texts show by themselves: duplicates, overlap, refusals, cut or looping texts, damage."""
+    findings = Findings(rows, sum(len(row.reference_by_model) for row in rows))
     _check_duplicates(rows, findings)
-    for row in rows:
-        if test_prompts is not None and test_prompts.is_in(prompt_text(row)):
-            findings.mark("in_test_prompts", row.id)
-        _check_references(row.id, row.reference_by_model, findings)
+    for place, row in enumerate(rows):
+        asked = prompt_text(row)
+        if test_prompts is not None and test_prompts.is_in(asked):
+            findings.mark("in_test_prompts", place)
+        _check_references(place, row.reference_by_model, findings)
         for flag in PROMPT_FLAGS:
-            if row.id not in findings.row_ids[flag][-1:] and TEXT_FLAGS[flag](prompt_text(row)):
-                findings.mark(flag, row.id)
+            if place not in findings.places[flag][-1:] and TEXT_FLAGS[flag](asked):
+                findings.mark(flag, place)
     return findings
 
 
 def _check_duplicates(rows: Sequence[PoolRow], findings: Findings) -> None:
-    texts = [prompt_text(row) for row in rows]
-    seen: set[bytes] = set()
-    for place, first in enumerate(near_duplicate_groups(texts)):
-        row_id = rows[place].id
-        findings.group_by_id[row_id] = rows[first].id
-        key = same_prompt_key(texts[place])
-        if key in seen:
-            findings.mark("duplicate_prompt", row_id)
-        elif first != place:
-            findings.mark("near_duplicate_prompt", row_id)
-        seen.add(key)
+    same, findings.groups = prompt_groups(Mapped(rows, prompt_text))
+    for place in np.flatnonzero(np.minimum(same, findings.groups) != np.arange(len(rows))):
+        findings.mark("duplicate_prompt" if same[place] != place else "near_duplicate_prompt", int(place))
 
 
-def _check_references(row_id: str, reference_by_model: Mapping[str, str], findings: Findings) -> None:
+def _check_references(place: int, reference_by_model: Mapping[str, str], findings: Findings) -> None:
     if not reference_by_model:
-        findings.mark("no_reference", row_id)
+        findings.mark("no_reference", place)
     for flag, check in TEXT_FLAGS.items():
         if found := sum(map(check, reference_by_model.values())):
-            findings.mark(flag, row_id, found)
+            findings.mark(flag, place, found)

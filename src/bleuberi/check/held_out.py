@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 
-def split_held_out(groups: Sequence[int], count: int, seed: int) -> list[bool]:  # N -> N
-    """For each row whether it is held out. Whole groups are drawn in a random order, as long as they fit in `count`.
+def split_held_out(groups: ArrayLike, count: int, seed: int, barred: ArrayLike = ()) -> NDArray[np.bool_]:  # N -> N
+    """Whether each row is held out. Whole groups are drawn in random order, as long as they fit in `count`.
 
-    A group too large for what is left is passed over, so `count` is never exceeded; the last rows may be missing.
+    A group that is too large for the remaining rows is skipped, so `count` is never exceeded, but may not be reached.
+    The groups of `barred` are never held out.
     """
-    sizes: dict[int, int] = {}
-    for group in groups:
-        sizes[group] = sizes.get(group, 0) + 1
-    names = list(sizes)
+    names, first, group, sizes = np.unique(groups, return_index=True, return_inverse=True, return_counts=True)
+    by_first = np.argsort(first)
+    allowed = ~np.isin(names, barred)
+    taken = np.zeros(len(sizes), bool)
     left = count
-    taken: set[int] = set()
-    for place in np.random.RandomState(seed).permutation(len(names)):
-        name = names[int(place)]
-        if sizes[name] <= left:
-            taken.add(name)
-            left -= sizes[name]
-    return [group in taken for group in groups]
+    for place in np.random.RandomState(seed).permutation(len(sizes)):
+        name = by_first[place]
+        if sizes[name] <= left and allowed[name]:
+            taken[name] = True
+            left -= int(sizes[name])
+        if not left:
+            break
+    return taken[group]

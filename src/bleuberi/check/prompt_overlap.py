@@ -1,8 +1,8 @@
 """Find prompts of a test set in a pool.
 
-A test prompt is in the pool where a pool prompt covers more than half of its words with runs of eight words: the rule
-by which Tulu 3's data was decontaminated (Lambert et al. 2024, section 3.2). Shorter test prompts have to be there
-word for word, as a whole prompt.
+A test prompt counts as found if a pool prompt covers more than half of its words with runs of eight words: the rule by
+which Tulu 3's data was decontaminated (Lambert et al. 2024, section 3.2). A shorter test prompt is found only if it
+equals a whole prompt, word for word.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class TestPrompts:
             self._words.append(len(words))
 
     def is_in(self, prompt: str) -> bool:
-        """Whether the prompt holds any of the test prompts, or most of it."""
+        """Whether the prompt covers more than half of any test prompt, or equals a short one."""
         words = normal_words(prompt)
         if len(words) < RUN_WORDS:
             return _hash(" ".join(words)) in self._whole

@@ -1,30 +1,36 @@
-"""Check a pool before anything is spent on it; clean it; hold rows out."""
+"""Check a pool before money is spent on it, remove faulty rows, and hold rows out."""
 
 from __future__ import annotations
 
 import logging
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from statistics import median
-from typing import Any, Final
+from typing import Any, Final, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from bleuberi import made
-from bleuberi.artifacts import MANIFEST, content_hash, file_hash, make_manifest, read_json, write_json
+from bleuberi.artifacts import MANIFEST, content_hash, file_hash, make_manifest, write_json
 from bleuberi.atomic_files import fresh_folder
+from bleuberi.check.config import CheckConfig
 from bleuberi.check.findings import FLAGS, Findings, check_texts
 from bleuberi.check.held_out import split_held_out
 from bleuberi.check.prompt_overlap import TestPrompts
+from bleuberi.check.record import CHECK, CheckedRows, CheckRecord, FlagRow
 from bleuberi.columns import ID
 from bleuberi.data.asked import asked_of
 from bleuberi.data.cells import id_text
 from bleuberi.data.near_duplicates import METHOD
 from bleuberi.data.pool import Pool, read_pool
 from bleuberi.data.tables import read_rows
-from bleuberi.data.token_lengths import token_lengths
+from bleuberi.data.token_lengths import AT_A_TIME, token_counter
 from bleuberi.errors import UserError
-from bleuberi.records import PoolRow, Tally
+from bleuberi.on_disk import Mapped
+from bleuberi.records import PoolRow, Tally, to_json
 from bleuberi.rewards import Bleu, RougeL
 from bleuberi.rewards.blindness import blind_warnings
 from bleuberi.rewards.tokens import tokenize_13a
@@ -32,60 +38,29 @@ from bleuberi.strict_json import strict_json
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 KIND: Final = "checked_pool"
+_JUDGED_FROM: Final = 3  # references
 SHORT_TOKENS: Final = 5
 LONE_SHARE: Final = 0.1
 """A reference disagrees where its BLEU against the others is below this share of the median that the others reach."""
 
 
 @dataclass(frozen=True, slots=True)
-class CheckConfig:
-    """Which pool, against what, and what to write."""
-
-    pool: str
-    ref_models: tuple[str, ...] | None = None  # None: all that the pool has
-    max_completion_length: int = 512
-    model: str | None = None  # whose tokenizer counts
-    against: tuple[str, ...] = ()
-    drop: tuple[str, ...] = ()
-    held_out: int = 0
-    output_dir: Path | None = None
-    seed: int = 42
-    overwrite: bool = False
-    split: str = "train"  # of a pool that has splits
-    against_split: str = "train"  # of test prompts that have splits
-
-    def check(self) -> None:
-        """Refuse what cannot work, before anything is read. Errors: `UserError`."""
-        unknown = [flag for flag in self.drop if flag not in FLAGS]
-        if unknown:
-            raise UserError(f"There is no flag {unknown[0]!r}.", f"Choose from: {', '.join(FLAGS)}.")
-        if "in_test_prompts" in self.drop and not self.against:
-            raise UserError("--drop in_test_prompts needs the test prompts.", "Add --against FILE.")
-        if (self.drop or self.held_out) and self.output_dir is None:
-            raise UserError(
-                "--drop and --held_out write a pool, and there is no place for it.", "Add --output_dir DIR."
-            )
-        if self.max_completion_length < 1 or self.held_out < 0 or not 0 <= self.seed < 2**32:
-            raise UserError(
-                "--max_completion_length, --held_out or --seed is out of range.",
-                "Give a length of 1 or more, 0 or more rows, and a seed from 0 to 4294967295.",
-            )
-
-
-@dataclass(frozen=True, slots=True)
 class PoolCheck:
-    """What a check found and wrote."""
+    """The result of a check: its table, its counts and the written files."""
 
-    table: list[dict[str, object]]
+    table: tuple[FlagRow, ...]
     rows: int
     references: int
     tally: Tally
     files: list[Path]
+    held_out: int = 0  # rows
 
 
 def check_pool(config: CheckConfig) -> PoolCheck:
-    """Check the pool, and write what was asked for. Errors: `UserError`; nothing half-written is left."""
+    """Check the pool and write the requested files. Errors: `UserError`; nothing half-written is left."""
     config.check()
     pool = read_pool(config.pool, config.ref_models, config.split)
     request = _request(config, pool)
@@ -96,35 +71,33 @@ def check_pool(config: CheckConfig) -> PoolCheck:
     findings = check_texts(pool.rows, TestPrompts(tests) if tests else None)
     length_method = _check_lengths(pool.rows, config, findings)
     _check_agreement(pool.rows, findings)
-    unreadable = blind_warnings([Bleu(), RougeL()], [list(row.reference_by_model.values()) for row in pool.rows])
+    unreadable = blind_warnings(
+        [Bleu(), RougeL()], Mapped(pool.rows, lambda row: list(row.reference_by_model.values()))
+    )
     for warning in unreadable:
         log.warning(warning)
-    kept, tally = _kept_ids(pool.rows, config.drop, findings)
-    files: list[Path] = []
+    kept, tally = _kept(config.drop, findings)
+    held_out = 0
     if config.output_dir is not None:
-        facts: dict[str, object] = {
-            "near_duplicates": METHOD,
-            "reference_lengths": length_method,
-            "agreement": Bleu().signature(),
-            "warnings": unreadable,
-        }
-        files = _write(config, config.output_dir, request, findings, kept, tally, facts)
-    return PoolCheck(findings.table(), findings.rows, findings.references, tally, files)
+        agreement = Bleu().signature()
+        record = CheckRecord(findings.table(), len(pool.rows), METHOD, length_method, agreement, tuple(unreadable))
+        held_out = _write(config, config.output_dir, request, findings, kept, tally, record)
+    files = [] if config.output_dir is None else _files(config.output_dir)
+    return PoolCheck(findings.table(), len(pool.rows), findings.references, tally, files, held_out)
 
 
 def _made_before(config: CheckConfig, folder: Path, request: Mapping[str, Any], pool: Pool) -> PoolCheck | None:
     """The result of an earlier check with the same request, or None. Errors: those of `made.find`."""
     cure = "Choose another --output_dir, or replace a check with --overwrite."
-    manifest = made.find(folder, KIND, request, cure, overwrite=config.overwrite)
-    if manifest is None:
+    if made.find(folder, KIND, request, cure, overwrite=config.overwrite) is None:
         return None
-    check = read_json(folder / "check.json")
-    if [entry["flag"] for entry in check["table"]] != list(FLAGS):
+    check, counted = CheckRecord.load(folder), CheckedRows.load(folder)
+    if counted is None or [entry.flag for entry in check.table] != list(FLAGS):
         return None  # a version with fewer flags made it
     log.info("%s was made by an equal request and is reused", folder)
-    tally = Tally(manifest["rows_in"], manifest["rows_out"], manifest["dropped"])
+    tally = Tally(counted.rows_in, counted.rows_out, counted.dropped)
     references = sum(len(row.reference_by_model) for row in pool.rows)
-    return PoolCheck(check["table"], check["rows"], references, tally, _files(folder))
+    return PoolCheck(check.table, check.rows, references, tally, _files(folder), counted.rows_held_out)
 
 
 def _files(folder: Path) -> list[Path]:
@@ -132,7 +105,8 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _test_prompts(source: str, config: CheckConfig) -> list[str]:
-    """The prompts of a file that need be no pool; of several turns, all of the user's. Errors: `UserError`."""
+    """Read the prompts of a file, which may lack a pool's columns; of several turns, all of the user's. Errors:
+    `UserError`."""
     prompts = []
     for raw in read_rows(source, config.against_split):
         turns, prompt = asked_of(raw)
@@ -146,56 +120,61 @@ def _test_prompts(source: str, config: CheckConfig) -> list[str]:
 
 def _check_lengths(rows: Sequence[PoolRow], config: CheckConfig, findings: Findings) -> str:
     """Mark references that are too short for BLEU, and rows whose references no completion can reach."""
-    texts = [text for row in rows for text in row.reference_by_model.values()]
-    lengths, method = token_lengths(texts, config.model)
-    given = iter(lengths)
-    for row in rows:
-        if not row.reference_by_model:
+    count, method = token_counter(config.model)
+    for place, row, given in _in_parts(rows, lambda part: count([text for texts in part for text in texts])):
+        if not row:
             continue
-        tokens = [next(given) for _ in row.reference_by_model]
+        tokens = [next(given) for _ in row]
         if min(tokens) > config.max_completion_length:
-            findings.mark("long_reference", row.id)
+            findings.mark("long_reference", place)
         findings.reference_counts["long_reference"] += sum(length > config.max_completion_length for length in tokens)
         # A token is a byte at least, so only texts of few words can have few tokens.
-        short = sum(
-            len(text.split()) <= SHORT_TOKENS and len(tokenize_13a(text)) <= SHORT_TOKENS
-            for text in row.reference_by_model.values()
-        )
+        short = sum(len(text.split()) <= SHORT_TOKENS and len(tokenize_13a(text)) <= SHORT_TOKENS for text in row)
         if short:
-            findings.mark("short_reference", row.id, short)
+            findings.mark("short_reference", place, short)
     return method
 
 
 def _check_agreement(rows: Sequence[PoolRow], findings: Findings) -> None:
     """Mark references that disagree with all others of their row: leave-one-out BLEU, three references or more."""
-    judged = [row for row in rows if len(row.reference_by_model) >= 3]
-    texts = [list(row.reference_by_model.values()) for row in judged]
-    scores = Bleu().score_batch(
-        [text for row in texts for text in row],
-        [row[:place] + row[place + 1 :] for row in texts for place in range(len(row))],
-    )
-    given = iter(score or 0.0 for score in scores)
-    for row, row_texts in zip(judged, texts, strict=True):
-        own = [next(given) for _ in row_texts]
-        lone = sum(score < LONE_SHARE * median(own[:place] + own[place + 1 :]) for place, score in enumerate(own))
+
+    def scores(part: Sequence[Sequence[str]]) -> list[float]:
+        judged = [row for row in part if len(row) >= _JUDGED_FROM]
+        found = Bleu().score_batch(
+            [text for row in judged for text in row],
+            [[*row[:place], *row[place + 1 :]] for row in judged for place in range(len(row))],
+        )
+        return [score or 0.0 for score in found]
+
+    for place, row, given in _in_parts(rows, scores):
+        if len(row) < _JUDGED_FROM:
+            continue
+        own = [next(given) for _ in row]
+        lone = sum(score < LONE_SHARE * median(own[:at] + own[at + 1 :]) for at, score in enumerate(own))
         if lone:
-            findings.mark("disagreeing_reference", row.id, lone)
+            findings.mark("disagreeing_reference", place, lone)
 
 
-def _kept_ids(rows: Sequence[PoolRow], drop: Sequence[str], findings: Findings) -> tuple[list[str], Tally]:
-    """The ids that carry none of the flags; each other one is counted by the first flag of `drop` that it carries."""
-    flagged = {flag: set(findings.row_ids[flag]) for flag in drop}
-    dropped: Counter[str] = Counter(dict.fromkeys(drop, 0))
-    kept = []
-    for row in rows:
-        reason = next((flag for flag in drop if row.id in flagged[flag]), None)
-        if reason is None:
-            kept.append(row.id)
-        else:
-            dropped[reason] += 1
-    tally = Tally(len(rows), len(kept), dict(dropped))
-    if not kept:
-        raise UserError(f"No row is left: {tally.sentence()}.", "Drop fewer flags with --drop.")
+def _in_parts(
+    rows: Sequence[PoolRow], measure: Callable[[Sequence[Sequence[str]]], list[T]]
+) -> Iterator[tuple[int, list[str], Iterator[T]]]:
+    """For each row: its number, its references, and the shared iterator of measurements, from which the caller takes
+    one per reference."""
+    for start in range(0, len(rows), AT_A_TIME):
+        part = [list(row.reference_by_model.values()) for row in rows[start : start + AT_A_TIME]]
+        given = iter(measure(part))
+        for place, texts in enumerate(part, start):
+            yield place, texts, given
+
+
+def _kept(drop: Sequence[str], findings: Findings) -> tuple[NDArray[np.bool_], Tally]:
+    """Which rows have none of the flags, and counts of the others by their first flag in `drop`."""
+    reasons = findings.first_of(drop)
+    dropped = {flag: int((reasons == drop.index(flag)).sum()) for flag in drop}
+    kept = reasons < 0
+    tally = Tally(len(kept), int(kept.sum()), dropped)
+    if not tally.kept:
+        raise UserError(f"No row remains: {tally.sentence()}.", "Drop fewer flags with --drop.")
     return kept, tally
 
 
@@ -204,72 +183,65 @@ def _write(
     folder: Path,
     request: Mapping[str, Any],
     findings: Findings,
-    kept: Sequence[str],
+    kept: NDArray[np.bool_],
     tally: Tally,
-    facts: Mapping[str, object],
-) -> list[Path]:
-    """`check.json`, `flags.jsonl` and, where asked for, the pools; the manifest last."""
-    if config.held_out >= len(kept) > 0:
+    record: CheckRecord,
+) -> int:
+    """Write `check.json`, `flags.jsonl`, the requested pools and, last, the manifest. Returns the number of held-out
+    rows."""
+    if config.held_out >= tally.kept:
         raise UserError(
             f"--held_out {config.held_out} leaves nothing to train on: {tally.sentence()}.", "Hold out fewer rows."
         )
-    held = split_held_out(_group_numbers(kept, findings), config.held_out, config.seed)
-    held_ids = {row for row, is_held in zip(kept, held, strict=True) if is_held}
-    file_of = {row: ("held_out.jsonl" if row in held_ids else "train.jsonl") if config.held_out else "pool.jsonl"
-               for row in kept}  # fmt: skip
+    held = np.zeros(len(kept), bool)
+    tested = findings.groups[np.asarray(findings.places["in_test_prompts"], np.int64)]
+    held[kept] = split_held_out(findings.groups[kept], config.held_out, config.seed, tested)
     with fresh_folder(folder) as partial:
-        write_json(partial / "check.json", {"table": findings.table(), "rows": findings.rows, **facts})
-        _write_lines(partial / "flags.jsonl", _flag_rows(findings))
+        write_json(partial / CHECK, to_json(record))
+        _write_lines(partial / "flags.jsonl", findings.flag_rows())
         if config.drop or config.held_out:
-            _write_pools(partial, config.pool, config.split, file_of)
+            _write_pools(partial, config, findings.rows, kept, held)
         hashes = {path.name: file_hash(path) for path in sorted(partial.glob("*.jsonl"))}
         write_json(
             partial / MANIFEST,
             make_manifest(
                 KIND,
                 request,
-                rows_in=tally.rows_in,
-                rows_out=tally.kept,
-                rows_held_out=len(held_ids),
-                dropped=dict(tally.dropped),
+                **to_json(CheckedRows(tally.rows_in, tally.kept, int(held.sum()), tally.dropped)),
                 files_sha256=hashes,
-                **facts,
+                near_duplicates=record.near_duplicates,
+                reference_lengths=record.reference_lengths,
+                agreement=record.agreement,
+                warnings=record.warnings,
             ),
         )
-    return _files(folder)
+    return int(held.sum())
 
 
-def _group_numbers(kept: Sequence[str], findings: Findings) -> list[int]:
-    numbers: dict[str, int] = {}
-    return [numbers.setdefault(findings.group_by_id[row], len(numbers)) for row in kept]
-
-
-def _flag_rows(findings: Findings) -> Iterator[dict[str, Any]]:
-    """Every row with its flags as columns, and what it is a near-duplicate of."""
-    flags = findings.flags_by_id()
-    for row_id, first in findings.group_by_id.items():
-        found = flags.get(row_id, [])
-        yield {ID: row_id, **{flag: flag in found for flag in FLAGS}, "group": first}
-
-
-def _write_pools(folder: Path, source: str, split: str, file_of: Mapping[str, str]) -> None:
-    """The pool's rows as they were read, each in its file."""
-    streams = {
-        name: (folder / name).open("w", encoding="utf-8", newline="\n") for name in sorted(set(file_of.values()))
-    }
+def _write_pools(
+    folder: Path, config: CheckConfig, rows: Sequence[PoolRow], kept: NDArray[np.bool_], held: NDArray[np.bool_]
+) -> None:
+    """Write the pool's rows as they were read to their files. Errors: `UserError` if the pool was changed during the
+    check."""
+    kept_name = "train.jsonl" if config.held_out else "pool.jsonl"
+    names = [kept_name] * bool((kept & ~held).any()) + ["held_out.jsonl"] * bool(held.any())
+    streams = {name: (folder / name).open("w", encoding="utf-8", newline="\n") for name in names}
     left_out: dict[str, None] = {}
     try:
-        for raw in read_rows(source, split):
-            name = file_of.get(id_text(raw.values[ID]) or "")
-            if name is not None:
+        for raw, checked in zip_longest(read_rows(config.pool, config.split), zip(rows, kept, held, strict=True)):
+            if raw is None or checked is None or id_text(raw.values.get(ID)) != checked[0].id:
+                raise UserError(f"The pool {config.pool} was changed while it was checked.", "Run the command again.")
+            _, is_kept, is_held = checked
+            if is_kept:
                 left_out |= dict.fromkeys(column for column, value in raw.values.items() if _holds_bytes(value))
                 values = {column: value for column, value in raw.values.items() if column not in left_out}
-                streams[name].write(strict_json(values, ascii_only=True, default=str) + "\n")  # dates become texts
+                stream = streams["held_out.jsonl" if is_held else kept_name]
+                stream.write(strict_json(values, ascii_only=True, default=str) + "\n")  # dates become texts
     finally:
         for stream in streams.values():
             stream.close()
     if left_out:
-        log.warning("%s: pictures, sounds or other bytes are not written: %s", source, ", ".join(left_out))
+        log.warning("%s: images, audio or other bytes are not written: %s", config.pool, ", ".join(left_out))
 
 
 def _holds_bytes(value: object) -> bool:
@@ -284,7 +256,7 @@ def _write_lines(path: Path, rows: Iterator[Mapping[str, Any]]) -> None:
 
 
 def _request(config: CheckConfig, pool: Pool) -> dict[str, Any]:
-    """What makes two checks the same: settings that decide the files, and the content behind the paths."""
+    """Everything that decides the written files: settings, and hashes of the content behind paths."""
     return {
         "pool": pool.name,
         "pool_sha256": pool.content_sha256,

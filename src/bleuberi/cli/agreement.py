@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from bleuberi.cli.parser import REWARD_NAMES, Parser, say_json
+from bleuberi.agreement.config import (
+    AgreementConfig,
+    JudgedMargins,
+    PairsConfig,
+    ReferencesConfig,
+    Sureness,
+    SystemsConfig,
+)
+from bleuberi.cli.judge_flags import add_judge_flags, take_judge
+from bleuberi.cli.parser import Parser, add_flags, say_json, take
 from bleuberi.errors import MissingExtraError, UserError
 from bleuberi.plain_text import plain, say
-
-if TYPE_CHECKING:
-    from bleuberi.agreement.analysis import Sureness
-    from bleuberi.agreement.judge_margins import JudgedMargins
 
 ALL_TEXT_REWARDS = ("bleu", "rouge", "bleu_rouge_f1", "rouge1", "rouge2", "rougeLsum", "meteor", "chrf", "chrf++")
 
@@ -44,230 +50,94 @@ Chatbot Arena's conversation_a and conversation_b also work (last responses; wit
 def parser() -> Parser:
     """Define the flags."""
     flags = Parser("bleuberi agreement", DESCRIPTION, EXAMPLES)
-    what = flags.add_mutually_exclusive_group()
-    what.add_argument(
-        "--preferences", metavar="FILE", help="pairs: .jsonl, .jsonl.gz, .parquet, or a hub id owner/name"
-    )
-    what.add_argument(
-        "--arena", metavar="FOLDER", help="the paper's Figure 1, from the folder arena_analysis of its repository"
-    )
-    what.add_argument(
-        "--outputs",
-        metavar="FILE",
-        help="responses: rows with model, output, and prompt_id or prompt; "
-        "without --label_column, several samples of one policy",
-    )
-    flags.add_argument(
-        "--output_dir", type=Path, required=True, metavar="DIR", help="folder for agreement.json and figures"
-    )
-    flags.add_argument(
-        "--rewards", nargs="*", default=["bleu", "rouge", "bleu_rouge_f1"], metavar="NAME",
-        help=f"{REWARD_NAMES}, or all; the verdict is about the first (default: bleu rouge bleu_rouge_f1)",
-    )  # fmt: skip
-    references = flags.add_argument_group("references")
-    references.add_argument(
-        "--ref_models", nargs="+", default=[], metavar="MODEL",
-        help="reference models, in order of preference (default: all ref_output_ columns in file order)",
-    )  # fmt: skip
-    references.add_argument("--max_references", type=_positive, default=5, metavar="K", help="at most K per prompt (5)")
-    references.add_argument(
-        "--pool",
-        metavar="FILE",
-        help="pool with the references, joined by prompt; without other data: compare rewards by its references",
-    )
-    flags.add_argument("--split", default="train", help="split, for data sets with splits (train)")
+    what = flags.add_mutually_exclusive_group().add_argument
+    what("--preferences", metavar="FILE", help="pairs: .jsonl, .jsonl.gz, .parquet, or a hub id owner/name")
+    what("--arena", metavar="FOLDER", help="the paper's Figure 1, from the folder arena_analysis of its repository")
+    responses = "responses: rows with model, output, and prompt_id or prompt; "
+    what("--outputs", metavar="FILE", help=responses + "without --label_column, several samples of one policy")
+    add_flags(flags, AgreementConfig, ["output_dir", "rewards"])
+    add_flags(flags.add_argument_group("references"), AgreementConfig, ["ref_models", "max_references", "pool"])
+    add_flags(flags, PairsConfig, ["split"])
     pairs = flags.add_argument_group("with --preferences")
-    pairs.add_argument("--sources", nargs="+", default=[], metavar="NAME", help="only rows of these sources")
-    pairs.add_argument(
-        "--score_columns", nargs="+", default=[], metavar="NAME",
-        help="precomputed scores in columns NAME_a and NAME_b (for chosen/rejected: NAME_chosen, NAME_rejected)",
-    )  # fmt: skip
-    pairs.add_argument(
-        "--combine", nargs="+", default=[], metavar="A+B",
-        help="mixes of scores, each as z-scored mean and as cross-validated logistic mix "
-        "(default: the first reward with every score column, and with longer_words)",
-    )  # fmt: skip
-    pairs.add_argument(
-        "--curve_orders", type=_count, default=5, metavar="N",
-        help="sampled reference orders for the curve over 1..K references; 0: no curve (5)",
-    )  # fmt: skip
-    _add_judge_group(flags)
-    _add_later_groups(flags)
-    flags.add_argument("--overwrite", action="store_true", help="replace a result with different settings")
+    add_flags(pairs, PairsConfig, ["sources", "score_columns", "combine", "curve_orders"])
+    why = "a model that is asked about the pairs that the first reward can hardly tell apart"
+    judge = add_judge_flags(flags, "a judge, with --preferences", why, ("references", "max_new_tokens"))
+    add_flags(judge, JudgedMargins, prefix="judge_")
+    systems = ["labels", "label_column", "id_column", "pool_id_column", "exclude_systems", "expect_order"]
+    add_flags(flags.add_argument_group("with --outputs"), SystemsConfig, systems)
+    alone = flags.add_argument_group("with --pool and neither preferences nor labels")
+    add_flags(alone, ReferencesConfig, ["num_examples", "model"])
+    sureness = flags.add_argument_group("sureness")
+    add_flags(sureness, Sureness, ["resamples", "confidence", "seed"], confidence=_share)
+    add_flags(flags, AgreementConfig, ["overwrite"])
     flags.add_argument("--no_figures", action="store_true", help="write agreement.json and agreement.md only")
     flags.add_argument("--json", action="store_true", help="print agreement.json's content as one JSON document")
     return flags
 
 
-def _add_judge_group(flags: Parser) -> None:
-    add = flags.add_argument_group("a judge, with --preferences").add_argument
-    add("--judge", metavar="MODEL", help="ask this model about the pairs that the first reward can hardly tell apart")
-    add("--judge_url", metavar="URL", help="its address (OpenAI's interface; default: api.openai.com)")
-    add("--judge_api_key_env", default="OPENAI_API_KEY", metavar="NAME", help="the variable that holds its key")
-    add("--judge_share", type=float, default=0.2, metavar="P", help="of the pairs, smallest margins first (0.2)")
-    add("--judge_references", action="store_true", help="show it the references, as a benchmark")
-    add("--judge_max_new_tokens", type=_positive, default=1024, metavar="N", help="the most tokens of a reply (1024)")
-
-
-def _add_later_groups(flags: Parser) -> None:
-    systems = flags.add_argument_group("with --outputs")
-    systems.add_argument("--labels", metavar="FILE", help=".csv or .jsonl with model and label (default: --outputs)")
-    systems.add_argument("--label_column", metavar="NAME", help="win rate, Elo, judge's score ...; higher is better")
-    systems.add_argument(
-        "--id_column", default="prompt_id", metavar="NAME", help="column with the prompt id in --outputs (prompt_id)"
-    )
-    systems.add_argument(
-        "--pool_id_column", default="id", metavar="NAME", help="column with the prompt id in --pool (id)"
-    )
-    systems.add_argument(
-        "--exclude_systems", nargs="+", default=[], metavar="MODEL",
-        help="also exclude these models (models used as references are always excluded)",
-    )  # fmt: skip
-    systems.add_argument(
-        "--expect_order", nargs="+", default=[], metavar="A<B<C",
-        help="expected orders of models' mean scores to check, e.g. 'base<sft<bleu'",
-    )  # fmt: skip
-    alone = flags.add_argument_group("with --pool and neither preferences nor labels")
-    alone.add_argument(
-        "--num_examples", type=_positive, default=500, metavar="N", help="number of prompts, drawn at random (500)"
-    )
-    alone.add_argument("--model", metavar="NAME", help="model whose rows to use, if --outputs has several")
-    sureness = flags.add_argument_group("sureness")
-    sureness.add_argument(
-        "--resamples", type=_positive, default=10_000, metavar="N", help="bootstrap resamples (10000)"
-    )
-    sureness.add_argument(
-        "--confidence", type=_share, default=0.95, metavar="P", help="confidence level of the intervals (0.95)"
-    )
-    sureness.add_argument("--seed", type=_count, default=0, help="random seed for resamples, orders and folds (0)")
-
-
 def main(argv: Sequence[str]) -> int:
     """Run the command. Errors: `UserError` for problems the user can fix."""
-    given = parser().parse_args(list(argv))
-    command = ["bleuberi", "agreement", *argv]
+    arguments = vars(parser().parse_args(list(argv)))
+    as_json, no_figures = arguments.pop("json"), arguments.pop("no_figures")
     from rich.console import Console
 
-    for module, package in (("scipy", "scipy"), ("vl_convert", "vl-convert-python"))[: 1 if given.no_figures else 2]:
+    for module, package in (("scipy", "scipy"), ("vl_convert", "vl-convert-python"))[: 1 if no_figures else 2]:
         if find_spec(module) is None:
             raise MissingExtraError(package, "report", "bleuberi agreement")
     progress = Console(stderr=True, style="dim", soft_wrap=True)
-    from bleuberi.agreement.analysis import Sureness
     from bleuberi.agreement.view import agreement_section
     from bleuberi.view.markdown import write_markdown
     from bleuberi.view.terminal import print_section
 
-    sureness = Sureness(given.resamples, given.seed, given.confidence)
-    given.rewards = [name for asked in given.rewards for name in (ALL_TEXT_REWARDS if asked == "all" else (asked,))]
-    run = _kind_of_run(given)
-    result = run(given, command, sureness, lambda line: progress.print(plain(line), highlight=False, markup=False))
-    section = agreement_section(given.output_dir, "agreement", given.output_dir.name)
-    write_markdown(given.output_dir / "agreement.md", section)
+    folder: Path = arguments["output_dir"]
+    run = _prepared(arguments)
+    command = ["bleuberi", "agreement", *argv]
+    result = run(command, lambda line: progress.print(plain(line), highlight=False, markup=False))
+    section = agreement_section(folder, "agreement", folder.name)
+    write_markdown(folder / "agreement.md", section)
     written = ["agreement.json", "agreement.md"]
-    if not given.no_figures:
+    if not no_figures:
         from bleuberi.view.pictures import write_pictures
 
-        written += [path.name for path in write_pictures(given.output_dir, section.charts)]
-    if given.json:
+        written += [path.name for path in write_pictures(folder, section.charts)]
+    if as_json:
         say_json(result)
         return 0
     print_section(section)
-    say(f"{given.output_dir}: {', '.join(written)}")
+    say(f"{folder}: {', '.join(written)}")
     return 0
 
 
-def _kind_of_run(given: argparse.Namespace) -> Callable[..., dict[str, Any]]:
-    """Choose pairs, labels, or references only. Errors: `UserError` if all data are missing."""
-    if given.preferences or given.arena:
-        return _run_pairs
-    if given.outputs and (given.label_column or not given.pool):
-        return _run_systems
-    if given.pool:
-        return _run_references
+def _prepared(given: dict[str, Any]) -> Callable[..., dict[str, Any]]:
+    """The run on pairs, labels, or references only, with its settings. Errors: `UserError` if data are missing."""
+    arena, share = given.pop("arena"), given.pop("judge_share")
+    given["rewards"] = [name for one in given["rewards"] for name in (ALL_TEXT_REWARDS if one == "all" else [one])]
+    given["sureness"] = take(given, Sureness)
+    if given["preferences"] or arena:
+        from bleuberi.agreement.run_pairs import run_pairs
+
+        if not given["rewards"] and not given["score_columns"] and not arena:
+            raise UserError("There are no scores to compare.", "Give --rewards, --score_columns, or both.")
+        judge = take_judge(given)
+        judged = None if judge is None else JudgedMargins(judge, share)
+        if judged is not None:
+            judged.check()
+        given["preferences"] = given["preferences"] or arena
+        return partial(run_pairs, take(given, PairsConfig, arena=bool(arena), judged=judged))
+    if given["outputs"] and (given["label_column"] or not given["pool"]):
+        from bleuberi.agreement.run_systems import run_systems
+
+        if not given["label_column"]:
+            raise UserError("--outputs needs --label_column.", "Give the column of --labels with the models' labels.")
+        return partial(run_systems, take(given, SystemsConfig))
+    if given["pool"]:
+        from bleuberi.agreement.run_references import run_references
+
+        return partial(run_references, take(given, ReferencesConfig))
     raise UserError(
         "There are no data to compare rewards with.",
         "Give --preferences, or --outputs with --label_column, or --pool to compare by references only.",
     )
-
-
-def _run_references(
-    given: argparse.Namespace, command: list[str], sureness: Sureness, log: Callable[[str], None]
-) -> dict[str, Any]:
-    from bleuberi.agreement.run_references import ReferencesConfig, run_references
-
-    config = ReferencesConfig(
-        pool=given.pool, output_dir=given.output_dir, rewards=tuple(given.rewards), ref_models=tuple(given.ref_models),
-        max_references=given.max_references, outputs=given.outputs, model=given.model,
-        num_examples=given.num_examples, sureness=sureness, overwrite=given.overwrite,
-    )  # fmt: skip
-    return run_references(config, command, log)
-
-
-def _run_pairs(
-    given: argparse.Namespace, command: list[str], sureness: Sureness, log: Callable[[str], None]
-) -> dict[str, Any]:
-    from bleuberi.agreement.run_pairs import PairsConfig, run_pairs
-
-    if not given.rewards and not given.score_columns and not given.arena:
-        raise UserError("There are no scores to compare.", "Give --rewards, --score_columns, or both.")
-    config = PairsConfig(
-        preferences=given.preferences or given.arena, output_dir=given.output_dir, rewards=tuple(given.rewards),
-        score_columns=tuple(given.score_columns), combine=tuple(given.combine), ref_models=tuple(given.ref_models),
-        max_references=given.max_references, pool=given.pool, sources=tuple(given.sources), split=given.split,
-        curve_orders=given.curve_orders, sureness=sureness, arena=bool(given.arena), overwrite=given.overwrite,
-        judged=_judged(given),
-    )  # fmt: skip
-    return run_pairs(config, command, log)
-
-
-def _judged(given: argparse.Namespace) -> JudgedMargins | None:
-    """The judge's flags. Errors: `UserError`."""
-    from bleuberi.agreement.judge_margins import JudgedMargins
-    from bleuberi.generation import EngineOptions
-    from bleuberi.generation.judge import JudgeConfig
-    from bleuberi.generation.options import check_model_name
-
-    if given.judge is None:
-        if given.judge_url is not None or given.judge_references:
-            raise UserError("--judge_url and --judge_references do nothing without --judge.", "Name it: --judge MODEL.")
-        return None
-    check_model_name(given.judge, "--judge")
-    options = EngineOptions(base_url=given.judge_url, api_key_env=given.judge_api_key_env)
-    judge = JudgeConfig(given.judge, (), options, given.judge_max_new_tokens, show_references=given.judge_references)
-    judged = JudgedMargins(judge, given.judge_share)
-    judged.check()
-    return judged
-
-
-def _run_systems(
-    given: argparse.Namespace, command: list[str], sureness: Sureness, log: Callable[[str], None]
-) -> dict[str, Any]:
-    from bleuberi.agreement.run_systems import SystemsConfig, run_systems
-
-    if not given.label_column:
-        raise UserError("--outputs needs --label_column.", "Give the column of --labels with the models' labels.")
-    config = SystemsConfig(
-        outputs=given.outputs, output_dir=given.output_dir, label_column=given.label_column, labels=given.labels,
-        rewards=tuple(given.rewards), ref_models=tuple(given.ref_models), max_references=given.max_references,
-        pool=given.pool, id_column=given.id_column, pool_id_column=given.pool_id_column, split=given.split,
-        exclude_systems=tuple(given.exclude_systems), expect_order=tuple(given.expect_order), sureness=sureness,
-        overwrite=given.overwrite,
-    )  # fmt: skip
-    return run_systems(config, command, log)
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} must be at least 1")
-    return value
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"{text} must be at least 0")
-    return value
 
 
 def _share(text: str) -> float:

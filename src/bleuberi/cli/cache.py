@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
 from bleuberi.cli.engine_flags import add_engine_flags, take_engine_options
-from bleuberi.cli.parser import Parser, say_json
+from bleuberi.cli.parser import Parser, add_flags, say_json, take
+from bleuberi.data.config import ReferencesConfig
+from bleuberi.flags import OUTPUT_DIR
+from bleuberi.generation.base import Sampling
 from bleuberi.plain_text import say
 from bleuberi.records import Conversation
 
 
 def _parser(name: str, description: str) -> Parser:
     parser = Parser(f"bleuberi cache {name}", description)
-    parser.add_argument("folder", type=Path, nargs="?", default=Path("../data"), help="an --output_dir or cache folder")
+    parser.add_argument("folder", type=Path, nargs="?", default=OUTPUT_DIR, help="an --output_dir or cache folder")
     return parser
 
 
@@ -38,37 +42,32 @@ def ls(argv: Sequence[str]) -> int:
         if cache.waiting_rows:
             say(f"    {cache.waiting_rows:,} rows of an interrupted run are not merged yet")
         if cache.leftovers:
-            say(f"    {len(cache.leftovers)} damaged or unfinished files: bleuberi cache prune {arguments.folder}")
+            folder = shlex.quote(str(arguments.folder))
+            say(f"    {len(cache.leftovers)} damaged or unfinished files: bleuberi cache prune {folder}")
     return 0
 
 
 def explain(argv: Sequence[str]) -> int:
     """Report which rows of a pool are cached, and why others are not."""
     parser = _parser(
-        "explain", "Show which rows of a pool are cached for a model and sampling settings, and why others are not."
+        "explain",
+        "Show which rows of a pool are cached for a model and sampling settings, and why others are not. "
+        "Give the settings of the command that did not use the cache; `bleuberi evaluate` has temperature 0.",
     )
-    add = parser.add_argument
-    add("--hf_dataset_path", required=True, metavar="POOL", help="hub id, folder, .jsonl/.json/.csv/.parquet file")
-    add("--split", default="train", help="split, for data sets with splits (train)")
-    add("--model", required=True, help="hub id, model folder, or the model's name on the server")
-    add("--inference_max_new_tokens", type=int, default=512, help="as in the command that did not use the cache")
-    add("--temperature", type=float, default=0.7, help="0 is greedy, as in `bleuberi evaluate`")
-    add("--top_p", type=float, default=0.9, help="as in the command that did not use the cache")
-    add("--seed", type=int, default=42, help="as in the command that did not use the cache")
-    add("--rows", type=int, default=0, metavar="N", help="list the first N missing rows, one per line")
+    add_flags(parser, ReferencesConfig, ["hf_dataset_path", "split", "model"])
+    add_flags(parser, Sampling, ["max_new_tokens"], prefix="inference_")
+    add_flags(parser, Sampling, ["temperature", "top_p", "seed"])
+    parser.add_argument("--rows", type=int, default=0, metavar="N", help="list the first N missing rows, one per line")
     add_engine_flags(parser)
     arguments = vars(parser.parse_args(argv))
     from bleuberi.data.pool import read_questions
     from bleuberi.generation import cache_view as view
     from bleuberi.generation import cached_engine
-    from bleuberi.generation.base import Sampling
     from bleuberi.generation.turns import Folded
 
     take_engine_options(arguments)
     root = view.cache_root(arguments["folder"])
-    sampling = Sampling(
-        arguments["inference_max_new_tokens"], arguments["temperature"], arguments["top_p"], seed=arguments["seed"]
-    )
+    sampling = take(arguments, Sampling, max_new_tokens=arguments.pop("inference_max_new_tokens"))
     sampling.check()
     engine = cached_engine(arguments["model"], arguments["engine"], root, arguments["engine_options"])
     questions: Iterable[Conversation] = (

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bleuberi.cli.parser import Parser, say_json
+from bleuberi.cli.parser import Parser, add_flags, say_json, take
+from bleuberi.comparison.config import Options
 from bleuberi.errors import UserError
 from bleuberi.plain_text import say
 
 if TYPE_CHECKING:
-    from bleuberi.comparison.run import Options, Outcome
+    from bleuberi.comparison.run import Outcome
 
 EXAMPLES = """\
 examples:
@@ -28,8 +28,7 @@ def make_parser() -> Parser:
     """Define the flags."""
     parser = Parser("bleuberi compare", "Run the experiment of a protocol: arms x seeds, one evaluation.", EXAMPLES)
     add = parser.add_argument
-    add("--protocol", type=Path, required=True, metavar="FILE", help="a YAML file; results are written next to it")
-    add("--only", nargs="+", default=[], metavar="RUN", help="run only these, e.g. grpo@1, or an arm for all its runs")
+    add_flags(parser, Options, ["protocol", "only"])
     add("--rerun", metavar="RUN", help="repeat one run from scratch and compare its responses with the stored ones")
     add(
         "--plan",
@@ -38,9 +37,9 @@ def make_parser() -> Parser:
         metavar=("PROMPTS", "RUNS"),
         help="estimate the smallest detectable difference with that many prompts and runs per arm",
     )
-    add("--dry_run", action="store_true", help="check existing runs and list missing ones; run nothing")
+    add_flags(parser, Options, ["dry_run"])
     add("--cores", metavar="LIST", help="use only these processor cores, e.g. 0 or 0,1 (all)")
-    add("--keep_weights", action="store_true", help="keep trained models in the cache ($BLEUBERI_CACHE/experiments)")
+    add_flags(parser, Options, ["keep_weights"])
     add("--json", action="store_true", help="print the result as one JSON document")
     return parser
 
@@ -59,15 +58,14 @@ def main(argv: Sequence[str]) -> int:
         else:
             say(planned.sentence())
         return 0
+    from bleuberi.artifacts import user_cache
     from bleuberi.comparison.process import pin_to
-    from bleuberi.comparison.run import Options, compare
-    from bleuberi.demo.model import demo_model_folder, user_cache
+    from bleuberi.comparison.run import compare
+    from bleuberi.demo.model import demo_model_folder
 
     if given.cores is not None:
         pin_to(_cores(given.cores))
-    options = Options(
-        given.protocol, user_cache(), demo_model_folder, tuple(given.only), given.keep_weights, given.dry_run
-    )
+    options = take(vars(given), Options, cache=user_cache(), demo_model=demo_model_folder)
     if given.rerun is not None:
         return _rerun(options, given.rerun, as_json=given.json)
     outcome = compare(options, _tell)
@@ -99,6 +97,9 @@ def _say_outcome(outcome: Outcome) -> None:
         say("\n" + outcome.table.read_text(encoding="utf-8"))
         say(f"Results are in {outcome.protocol.folder}")
         return
+    if not outcome.missing:
+        say("No run is missing. Run this command without --dry_run to evaluate them.")
+        return
     say(f"Missing: {', '.join(outcome.missing)}")
     if outcome.held:
         say(f"Another process is running {', '.join(outcome.held)}; rerun this command when it has finished.")
@@ -108,7 +109,11 @@ def _as_json(outcome: Outcome) -> dict[str, object]:
     return {
         "folder": outcome.protocol.folder,
         "runs": {
-            name: {"key": record.key, "responses_sha256": record.responses_sha256, "cost": record.cost}
+            name: {
+                "key": record.manifest.key,
+                "responses_sha256": record.manifest.responses_sha256,
+                "cost": {part: cost.to_json() for part, cost in record.cost.items()},
+            }
             for name, record in outcome.records.items()
         },
         "made": outcome.made,

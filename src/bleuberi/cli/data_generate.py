@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from bleuberi.cli.parser import Parser, say_json
+from bleuberi.cli.parser import Parser, add_flags, say_json
+from bleuberi.demo.facts_pool import Dials, generate, preset
 from bleuberi.plain_text import say
 
 KIND: Final = "generated_pool"
@@ -27,19 +29,8 @@ def make_parser() -> Parser:
     parser = Parser("bleuberi data generate", "Generate a pool: facts, prompts, references; no download.", EXAMPLES)
     add = parser.add_argument
     add("--output", type=Path, required=True, metavar="POOL", help="the new pool, .jsonl")
-    add("--preset", default="learn", help="learn, copy_only, length_only or nothing (learn)")
-    add("--rows", type=int, help="number of prompts (800)")
-    add("--seed", type=int, help="random seed for the rows (1)")
-    add("--split", help="train, dev or test: splits never share facts (train)")
-    add("--min_facts", type=int, help="fewest facts per prompt (5)")
-    add("--max_facts", type=int, help="most facts per prompt (6)")
-    add("--references", type=int, help="references per prompt (4)")
-    add("--patterns", type=int, help="sentence patterns among a prompt's references; 1: they share one (4)")
-    add("--wordings", type=int, help="wordings per fact (3)")
-    add("--overlap", help="verbatim, mixed or paraphrase: do references repeat the prompt's words? (mixed)")
-    add("--length", help="concise, normal or wordy references (normal)")
-    add("--content", help="sentence, echo (of the prompt) or noise (pseudo-words) as references (sentence)")
-    add("--noise_words", type=int, help="words per reference with --content noise (24)")
+    add("--preset", default="learn", help="learn, copy_only, length_only or nothing")
+    add_flags(parser, Dials, unset=True)  # a preset may have other defaults
     add("--overwrite", action="store_true", help="replace a POOL with different settings")
     add("--json", action="store_true", help="print the result as one JSON document")
     return parser
@@ -49,11 +40,10 @@ def main(argv: Sequence[str]) -> int:
     """Generate a pool."""
     flags = make_parser().parse_args(argv)
     from bleuberi.data.pool_file import check_pool_path, made_before, write_pool
-    from bleuberi.demo.facts_pool import Dials, generate, preset
 
     check_pool_path(flags.output)
     names = [field.name for field in dataclasses.fields(Dials)]
-    dials = preset(flags.preset, **{name: getattr(flags, name) for name in names if getattr(flags, name) is not None})
+    dials = preset(flags.preset, **{name: value for name, value in vars(flags).items() if name in names})
     settings = {"preset": flags.preset, **dials.settings()}
     reused = made_before(flags.output, settings, overwrite=flags.overwrite) is not None
     if not reused:
@@ -62,5 +52,5 @@ def main(argv: Sequence[str]) -> int:
         say_json({"output": flags.output, "rows": dials.rows, "reused": reused, "dials": settings})
     else:
         say(f"{dials.rows:,} rows in {flags.output}" + (" (already existed, with the same settings)" if reused else ""))
-        say(f"Next: bleuberi data check {flags.output}")
+        say(f"Next: bleuberi data check {shlex.quote(str(flags.output))}")
     return 0

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from bleuberi.cli.parser import Parser, say_json
+from bleuberi.cli.parser import Parser, add_flags, say_json, take
+from bleuberi.data.config import ImportConfig
 from bleuberi.plain_text import say
 
 EXAMPLES = """examples:
@@ -20,26 +22,21 @@ The detected column mapping is printed; override it with --prompt and --referenc
 the same prompt become one row. Ids come from a column `id`, or are derived from the prompts.
 """
 
+_MOST_NAMED = 12  # columns
+
 
 def make_parser() -> Parser:
     """Define the flags."""
     parser = Parser("bleuberi data import", "Create a pool from instruction files in any common format.", EXAMPLES)
     add = parser.add_argument
-    add(
-        "files", nargs="+", metavar="FILE", help="hub id, folder, .jsonl/.json/.csv/.tsv/.parquet file, also compressed"
-    )
-    add("--output", type=Path, required=True, metavar="POOL", help="the new pool, .jsonl")
+    add_flags(parser, ImportConfig, ["files", "output"])
     add("--prompt", nargs="+", default=[], metavar="COLUMN", help="prompt columns; several are joined")
     add("--references", nargs="+", default=[], metavar="[NAME=]COLUMN", help="reference columns (one: NAME is gold)")
     add("--grader", type=Path, metavar="FILE", help="JSON of a grader: the fields that it reads are the references")
     add("--system", metavar="COLUMN", help="column with the system message")
     add("--named_by", metavar="COLUMN", help="column with the name of the reference's author")
     add("--id", metavar="COLUMN", help="id column (default: id, if present)")
-    add("--new_ids", action="store_true", help="derive ids from the prompts, even if the files have ids")
-    add("--subset", metavar="NAME", help="subset, for hub data sets with subsets")
-    add("--split", default="train", help="split, for data sets with splits (train)")
-    add("--limit", type=int, metavar="N", help="read only the first N rows of each file; a hub data set is streamed")
-    add("--overwrite", action="store_true", help="replace a POOL that has different settings")
+    add_flags(parser, ImportConfig, ["new_ids", "subset", "split", "limit", "overwrite"])
     add("--json", action="store_true", help="print the counts as one JSON document")
     return parser
 
@@ -48,7 +45,7 @@ def main(argv: Sequence[str]) -> int:
     """Import a pool."""
     arguments = vars(make_parser().parse_args(argv))
     from bleuberi.data.graded import graded_columns
-    from bleuberi.data.import_pool import ImportConfig, import_pool
+    from bleuberi.data.import_pool import import_pool
     from bleuberi.data.layouts import Layout, named_columns
     from bleuberi.view.parts import Cell, Table, count
     from bleuberi.view.terminal import print_table
@@ -60,24 +57,27 @@ def main(argv: Sequence[str]) -> int:
         references=named_columns(named) if grader is None else graded_columns(grader, named),
         **{name: arguments.pop(name) for name in ("system", "named_by", "id")},
     )
-    done = import_pool(ImportConfig(files=tuple(arguments.pop("files")), layout=layout, **arguments))
+    done = import_pool(take(arguments, ImportConfig, layout=layout))
     if as_json:
-        facts = {
-            name: getattr(done, name) for name in ("rows_read", "instructions", "references", "left_out", "layouts")
-        }
+        names = ("rows_read", "instructions", "references", "left_out", "layouts", "unread")
+        facts = {name: getattr(done, name) for name in names}
         say_json({"output": done.path, **facts})
         return 0
     for file, sentence in done.layouts.items():
         say(f"{file}: {sentence}" + (f" (at most the first {limit:,} rows are read)" if limit else ""))
+        if unread := done.unread[file]:
+            more = f" and {len(unread) - _MOST_NAMED} more" if len(unread) > _MOST_NAMED else ""
+            say(f"Not read: {', '.join(unread[:_MOST_NAMED])}{more}")
     left_out = ", ".join(f"{count:,} {reason}" for reason, count in done.left_out.items())
     say(
         f"{done.rows_read:,} rows -> {done.instructions:,} instructions in {done.path}"
         + (f" (dropped: {left_out})" if left_out else "")
     )
+    path = shlex.quote(str(done.path))
     if done.references:
         rows = [[Cell(name), count(number)] for name, number in done.references.items()]
         print_table(Table("references", "", ["reference", "instructions"], rows))
-        say(f"Next: bleuberi data check {done.path}")
+        say(f"Next: bleuberi data check {path}")
     else:
-        say(f"No references yet. Next: bleuberi references --hf_dataset_path {done.path} --model MODEL --output FILE")
+        say(f"No references yet. Next: bleuberi references --hf_dataset_path {path} --model MODEL --output FILE")
     return 0

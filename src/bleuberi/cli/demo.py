@@ -9,11 +9,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Final
 
-from bleuberi.cli.parser import Parser
+from bleuberi.cli.parser import Parser, add_flags, take
 from bleuberi.errors import UserError
+from bleuberi.flags import flag
 from bleuberi.plain_text import say
 
 TRAIN_ROWS: Final = 96  # prompts to which the model responds before examples are selected
@@ -38,32 +40,29 @@ HALF: Final = ("--engine_args", "dtype=bfloat16")
 def make_parser() -> Parser:
     """Define the flags."""
     parser = Parser("bleuberi demo", "Run the whole method on this machine: data, GRPO, SFT, evaluation, report.")
-    add = parser.add_argument
-    add("--steps", type=int, default=16, help="GRPO steps; each takes about 12 seconds on two cores")
-    add("--seed", type=int, default=1, help="random seed for training")
-    add("--output_dir", type=Path, default=Path("runs/demo"), help="output folder")
-    add("--model", help="hub id or model folder (default: SmolLM2-135M-Instruct from a PyPI package)")
+    add_flags(parser, Demo)
     return parser
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Demo:
-    """One demo run: its folders and progress."""
+    """One demo run: its settings, folders and progress."""
 
-    root: Path
-    steps: int
-    seed: int
+    steps: int = flag(16, "GRPO steps; each takes about 12 seconds on two cores")
+    seed: int = flag(1, "random seed for training")
+    output_dir: Path = flag(Path("runs/demo"), "output folder")
+    model: str | None = flag(None, "hub id or model folder (default: SmolLM2-135M-Instruct from a PyPI package)")
     began: float = field(default_factory=time.monotonic)
-    done: int = 0
+    numbers: Iterator[int] = field(default_factory=lambda: count(1))  # of the stages
 
     @property
     def run(self) -> Path:
         """Folder for results that depend on steps and seed; pools, responses and scores are shared."""
-        return self.root / f"steps-{self.steps}-seed-{self.seed}"
+        return self.output_dir / f"steps-{self.steps}-seed-{self.seed}"
 
     @property
     def data(self) -> Path:
-        return self.root / "data"
+        return self.output_dir / "data"
 
     @property
     def grpo_data(self) -> Path:
@@ -74,13 +73,13 @@ class Demo:
         return self.data / "data_sft" / "facts_SFT"
 
     def pool(self, split: str) -> Path:
-        return self.root / "pool" / f"{split}.jsonl"
+        return self.output_dir / "pool" / f"{split}.jsonl"
 
     def stage(self, name: str, what: str, command: Callable[[Sequence[str]], int], words: Sequence[str]) -> None:
         """Run a command with its output in a log file, and print one line. Errors: as the command."""
-        self.done += 1
-        log = self.root / "logs" / f"{self.done}-{name.replace(' ', '-')}.log"
-        say(f"[{self.done}/{STAGES}] {what} ...", end=" ", flush=True)
+        number = next(self.numbers)
+        log = self.output_dir / "logs" / f"{number}-{name.replace(' ', '-')}.log"
+        say(f"[{number}/{STAGES}] {what} ...", end=" ", flush=True)
         began = time.monotonic()
         log.parent.mkdir(parents=True, exist_ok=True)
         end = f"stopped; see {log}"
@@ -95,29 +94,25 @@ class Demo:
 
 def main(argv: Sequence[str]) -> int:
     """Run the demo; finished stages are skipped."""
-    arguments = make_parser().parse_args(argv)
-    if arguments.steps < 1:
+    demo = take(vars(make_parser().parse_args(argv)), Demo)
+    if demo.steps < 1:
         raise UserError("--steps must be at least 1.", "See bleuberi demo --help.")
+    from bleuberi.demo.model import check_installed, demo_model_folder
+
+    check_installed(with_model=demo.model is None)
     # Torch's idle threads spin for a moment: longer would slow the trainer down; not at all, steps take a fifth longer.
     # The tokenizers would warn about forks.
     os.environ.setdefault("GOMP_SPINCOUNT", "20000")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    demo = Demo(arguments.output_dir, arguments.steps, arguments.seed)
     say("The method on a task that a 135M model can learn: put facts into one sentence. The reward is BLEU against "
         "generated references. The facts that a response mentions are checked exactly, but never rewarded.\n"
-        f"About six minutes on two cores; logs are in {demo.root / 'logs'}.", flush=True)  # fmt: skip
-    model = arguments.model or _demo_model()
+        f"About six minutes on two cores; logs are in {demo.output_dir / 'logs'}.", flush=True)  # fmt: skip
+    model = demo.model or str(demo_model_folder())
     _make_data(demo, model)
     _train(demo, model)
     _evaluate(demo, model)
     _finish(demo)
     return 0
-
-
-def _demo_model() -> str:
-    from bleuberi.demo.model import demo_model_folder
-
-    return str(demo_model_folder())
 
 
 def _make_data(demo: Demo, model: str) -> None:

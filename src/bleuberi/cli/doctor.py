@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from bleuberi.cli.parser import Parser, say_json
+from bleuberi.cli.parser import Parser, add_flags, say_json, take
+from bleuberi.doctor.config import Asked
 from bleuberi.plain_text import say
 
 _EXAMPLES = """examples:
@@ -22,22 +23,7 @@ def make_parser() -> Parser:
     parser = Parser("bleuberi doctor", "Check a training run before it starts, and whether it will fit.", _EXAMPLES)
     add = parser.add_argument
     add("--config", metavar="FILE", help="the run's settings: a preset's name or a YAML file, as for bleuberi train")
-    add("--method", choices=["grpo", "sft"], help="default: inferred from the config's fields")
-    add("--processes", type=int, metavar="N", help="total processes, one per GPU (default: as launched, else 1)")
-    add("--nodes", type=int, default=1, metavar="N", help="number of machines (1)")
-    add("--gpu", metavar="NAME", help="target GPU, e.g. H100, A100-80GB, L4 (default: this machine's GPU)")
-    add("--gpu_memory", type=float, metavar="GB", help="memory of one GPU, if --gpu does not know its name")
-    add("--host_memory", type=float, metavar="GB", help="host memory (without --gpu: this machine's free memory)")
-    add("--deepspeed", metavar="FILE", help="DeepSpeed config of the run: a file, or zero2, zero3")
-    add("--launch", metavar="FILE", help="accelerate config of the run: a file, or one_node, fsdp2")
-    add(
-        "--planned_rows",
-        type=int,
-        metavar="N",
-        help="assume so many rows; the data set is not read and need not exist, so its texts are not checked",
-    )
-    add("--pool", metavar="POOL", help="with --planned_rows: check the lengths of the texts in the pool's first rows")
-    add("--ref_models", nargs="+", default=["gold"], metavar="NAME", help="with --pool: reference models")
+    add_flags(parser, Asked)
     add("--json", action="store_true", help="print findings and estimates as JSON")
     return parser
 
@@ -45,36 +31,25 @@ def make_parser() -> Parser:
 def main(argv: Sequence[str]) -> int:
     """Check a run."""
     parser = make_parser()
-    arguments, rest = parser.parse_known_args(argv)
+    given, rest = parser.parse_known_args(argv)
+    arguments = vars(given)
     for name in ("processes", "nodes", "gpu_memory", "host_memory", "planned_rows"):
-        value = getattr(arguments, name)
-        if value is not None and value <= 0:
+        value = arguments[name]
+        if value is not None and not value > 0:
             parser.error(f"--{name} must be above 0 (got {value})")
-    if arguments.pool is not None and arguments.planned_rows is None:
+    if given.pool is not None and given.planned_rows is None:
         parser.error("--pool needs --planned_rows")
-    words = [*(["--config", arguments.config] if arguments.config else []), *rest]
+    words = [*(["--config", given.config] if given.config else []), *rest]
     from rich.console import Console
 
-    from bleuberi.doctor.run import Asked, preflight
+    from bleuberi.doctor.run import preflight
     from bleuberi.training.settings.words import located
 
-    report, mask = preflight(
-        words,
-        Asked(
-            method=arguments.method,
-            processes=arguments.processes,
-            nodes=arguments.nodes,
-            gpu=arguments.gpu,
-            gpu_memory=arguments.gpu_memory and arguments.gpu_memory * 1e9,
-            host_memory=arguments.host_memory and arguments.host_memory * 1e9,
-            deepspeed=arguments.deepspeed and Path(located("deepspeed", arguments.deepspeed)),
-            launch=arguments.launch and Path(located("launch", arguments.launch)),
-            planned_rows=arguments.planned_rows,
-            pool=arguments.pool,
-            ref_models=tuple(arguments.ref_models),
-        ),
-    )
-    if arguments.json:
+    for name in ("deepspeed", "launch"):
+        if arguments[name]:
+            arguments[name] = Path(located(name, str(arguments[name])))
+    report, mask = preflight(words, take(arguments, Asked))
+    if given.json:
         say_json(report.as_dict())
         return report.exit_code
     if mask is not None:

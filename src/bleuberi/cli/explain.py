@@ -10,6 +10,7 @@ from pathlib import Path
 from bleuberi.cli.parser import Parser, say_json
 from bleuberi.data import bounds
 from bleuberi.errors import UserError
+from bleuberi.flags import SPLIT
 
 EPILOG = """\
 examples:
@@ -25,13 +26,13 @@ def build_parser() -> Parser:
     parser = Parser("bleuberi explain", "Explain a response's score.", EPILOG)
     parser.add_argument(
         "--reward", default="bleu", metavar="NAME",
-        help="bleu, meteor, chrf: detailed; others: score per reference (default: bleu)",
+        help="bleu, meteor, chrf: detailed; others: score per reference",
     )  # fmt: skip
     parser.add_argument("--prompt", default="", help="the prompt, shown for reading; @file reads a file")
     parser.add_argument("--response", help="the response; @file reads a file")
     parser.add_argument("--reference", action="append", default=[], help="a reference, repeatable; @file reads a file")
     parser.add_argument("--file", type=Path, help="a file with a row to explain, instead of the texts above")
-    parser.add_argument("--split", default="train", help="split, for data sets with splits (train)")
+    parser.add_argument("--split", default="train", help=SPLIT)
     parser.add_argument("--id", help="the row's id in --file (default: the first row)")
     parser.add_argument("--json", action="store_true", help="print the numbers as JSON")
     return parser

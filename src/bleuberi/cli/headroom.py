@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
-from bleuberi.cli.parser import Parser, say_json
+from bleuberi.cli.parser import Parser, add_flags, say_json, take
 from bleuberi.cli.samples_flags import add_samples_flags, take_samples_config
 from bleuberi.plain_text import say
+from bleuberi.selection.config import HeadroomConfig
 
 EXAMPLES = """examples:
   bleuberi headroom --input_data_path data/data_grpo/NAME                                      samples of `signal`
@@ -24,25 +24,21 @@ def make_parser() -> Parser:
     """The flags."""
     parser = Parser("bleuberi headroom", "Is there anything to gain by training on this pool?", EXAMPLES)
     add_samples_flags(parser)
-    add = parser.add_argument
-    add("--greedy", type=Path, metavar="FILE", help="greedy responses; drawn if the samples are a model's")
-    add("--brief", type=Path, metavar="FILE", help="responses of the model told to be brief; drawn likewise")
-    add("--num_prompts", type=int, metavar="N", help="how many prompts, evenly spaced (all)")
-    add("--output", type=Path, metavar="FILE", help="write every number to this JSON file")
-    add("--json", action="store_true", help="print the result as one JSON document")
+    add_flags(parser, HeadroomConfig)
+    parser.add_argument("--json", action="store_true", help="print the result as one JSON document")
     return parser
 
 
 def main(argv: Sequence[str]) -> int:
     """Measure the headroom."""
     arguments = vars(make_parser().parse_args(argv))
-    from bleuberi.comparison.headroom_run import HeadroomConfig, headroom
+    from bleuberi.comparison.headroom_run import headroom
 
     as_json = arguments.pop("json")
     samples = take_samples_config(arguments)
-    found = headroom(HeadroomConfig(samples, **arguments))
+    found, tally = headroom(take(arguments, HeadroomConfig, samples=samples))
     if as_json:
-        say_json(found.to_json())
+        say_json({**found.to_json(), "rows_in": tally.rows_in, "dropped": tally.dropped})
     else:
-        say("\n".join(found.lines()))
+        say("\n".join([*found.lines(), f"Rows: {tally.sentence()}."]))
     return 0

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
+import atexit
+import gc
+import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -41,10 +43,12 @@ COMMANDS: Final = {
     "doctor": Entry("bleuberi.cli.doctor:main", "check a training run before it starts: does it fit? no GPU needed"),
     "train grpo": Entry("bleuberi.cli.train:grpo", "train with a reference-based reward (TRL's GRPO)"),
     "train sft": Entry("bleuberi.cli.train:sft", "train on prompt-response pairs (TRL's SFT)"),
+    "train dpo": Entry("bleuberi.cli.train:dpo", "train on chosen and rejected responses (TRL's DPO)"),
     "explain": Entry("bleuberi.cli.explain:main", "explain one score: matched n-grams, brevity penalty, smoothing"),
     "agreement": Entry("bleuberi.cli.agreement:main", "does a reward agree with people on your data? no GPU needed"),
     "evaluate": Entry("bleuberi.cli.evaluate:main", "score several models' responses and compare them pairwise"),
     "compare": Entry("bleuberi.cli.compare:main", "run an experiment: arms x seeds, one evaluation"),
+    "card": Entry("bleuberi.cli.card:main", "add an evaluation to a trained model's card; upload the model"),
     "benchmark answers": Entry(
         "bleuberi.cli.benchmark:answers", "write response files for MT-Bench, Arena-Hard, WildBench and AlpacaEval"
     ),
@@ -59,19 +63,22 @@ COMMANDS: Final = {
 
 def usage() -> str:
     """The help text; commands are listed in their usual order of use."""
-    width = max(map(len, COMMANDS)) + 2
-    lines = [f"  {name:<{width}}{entry.summary}" for name, entry in COMMANDS.items()]
     return "\n".join(
         [
             "Align a language model with a reference-based reward (BLEU by default).",
             "",
             "usage: bleuberi COMMAND [flags]      bleuberi COMMAND --help      bleuberi --version",
             "",
-            *lines,
+            *_listed(COMMANDS),
             "",
             "To start, run: bleuberi demo",
         ]
     )
+
+
+def _listed(names: Collection[str]) -> list[str]:
+    width = max(map(len, names)) + 2
+    return [f"  {name:<{width}}{COMMANDS[name].summary}" for name in names]
 
 
 def next_step(folder: Path) -> str:
@@ -79,15 +86,15 @@ def next_step(folder: Path) -> str:
     places = (folder, folder / "..")
     models = [path for place in places for path in sorted(place.glob("checkpoints/*/manifest.json"))]
     if models:
-        return f"Next, for {models[-1].parent}: bleuberi evaluate --models base=BASE trained={models[-1].parent} ..."
+        model = models[-1].parent
+        return f"Next, for {model}: bleuberi evaluate --models base=BASE {shlex.quote(f'trained={model}')} ..."
     made = [path for place in places for path in sorted(place.glob("data/data_grpo/[!.]*/manifest.json"))]
     if made:
-        return (
-            f"Next, for {made[-1].parent}: bleuberi train grpo --config grpo_cpu --dataset_path {made[-1].parent} ..."
-        )
+        data = made[-1].parent
+        return f"Next, for {data}: bleuberi train grpo --config grpo_cpu --dataset_path {shlex.quote(str(data))} ..."
     pools = [path for pattern in ("*.jsonl", "*.jsonl.gz", "*.parquet") for path in sorted(folder.glob(pattern))]
     if pools:
-        return f"Next, for {pools[0]}: bleuberi data check {pools[0]}"
+        return f"Next, for {pools[0]}: bleuberi data check {shlex.quote(str(pools[0]))}"
     return "Next, with your own file: bleuberi data check FILE.jsonl"
 
 
@@ -99,10 +106,17 @@ def find_command(argv: Sequence[str]) -> tuple[Command, Sequence[str]]:
             module, _, function = COMMANDS[name].target.partition(":")
             command: Command = getattr(import_module(module), function)
             return command, argv[words:]
+    family = [name for name in COMMANDS if name.startswith(f"{argv[0]} ")]
+    if family and argv[1:2] in (["-h"], ["--help"]):
+        return lambda _: _say_family(argv[0], family), []
+    import difflib
+
     typed = " ".join(word for word in argv[:2] if not word.startswith("-"))
-    family = [name for name in COMMANDS if typed == name.split()[0]]
     near = ", ".join(
-        f"bleuberi {name}" for name in family or difflib.get_close_matches(typed, COMMANDS, n=1, cutoff=0.4)
+        f"bleuberi {name}"
+        for name in (
+            family if family and typed == argv[0] else difflib.get_close_matches(typed, COMMANDS, n=1, cutoff=0.4)
+        )
     )
     raise UserError(
         f"Unknown command {typed!r}.",
@@ -110,8 +124,16 @@ def find_command(argv: Sequence[str]) -> tuple[Command, Sequence[str]]:
     )
 
 
+def _say_family(name: str, commands: Collection[str]) -> int:
+    say(f"usage: bleuberi {name} COMMAND [flags]      bleuberi {name} COMMAND --help\n")
+    say("\n".join(_listed(commands)))
+    return 0
+
+
 def main() -> None:
     """Entry point of `bleuberi`."""
+    gc.freeze()  # modules stay until the end: later collections, and those at exit, need not walk them
+    atexit.register(gc.freeze)
     hide_secrets_in_tracebacks()
     prepare_streams()
     argv = sys.argv[1:]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
-from bleuberi.cli.parser import Parser, say_json
+from bleuberi.cli.parser import Parser, add_flags, say_json, take
 from bleuberi.plain_text import say
+from bleuberi.report.config import ReportConfig
 
 EXAMPLES = """\
 examples:
@@ -20,17 +20,10 @@ Shows results of data check, data grpo, train, agreement and evaluate, including
 def make_parser() -> Parser:
     """Define the flags."""
     parser = Parser("bleuberi report", "Create one self-contained page about data, runs and evaluations.", EXAMPLES)
-    add = parser.add_argument
-    add("paths", nargs="+", type=Path, metavar="PATH", help="folders to search, including subfolders")
-    add("--output_dir", type=Path, help="output folder (default: report/ or report_without_texts/ in the first PATH)")
-    add("--title", help="the page's heading (the names of the PATHs)")
-    add(
-        "--no_texts",
-        action="store_true",
-        help="a page to share: numbers and verdicts, without texts or ids of the data",
+    add_flags(parser, ReportConfig)
+    parser.add_argument(
+        "--json", action="store_true", help="print the files and the page's content as one JSON document"
     )
-    add("--no_figures", action="store_true", help="write no PNG and SVG files")
-    add("--json", action="store_true", help="print the files and the page's content as one JSON document")
     return parser
 
 
@@ -39,15 +32,7 @@ def main(argv: Sequence[str]) -> int:
     given = make_parser().parse_args(list(argv))
     from bleuberi.report.save import write_report
 
-    first: Path = given.paths[0]
-    folder = (first if first.is_dir() else first.parent) / ("report_without_texts" if given.no_texts else "report")
-    report = write_report(
-        given.paths,
-        given.output_dir or folder,
-        given.title or "",
-        figures=not given.no_figures,
-        texts=not given.no_texts,
-    )
+    report = write_report(take(vars(given), ReportConfig))
     if given.json:
         shown = [{"kind": section.kind, "folder": section.folder, "lead": section.lead} for section in report.sections]
         say_json({"page": report.page, "files": report.files, "sections": shown})

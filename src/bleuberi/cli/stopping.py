@@ -82,7 +82,8 @@ class AsStop:
 def leave(code: int) -> NoReturn:
     """End the process. A Ctrl-C during exit does not print a traceback.
 
-    After a stop, ignore a repeated Ctrl-C for one second; a later one kills a hung shutdown.
+    After the first stop signal, a second Ctrl-C within one second of this call is ignored; a later one kills the
+    process, in case its shutdown hangs.
     """
     since = time.monotonic()
 

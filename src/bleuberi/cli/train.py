@@ -1,32 +1,24 @@
-"""`bleuberi train grpo|sft`."""
+"""`bleuberi train grpo|sft|dpo`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from bleuberi.cli.parser import say_made
+from bleuberi.cli.parser import Parser, add_flags, say_made
 from bleuberi.errors import UserError
 from bleuberi.plain_text import say
+from bleuberi.training.config import GRPO_CONFIGS, CommonConfig, SftRunConfig
 
 if TYPE_CHECKING:
     from bleuberi.training.settings.read import Method, RunSettings
 
-_HELP = """usage: bleuberi train {method} --config FILE.yaml [--field value ...]
-
-Train {what}. An interrupted run resumes from its last checkpoint when you run the command again.
-
-  --config FILE           settings in YAML; the presets are in training/configs/
-  --dataset_path FOLDER   the {kind} data set
-  --model_name_or_path M  hub id or model folder
-  --output_dir FOLDER     checkpoints, metrics.jsonl and the finished model
-  --json                  print folder, manifest and last metrics as one JSON document
-  --base_template paper   prompt format of the paper's code, for base models without a template (plain){extra}
-
-Every field of TRL's {config} and ModelConfig is also a flag, e.g. --max_steps 10 --learning_rate 1e-6
---use_peft true --report_to tensorboard. Flags override the file.
-"""
+_WHAT: Final = {
+    "grpo": "with a reference-based reward (TRL's GRPOTrainer)",
+    "sft": "on pairs (TRL's SFTTrainer)",
+    "dpo": "on pairs of a chosen and a rejected response, of bleuberi data pairs (TRL's DPOTrainer)",
+}
 
 
 def grpo(argv: Sequence[str]) -> int:
@@ -45,6 +37,15 @@ def sft(argv: Sequence[str]) -> int:
     from bleuberi.training.sft import train_sft
 
     return _train("sft", argv, train_sft)
+
+
+def dpo(argv: Sequence[str]) -> int:
+    """Train with DPO."""
+    if _help_wanted(argv, "dpo"):
+        return 0
+    from bleuberi.training.dpo import train_dpo
+
+    return _train("dpo", argv, train_dpo)
 
 
 def _train(method: Method, argv: Sequence[str], train: Callable[[RunSettings], Path]) -> int:
@@ -69,26 +70,34 @@ def _train(method: Method, argv: Sequence[str], train: Callable[[RunSettings], P
     return 0
 
 
-def _help_wanted(argv: Sequence[str], method: str) -> bool:
+def _help_wanted(argv: Sequence[str], method: Method) -> bool:
     # Not TRL's parser: it takes ten seconds to load and prints about 250 flags.
     if "-h" not in argv and "--help" not in argv:
         return False
-    rewards = "\n  --reward_funcs NAME...  bleu, rouge, meteor, chrf (rouge:auto, answer:bleu), or package.module:Class"
-    prompts = "\n  --max_prompt_tokens N   rows with longer prompts are dropped and counted (512)"
-    watched = "\n  --low_signal_gate true  groups whose rewards hardly differ get no advantage (docs/monitor.md)"
-    prompts += (
-        "\n  --reasoning true        ask for <think> and <answer>; rewards score the answer (needs the reward format)"
-    )
-    watched += "\n  --stop_on_warning true  stop the run with a checkpoint if the reward is gamed"
-    is_grpo = method == "grpo"
-    say(
-        _HELP.format(
-            method=method,
-            what="with a reference-based reward (TRL's GRPOTrainer)" if is_grpo else "on pairs (TRL's SFTTrainer)",
-            kind=method.upper(),
-            config="GRPOConfig" if is_grpo else "SFTConfig",
-            extra=rewards + prompts + watched if is_grpo else "",
-        ),
-        end="",
-    )
+    say(make_parser(method).format_help(), end="")
     return True
+
+
+def make_parser(method: Method) -> Parser:
+    """The flags for the help: our own, and some of TRL's, whose parser reads them all."""
+    parser = Parser(
+        f"bleuberi train {method}",
+        f"Train {_WHAT[method]}.\nAn interrupted run resumes from its last checkpoint when you run the command again.",
+        f"Every field of TRL's {method.upper()}Config and ModelConfig is also a flag, e.g. --max_steps 10\n"
+        "--learning_rate 1e-6 --use_peft true --report_to tensorboard. Flags override the file.",
+    )
+    parser.usage = f"{parser.prog} --config FILE.yaml [--field value ...]"
+    add = parser.add_argument
+    add("--config", metavar="FILE", help="settings in YAML; the presets are in training/configs/")
+    add("--model_name_or_path", metavar="MODEL", help="hub id or model folder")
+    add("--output_dir", metavar="FOLDER", help="checkpoints, metrics.jsonl and the finished model")
+    add("--json", action="store_true", help="print folder, manifest and last metrics as one JSON document")
+    upload = "upload the finished model; private unless you add --hub_private_repo false"
+    add("--push_to_hub", metavar="true", help=upload)
+    add_flags(parser, CommonConfig)
+    if method != "grpo":
+        add_flags(parser, SftRunConfig, ["chat_template_kwargs"])
+        return parser
+    for heading, config in GRPO_CONFIGS.items():
+        add_flags(parser.add_argument_group(heading), config)
+    return parser

@@ -69,7 +69,7 @@ def machine_is_lost(machines: int) -> bool:
 
 
 def go_on_without(workers: Workers) -> Workers:
-    """Start a new session, which drops work waiting for the lost machine, and plan workers on the other machines.
+    """Start a new session, which drops work waiting for the lost machine, and plan workers on the remaining machines.
 
     Errors: `UserError` if no other machine has room.
     """

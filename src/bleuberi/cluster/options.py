@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 
 from bleuberi.errors import MissingExtraError, UserError
+from bleuberi.flags import flag
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterOptions:
     """Cluster settings. Without an address, Ray runs on this machine for the duration of the command."""
 
-    address: str | None = None  # HOST:PORT of a cluster's head, or `auto` on one of its machines
-    workers: int | None = None  # None: as many as fit
-    gpus: int | None = None  # per worker; None: what the engine needs
+    # HOST:PORT of the cluster's head; `auto` on one of its machines.
+    address: str | None = flag(None, "ray: cluster address, or auto (default: start Ray here)", metavar="HOST:PORT")
+    workers: int | None = flag(None, "ray: number of workers (default: as many as fit)", metavar="N")
+    gpus: int | None = flag(None, "ray: GPUs per worker (default: tensor_parallel_size, or 1)", metavar="N")
 
     @property
     def address_in_force(self) -> str | None:

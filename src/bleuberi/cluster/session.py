@@ -113,5 +113,5 @@ def _no_cluster(address: str, error: Exception) -> UserError:
         )
     return UserError(
         f"The Ray cluster at {address} cannot be reached: {reason}",
-        "Check --ray_address and `ray status` there, or omit --ray_address to run Ray on this machine.",
+        "Check --ray_address, and run `ray status` on that machine. Or omit --ray_address to run Ray on this machine.",
     )

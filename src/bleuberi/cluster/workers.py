@@ -66,7 +66,7 @@ def room_for(workers: Workers, machine: Machine) -> int:
 
 
 def fit_workers(options: ClusterOptions, machines: list[Machine], gpus_needed: int) -> Workers:
-    """As `plan_workers`, for given machines."""
+    """The same as `plan_workers`, for the given machines."""
     there = sum(machine.gpus for machine in machines)
     gpus = options.gpus if options.gpus is not None else (gpus_needed if there else 0)
     if gpus:
@@ -75,8 +75,8 @@ def fit_workers(options: ClusterOptions, machines: list[Machine], gpus_needed: i
         if wanted > room:
             each = ", ".join(str(machine.gpus) for machine in machines)
             raise UserError(
-                f"{wanted} {_plural(wanted, 'worker')} with {gpus} GPU requested, but the cluster has room for {room} "
-                f"(GPUs of its {_plural(len(machines), 'machine')}: {each}).",
+                f"You asked for {wanted} {_plural(wanted, 'worker')} with {gpus} GPU each, but the cluster has room "
+                f"for {room}. GPUs per machine: {each}.",
                 "Lower --ray_workers, or lower --ray_gpus and tensor_parallel_size; --ray_gpus 0 runs on CPUs.",
             )
         return Workers(wanted, 1, gpus)

@@ -78,7 +78,7 @@ def _with_instruction(messages: list[Message], instruction: str) -> list[Message
 
 
 def main() -> int:
-    """Entry point of the process, with error reporting as in the commands."""
+    """Entry point of `python -m bleuberi.comparison.answer SPEC.json`; reports errors as the commands do."""
     try:
         answer(read_json(Path(sys.argv[1])))
     except UserError as error:

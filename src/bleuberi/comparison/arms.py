@@ -9,6 +9,7 @@ from typing import Any, Final
 from bleuberi.columns import safe_name
 from bleuberi.comparison.fields import Fields
 from bleuberi.errors import UserError
+from bleuberi.selection.config import Kind
 from bleuberi.selection.modes import MODES
 
 _TRAINED: Final = (
@@ -27,20 +28,20 @@ KINDS: Final[Mapping[str, tuple[str, ...]]] = {
     "prompted": ("kind", "instruction"),
     "sft": _TRAINED,
     "bestof": (*_TRAINED, "reward", "samples", "sampling"),
+    "dpo": (*_TRAINED, "reward", "samples", "sampling"),
     "grpo": (*_TRAINED, "reward"),
 }
 """Kind -> allowed fields."""
-CONFIGS: Final = {"sft": "sft_cpu", "bestof": "sft_cpu", "grpo": "grpo_cpu"}
+CONFIGS: Final = {"sft": "sft_cpu", "bestof": "sft_cpu", "dpo": "dpo_cpu", "grpo": "grpo_cpu"}
 """Trained kinds -> default preset."""
-TRAINERS: Final = {"sft": "sft", "bestof": "sft", "grpo": "grpo"}
+TRAINERS: Final = {"sft": "sft", "bestof": "sft", "dpo": "dpo", "grpo": "grpo"}
 """Trained kinds -> the command of `bleuberi train`."""
 SAMPLING: Final[Mapping[str, Any]] = {
     "num_samples": 8, "sample_temperature": 0.9, "sample_top_p": 1.0, "sample_top_k": 50, "seed": 42
 }  # fmt: skip
-"""How an arm of kind bestof draws samples if the protocol does not say otherwise: flags of `data bestof`."""
-_NO_DPO: Final = (
-    "`bleuberi data pairs` makes the data for TRL's DPOTrainer; give the responses of its model to bleuberi evaluate."
-)
+"""How an arm of kind bestof or dpo draws samples if the protocol does not say otherwise: flags of `data bestof`."""
+SAMPLED: Final[Mapping[str, Kind]] = {"bestof": "bestof", "dpo": "pairs"}
+"""Kinds that train on scored samples of the base -> the command of `bleuberi data` that chooses among them."""
 RUNNERS_OWN: Final = frozenset(
     {
         "seed",
@@ -94,7 +95,7 @@ class Arm:
     config: str = ""  # a preset, or a file relative to the protocol's folder
     settings: Mapping[str, Any] | None = None  # override the config
     examples: Examples | None = None
-    sampling: Mapping[str, Any] | None = None  # of bestof: flags of `data bestof`
+    sampling: Mapping[str, Any] | None = None  # of bestof and dpo: flags of `data bestof` and `data pairs`
 
     @property
     def trained(self) -> bool:
@@ -136,8 +137,6 @@ def read_arms(fields: Fields, settings: Fields | None, examples: Examples | None
 
 
 def _read_arm(name: str, fields: Fields, shared: Mapping[str, dict[str, Any]], examples: Examples | None) -> Arm:
-    if "kind" in fields and fields.text("kind") == "dpo":
-        fields.refuse("kind", "is dpo, which bleuberi does not train", _NO_DPO)
     kind = fields.text("kind", choices=tuple(KINDS))
     fields.only(KINDS[kind], f"of an arm of kind {kind}")
     if kind not in CONFIGS:
@@ -165,7 +164,7 @@ def _read_arm(name: str, fields: Fields, shared: Mapping[str, dict[str, Any]], e
         config=str(config),
         settings=settings,
         examples=_own_examples(fields, examples),
-        sampling=_sampling(fields) if kind == "bestof" else None,
+        sampling=_sampling(fields) if kind in SAMPLED else None,
     )
 
 
@@ -173,13 +172,13 @@ def _rewards(fields: Fields, kind: str) -> tuple[str, ...]:
     if kind == "sft":
         return ()
     rewards = fields.words("reward", ("bleu",))
-    if kind == "bestof" and len(rewards) > 1:
-        fields.refuse("reward", "names several rewards; the best sample is that of one")
+    if kind in SAMPLED and len(rewards) > 1:
+        fields.refuse("reward", "names several rewards, but samples are compared by one")
     return rewards
 
 
 def _sampling(fields: Fields) -> dict[str, Any]:
-    """How a bestof arm draws its samples, every setting stated."""
+    """The settings with which a bestof or dpo arm draws its samples, defaults included."""
     given = fields.settings("sampling")
     if strange := sorted(given.keys() - (SAMPLING.keys() - {"num_samples"})):
         known = ", ".join(sorted(SAMPLING.keys() - {"num_samples"}))
@@ -258,7 +257,7 @@ def runs_in_order(arms: Mapping[str, Arm]) -> list[Run]:
 
 
 def start_of(run: Run, arms: Mapping[str, Arm]) -> Run | None:
-    """The run whose model is the start; None for the base."""
+    """The run whose trained model this run starts from; None if it starts from the base."""
     return Run(arms[run.arm.start], run.seed) if run.arm.start else None
 
 

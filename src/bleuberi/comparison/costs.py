@@ -10,14 +10,17 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
 from bleuberi.artifacts import shard_body
 from bleuberi.comparison.process import Seconds
 from bleuberi.generation.answer_store import shard_paths
+from bleuberi.records import to_json
 
+BACKWARD: Final = 3
+"""Forward passes that one pass with gradients costs: forward, and twice as much backward."""
 DEFAULTS: Final[Mapping[str, Any]] = {
     "per_device_train_batch_size": 8, "gradient_accumulation_steps": 1, "num_iterations": 1, "beta": 0.0,
     "steps_per_generation": None, "use_vllm": False, "vllm_importance_sampling_correction": True,
@@ -27,7 +30,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Passes:
-    """Numbers of sequences and tokens."""
+    """Sequences and tokens that passed through a model."""
 
     sequences: int = 0
     tokens: int = 0
@@ -56,17 +59,14 @@ class Cost:
             self.seconds + other.seconds,
         )
 
-    def to_json(self) -> dict[str, dict[str, float]]:
-        passes: dict[str, dict[str, float]] = {
-            name: {"sequences": found.sequences, "tokens": found.tokens}
-            for name, found in (("generated", self.generated), ("forward", self.forward), ("backward", self.backward))
-        }
-        return {**passes, "seconds": {"wall": round(self.seconds.wall, 1), "cpu": round(self.seconds.cpu, 1)}}
+    @property
+    def token_passes(self) -> int:
+        """Tokens of forward passes and, each counted as `BACKWARD` of them, of backward passes."""
+        return self.forward.tokens + BACKWARD * self.backward.tokens
 
-    @classmethod
-    def from_json(cls, saved: Mapping[str, Mapping[str, Any]]) -> Cost:
-        generated, forward, backward = (Passes(**saved[name]) for name in ("generated", "forward", "backward"))
-        return cls(generated, forward, backward, Seconds(**saved["seconds"]))
+    def to_json(self) -> dict[str, dict[str, float]]:
+        """The cost as plain data, seconds rounded to one decimal."""
+        return to_json(replace(self, seconds=Seconds(round(self.seconds.wall, 1), round(self.seconds.cpu, 1))))
 
 
 def grpo_cost(
@@ -75,7 +75,7 @@ def grpo_cost(
     config: Mapping[str, Any],
     steps: int,
 ) -> Cost:
-    """The cost of one process's GRPO training, without seconds."""
+    """The cost of a GRPO training in one process; seconds are not filled in."""
     config = {**DEFAULTS, **config}
     accumulated, iterations = config["gradient_accumulation_steps"], config["num_iterations"]
     per_generation = config["steps_per_generation"] or accumulated
@@ -100,13 +100,23 @@ def grpo_cost(
 
 
 def sft_cost(metrics: Sequence[Mapping[str, Any]], config: Mapping[str, Any], steps: int, rows: int) -> Cost:
-    """The cost of one process's SFT training on `rows` pairs, without seconds."""
+    """The cost of SFT on `rows` pairs in one process; seconds are not filled in."""
     config = {**DEFAULTS, **config}
     batch = config["per_device_train_batch_size"] * config["gradient_accumulation_steps"]
     in_epoch = math.ceil(rows / batch)
     sequences = steps // in_epoch * rows + min(steps % in_epoch * batch, rows)
     tokens = max(entry["num_tokens"] for entry in metrics if "num_tokens" in entry)
     return Cost(backward=Passes(sequences, round(tokens)))
+
+
+def dpo_cost(metrics: Sequence[Mapping[str, Any]], config: Mapping[str, Any], steps: int, rows: int) -> Cost:
+    """The cost of DPO on `rows` pairs in one process; seconds are not filled in.
+
+    A pair has two responses, and the reference model reads them without gradients.
+    """
+    pairs = sft_cost(metrics, config, steps, rows).backward
+    both = Passes(2 * pairs.sequences, pairs.tokens)
+    return Cost(forward=both, backward=both)
 
 
 def answering_cost(rows: Sequence[Mapping[str, Any]], prompt_tokens: int) -> Cost:

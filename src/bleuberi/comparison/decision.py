@@ -1,8 +1,8 @@
-"""Which use of the pool won: gain against cost, controls, and one sentence.
+"""Decide which use of the pool won: gain against cost, controls, and one sentence.
 
 An arm counts if it is better than the base (corrected for all questions) and clearly better than each control that was
-computed for it. Of the arms that count, the cheapest is named that is not told apart from the one with the highest
-mean. An arm that neither counts nor is settled (no gain worth having, or a control that explains most of it) keeps the
+computed for it. Of the arms that count and do not clearly differ from the one with the highest mean, the cheapest wins.
+An arm that neither counts nor is ruled out (by too small a gain, or a control that explains most of it) keeps the
 question open.
 """
 
@@ -14,14 +14,15 @@ from statistics import fmean
 from typing import Any, Final
 
 from bleuberi.comparison.arms import Arm
-from bleuberi.evaluation.control_sentences import HALF, copies_much, really_shortened
+from bleuberi.comparison.costs import Cost
+from bleuberi.evaluation.control_sentences import HALF, copies_much, no_verdict, really_shortened
+from bleuberi.evaluation.record import Differences, EvaluationRecord
 from bleuberi.evaluation.verdict import YES
+from bleuberi.statistics import Difference
 from bleuberi.statistics.comparison_of_runs import FEW_PROMPTS, ONE_RUN
-from bleuberi.statistics.shown import EstimateJson, difference, number
+from bleuberi.statistics.shown import difference, number, side
 
 WORTHWHILE: Final = 0.05  # points of the metric, if the protocol states no smallest visible difference
-BACKWARD: Final = 3
-"""Forward passes that one pass with gradients costs: forward, and twice as much backward."""
 NO_VERDICT: Final = "no verdict"
 DO_NOT_TRAIN: Final = "do not train"
 PROMPT: Final = "prompt"
@@ -29,12 +30,16 @@ SFT: Final = "sft"
 BESTOF: Final = "best of k"
 RL: Final = "rl"
 SFT_THEN_RL: Final = "sft, then rl"
+DPO: Final = "dpo"
+SFT_THEN_DPO: Final = "sft, then dpo"
 _WORDS: Final[Mapping[str, str]] = {
     PROMPT: "Do not train: change the prompt",
     SFT: "Do SFT",
     BESTOF: "Do SFT on the best of k samples",
     RL: "RL is right",
     SFT_THEN_RL: "Do SFT, then RL",
+    DPO: "Do DPO on scored samples",
+    SFT_THEN_DPO: "Do SFT, then DPO on scored samples",
 }
 _CHEAP: Final[Mapping[str, str]] = {
     "cut": "length: {base}'s responses cut to its length gain as much",
@@ -45,13 +50,13 @@ _CHEAP: Final[Mapping[str, str]] = {
     "placebo": "any training: training on shuffled references gains as much",
 }
 
-
 _TOO_FEW: Final = (ONE_RUN, FEW_PROMPTS)  # the other reason for no verdict is that hardly any response differs
 
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What an arm's model cost per run, on average."""
+    """The average cost of one run of an arm: tokens and minutes, with the data, the start run and the search
+    included."""
 
     generated: float = 0.0  # tokens
     passes: float = 0.0  # tokens passed forward; one with gradients counts as three
@@ -60,10 +65,11 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class Against:
-    """An arm minus one control; `gain` is None for what is counted and not scored (`copied`)."""
+    """The difference between an arm and one control; `gain` is None for a quantity that is counted, not scored
+    (`copied`)."""
 
     control: str
-    gain: EstimateJson | None
+    gain: Difference | None
     metric: str = ""
     own: float = 0.0  # the arm's gain over the base in that metric
 
@@ -72,7 +78,7 @@ class Against:
         """Whether the control gains at least half of what the arm gains, and the arm is not clearly better than it."""
         if self.gain is None:
             return True
-        return not self.beaten and self.gain.get("no_verdict") not in _TOO_FEW and self.gain["value"] < HALF * self.own
+        return not self.beaten and self.gain.no_verdict not in _TOO_FEW and self.gain.value < HALF * self.own
 
     @property
     def beaten(self) -> bool:
@@ -85,15 +91,17 @@ class Candidate:
 
     arm: Arm
     answer: str  # of the question whether it is better than the base
-    gain: EstimateJson
+    gain: Difference
     against: tuple[Against, ...]
     spent: Spent
 
     @property
     def use(self) -> str:
-        """The use of the pool that it stands for."""
+        """The use of the pool that this arm represents, e.g. SFT."""
         if self.arm.kind == "grpo":
             return SFT_THEN_RL if self.arm.start else RL
+        if self.arm.kind == "dpo":
+            return SFT_THEN_DPO if self.arm.start else DPO
         return {"prompted": PROMPT, "bestof": BESTOF}.get(self.arm.kind, SFT)
 
     @property
@@ -101,15 +109,16 @@ class Candidate:
         return self.answer == YES and all(one.beaten for one in self.against)
 
     def open(self, worthwhile: float) -> bool:
-        """Whether it may yet turn out to count: its gain is not explained, and one worth having is not excluded."""
+        """Whether the arm may still turn out to count: no control explains its gain, and a worthwhile gain is not
+        excluded."""
         if self.counts or (self.answer == YES and any(one.explains for one in self.against)):
             return False
-        return self.answer == YES or self.gain["high"] is None or self.gain["high"] > worthwhile
+        return self.answer == YES or not self.gain.high <= worthwhile
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The use that won, the sentence, and what it rests on."""
+    """The winning use of the pool, the sentence that states it, and the arms it was chosen from."""
 
     use: str
     sentence: str
@@ -121,32 +130,31 @@ class Decision:
         return {"use": self.use, "sentence": self.sentence, "arm": self.arm, "metric": self.metric}
 
 
-def spent(costs: Sequence[Mapping[str, Any]]) -> Spent:
-    """The mean of several runs' total costs, as cost.json has them."""
+def spent(costs: Sequence[Cost]) -> Spent:
+    """The mean of several runs' total costs."""
     if not costs:
         return Spent()
     return Spent(
-        fmean(cost["generated"]["tokens"] for cost in costs),
-        fmean(cost["forward"]["tokens"] + BACKWARD * cost["backward"]["tokens"] for cost in costs),
-        fmean(cost["seconds"]["wall"] for cost in costs) / 60,
+        fmean(cost.generated.tokens for cost in costs),
+        fmean(cost.token_passes for cost in costs),
+        fmean(cost.seconds.wall for cost in costs) / 60,
     )
 
 
 def decide(
-    evaluation: Mapping[str, Any],
+    evaluation: EvaluationRecord,
     metric: str,
     arms: Mapping[str, Arm],
     spending: Mapping[str, Spent],
     worthwhile: float = WORTHWHILE,
 ) -> Decision | None:
-    """The decision of a finished evaluation; None if it has no comparisons, or not in this metric.
+    """The decision of a finished evaluation; None if it has no comparisons, or none in this metric.
 
-    `worthwhile`: the gain in points of the metric that has to be excluded before it says "do not train".
+    `worthwhile`: the gain in points of the metric that must be excluded before the decision is "do not train".
     """
-    pairs = {(row["base"], row["other"]): row["difference"] for row in evaluation.get("comparisons", ())}
-    base = evaluation.get("base")
+    pairs, base = evaluation.between(), evaluation.base
     asked = [arm for arm in arms.values() if (base, arm.name) in pairs and not arm.placebo]
-    if base is None or not asked or any(metric not in pairs[base, arm.name] for arm in asked):
+    if not asked or any(metric not in pairs[base, arm.name] for arm in asked):
         return None
     found = [_candidate(evaluation, metric, arm, pairs[base, arm.name], spending) for arm in asked]
     counting = [one for one in found if one.counts]
@@ -155,15 +163,13 @@ def decide(
     if counting:
         best = max(counting, key=_value)
         others = [one for one in counting if one is not best]
-        equal = [best, *(one for one in others if not _clear(_apart(pairs, one.arm.name, best.arm.name, metric)))]
-        won = min(equal, key=lambda one: (one.spent.passes, -one.gain["value"]))
+        equal = [best, *(one for one in others if not _clear(pairs[one.arm.name, best.arm.name][metric]))]
+        won = min(equal, key=lambda one: (one.spent.passes, -one.gain.value))
         said = [f"{_WORDS[won.use]}: {won.arm.name} gains {difference(won.gain)} in {metric} over {base}."]
         said += _not_compared(found)
-        said += [
-            _other(one, won, _apart(pairs, won.arm.name, one.arm.name, metric)) for one in counting if one is not won
-        ]
+        said += [_other(one, won, pairs[won.arm.name, one.arm.name][metric]) for one in counting if one is not won]
         use, sentence, chosen = won.use, " ".join(said), won.arm.name
-        if above := [one for one in undecided if one.gain["value"] > best.gain["value"]]:
+        if above := [one for one in undecided if one.gain.value > best.gain.value]:
             use, chosen = NO_VERDICT, None
             sentence = f"No verdict yet: {best.arm.name} gains {difference(best.gain)} in {metric} over {base}, but "
             sentence += f"{_undecided(max(above, key=_value))}."
@@ -171,27 +177,22 @@ def decide(
 
 
 def _candidate(
-    evaluation: Mapping[str, Any],
-    metric: str,
-    arm: Arm,
-    to_base: Mapping[str, EstimateJson],
-    spending: Mapping[str, Spent],
+    evaluation: EvaluationRecord, metric: str, arm: Arm, to_base: Differences, spending: Mapping[str, Spent]
 ) -> Candidate:
-    base = evaluation["base"]
-    questions = (evaluation.get("verdict") or {}).get("questions", ())
-    answer = next((one["answer"] for one in questions if (one["base"], one["other"]) == (base, arm.name)), "")
+    asked = (evaluation.base, arm.name)
+    answer = next((one.answer for one in evaluation.questions if (one.base, one.other) == asked), "")
     against = []
-    for control in evaluation.get("controls", ()):
-        if control["other"] != arm.name or not control["computed"]:
+    for control in evaluation.controls:
+        if control.other != arm.name or not control.computed:
             continue
-        if control["name"] == "placebo" and not arm.trained:
+        if control.name == "placebo" and not arm.trained:
             continue
-        if control["name"] == "cut" and not really_shortened(control, to_base):
+        if control.name == "cut" and not really_shortened(control, to_base):
             continue  # it shortens too little to be a control of length
-        scored = "bleu" if control["name"] == "echo" and metric == "facts" else metric  # an echo repeats every fact
-        if (gain := (control["difference"] or {}).get(scored)) is not None:
-            against.append(Against(control["name"], gain, scored, to_base[scored]["value"]))
-    copying = next((one.get("copying") for one in evaluation.get("gain", ()) if one["other"] == arm.name), None)
+        scored = "bleu" if control.name == "echo" and metric == "facts" else metric  # an echo repeats every fact
+        if (gain := (control.difference or {}).get(scored)) is not None:
+            against.append(Against(control.name, gain, scored, to_base[scored].value))
+    copying = next((one.copying for one in evaluation.gain if one.other == arm.name), None)
     if copying is not None and copies_much(copying):
         against.append(Against("copied", None))
     return Candidate(arm, answer, to_base[metric], tuple(against), spending.get(arm.name, Spent()))
@@ -200,9 +201,10 @@ def _candidate(
 def _nothing_counts(
     found: Sequence[Candidate], undecided: Sequence[Candidate], base: str, metric: str
 ) -> tuple[str, str, None]:
-    """The sentence for when no arm counts."""
-    if all(one.gain.get("no_verdict") in _TOO_FEW for one in found):
-        return NO_VERDICT, "No verdict: every arm needs two runs or more, and the evaluation 30 prompts.", None
+    """The sentence if no arm counts."""
+    if all(one.gain.no_verdict in _TOO_FEW for one in found):
+        reasons = dict.fromkeys(no_verdict(one.arm.name, one.gain) for one in found)
+        return NO_VERDICT, f"No verdict: {'; '.join(reasons)}.", None
     if undecided:
         return NO_VERDICT, f"No verdict: in {metric} over {base}, {_undecided(max(undecided, key=_value))}.", None
     explained = [one for one in found if one.answer == YES]
@@ -211,35 +213,28 @@ def _nothing_counts(
         why = "; ".join(_CHEAP[one.control].format(base=base) for one in best.against if one.explains)
         said = f"Do not train on this pool: {best.arm.name} gains {difference(best.gain)} in {metric} over {base}, and "
         return DO_NOT_TRAIN, f"{said}that may be {why}.", None
-    seen = [size for one in found if (size := one.gain.get("smallest_visible")) is not None]
+    seen = [size for one in found if (size := one.gain.smallest_visible) is not None]
     limit = f" A gain below {number(max(seen))} could have been missed." if seen else ""
     return DO_NOT_TRAIN, f"Do not train on this pool: no arm is better than {base} in {metric}.{limit}", None
 
 
 def _undecided(one: Candidate) -> str:
     """Why an arm keeps the question open."""
-    visible = one.gain.get("smallest_visible")
+    visible = one.gain.smallest_visible
     seen = f"; smallest visible difference {number(visible)}" if visible is not None else ""
     lost = [against.control for against in one.against if not against.beaten] if one.answer == YES else []
-    why = f"is not clearly better than {', '.join(lost)}" if lost else "has too few runs or prompts to tell"
-    return f"{one.arm.name} gains {difference(one.gain)} and {why}{seen}"
+    why = f" and is not settled ({one.gain.n_clusters:,} prompts, runs: {one.gain.runs[1]})"
+    why = f" and is not clearly better than {', '.join(lost)}" if lost else why
+    why = f", but {no_verdict(one.arm.name, one.gain)}" if one.gain.no_verdict else why
+    return f"{one.arm.name} gains {difference(one.gain)}{why}{seen}"
 
 
 def _value(one: Candidate) -> float:
-    return float(one.gain["value"])
+    return one.gain.value
 
 
-def _apart(pairs: Mapping[tuple[str, str], Any], low: str, high: str, metric: str) -> EstimateJson:
-    """`high - low`, whichever way the evaluation has it."""
-    if (low, high) in pairs:
-        return dict(pairs[low, high][metric])
-    found = dict(pairs[high, low][metric])
-    turned = {"value": -found["value"], "low": found["high"], "high": found["low"]}
-    return found | {name: value if value is None or name == "value" else -value for name, value in turned.items()}
-
-
-def _clear(estimate: EstimateJson) -> bool:
-    return not estimate.get("no_verdict") and estimate["low"] is not None and estimate["low"] > 0
+def _clear(estimate: Difference) -> bool:
+    return not estimate.no_verdict and side(estimate) > 0
 
 
 def _not_compared(found: Sequence[Candidate]) -> list[str]:
@@ -249,11 +244,11 @@ def _not_compared(found: Sequence[Candidate]) -> list[str]:
     return [f"No arm of {name} was compared, so it may be better still." for name in missing]
 
 
-def _other(one: Candidate, won: Candidate, apart: EstimateJson) -> str:
-    """What another arm that counts has over the one that won: `apart` is that difference."""
-    below = apart["high"] is not None and apart["high"] < 0 and not apart.get("no_verdict")
+def _other(one: Candidate, won: Candidate, apart: Difference) -> str:
+    """The gain of another arm that counts over the winning one; `apart` is this difference."""
+    below = side(apart) < 0 and not apart.no_verdict
     found = "gains less" if below else "gains more" if _clear(apart) else "is not told apart from it"
-    visible = apart.get("smallest_visible")
+    visible = apart.smallest_visible
     seen = "" if visible is None or below else f"; smallest visible difference {number(visible)}"
     times = f" and costs {one.spent.passes / won.spent.passes:.1f} times as much" if won.spent.passes else ""
     return f"{one.arm.name} {found} ({difference(apart)}{seen}){times}."
@@ -266,17 +261,17 @@ def decision_text(decision: Decision) -> str:
     lines = [f"**{decision.sentence}**", "", "| " + " | ".join(head) + " |"]
     lines.append("| --- |" + " ---: |" * (len(head) - 1))
     for one in sorted(decision.candidates, key=lambda one: one.spent.passes):
-        scored = [against for against in one.against if against.gain is not None]
-        strictest = min(scored, key=lambda against: against.gain["value"], default=None)  # type: ignore[index]
+        scored = [(against.gain, against) for against in one.against if against.gain is not None]
         over = ""
-        if strictest and strictest.gain:
+        if scored:
+            gain, strictest = min(scored, key=lambda pair: pair[0].value)
             scored_by = "" if strictest.metric == decision.metric else f" ({strictest.metric})"
-            over = f"{strictest.control}: {difference(strictest.gain)}{scored_by}"
+            over = f"{strictest.control}: {difference(gain)}{scored_by}"
         cells = [
             one.arm.name,
             difference(one.gain),
             over,
-            number(one.gain.get("smallest_visible")),
+            number(one.gain.smallest_visible),
             f"{one.spent.generated:,.0f}",
             f"{one.spent.passes:,.0f}",
             f"{one.spent.minutes:.1f}",

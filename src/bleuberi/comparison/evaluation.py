@@ -20,19 +20,22 @@ from bleuberi.artifacts import (
 )
 from bleuberi.columns import PROMPT, REFERENCE_PREFIX
 from bleuberi.comparison.answer import RESPONSES, read_responses, responses_hash
+from bleuberi.comparison.costs import Cost
 from bleuberi.comparison.decision import WORTHWHILE, Decision, Spent, decide, decision_text, spent
 from bleuberi.comparison.inputs import flag_words
 from bleuberi.comparison.process import COMMAND, run_process
 from bleuberi.comparison.protocol import Protocol
 from bleuberi.comparison.record import RUNS, RunRecord, changed_promises, command_of
+from bleuberi.comparison.search_costs import Searched, search_costs
 from bleuberi.comparison.stages import Workshop
 from bleuberi.comparison.table import cost_table
 from bleuberi.data.tables import read_rows
+from bleuberi.evaluation.config import TRAINED_ON
+from bleuberi.evaluation.record import RESULT, EvaluationRecord
 from bleuberi.made import is_complete
 from bleuberi.strict_json import strict_json
 from bleuberi.view.markdown import markdown_block
 
-EVALUATION: Final = "evaluation.json"
 SCORES: Final = "scores.jsonl"
 TABLE: Final = "table.md"
 KIND: Final = "experiment"
@@ -71,18 +74,23 @@ def evaluate_runs(
         shutil.copyfile(path, work / _responses_file(name))
     evaluate(evaluate_words(protocol, prompts), work)
     made = work / _MADE
-    content = read_json(made / EVALUATION)
+    content = read_json(made / RESULT)
     content["command"] = command_of(protocol)
     notes = changed_promises(records, protocol)
-    scores = _scores(content, made)
+    evaluation = EvaluationRecord.load(made)
+    scores = _scores(evaluation, made)
     metric = protocol.primary.metric
     stated = protocol.smallest_visible.get(metric)
     worthwhile = float(stated) if isinstance(stated, int | float) else WORTHWHILE
-    decision = decide(content, metric, protocol.arms, spending(protocol, records), worthwhile)
+    searched = search_costs(protocol.search, protocol.path.parent)
+    spent_by = spending(protocol, records, searched)
+    decision = decide(evaluation, metric, protocol.arms, spent_by, worthwhile)
     content["decision"] = decision.to_json() if decision else None
-    table = _table(protocol, (made / "comparison.md").read_text(encoding="utf-8"), records, notes, decision)
+    comparison = (made / "comparison.md").read_text(encoding="utf-8").rstrip("\n")
+    costs = markdown_block(cost_table(protocol, records, searched))
+    table = "\n".join([*_introduction(protocol, notes, decision), comparison, "", costs])
     written = {
-        EVALUATION: strict_json(content, indent=2) + "\n",
+        RESULT: strict_json(content, indent=2) + "\n",
         SCORES: "".join(readable_json(row) + "\n" for row in scores),
         TABLE: table,
     }
@@ -108,6 +116,11 @@ def evaluate_words(protocol: Protocol, prompts: str) -> list[str]:
     words += ["--primary", f"{primary.arm}:{primary.against}:{primary.metric}"]
     if protocol.placebos:
         words += ["--placebo", *protocol.placebos]
+    trained = [arm for arm in protocol.arms.values() if arm.trained]
+    # SFT on references pays for overlap with them, as BLEU does; `length` pays for no score that is compared.
+    paid = {reward for arm in trained for reward in arm.rewards or TRAINED_ON} - {"length"}
+    if paid - set(TRAINED_ON):
+        words += ["--trained_on", *sorted(paid)]
     if untrained := [arm.name for arm in protocol.arms.values() if arm.kind == "prompted"]:
         words += ["--untrained", *untrained]
     return [*words, *flag_words(protocol.evaluate), "--output_dir", _MADE, "--overwrite"]
@@ -126,7 +139,7 @@ def texts_in_folder(record: RunRecord) -> Path | None:
 
 def fitting_responses(path: Path, record: RunRecord) -> Path | None:
     """The file, if it contains exactly the run's responses."""
-    return path if path.is_file() and responses_hash(read_responses(path)) == record.responses_sha256 else None
+    return path if path.is_file() and responses_hash(read_responses(path)) == record.manifest.responses_sha256 else None
 
 
 def refuse_texts(written: Mapping[str, str], texts: Sequence[str]) -> None:
@@ -141,14 +154,15 @@ def refuse_texts(written: Mapping[str, str], texts: Sequence[str]) -> None:
 
 def _request(protocol: Protocol, records: Records) -> dict[str, Any]:
     """The inputs of the evaluation."""
-    runs = {name: {"key": record.key, "responses": record.responses_sha256} for name, record in sorted(records.items())}
+    found = {name: record.manifest for name, record in sorted(records.items())}
+    runs = {name: {"key": one.key, "responses": one.responses_sha256} for name, one in found.items()}
     words = evaluate_words(protocol, protocol.prompts)
     return {"runs": runs, "evaluate": words, "promises": json_hash(protocol.promises()), "texts": protocol.texts}
 
 
-def _scores(content: Mapping[str, Any], made: Path) -> list[dict[str, Any]]:
+def _scores(evaluation: EvaluationRecord, made: Path) -> list[dict[str, Any]]:
     """All runs' scores per prompt, without BLEU's factors."""
-    shown = {metric["name"] for metric in content["metrics"] if metric["role"] != "part"}
+    shown = {metric.name for metric in evaluation.metrics if metric.role != "part"}
     with (made / "answers.jsonl").open(encoding="utf-8") as stream:
         rows = [json.loads(line) for line in stream]
     return [
@@ -167,18 +181,18 @@ def _short(value: float | None) -> float | None:
     return None if value is None else round(value, 6)
 
 
-def spending(protocol: Protocol, records: Records) -> dict[str, Spent]:
-    """What each arm's model cost per run."""
-    costs: dict[str, list[Mapping[str, Any]]] = {name: [] for name in protocol.arms}
+def spending(protocol: Protocol, records: Records, searched: Mapping[str, Searched]) -> dict[str, Spent]:
+    """The mean cost of each arm's model per run, including the search for its settings."""
+    costs: dict[str, list[Cost]] = {name: [] for name in protocol.arms}
     for record in records.values():
         if "total" in record.cost:
-            costs[str(record.manifest["arm"])].append(record.cost["total"])
+            arm, total = record.arm, record.cost["total"]
+            costs[arm].append(total + searched[arm].cost if arm in searched else total)
     return {name: spent(found) for name, found in costs.items()}
 
 
-def _table(
-    protocol: Protocol, comparison: str, records: Records, notes: Sequence[str], decision: Decision | None
-) -> str:
+def _introduction(protocol: Protocol, notes: Sequence[str], decision: Decision | None) -> list[str]:
+    """The lines of the table above the comparison."""
     primary = protocol.primary
     lines = [f"# {protocol.name}", "", protocol.question, ""]
     lines += [decision_text(decision), ""] if decision else []
@@ -187,8 +201,7 @@ def _table(
         said = ", ".join(f"{name}: {value}" for name, value in visible.items())
         lines += [f"Smallest visible difference, stated beforehand: {said}.", ""]
     lines += [protocol.note, ""] if protocol.note else []
-    lines += [*(f"Note: {note}" for note in notes), ""] if notes else []
-    return "\n".join([*lines, comparison.rstrip("\n"), "", markdown_block(cost_table(protocol, records))])
+    return [*lines, *(f"Note: {note}" for note in notes), ""] if notes else lines
 
 
 def _texts_of(pool: Path, responses: Iterable[Path]) -> list[str]:

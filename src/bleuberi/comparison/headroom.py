@@ -1,7 +1,7 @@
-"""What there is to gain on a pool, from scored samples and before any training.
+"""Measure from scored samples, before any training, how much there is to gain on a pool.
 
 `chosen` is the honest best of k: the best sample by half of the references, scored with the other half. The best of k
-by the same references gains on noise alone. `oracle` is a reference scored with the others.
+by the same references would gain from noise alone. `oracle` is a reference scored with the others.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import fmean, median
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -17,11 +17,12 @@ from bleuberi.evaluation.controls import cut_to_words, last_words
 from bleuberi.records import Example
 from bleuberi.rewards import Reward
 from bleuberi.rewards.base import score_responses
+from bleuberi.selection.headroom_record import MEANINGS, Headroom
 from bleuberi.selection.measures import is_at_floor, shortest_reference
 from bleuberi.selection.scored_samples import ScoredText
 from bleuberi.statistics import Difference, Estimate, prompt_clusters, rate_estimate, runs_of
 from bleuberi.statistics.comparison_of_runs import FEWEST_PROMPTS
-from bleuberi.statistics.shown import difference, number, percent
+from bleuberi.statistics.shown import difference, percent
 from bleuberi.statistics.within_group import spread
 
 TRAIN: Final = "train"
@@ -35,22 +36,13 @@ CHEAP: Final[Mapping[str, str]] = {
     "echo": "an echo of the prompt",
     "brief": "asking for a brief answer",
 }
-_SAID: Final[Mapping[str, str]] = {
-    "mean": "mean of the samples",
-    "best": "best of k, by the same references",
-    "chosen": "best of k, by references that did not choose it",
-    "cut": "cut to the references' median length",
-    "echo": "echo of the prompt at that length",
-    "brief": "told to be brief",
-    "oracle": "a reference against the others",
-}
 
 Column = list[float | None]  # N, one number per prompt
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One prompt with its scored samples and, if there are any, its greedy and its brief response."""
+    """One prompt with its scored samples and, if available, its greedy and its brief response."""
 
     example: Example
     samples: Sequence[ScoredText]  # K, 2 or more
@@ -58,51 +50,13 @@ class Row:
     brief: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Headroom:
-    """Means by column, their differences to `baseline` (`greedy`; without greedy responses `mean`), and a verdict."""
-
-    prompts: int
-    samples: int  # the fewest of a prompt
-    metric: str
-    signature: str
-    baseline: str
-    means: Mapping[str, float]
-    gains: Mapping[str, Difference]
-    no_spread: Estimate
-    at_floor: Estimate
-    stuck: Estimate  # no spread, or at the floor
-    deviation: float  # mean over prompts of the standard deviation within a prompt
-    verdict: str
-    sentence: str
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    def lines(self) -> list[str]:
-        """For people: the sentence, then one line per number."""
-        shown = [f"{'baseline: ' + self.baseline:<50} {number(self.means[self.baseline])}"]
-        for name, gain in self.gains.items():
-            shown.append(f"{_SAID[name]:<50} {number(self.means[name])}  {_shown(gain)}")
-        flat, floor = (percent(asdict(share), 0) for share in (self.no_spread, self.at_floor))
-        stuck = f"{flat} without spread, {floor} with all samples at the floor"
-        return [
-            self.sentence,
-            "",
-            f"{self.metric} of {self.prompts:,} prompts, {self.samples} samples each; mean, and gain over the baseline",
-            *shown,
-            f"Prompts: {stuck}; standard deviation within a prompt {number(self.deviation)} on average.",
-            "A gain of training is not predicted: that needs calibration on finished runs.",
-        ]
-
-
 def measure(rows: Sequence[Row], reward: Reward) -> Headroom:
-    """The headroom of these prompts (1 or more, each with 2 samples or more)."""
+    """Measure the headroom of these prompts (1 or more, each with 2 samples or more)."""
     columns = _columns(rows, reward)
     baseline = "greedy" if "greedy" in columns else "mean"
     gains, means = {}, {baseline: _mean(columns[baseline])}
     clusters = prompt_clusters([row.example.prompt for row in rows])
-    for name in _SAID:
+    for name in MEANINGS:
         if name in columns and name != baseline:
             against = "baseline_on_halves" if name == "chosen" else baseline
             gains[name] = _difference(columns[against], columns[name], clusters)
@@ -130,13 +84,14 @@ def measure(rows: Sequence[Row], reward: Reward) -> Headroom:
         at_floor=rate_estimate([float(one) for one in floor], clusters),
         stuck=stuck,
         deviation=fmean(spread(values) for values in scores),
+        unfinished=fmean(sample.finish_reason == "length" for row in rows for sample in row.samples),
         verdict=verdict,
         sentence=sentence,
     )
 
 
 def _barren(rows: Sequence[Row], reward: Reward, oracle: Column | None) -> bool:
-    """Whether most references score no more against the others than an unrelated text does."""
+    """Whether most references score no higher against the others than an unrelated text would."""
     lengths = [shortest_reference(row.example.references) for row in rows]
     known = [pair for pair in zip(oracle or [], lengths, strict=False) if pair[0] is not None]
     at_floor = sum(is_at_floor(reward.name, score, length) for score, length in known if score is not None)

@@ -1,66 +1,69 @@
-"""`bleuberi headroom`: reads or draws the samples, asks for greedy and brief responses, and measures."""
+"""`bleuberi headroom`: read or draw the samples, get greedy and brief responses, and measure."""
 
 from __future__ import annotations
 
-import logging
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
 from bleuberi.artifacts import make_manifest, write_json
-from bleuberi.comparison.headroom import Headroom, Row, measure
+from bleuberi.comparison.headroom import Row, measure
 from bleuberi.data.made_responses import join_responses, no_response_fits, read_responses
 from bleuberi.errors import UserError
 from bleuberi.generation import cached_engine
-from bleuberi.records import Conversation, Example, Message
+from bleuberi.records import Conversation, Example, Message, Tally
 from bleuberi.rewards.on_cluster import load_reward_on
-from bleuberi.selection.scored_samples import SamplesConfig, SampleSource, find_source, read_scored
-
-log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class HeadroomConfig:
-    """Which samples to measure. `greedy` and `brief`: files of responses; drawn if the samples are a model's."""
-
-    samples: SamplesConfig
-    greedy: Path | None = None
-    brief: Path | None = None
-    num_prompts: int | None = None  # evenly spaced; None: all
-    output: Path | None = None  # a JSON file
+from bleuberi.selection.config import HeadroomConfig
+from bleuberi.selection.headroom_record import MEANINGS, Headroom
+from bleuberi.selection.scored_samples import SampleSource, find_source, read_scored
 
 
-def headroom(config: HeadroomConfig) -> Headroom:
-    """Measure, and write `output` if it is asked for. Errors: `UserError`."""
+def headroom(config: HeadroomConfig) -> tuple[Headroom, Tally]:
+    """Measure the headroom, and write it to `output` if that is set. The tally counts the pool's rows. Errors:
+    `UserError`."""
     source = find_source(config.samples)
     metric = source.config.metric
     if metric is None:
-        raise UserError("No reward is named, and the controls have to be scored.", "Add --metric bleu.")
+        raise UserError("No reward is given, but the controls have to be scored.", "Add --metric bleu.")
     if config.num_prompts is not None:
         if config.num_prompts < 1:
             raise UserError(f"--num_prompts is {config.num_prompts}.", "Give at least 1; 100 are a good number.")
-        source = replace(source, examples=_evenly(source.examples, config.num_prompts))
+        chosen = _evenly(source.examples, config.num_prompts)
+        not_chosen = {"not among --num_prompts": len(source.examples) - len(chosen)}
+        source = replace(source, examples=chosen, dropped={**source.dropped, **not_chosen})
     scored = read_scored(source)
     cluster = source.config.engine_options.cluster if source.config.engine == "ray" else None
     reward = load_reward_on(metric, cluster)
+    dropped = Counter({**source.dropped, **scored.dropped})
     kept = [row for row in source.examples if len(scored.by_id.get(row.id, ())) > 1]
+    dropped["with fewer than two scored samples"] = len(scored.by_id) - len(kept)
     if not kept:
         raise UserError("No prompt has two samples with a score.", "Draw more samples, or check --outputs.")
     greedy = _responses(source, kept, config.greedy, "")
     brief = _responses(source, kept, config.brief, _brief(kept))
     if lost := [row for row in kept if (greedy and row.id not in greedy) or (brief and row.id not in brief)]:
-        log.warning("%d prompts without a greedy or brief response are left out", len(lost))
+        dropped["without a greedy or brief response"] = len(lost)
         gone = {row.id for row in lost}
         kept = [row for row in kept if row.id not in gone]
         if not kept:
             raise UserError("No prompt has both samples and a greedy response.", "Check --greedy and --brief.")
     rows = [Row(row, scored.by_id[row.id], greedy.get(row.id), brief.get(row.id)) for row in kept]
     found = measure(rows, reward)
+    tally = Tally(source.rows_in, len(rows), {why: count for why, count in dropped.items() if count})
     if config.output is not None:
-        facts = {"headroom": found.to_json(), "rows_in": source.rows_in, "outputs": scored.provenance}
+        facts = {
+            "headroom": found.to_json(),
+            "meanings": MEANINGS,
+            "rows_in": tally.rows_in,
+            "rows_used": tally.kept,
+            "dropped": tally.dropped,
+            "unscored_samples": scored.unscored,
+            "outputs": scored.provenance,
+        }
         write_json(config.output, make_manifest("headroom", source.request(), **facts))
-    return found
+    return found, tally
 
 
 def _evenly(examples: Sequence[Example], count: int) -> list[Example]:
@@ -79,7 +82,7 @@ def _brief(examples: Sequence[Example]) -> str:
 def _responses(
     source: SampleSource, examples: Sequence[Example], path: Path | None, instruction: str
 ) -> dict[str, str]:
-    """Greedy responses by id: of the file, or drawn; empty if there is neither a file nor a model."""
+    """Greedy responses by id, from the file or generated; empty if neither a file nor a model is given."""
     if path is not None:
         rows = join_responses(examples, read_responses(path, flag="--greedy or --brief")).by_id
         if not rows:

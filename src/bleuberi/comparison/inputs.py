@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bleuberi.artifacts import content_hash, file_hash, json_hash, local_path, read_manifest, write_text
-from bleuberi.comparison.arms import RUNNERS_OWN, TRAINERS, Arm
+from bleuberi.comparison.arms import RUNNERS_OWN, SAMPLED, TRAINERS, Arm
 from bleuberi.comparison.fields import normal
 from bleuberi.comparison.pool_parts import GeneratedPool, HeldOut, PoolFile, PoolPart
 from bleuberi.comparison.process import COMMAND, run_process
@@ -19,6 +19,7 @@ from bleuberi.data.tables import read_rows
 from bleuberi.errors import UserError
 from bleuberi.generation.model_identity import identify_model, is_model_folder, load_tokenizer
 from bleuberi.rewards import load_reward
+from bleuberi.selection.best_of import FOLDERS
 from bleuberi.selection.modes import MODES
 from bleuberi.strict_json import strict_json
 from bleuberi.yaml_files import read_yaml
@@ -79,7 +80,7 @@ def identify_base(protocol: Protocol, demo_folder: Path | None) -> BaseModel:
 
 
 def make_pools(protocol: Protocol, store: Store) -> dict[str, Pool]:
-    """Create or find the pool parts needed by the runs, by name. Errors: `UserError`."""
+    """Find or create the parts of the pool that the runs need; returns them by name. Errors: `UserError`."""
     needed = [protocol.prompts, *(["train"] if any(arm.trained for arm in protocol.arms.values()) else [])]
     paths = {part: _make_pool(part, protocol.pool[part], store) for part in dict.fromkeys(needed)}
     return {part: Pool(path, file_hash(path)) for part, path in paths.items()}
@@ -167,7 +168,7 @@ def _presets() -> Path:
     return Path(str(files("bleuberi.training") / "presets"))
 
 
-_ROWS: Final[Mapping[str, str]] = {"sft": "pairs", "bestof": "best of samples"}
+_ROWS: Final[Mapping[str, str]] = {"sft": "pairs", "bestof": "best of samples", "dpo": "best and worst of samples"}
 
 
 def data_settings(arm: Arm, pool_sha256: str, base: BaseModel, max_new_tokens: int) -> dict[str, Any]:
@@ -187,7 +188,7 @@ def data_settings(arm: Arm, pool_sha256: str, base: BaseModel, max_new_tokens: i
         **(scored if MODES[examples.mode].needs_scores else {}),
         "rows": _ROWS.get(arm.kind, "prompts"),
     }
-    if arm.kind == "bestof":
+    if arm.kind in SAMPLED:
         reward = load_reward(arm.rewards[0]).signature()
         drawn = {"model": base.identity, "max_new_tokens": max_new_tokens, **(arm.sampling or {}), "reward": reward}
         settings["drawn"] = drawn
@@ -230,19 +231,21 @@ def make_data_set(
             words = ["data", "sft", "--input_data_path", str(prompts), "--output_dir", str(work)]
             run_process([*COMMAND, *words], name=f"The data of {arm.name}", folder=work / "pairs", threads=threads)
     folder, places = (pairs, (work, work / "pairs")) if arm.kind == "sft" else (prompts, (work,))
-    if arm.kind == "bestof":
-        own = store.data_set(settings)
-        folder, places = _best_samples(arm, prompts, own, settings, base, threads), (work, own)
+    if arm.kind in SAMPLED:
+        own = store.data_set({**settings, "rows": "samples"})  # arms that draw the same samples share them
+        folder, places = _from_samples(arm, prompts, own, settings, base, threads), (work, own)
     rows_hash = json_hash([dict(raw.values) for raw in read_rows(str(folder))])
     return DataSet(folder, rows_hash, tuple(place / "inference_outputs" for place in places), places)
 
 
-def _best_samples(
+def _from_samples(
     arm: Arm, prompts: Path, own: Path, settings: Mapping[str, Any], base: BaseModel, threads: int
 ) -> Path:
-    """The data set of the base's best samples; they are drawn in a folder of their own, so that they are counted."""
-    folder = own / "data_sft" / _DATA_SET
-    words = ["data", "bestof", "--input_data_path", str(prompts), "--model", base.name, "--metric", arm.rewards[0]]
+    """The data set made from the base's samples, which are drawn in a separate folder so that their cost can be
+    counted."""
+    command = SAMPLED[arm.kind]
+    folder = own / FOLDERS[command] / _DATA_SET
+    words = ["data", command, "--input_data_path", str(prompts), "--model", base.name, "--metric", arm.rewards[0]]
     words += ["--inference_max_new_tokens", str(settings["drawn"]["max_new_tokens"])]
     words += [*flag_words(arm.sampling or {}), *base.template_words, "--output_dir", str(own)]
     words += ["--output_dataset_name", _DATA_SET]

@@ -24,7 +24,7 @@ def model_decides(run: Run, protocol: Protocol, base: BaseModel, pools: Mapping[
     if arm.examples is None:
         return {"model": dict(base.identity)}
     config = training_config(arm, protocol)
-    paid = arm.rewards if arm.kind == "grpo" else ()  # that of bestof decides its data
+    paid = arm.rewards if arm.kind == "grpo" else ()  # those of bestof and dpo decide their data
     reward = {"reward": " + ".join(load_reward(name).signature() for name in paid)} if paid else {}
     return {
         "model": dict(base.identity),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -47,7 +47,12 @@ def read_pool_parts(fields: Fields, folder: Path) -> dict[str, PoolPart]:
         fields.only(("split",), "allowed together with pool.split")
         return _read_split(fields.child("split"), folder)
     fields.only((*PARTS, "split"))
-    return {name: _read_part(fields.child(name), folder) for name in fields.names()}
+    parts = {name: _read_part(fields.child(name), folder) for name in fields.names()}
+    for name, part in parts.items():  # `get: as train`
+        if isinstance(part, PoolFile) and part.get.startswith("as "):
+            same = parts.get(part.get.removeprefix("as "))
+            parts[name] = replace(part, get=same.get) if isinstance(same, PoolFile) else part
+    return parts
 
 
 def _read_part(fields: Fields, folder: Path) -> PoolPart:

@@ -11,12 +11,13 @@ from bleuberi.artifacts import file_hash
 from bleuberi.comparison.arms import Arm, Examples, Run, read_arms, read_examples, runs_in_order
 from bleuberi.comparison.fields import Fields, read_fields
 from bleuberi.comparison.pool_parts import PoolPart, read_pool_parts
+from bleuberi.comparison.search import Search, read_search
 
 FILE: Final = "protocol.yaml"
 FIELDS: Final = (
     "name", "question", "note", "model", "pool", "prompts", "ref_models", "min_references", "examples",
     "max_new_tokens", "answer_dtype", "chat_template_kwargs", "threads", "settings", "arms", "primary",
-    "smallest_visible", "stopping", "texts", "evaluate",
+    "smallest_visible", "stopping", "texts", "evaluate", "search",
 )  # fmt: skip
 _EVALUATE_OWN: Final = frozenset(
     {"models", "prompts", "output_dir", "ref_models", "min_references", "max_new_tokens", "overwrite", "json",
@@ -56,6 +57,7 @@ class Protocol:
     stopping: str
     texts: str  # `commit` or `scores_only`
     evaluate: Mapping[str, Any]  # further flags of `bleuberi evaluate`
+    search: Search  # the pilots in which arms' settings were chosen
 
     @property
     def folder(self) -> Path:
@@ -78,6 +80,7 @@ class Protocol:
             "smallest_visible": dict(self.smallest_visible),
             "stopping": self.stopping,
             "runs": {arm.name: list(arm.seeds) for arm in self.arms.values()},
+            **({"search": {name: list(tried) for name, tried in self.search.items()}} if self.search else {}),
         }
 
 
@@ -121,6 +124,7 @@ def read_protocol(path: Path) -> Protocol:
         stopping=fields.text("stopping"),
         texts=fields.text("texts", choices=("commit", "scores_only")),
         evaluate=evaluate,
+        search=read_search(fields.child("search"), arms) if "search" in fields else {},
     )
 
 

@@ -11,10 +11,11 @@ from typing import Any
 from bleuberi.artifacts import content_hash
 from bleuberi.comparison.answer import text_hash
 from bleuberi.comparison.arms import find_runs
+from bleuberi.comparison.config import Options
 from bleuberi.comparison.process import cpu_model
 from bleuberi.comparison.protocol import read_protocol
 from bleuberi.comparison.record import RunRecord, read_record
-from bleuberi.comparison.run import Options, open_workshop
+from bleuberi.comparison.run import open_workshop
 from bleuberi.comparison.stages import Made, make_run
 from bleuberi.comparison.store import held_if_free
 from bleuberi.comparison.versions import versions
@@ -94,8 +95,8 @@ def _compare(record: RunRecord, made: Made) -> Rerun:
     if differing:
         key = differing[0]
         first = {"id": key, "committed": _shown(before[key]), "now": _shown(now.get(key), before[key])}
-    trained = record.manifest["trained"]
-    same = None if trained is None else trained["weights_sha256"] == (made.trained or {})["weights_sha256"]
+    trained = record.manifest.trained
+    same = None if trained is None else trained.weights_sha256 == (made.trained or {})["weights_sha256"]
     return Rerun(record.name, len(before), len(differing), first, same, _elsewhere(record))
 
 
@@ -109,12 +110,12 @@ def _shown(row: Mapping[str, Any] | None, like: Mapping[str, Any] | None = None)
 
 
 def _elsewhere(record: RunRecord) -> list[str]:
-    then, now = record.manifest["versions"], versions()
+    then, now = record.manifest.versions, versions()
     found = [
         f"{name} {then.get(name)} then, {now.get(name)} now"
         for name in {**then, **now}
         if then.get(name) != now.get(name)
     ]
-    if record.manifest["cpu"] != cpu_model():
-        found.insert(0, f"processor {record.manifest['cpu']} then, {cpu_model()} now")
+    if record.manifest.cpu != cpu_model():
+        found.insert(0, f"processor {record.manifest.cpu} then, {cpu_model()} now")
     return found

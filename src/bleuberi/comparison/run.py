@@ -11,6 +11,7 @@ from typing import Final
 
 from bleuberi.comparison.answer import RESPONSES
 from bleuberi.comparison.arms import Run, find_runs, start_of
+from bleuberi.comparison.config import Options
 from bleuberi.comparison.evaluation import (
     TABLE,
     Evaluate,
@@ -38,18 +39,6 @@ from bleuberi.errors import UserError
 log = logging.getLogger(__name__)
 
 STORE: Final = "experiments"
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """Options of `bleuberi compare`. `cache` is the user's cache folder."""
-
-    protocol: Path
-    cache: Path
-    demo_model: Callable[[], Path]  # creates the demo's model, if the protocol uses it
-    only: tuple[str, ...] = ()
-    keep_weights: bool = False
-    dry_run: bool = False
 
 
 @dataclass(slots=True)

@@ -18,8 +18,8 @@ from bleuberi.artifacts import (
     write_text,
 )
 from bleuberi.comparison.answer import ANSWERED, RESPONSES, SPEC, read_responses
-from bleuberi.comparison.arms import TRAINERS, Run, start_of
-from bleuberi.comparison.costs import Cost, Passes, cached_samples, grpo_cost, sft_cost
+from bleuberi.comparison.arms import SAMPLED, TRAINERS, Run, start_of
+from bleuberi.comparison.costs import Cost, Passes, cached_samples, dpo_cost, grpo_cost, sft_cost
 from bleuberi.comparison.inputs import BaseModel, DataSet, Pool, make_data_set, training_config
 from bleuberi.comparison.keys import Decides, model_decides, responses_decide, run_decides
 from bleuberi.comparison.process import COMMAND, cpu_model, run_process, seconds_used
@@ -32,7 +32,7 @@ from bleuberi.folders import ModelFolder
 from bleuberi.generation.cached import prompt_key
 from bleuberi.generation.chat_format import prompt_ids
 from bleuberi.generation.model_identity import load_tokenizer
-from bleuberi.records import Conversation
+from bleuberi.records import Conversation, from_json
 from bleuberi.strict_json import strict_json
 
 METRICS: Final = "metrics.jsonl"
@@ -55,7 +55,7 @@ class Workshop:
         return self.store.model(model_decides(run, self.protocol, self.base, self.pools))
 
     def decides(self, run: Run) -> Decides:
-        """As `keys.run_decides`, after a JSON round trip."""
+        """The same as `keys.run_decides`, after a JSON round trip."""
         decided: Decides = json.loads(strict_json(run_decides(run, self.protocol, self.base, self.pools)))
         return decided
 
@@ -93,7 +93,7 @@ def make_run(run: Run, workshop: Workshop) -> Made:
         run_process(words, name=f"{run.name}: responses", folder=into, threads=workshop.protocol.threads)
     answered = read_json(into / ANSWERED)
     trained = read_json(entry.trained) if run.arm.trained else None
-    answering = Cost.from_json({**answered["cost"], "seconds": _seconds(into)})
+    answering = from_json(Cost, {**answered["cost"], "seconds": _seconds(into)}, "cost")
     return Made(
         responses=read_responses(into / RESPONSES),
         metrics=entry.folder / METRICS if run.arm.trained else None,
@@ -128,7 +128,7 @@ def _train(run: Run, workshop: Workshop, entry: ModelEntry) -> None:
     name = f"{run.name}: training"
     run_process([*COMMAND, *words], name=name, folder=entry.folder, threads=protocol.threads)
     trained = ModelFolder.load(entry.weights)
-    if trained is None or trained.data_sha256 != data.sha256:
+    if trained is None or trained.parents.data_sha256 != data.sha256:
         raise UserError(
             f"{name} was trained on different data than {data.folder} has now.", f"Remove {entry.folder} and rerun."
         )
@@ -178,14 +178,15 @@ def _cost(
         drawn = read_responses(samples) if samples.is_file() else []
         training = grpo_cost(metrics, drawn, config, trained.steps or 0)
     else:
-        training = sft_cost(metrics, config, trained.steps or 0, trained.rows or 0)
+        count = dpo_cost if run.arm.kind == "dpo" else sft_cost
+        training = count(metrics, config, trained.steps or 0, trained.rows_used or 0)
     seconds = Cost(seconds=seconds_used(entry.folder))
     parts = {"data": data_cost(data, workshop), "training": training + seconds}
     if start is not None:
         record = read_json(workshop.entry(start).trained)
-        parts["start"] = Cost.from_json(record["cost"]["total"])
-        if start.arm.examples == run.arm.examples and run.arm.kind != "bestof":  # the start's total has the same data
-            parts["data"] = Cost()
+        parts["start"] = from_json(Cost, record["cost"]["total"], "cost.total")
+        if start.arm.examples == run.arm.examples and run.arm.kind not in SAMPLED:
+            parts["data"] = Cost()  # the start's total has the same data
     total = sum(parts.values(), Cost())
     return {name: cost.to_json() for name, cost in {**parts, "total": total}.items()}
 

@@ -19,8 +19,8 @@ class Times:
 
     def add(self, record: RunRecord) -> None:
         """Add a finished run."""
-        method = record.manifest["config"]["training"].get("method", "")
-        for name in (f"arm {record.manifest['arm']}", f"kind {method}"):
+        method = record.manifest.config["training"].get("method", "")
+        for name in (f"arm {record.arm}", f"kind {method}"):
             self._seconds.setdefault(name, []).append(record.own_seconds)
 
     def estimate(self, runs: Iterable[Run]) -> str:

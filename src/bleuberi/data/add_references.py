@@ -13,14 +13,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from bleuberi import columns
+from bleuberi.data.config import ReferencesConfig
 from bleuberi.data.pool import pool_name, read_questions
-from bleuberi.data.pool_file import check_pool_path, made_before, write_pool
+from bleuberi.data.pool_file import made_before, write_pool
 from bleuberi.data.raw_row import row_bytes
 from bleuberi.data.refusals import is_refusal
 from bleuberi.data.thoughts import has_thoughts, without_thoughts
 from bleuberi.errors import UserError
-from bleuberi.generation import EngineOptions, cached_engine, check_engine
-from bleuberi.generation.base import Output, Sampling
+from bleuberi.generation import cached_engine
+from bleuberi.generation.base import Output
 from bleuberi.generation.cached import CachedEngine
 from bleuberi.records import Conversation
 
@@ -29,35 +30,8 @@ NO_ANSWER: Final = "no answer"
 
 
 @dataclass(frozen=True, slots=True)
-class ReferencesConfig:
-    """Whose answers become references of which pool, and where the new pool goes."""
-
-    hf_dataset_path: str
-    model: str
-    output: Path
-    name: str | None = None  # of the reference model; the model's own where not given
-    sampling: Sampling = field(default_factory=lambda: Sampling(max_new_tokens=2048))
-    engine: str = "auto"
-    engine_options: EngineOptions = field(default_factory=EngineOptions)
-    cache_dir: Path | None = None
-    cut_thoughts: bool = False  # keep what a reasoning model writes behind its thoughts
-    overwrite: bool = False
-    split: str = "train"  # of a pool that has splits
-
-    @property
-    def ref_model(self) -> str:
-        return self.name or columns.model_short_name(self.model)
-
-    def check(self) -> None:
-        """Refuse what cannot work, before anything is read. Errors: `UserError`."""
-        check_pool_path(self.output)
-        self.sampling.check()
-        check_engine(self.model, self.engine, self.engine_options)
-
-
-@dataclass(frozen=True, slots=True)
 class References:
-    """The new pool, and what its new references are like."""
+    """The new pool, and counts of its new references by flag."""
 
     path: Path
     rows: int
@@ -68,7 +42,7 @@ class References:
 
 @dataclass(slots=True)
 class _Found:
-    """What is counted while rows stream through."""
+    """Counts collected while rows stream through."""
 
     rows: int = 0
     flags: Counter[str] = field(default_factory=Counter)
@@ -89,7 +63,7 @@ class _Found:
 
 
 class _Questions:
-    """A pool's questions, read anew each time they are walked."""
+    """A pool's prompts, read again for each iteration."""
 
     def __init__(self, source: str, split: str) -> None:
         self._source, self._split = source, split
@@ -99,7 +73,7 @@ class _Questions:
 
 
 def add_references(config: ReferencesConfig) -> References:
-    """Write the pool with `ref_output_{name}` and `ref_flag_{name}`, or find it made. Errors: `UserError`."""
+    """Write the pool with `ref_output_{name}` and `ref_flag_{name}`, or reuse an equal result. Errors: `UserError`."""
     config.check()
     pool_sha256 = _check_pool(config)
     cache = config.cache_dir or config.output.parent / "inference_outputs"
@@ -124,7 +98,7 @@ def add_references(config: ReferencesConfig) -> References:
 
 
 def flag_of(output: Output) -> str | None:
-    """What makes an answer doubtful as a reference; None where nothing does."""
+    """Why a response is doubtful as a reference, e.g. `truncated`; None if nothing is wrong with it."""
     if output.finish_reason == "prompt_too_long":
         return "prompt too long"
     if output.finish_reason == "no_answer":
@@ -148,7 +122,7 @@ def _check_pool(config: ReferencesConfig) -> str:
     for raw, _ in read_questions(config.hf_dataset_path, config.split):
         if column in raw.values:
             raise UserError(
-                f"The pool {config.hf_dataset_path} has a column {column} already.",
+                f"The pool {config.hf_dataset_path} already has a column {column}.",
                 "Give the new references another name with --name.",
             )
         digest.update(row_bytes(raw))

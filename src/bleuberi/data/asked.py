@@ -1,4 +1,4 @@
-"""What any row asks, for readers of rows that need not be a pool's: responses, preferences, test prompts."""
+"""Read the prompt of any row, for readers of files that need not be pools: responses, preferences, test prompts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TURNS: Final = "turns"
 
 
 def asked_of(raw: RawRow) -> tuple[list[Message], str | None]:
-    """The turns up to the response (none if the row has a text alone), and the last user's text (None without one).
+    """The turns up to the response (empty if the row has plain text), and the last user text (None without one).
 
     Errors: `UserError` for a turn without a role or a text.
     """

@@ -1,4 +1,4 @@
-"""How files are opened, and how much of one is read before it is called absurd.
+"""Open files, and limit how much of one is read.
 
 Pools are untrusted input. Oversized rows and small files that unpack to gigabytes are rejected before memory runs out.
 """
@@ -46,7 +46,7 @@ def open_bounded(path: Path) -> IO[bytes]:
 
 
 def marked_coding(head: bytes) -> str | None:
-    """The codec that a text's byte order mark names, if that is not UTF-8's: PowerShell and Excel write UTF-16."""
+    """The codec named by a byte order mark, except UTF-8's: PowerShell and Excel write UTF-16."""
     return next((coding for mark, coding in _MARKS if head.startswith(mark)), None)
 
 
@@ -63,7 +63,7 @@ class _Recoded(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - what io passes
-        """Fill the buffer as far as there is text. Errors: `UserError` for bytes that are no text."""
+        """Fill the buffer with as much text as there is. Errors: `UserError` for bytes that are not text."""
         while not self._held and not self._ended:
             block = self._stream.read(_BLOCK)
             self._ended = not block
@@ -71,7 +71,7 @@ class _Recoded(io.RawIOBase):
                 self._held = self._decoder.decode(block, final=self._ended).encode()
             except UnicodeDecodeError as error:
                 raise UserError(
-                    f"{self._path} is not whole {self._coding.upper()} text: {error.reason}.", "Save it as UTF-8."
+                    f"{self._path} is not valid {self._coding.upper()} text: {error.reason}.", "Save it as UTF-8."
                 ) from error
         count = min(len(buffer), len(self._held))
         buffer[:count], self._held = self._held[:count], self._held[count:]
@@ -109,11 +109,14 @@ def packing_errors(path: Path) -> Iterator[None]:
         if not packer or (isinstance(error, OSError) and error.errno is not None):  # the disk's
             raise
         kind = "gzip" if packer == ".gz" else packer
-        raise UserError(f"{path} is not a whole {kind} file: {error}", "Fetch or compress the file again.") from error
+        raise UserError(
+            f"{path} is an incomplete or damaged {kind} file: {error}", "Fetch or compress the file again."
+        ) from error
 
 
 def bounded_lines(path: Path, stream: IO[bytes]) -> Iterator[bytes]:
-    """The lines of a stream that `open_bounded` gave. Errors: `UserError` for an absurd one, or a packed bomb."""
+    """The lines of a stream from `open_bounded`. Errors: `UserError` for an oversized line, or a file that unpacks to
+    far too much."""
     ratio = Ratio(path)
     number = 0
     while line := stream.readline(MAX_ROW_BYTES + 1):
@@ -128,7 +131,8 @@ def bounded_lines(path: Path, stream: IO[bytes]) -> Iterator[bytes]:
 
 
 def first_visible_byte(path: Path) -> bytes:
-    """The first byte that is no blank and no byte order mark; none in an empty file. Errors: a packed bomb."""
+    """The first byte that is not white space or a byte order mark; empty for an empty file. Errors: `UserError`, as
+    `Ratio`."""
     ratio = Ratio(path)
     with open_bounded(path) as stream:
         block = stream.read(_BLOCK).removeprefix(b"\xef\xbb\xbf")
@@ -141,7 +145,7 @@ def first_visible_byte(path: Path) -> bytes:
 
 
 def bounded_blocks(path: Path, stream: IO[bytes]) -> Iterator[bytes]:
-    """The stream in blocks of at most 1 MiB. Errors: a packed bomb."""
+    """The stream in blocks of at most 1 MiB. Errors: `UserError`, as `Ratio`."""
     ratio = Ratio(path)
     while block := stream.read(_BLOCK):
         ratio.add(len(block))
@@ -149,7 +153,7 @@ def bounded_blocks(path: Path, stream: IO[bytes]) -> Iterator[bytes]:
 
 
 def read_whole(path: Path, stream: IO[bytes]) -> bytes:
-    """The rest of a stream. Errors: `UserError` if it is more than MAX_WHOLE_BYTES, or a packed bomb."""
+    """The rest of a stream. Errors: `UserError` for more than MAX_WHOLE_BYTES, and as `Ratio`."""
     blocks, read_bytes = [], 0
     for block in bounded_blocks(path, stream):
         read_bytes += len(block)
@@ -163,7 +167,8 @@ def read_whole(path: Path, stream: IO[bytes]) -> bytes:
 
 
 class Ratio:
-    """How much a packed file has unpacked to so far. `always`: the format itself packs, as Parquet does."""
+    """Compares the size of a packed file with what it has unpacked to. `always`: the format itself packs, as Parquet
+    does."""
 
     def __init__(self, path: Path, *, always: bool = False) -> None:
         self._name = path.name
@@ -177,8 +182,8 @@ class Ratio:
             return
         if self._read_bytes > MAX_RATIO * self._packed_bytes:
             raise UserError(
-                f"{self._name} unpacks to more than {MAX_RATIO} times its size: no ordinary text does.",
-                "Unpack it by hand if you trust it, and look at what is inside.",
+                f"{self._name} unpacks to more than {MAX_RATIO} times its size, which ordinary text never does.",
+                "If you trust it, unpack it by hand and check its content.",
             )
 
 
@@ -186,17 +191,13 @@ def check_row_size(place: str, values: Any) -> None:  # noqa: ANN401 - any row
     """Errors: `UserError` for a row whose texts are longer than MAX_ROW_BYTES."""
     size = sum(len(value) for value in values.values() if isinstance(value, str))
     if size > MAX_ROW_BYTES:
-        raise UserError(
-            f"{place} holds {size:,} characters, more than {MAX_ROW_BYTES:,}.", "Leave out rows of that size."
-        )
+        raise UserError(f"{place} holds {size:,} characters, more than {MAX_ROW_BYTES:,}.", "Remove rows of that size.")
 
 
 def check_containers(place: str, text: str | bytes) -> None:
-    """Errors: `UserError` for the JSON text of a row that is long and little but brackets."""
+    """Errors: `UserError` for a long row whose JSON text consists mostly of brackets."""
     if len(text) <= MAX_CONTAINERS:  # of bytes or letters
         return
     brackets = text.count(b"[") + text.count(b"{") if isinstance(text, bytes) else text.count("[") + text.count("{")
     if brackets > MAX_CONTAINERS:
-        raise UserError(
-            f"{place} holds more than {MAX_CONTAINERS:,} lists and objects.", "Leave out rows of that size."
-        )
+        raise UserError(f"{place} holds more than {MAX_CONTAINERS:,} lists and objects.", "Remove rows of that size.")

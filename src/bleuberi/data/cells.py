@@ -1,4 +1,4 @@
-"""Single cells of a table: what counts as empty, and which texts are valid."""
+"""Read single cells of a table: which count as empty, and which texts are valid."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bleuberi.errors import UserError
 
 
 def is_missing(value: object) -> bool:
-    """Whether a cell has no value: null, and NaN, as spreadsheets and pandas write an empty cell."""
+    """Whether a cell has no value: null, or NaN, which spreadsheets and pandas write for an empty cell."""
     return value is None or (isinstance(value, float) and math.isnan(value))
 
 
@@ -33,12 +33,13 @@ def cell(values: Mapping[str, Any], column: str) -> Any:  # noqa: ANN401 - any J
 
 
 def valid_text(raw: RawRow, column: str, text: str) -> str:
-    """The text of a cell, rejected if JSON escapes made it one that no file can hold (half of a surrogate pair)."""
+    """The text of a cell. Rejects text that no file can store, because JSON escapes left half of a surrogate pair in
+    it."""
     try:
         text.encode()
     except UnicodeEncodeError as error:
         raise UserError(
-            f"{raw.place}: `{column}` is no valid text: {error.reason} at character {error.start}.",
+            f"{raw.place}: `{column}` is not a valid text: {error.reason} at character {error.start}.",
             "Remove the lone surrogate (an escape between \\ud800 and \\udfff without its partner).",
         ) from error
     return text

@@ -38,7 +38,10 @@ def csv_rows(path: Path, delimiter: str) -> Iterator[RawRow]:
                 number += 1
                 place = f"{path.name}, row {number}"
                 if len(cells) > len(names):
-                    raise UserError(f"{place} has more cells than the file has columns.", "Quote cells with commas.")
+                    raise UserError(
+                        f"{place} has more cells than the file has columns.",
+                        "Put quotes around cells that contain commas.",
+                    )
                 values = dict(zip(names, [*cells, *[None] * (len(names) - len(cells))], strict=True))
                 bounds.check_row_size(place, values)
                 yield RawRow(place, values)

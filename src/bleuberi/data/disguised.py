@@ -1,4 +1,5 @@
-"""Files that are not what their names say: pointers of Git LFS, web pages, other encodings, other formats."""
+"""Detect files whose content does not match their names: pointers of Git LFS, web pages, other encodings, other
+formats."""
 
 from __future__ import annotations
 
@@ -24,7 +25,7 @@ _FORMATS: Final = {  # first bytes -> what the file is, and the endings under wh
 
 
 def refuse_disguised(path: Path) -> None:
-    """Errors: `UserError` if the first bytes show that the file is something else than its name says."""
+    """Errors: `UserError` if the first bytes show that the content does not match the file's name."""
     with path.open("rb") as stream:
         head = stream.read(_LOOKED_AT)
     if head.startswith(_LFS):
@@ -35,7 +36,7 @@ def refuse_disguised(path: Path) -> None:
     if head.removeprefix(b"\xef\xbb\xbf").lstrip().lower().startswith(_PAGES):
         raise UserError(
             f"{path} is a web page, not data.",
-            "The address was probably that of a page about the file, or of a login: download the file itself.",
+            "The address was probably a page about the file, or a login page. Download the file itself.",
         )
     if coding := _unmarked_coding(head):
         raise UserError(
@@ -47,7 +48,7 @@ def refuse_disguised(path: Path) -> None:
             cure = (
                 f"Give its name the ending {endings[0]}" if endings else "Export its rows as .jsonl, .csv or .parquet"
             )
-            raise UserError(f"{path} is {what}.", f"{cure}, and run again.")
+            raise UserError(f"{path} is {what}.", f"{cure}, then rerun.")
 
 
 def _unmarked_coding(head: bytes) -> str | None:

@@ -1,9 +1,9 @@
-"""Slots of the generated pool: how values are named, and the wordings that carry them.
+"""Slots of the generated pool: how values are named, and the wordings that contain them.
 
 A `Slot` has a closed set of values. Each value has a key (stored in `x_facts`), words that a writer may use for it, and
-further forms that the checker accepts. A wording is `KINDS: TEMPLATE`; its kind says where a sentence can take it:
-`pre` before the noun, `post` behind it, `verb` as a predicate, `lead` in front of the sentence, `with` after "with".
-The slots are in `facts_slots.py`, the domains that use them in `facts_domains.py`.
+further forms that the checker accepts. A wording is `KINDS: TEMPLATE`; its kind says at which position of a sentence it
+can stand: `pre` before the noun, `post` after it, `verb` as a predicate, `lead` in front of the sentence, `with` after
+"with". The slots are in `facts_slots.py`, the domains that use them in `facts_domains.py`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _MINUTE_WORDS: Final = {0: "{} o'clock", 15: "quarter past {}", 30: "half past {
 
 
 class Wording(NamedTuple):
-    """One way to say a fact: where a sentence can take it, and the text with `{}` for the value."""
+    """One way to state a fact: its possible positions in a sentence, and the text with `{}` for the value."""
 
     kinds: tuple[str, ...]
     template: str
@@ -77,7 +77,7 @@ def plain(*rows: str) -> tuple[Value, ...]:
 
 
 def flag(key: str, shown: str, said: Sequence[str], accepted: str) -> Value:
-    """A value that only its own wordings can say, e.g. `yes`."""
+    """A value that only its own wordings can express, e.g. `yes`."""
     return Value(key, (shown,), tuple(accepted.split(" / ")), wordings(*said), own_only=True)
 
 

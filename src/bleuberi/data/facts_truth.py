@@ -1,12 +1,12 @@
-"""Which facts a response mentions, decided exactly: `facts_mentioned(facts, response)`.
+"""Decide exactly which facts a response mentions: `facts_mentioned(facts, response)`.
 
-A fact is mentioned if an accepted form of its value stands in the response as one phrase. Case, accents, hyphens,
+A fact is mentioned if an accepted form of its value occurs in the response as one phrase. Case, accents, hyphens,
 apostrophes and Markdown do not matter; word boundaries do, and a phrase does not cross punctuation. A fact is not
 mentioned if the form is negated ("not cheap"), or if the response also mentions another value of the slot, so that
 listing every value earns nothing. The longest form wins: "inexpensive food" is not a mention of "expensive".
 
 Limits: the checker does not parse. It does not see which thing a phrase describes ("near a cheap pub"), nor a negation
-more than three words before the phrase or behind it. A repeated prompt line ("day: Monday") counts as a mention, so
+after the phrase or more than three words before it. A repeated prompt line ("day: Monday") counts as a mention, so
 compare shares with those of an echo of the prompt. Slots and values outside the vocabularies (names) match verbatim,
 and other slots do not look inside them ("Café Brazil" is not a cafe).
 """
@@ -130,7 +130,7 @@ def _patterns(slot: str) -> dict[str, re.Pattern[str]]:
 
 
 def _name(words: str) -> str:
-    """A pattern for these words in normalized text; empty if there are none."""
+    """A pattern for these words in normalized text, or an empty text."""
     return re.escape(normalized(words).strip(" |"))
 
 

@@ -1,4 +1,4 @@
-"""Which columns of a fine-tuning file a grader reads."""
+"""Find the columns of a fine-tuning file that its grader reads."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def graded_columns(path: Path, named: Sequence[str]) -> tuple[tuple[str, str], .
     field's name. Errors: `UserError` for a file that is not a grader, no such field, or references named besides.
     """
     if named:
-        raise UserError("--grader and --references both name the references.", "Give one of them.")
+        raise UserError("--grader and --references both choose the references.", "Give one of them.")
     fields = read_grader(path)[1].fields
     if not fields:
         raise UserError(

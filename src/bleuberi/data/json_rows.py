@@ -33,7 +33,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(made) < len(pairs):
         keys = [key for key, _ in pairs]
         key = next(key for place, key in enumerate(keys) if key in keys[:place])
-        raise _RepeatedKeyError(f"the key {key[:60]!r} is there twice")
+        raise _RepeatedKeyError(f"duplicate key {key[:60]!r}")
     return made
 
 
@@ -41,9 +41,9 @@ _DECODER: Final = json.JSONDecoder(object_pairs_hook=_object)
 
 
 def json_rows(path: Path, *, one_per_line: bool) -> Iterator[RawRow]:
-    """The rows of a file. Errors: `UserError` that names the line or the item, also for a key that is there twice.
+    """The rows of a file. Errors: `UserError` that names the line or the item, also for a key that occurs twice.
 
-    `one_per_line`: the name says so (`.jsonl`). In other files an object with a list under one of the keys `data`,
+    `one_per_line`: the name says so (e.g. `.jsonl`). In other files an object with a list under one of the keys `data`,
     `rows`, ... is a table too.
     """
     with bounds.packing_errors(path):
@@ -56,7 +56,7 @@ def json_rows(path: Path, *, one_per_line: bool) -> Iterator[RawRow]:
                 items = _unwrapped(path, items)
         for place, value in items:
             if not isinstance(value, dict):
-                raise UserError(f"{place} is not a JSON object.", "Every row has to be an object: {...}.")
+                raise UserError(f"{place} is not a JSON object.", "Every row must be an object: {...}.")
             yield RawRow(place, value)
 
 
@@ -111,7 +111,7 @@ def _line_items(path: Path) -> Iterator[Item]:
                 yield place, _DECODER.decode(line.decode("utf-8-sig" if number == 1 else "utf-8"))
             except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
                 raise UserError(
-                    f"{place} is not valid JSON: {error}", "Mend or remove that line, then run again."
+                    f"{place} is not valid JSON: {error}", "Correct or remove that line, then rerun."
                 ) from error
 
 
@@ -146,12 +146,12 @@ def _values(path: Path, *, in_array: bool) -> Iterator[Item]:
                 raise ValueError("text follows its array")
     except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
         raise UserError(
-            f"{path} is not valid JSON: item {number}: {error}", "Mend the file, or write one object a line."
+            f"{path} is not valid JSON: item {number}: {error}", "Correct the file, or write one object per line."
         ) from error
 
 
 class _Text:
-    """The text of a stream, of which only the part in work is held."""
+    """The text of a stream, of which only the part being parsed is in memory."""
 
     def __init__(self, path: Path, stream: IO[bytes]) -> None:
         self._blocks = bounds.bounded_blocks(path, stream)
@@ -171,7 +171,7 @@ class _Text:
                 return ""
 
     def skip(self, letter: str) -> None:
-        """Pass over a letter that `peek` saw."""
+        """Skip a letter that `peek` returned."""
         self.peek()
         self._at += len(letter)
 
@@ -195,12 +195,12 @@ class _Text:
     def _check_length(self, place: str) -> None:
         if len(self._held) - self._at > bounds.MAX_ROW_BYTES:
             raise UserError(
-                f"{place} is longer than {bounds.MAX_ROW_BYTES >> 20} MiB, or not closed.",
+                f"{place} is longer than {bounds.MAX_ROW_BYTES >> 20} MiB, or is not closed.",
                 "Leave out rows of that size, and check that the file is valid JSON.",
             )
 
     def _more(self, wanted: int = 1) -> bool:
-        """Read on, at least so many letters if there are. False at the end."""
+        """Read further, until at least `wanted` letters are there if possible. False at the end."""
         parts = [self._held[self._at :]]
         self._at = 0
         target = len(parts[0]) + wanted

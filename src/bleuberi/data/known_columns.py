@@ -1,6 +1,6 @@
-"""The columns that an instruction file has, and which of them are known by their names.
+"""Find the columns of an instruction file that have known names.
 
-To read another column by itself, add its name to the tuple of its kind; earlier names come first. Case does not count.
+To recognise another column, add its name to the tuple of its kind; earlier names come first. Case does not count.
 """
 
 from __future__ import annotations
@@ -25,13 +25,15 @@ SYSTEMS: Final = ("system", "system_prompt")
 NAMES: Final = ("generator", "model")
 HISTORIES: Final = ("history",)
 LABELS: Final = ("label", "kto_tag")
+CHOSEN: Final = "chosen"
+REJECTED: Final = "rejected"
 """Columns by what they hold; of several in one row the first that has a value counts."""
 _MOST_COLUMNS: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """The columns of a file that are known by their names. Those of one kind are alternatives: a row may have any."""
+    """The columns of a file that have known names. Those of one kind are alternatives: a row may have any."""
 
     chats: tuple[str, ...] = ()  # turns; their closing answer is the reference
     prompts: tuple[str, ...] = ()
@@ -41,9 +43,10 @@ class Known:
     names: tuple[str, ...] = ()  # who wrote the answer
     histories: tuple[str, ...] = ()  # turns before the prompt
     labels: tuple[str, ...] = ()  # whether the row's answer is a good one (KTO)
+    is_decided: bool = False  # there is `rejected` too, so only `chosen` has answers; it is the one column of `answers`
 
     def asked(self, raw: RawRow) -> tuple[str, ...]:
-        """The row's columns of its prompt. Errors: `UserError` if a chat column has something else than turns."""
+        """The columns of the row's prompt. Errors: `UserError` if a chat column has something other than turns."""
         for name in self.chats:
             if chat_turns(name, raw.values.get(name)) is not None:
                 return (name,)
@@ -62,7 +65,8 @@ class Known:
 
 @dataclass(slots=True)
 class Column:
-    """In how many rows a column has a value, one that is not blank, a text, a list with items, turns, true or false."""
+    """Counts of the rows in which a column has a value, one that is not blank, a text, a list with items, turns, true
+    or false."""
 
     values: int = 0
     filled: int = 0
@@ -105,13 +109,14 @@ class FileColumns:
         if len(self.by_name) > _MOST_COLUMNS:
             raise UserError(
                 f"{raw.place}: the file has more than {_MOST_COLUMNS:,} columns.",
-                "Keep the columns of prompts and answers only.",
+                "Keep only the columns with prompts and answers.",
             )
 
     def known(
         self, named_prompt: tuple[str, ...], *, with_answers: bool, with_systems: bool, with_names: bool
     ) -> Known:
-        """The known columns, without those of a prompt that was named, and of the kinds that are asked for."""
+        """The columns with known names, without prompt columns if the user named one, and only of the requested
+        kinds."""
         chats: tuple[str, ...] = ()
         prompts: tuple[str, ...] = ()
         contexts: tuple[str, ...] = ()
@@ -131,6 +136,8 @@ class FileColumns:
         if with_answers and (asks or any(self.by_name[name].open_chats for name in chats)):
             taken |= {name.lower() for name in chats if self.by_name[name].chats == self.by_name[name].filled}
             answers = self._alternatives([name for name in ANSWERS if name not in taken], lambda column: column.values)
+        decided = self._decided(chats) if with_answers else ()
+        answers = decided or answers
         return Known(
             chats, prompts, contexts, answers,
             systems=self._alternatives(
@@ -141,7 +148,18 @@ class FileColumns:
             histories=self._alternatives(HISTORIES, lambda column: column.lists) if asks else (),
             labels=self._alternatives(LABELS, lambda column: 0 < column.verdicts == column.filled)
             if answers or chats else (),
+            is_decided=bool(decided),
         )  # fmt: skip
+
+    def closed(self, chats: Iterable[str]) -> bool:
+        """Whether any chat of these columns ends with a response."""
+        return any(self.by_name[name].chats > self.by_name[name].open_chats for name in chats)
+
+    def _decided(self, chats: tuple[str, ...]) -> tuple[str, ...]:
+        """`chosen`, if there is `rejected` too and the answers are not those of its chats anyway."""
+        filled = {name.lower(): name for name, column in self.by_name.items() if column.filled}
+        chosen = filled.get(CHOSEN)
+        return () if chosen is None or REJECTED not in filled or chats == (chosen,) else (chosen,)
 
     def _alternatives(self, names: Iterable[str], fits: Callable[[Column], int]) -> tuple[str, ...]:
         """The columns with fitting values in the order of `names`, up to the first that has a value in every row."""
@@ -157,7 +175,7 @@ class FileColumns:
 
 
 def as_verdict(value: object) -> bool | None:
-    """True or false, also as the texts that tables of texts alone have; None for anything else."""
+    """True or false, also written as text, as in tables that have only texts; None for anything else."""
     if isinstance(value, str):
         return {"true": True, "false": False}.get(value.strip().lower())
     return value if isinstance(value, bool) else None
@@ -178,5 +196,5 @@ def _asks(turns: list[object]) -> bool:
 
 
 def first_filled(names: Iterable[str], raw: RawRow) -> str | None:
-    """The first of the columns that has a value in this row; blank texts, empty lists and NaN are none."""
+    """The first of the columns that has a value in this row; blank texts, empty lists and NaN do not count."""
     return next((name for name in names if is_filled(cell(raw.values, name))), None)

@@ -1,8 +1,8 @@
-"""The shapes that instruction files have in the wild, and how a row of one is read.
+"""Detect the layout of an instruction file, and read its rows.
 
 Alpaca (`instruction`, `input`, `output`), Dolly (`context`, `response`), ShareGPT (`conversations` of `from`/`value`),
-chat files (`messages` of `role`/`content`), TRL's `prompt`/`completion` and `chosen`, several answers with the names
-of models (`completions` of `model`/`response`, or a column `generator`), questions with a list of answers.
+chat files (`messages` of `role`/`content`), TRL's `prompt`/`completion` and `chosen`, several answers with the names of
+models (`completions` of `model`/`response`, or a column `generator`), questions with a list of answers.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Any, Final, NoReturn
 
 from bleuberi import columns
 from bleuberi.data.cells import cell, id_text, is_missing, valid_text
+from bleuberi.data.deciding import Deciding
 from bleuberi.data.known_columns import (
     CHATS,
-    LABELS,
     NAMES,
     PROMPTS,
     FileColumns,
@@ -35,13 +35,14 @@ log = logging.getLogger(__name__)
 
 _TEXTS: Final = ("content", "value", "text", "response", "output", "answer", "ground_truth")  # of an answer
 TOOL_CALLS: Final = "with tool calls, which no text shows"
+NOT_CHOSEN: Final = "without a `chosen` response"
 UNANSWERED: Final = "messages of trees without a reply"
 DELETED: Final = "messages that are marked as deleted"
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Which columns of a file hold what: those that were named, and those that are known by their names."""
+    """The meaning of a file's columns: those that the user named, and those with known names."""
 
     prompt: tuple[str, ...] = ()  # texts, joined by a blank line; or one column of turns
     references: tuple[tuple[str, str], ...] = ()  # reference model, column
@@ -52,7 +53,7 @@ class Layout:
     flat_trees: bool = False  # rows are single messages that name each other
 
     def sentence(self) -> str:
-        """E.g. `prompt from instruction + input; ref_output_gold from output`."""
+        """The layout in words, e.g. `prompt from instruction + input; ref_output_gold from output`."""
         if self.flat_trees:
             return f"prompts and ref_output_gold from the trees of {', '.join(FLAT)}"
         known = self.known
@@ -78,7 +79,7 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Instruction:
-    """What a row asks, and the answers that it carries: reference model -> text. No turns: it asks nothing."""
+    """A row's prompt, and its answers: reference model -> text. Without turns, the row has no prompt."""
 
     id: str | None
     source: str | None
@@ -96,7 +97,7 @@ def named_columns(words: Sequence[str]) -> tuple[tuple[str, str], ...]:
              for name, _, column in (word.partition("=") for word in words)]  # fmt: skip
     names = [name for name, _ in pairs]
     if not all(names) or any(word.endswith("=") for word in words) or len(set(names)) < len(names):
-        raise UserError(f"--references {' '.join(words)} is not to be read.", "Write NAME=COLUMN, each NAME once.")
+        raise UserError(f"--references {' '.join(words)}. It cannot be parsed.", "Write NAME=COLUMN, each NAME once.")
     return tuple(pairs)
 
 
@@ -110,26 +111,26 @@ def _refuse_without_prompt(found: FileColumns) -> NoReturn:
     cure = "Name it with --prompt COLUMN, and the answers with --references [NAME=]COLUMN."
     if blank := [name for name in found.by_name if name.lower() in (*PROMPTS, *CHATS)]:
         raise UserError(f"{found.place}: no row has a text in {', '.join(blank)}; its columns: {names}.", cure)
-    raise UserError(f"{found.place} has no column that is known to hold a prompt: {names}.", cure)
+    raise UserError(f"{found.place} has no known column for prompts: {names}.", cure)
 
 
 def complete(layout: Layout, rows: Iterable[RawRow]) -> Layout:
-    """The layout, with what it leaves open found by the names and values of the columns of all rows.
+    """Complete a layout from the names and values of the columns of all rows.
 
-    Errors: `UserError` if no row has a named column, or none is known as a prompt.
+    Errors: `UserError` if no row has a named column, no column is known as a prompt, or a column that says which
+    answers are good cannot be read.
     """
-    found = FileColumns()
+    found, deciding = FileColumns(), Deciding()
     for raw in rows:
         found.add(raw)
+        deciding.add(raw)
     seen = found.by_name
     answers = (column for _, column in layout.references)
     for column in (*layout.prompt, *answers, layout.system, layout.named_by, layout.id):
         if column is not None and column not in seen and column.partition(".")[0] not in seen:
             raise UserError(f"{found.place} has no column {column}.", f"There are: {', '.join(seen)}.")
     if "" in seen and seen[""].filled and not _is_index(found):
-        log.warning(
-            "%s: a column without a name has values, which are not read: name it in the first line", found.place
-        )
+        log.warning("%s: a column without a name has values, which are ignored; name it in the first line", found.place)
     prefix = columns.REFERENCE_PREFIX
     own = tuple((name.removeprefix(prefix), name) for name in seen if name.startswith(prefix) and seen[name].values)
     # A file with references and with models' names has the answers of a model that is to be judged by the references.
@@ -144,12 +145,7 @@ def complete(layout: Layout, rows: Iterable[RawRow]) -> Layout:
         if all(name in seen and seen[name].values for name in FLAT):
             return replace(layout, flat_trees=True)
         _refuse_without_prompt(found)
-    labels = [name for name, column in seen.items() if name.lower() in LABELS and column.filled]
-    if labels and (known.answers or known.chats) and not known.labels:
-        log.warning(
-            "%s: the column %s has other values than true and false and is not read: if it says which responses are "
-            "good, filter the rows first", found.place.partition(",")[0], labels[0],
-        )  # fmt: skip
+    deciding.check(known, closed_chats=found.closed(known.chats))
     has_ids = columns.ID in seen and seen[columns.ID].filled
     return replace(
         layout, references=layout.references or own, known=known, id=layout.id or (columns.ID if has_ids else None)
@@ -157,7 +153,7 @@ def complete(layout: Layout, rows: Iterable[RawRow]) -> Layout:
 
 
 def read_instructions(rows: Iterable[RawRow], layout: Layout) -> Iterator[Instruction]:
-    """What rows ask, and their answers: one instruction per row, or those of all branches of a tree of messages.
+    """Yield prompts with their answers: one instruction per row, or those of all branches of a tree of messages.
 
     Errors: `UserError` for a value that is neither text nor turns.
     """
@@ -174,7 +170,7 @@ def read_instructions(rows: Iterable[RawRow], layout: Layout) -> Iterator[Instru
 
 
 def read_instruction(raw: RawRow, layout: Layout) -> Instruction:
-    """What a row asks and answers. Errors: `UserError` for a value that is neither text nor turns."""
+    """Read a row's prompt and answers. Errors: `UserError` for a value that is neither text nor turns."""
     known = layout.known
     turns: list[Message] = []
     chat_answer = None
@@ -204,7 +200,10 @@ def read_instruction(raw: RawRow, layout: Layout) -> Instruction:
     if known.labels and as_verdict(cell(raw.values, first_filled(known.labels, raw) or known.labels[0])) is not True:
         left_out = f"responses whose {' or '.join(known.labels)} is not true"
         chat_answer = None
-    elif chat_answer is None:
+    elif chat_answer is None or (known.is_decided and asked != known.answers):
+        chat_answer = None
+        if known.is_decided and first_filled(known.answers, raw) is None:
+            left_out = NOT_CHOSEN
         references += tuple(
             (columns.GOLD, column) for column in [first_filled(known.answers, raw)] if column is not None
         )
@@ -231,7 +230,7 @@ def _history(raw: RawRow, known: Known) -> list[Message]:
     for couple in value if isinstance(value, list) else [value]:
         if not isinstance(couple, list) or len(couple) != 2 or not all(isinstance(text, str) for text in couple):
             raise UserError(
-                f"{raw.place}: `{column}` holds no couples of question and answer: {couple!r:.60}",
+                f"{raw.place}: `{column}` has no pairs of question and answer: {couple!r:.60}",
                 "Write it as [[question, answer], ...], or as a list of {role, content}.",
             )
         question, answer = (valid_text(raw, column, text) for text in couple)
@@ -270,7 +269,7 @@ def _answers(raw: RawRow, column: str, name: str) -> list[tuple[str, str]]:
 
 
 def _text_in(value: dict[str, Any]) -> object:
-    """What an object has under a usual name of a text; the object itself, which `_text` rejects, if it has none."""
+    """The value under a usual name for text in an object; without one, the object itself, which `_text` rejects."""
     return next((value[key] for key in _TEXTS if key in value), value or None)
 
 

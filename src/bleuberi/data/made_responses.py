@@ -1,12 +1,13 @@
-"""Responses that were made elsewhere: one reader for `--outputs` and for the response files of `evaluate`.
+"""Read responses that were generated elsewhere, for `--outputs` and for the response files of `evaluate`.
 
-A row has a response and, to say whose it is, the `id` or the `prompt` of a row of the pool. `read_responses` reads the
-rows, `join_responses` finds the pool's row of each.
+A row has a response, and the `id` or the `prompt` of the pool row that it answers. `read_responses` reads the rows,
+`join_responses` finds the pool row of each.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -20,6 +21,7 @@ from bleuberi.data.raw_row import RawRow
 from bleuberi.data.tables import read_rows
 from bleuberi.data.turns import as_turns, conversation_key, has_tool_calls, parts_text, read_turns
 from bleuberi.errors import UserError
+from bleuberi.on_disk import Numbers, Spilled
 from bleuberi.records import Example, Message
 from bleuberi.strict_json import is_finite
 
@@ -27,7 +29,8 @@ _OWNERS: Final = tuple(reversed(NAMES))  # `model` first: data sets of outputs h
 
 
 class MadeResponse(NamedTuple):
-    """One row: its response, and the `id` or the `prompt` that says of what. What a file does not tell is None."""
+    """One row: its response, and the `id` or the `prompt` that it answers. None means that the file does not record
+    it."""
 
     place: str  # e.g. `run.jsonl, line 12`
     id: str | None
@@ -37,32 +40,29 @@ class MadeResponse(NamedTuple):
     sampling: Any
     conversation: str | None = None  # the `conversation_key` of a row that has turns
     numbers: Mapping[str, float] = MappingProxyType({})  # the cells that are finite numbers, e.g. scores
+    no_numbers: tuple[str, ...] = ()  # columns of scores whose cell is null or is not a finite number
 
 
 @dataclass(frozen=True, slots=True)
 class JoinedResponses:
-    """The rows of a file by the pool's ids, in the file's order, and how many rows belong to no row of the pool."""
+    """A file's rows by the pool's ids, in the file's order, and the number of rows that match no pool row."""
 
     by_id: Mapping[str, list[MadeResponse]]
     unknown: int
-
-    @property
-    def repeated(self) -> int:
-        """Rows after the first one of an id."""
-        return sum(len(rows) - 1 for rows in self.by_id.values())
+    repeated: int  # rows after the first one of an id
 
 
-def read_responses(path: Path, model: str | None = None, flag: str = "--outputs") -> list[MadeResponse]:
-    """The rows of a file of any kind that `read_rows` reads that have a response; null and NaN are none.
+def read_responses(path: Path, model: str | None = None, flag: str = "--outputs") -> Sequence[MadeResponse]:
+    """The rows that have a response, from any file that `read_rows` reads; a response of null or NaN counts as missing.
 
     The response is one of TEXT_COLUMNS, or a chat's last assistant turn. If the file has a column `model` (or
     `generator`), only the rows of `model` count. The texts "None" and "N/A" stay texts. Errors: `UserError` for a
-    missing file or column, or a model without rows; `flag` is named in it.
+    missing file or column, or a model without rows; `flag` is named in it. The rows are in a temporary file.
     """
     if not path.is_file():
-        raise UserError(f"There is no file {path}.", f"Check the path given with {flag}.")
+        raise UserError(f"File {path} does not exist.", f"Check the path given with {flag}.")
     models: dict[str, None] = {}
-    rows: list[MadeResponse] = []
+    rows: Spilled[MadeResponse] = Spilled()
     for raw in read_rows(str(path)):
         owner = next((found for name in _OWNERS if (found := cell(raw.values, name)) is not None), None)
         if owner is not None:
@@ -82,37 +82,72 @@ def read_responses(path: Path, model: str | None = None, flag: str = "--outputs"
 
 
 def join_responses(examples: Sequence[Example], rows: Sequence[MadeResponse]) -> JoinedResponses:
-    """Join rows by id, or by what they ask if the id is missing or unknown: all turns, or the exact prompt.
+    """Join rows with the pool by id; if the id is missing or unknown, by the prompt: all turns, or the exact text.
 
     What the pool asks several times counts for all of its rows. A prompt without its conversation counts for none if
     the pool's rows differ in earlier turns. Errors: `UserError` if a row has the id of one prompt and asks another.
     """
-    known = {row.id: row for row in examples}
-    asking: dict[str, list[Example]] = {}
-    ending: dict[str, list[Example]] = {}
-    for example in examples:
-        for key in dict.fromkeys([conversation_key(example.messages), conversation_key(_without_system(example))]):
-            asking.setdefault(key, []).append(example)
-        ending.setdefault(example.prompt, []).append(example)
-    by_id: dict[str, list[MadeResponse]] = {}
+    by_turns = any(row.conversation is not None for row in rows)
+    by_prompt = any(row.conversation is None and row.prompt is not None for row in rows)
+    known: Numbers[str] = Numbers()  # places of examples
+    asking: Numbers[str] = Numbers()
+    ending: Numbers[str] = Numbers()
+    for place, example in enumerate(examples):
+        known.add(example.id, place)
+        if by_turns:
+            for key in {conversation_key(example.messages), conversation_key(_without_system(example))}:
+                asking.add(_short(key), place)
+        if by_prompt:
+            ending.add(_short(example.prompt), place)
+    found: Numbers[int] = Numbers()  # by place of an example the numbers of its rows
     unknown = 0
-    for row in rows:
-        asked = asking.get(row.conversation, []) if row.conversation is not None else []
+    for number, row in enumerate(rows):
+        asked = asking.get(_short(row.conversation), []) if row.conversation is not None else []
         if row.conversation is None and row.prompt is not None:
-            asked = ending.get(row.prompt, [])
-        if row.id is not None and row.id in known:
-            if asked and all(one.id != row.id for one in asked):
+            asked = ending.get(_short(row.prompt), [])
+        if row.id is not None and (named := known.get(row.id)):
+            if asked and named[0] not in asked:
                 raise UserError(
-                    f"{row.place} has the id {row.id}, but the prompt of {asked[0].id}.",
-                    "Write the pool's own ids, or leave the ids out: rows are then joined by their prompts.",
+                    f"{row.place} has the id {row.id}, but the prompt of {examples[asked[0]].id}.",
+                    "Use the pool's ids, or omit the ids: rows are then matched by their prompts.",
                 )
-            by_id.setdefault(row.id, []).append(row)
-        elif asked and (row.conversation is not None or all(one.messages == asked[0].messages for one in asked)):
-            for one in asked:
-                by_id.setdefault(one.id, []).append(row)
+            found.add(named[0], number)
+        elif asked and (row.conversation is not None or _are_alike([examples[place] for place in asked])):
+            for place in asked:
+                found.add(place, number)
         else:
             unknown += 1
-    return JoinedResponses({row.id: by_id[row.id] for row in examples if row.id in by_id}, unknown)
+    return JoinedResponses(_Found(examples, rows, known, found), unknown, found.total() - len(found))
+
+
+class _Found(Mapping[str, list[MadeResponse]]):
+    """The rows of each example that has any, read at each access; in the order of the examples."""
+
+    def __init__(
+        self,
+        examples: Sequence[Example],
+        rows: Sequence[MadeResponse],
+        known: Mapping[str, list[int]],
+        found: Mapping[int, list[int]],
+    ) -> None:
+        self._examples, self._rows, self._known, self._found = examples, rows, known, found
+
+    def __getitem__(self, row_id: str) -> list[MadeResponse]:
+        return [self._rows[number] for number in self._found[self._known[row_id][0]]]
+
+    def __iter__(self) -> Iterator[str]:
+        return (self._examples[place].id for place in self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+
+def _short(text: str) -> str:
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def _are_alike(examples: Sequence[Example]) -> bool:
+    return all(one.messages == examples[0].messages for one in examples)
 
 
 def _without_system(example: Example) -> list[Message]:
@@ -120,9 +155,9 @@ def _without_system(example: Example) -> list[Message]:
 
 
 def no_response_fits(path: Path) -> UserError:
-    """The error for a file of which no row belongs to the pool."""
+    """The error for a file none of whose rows belongs to the pool."""
     return UserError(
-        f"No row of {path} has an id or a prompt of the pool.", "Check that the responses were made from this pool."
+        f"No row of {path} has an id or a prompt of the pool.", "Check that the responses are to prompts of this pool."
     )
 
 
@@ -144,13 +179,14 @@ def read_response(raw: RawRow) -> MadeResponse | None:
     if row_id is None and prompt is None:
         raise UserError(
             f"{raw.place} lacks `id` and `prompt`; its columns are: {_names(raw)}.",
-            "Name the column of the pool's ids `id`, or give each row its `prompt`.",
+            "Rename the column with the pool's ids to `id`, or give each row its `prompt`.",
         )
     reason = cell(raw.values, "finish_reason")
     return MadeResponse(
         raw.place, row_id, prompt, text, None if reason is None else str(reason), raw.values.get("sampling"),
         conversation_key(turns) if turns else None,
         {name: float(value) for name, value in raw.values.items() if is_finite(value)},
+        tuple(name for name, value in raw.values.items() if name.endswith("score") and not is_finite(value)),
     )  # fmt: skip
 
 
@@ -159,7 +195,7 @@ def _text(raw: RawRow) -> str | None:
     if column is None:
         raise UserError(
             f"{raw.place} lacks a response; its columns are: {_names(raw)}.",
-            f"Name its column `response` (or {', '.join(columns.TEXT_COLUMNS)}), or give a chat as `messages`.",
+            f"Rename its column to `response` (or {', '.join(columns.TEXT_COLUMNS)}), or give a chat as `messages`.",
         )
     value = cell(raw.values, column)
     value = value if (text := parts_text(value)) is None else text
@@ -172,7 +208,7 @@ def _text(raw: RawRow) -> str | None:
         found = chat_turns(column, found) if column in CHATS else None
         return None if found is None else _last_answer(raw, column, found)
     if value is not None and not isinstance(value, str):
-        raise UserError(f"{raw.place}: `{column}` holds no text: {value!r:.60}", "Write every response as a text.")
+        raise UserError(f"{raw.place}: `{column}` holds no text: {value!r:.60}", "Write every response as a string.")
     return None if value is None else valid_text(raw, column, value)
 
 

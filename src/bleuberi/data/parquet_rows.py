@@ -49,10 +49,10 @@ def parquet_rows(path: Path) -> Iterator[RawRow]:
 
 
 def _batch_rows(path: Path, metadata: Any) -> int:  # noqa: ANN401 - pyarrow's FileMetaData
-    """How many rows are read at once, so that a text that is stored once and repeated does not fill memory.
+    """The number of rows to read at once, so that a text that is stored once and repeated does not fill memory.
 
-    The sizes of row groups are asked for: pyarrow ends the whole process if those of a damaged file's columns are asked
-    for (pyarrow 26.0.1). Errors: `UserError` for absurd row groups.
+    Based on the sizes of row groups: pyarrow ends the whole process if the sizes of a damaged file's columns are read
+    (pyarrow 26.0.1). Errors: `UserError` for implausible row groups.
     """
     largest = 1
     for group in range(metadata.num_row_groups):

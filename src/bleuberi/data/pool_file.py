@@ -1,4 +1,4 @@
-"""A pool that a command wrote, and the manifest beside it."""
+"""Write a pool with its manifest, or find an equal one."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ log = logging.getLogger(__name__)
 
 
 def check_pool_path(path: Path) -> None:
-    """Errors: `UserError` where the path is no place for a pool."""
+    """Errors: `UserError` if the path does not end in .jsonl."""
     if path.suffix != ".jsonl":
         raise UserError(f"--output {path} is not a .jsonl file.", "The new pool is written as JSON lines.")
 
 
 def made_before(path: Path, request: Mapping[str, Any], *, overwrite: bool) -> dict[str, Any] | None:
-    """The manifest of the pool that an equal request made; None if the pool is to be made. Errors: `UserError` if
+    """The manifest of the pool if an equal request made it; None if the pool has to be made. Errors: `UserError` if
     another request made the file, or if it was changed since."""
     if overwrite:
         return None
@@ -39,9 +39,9 @@ def write_pool(
     request: Mapping[str, Any],
     facts: Callable[[], Mapping[str, Any]],
 ) -> None:
-    """Write the rows as JSON lines, whole or not at all; `facts` are asked for after the last row.
+    """Write the rows as JSON lines atomically. `facts` is called after the last row.
 
-    Errors: `UserError` where the disk refuses.
+    Errors: `UserError` if the disk refuses.
     """
     with fresh_file(path) as partial:
         with partial.open("w", encoding="utf-8", newline="\n") as stream:

@@ -15,7 +15,7 @@ _GAP: Final = "\n\n"
 
 
 def with_reasoning(messages: Sequence[Message]) -> list[Message]:
-    """The turns with the system turn of `--reasoning`; a system turn that is there keeps its text before it."""
+    """Add the system turn of `--reasoning` to the turns; the text of an existing system turn is kept before it."""
     turns = without_reasoning(messages)
     if turns and turns[0]["role"] == "system":
         return [Message(role="system", content=turns[0]["content"] + _GAP + REASONING_PROMPT), *turns[1:]]
@@ -23,7 +23,7 @@ def with_reasoning(messages: Sequence[Message]) -> list[Message]:
 
 
 def without_reasoning(messages: Sequence[Message]) -> list[Message]:
-    """The turns as they were before `with_reasoning`; other turns are returned as they are."""
+    """Undo `with_reasoning`; other turns are returned unchanged."""
     if not messages or messages[0]["role"] != "system":
         return list(messages)
     text = messages[0]["content"]

@@ -1,4 +1,4 @@
-"""Join the references that were chosen."""
+"""Choose references of a pool and join them to its rows."""
 
 from __future__ import annotations
 
@@ -11,22 +11,23 @@ import numpy as np
 from bleuberi.columns import ALL_REFERENCES, REFERENCE_PREFIX, REFERENCES, asks_all
 from bleuberi.data.pool import Pool
 from bleuberi.errors import UserError
+from bleuberi.on_disk import Spilled
 from bleuberi.records import Example, Tally
 
 
 def join_references(
     pool: Pool, ref_models: Sequence[str], min_references: int | None = None
-) -> tuple[list[Example], Tally]:
-    """The rows that have enough of the chosen references, in the pool's order; the others are counted.
+) -> tuple[Sequence[Example], Tally]:
+    """The rows with enough of the chosen references, in the pool's order, in a temporary file; other rows are counted.
 
-    `references` holds gold first, then the order of `ref_models`, or of the pool's columns where those are `all`.
-    `min_references`: how many of the chosen a row needs; where it is None, each of them, or one of `all`. A blank
-    reference counts as none. Errors: `UserError` where no row is left.
+    `references` contains gold first, then the others in the order of `ref_models` (for `all`: of the pool's columns).
+    `min_references`: how many of the chosen references a row needs; None means each of them, or one for `all`. A blank
+    reference counts as missing. Errors: `UserError` if no row remains.
     """
     if min_references is not None or asks_all(ref_models):
         return _join_at_least(pool, order_references(ref_models), min_references or 1)
     ordered = order_references(ref_models)
-    examples: list[Example] = []
+    examples: Spilled[Example] = Spilled()
     dropped: Counter[str] = Counter()
     for row in pool.rows:
         missing = next((model for model in ordered if model not in row.reference_by_model), None)
@@ -46,15 +47,20 @@ def join_references(
     return examples, tally
 
 
-def _join_at_least(pool: Pool, ordered: Sequence[str], needed: int) -> tuple[list[Example], Tally]:
+def _join_at_least(pool: Pool, ordered: Sequence[str], needed: int) -> tuple[Sequence[Example], Tally]:
     if asks_all(ordered):
         ordered = order_references(pool.reference_models)
-    examples: list[Example] = []
+    examples: Spilled[Example] = Spilled()
     for row in pool.rows:
         references = [row.reference_by_model[model] for model in ordered if model in row.reference_by_model]
         if len(references) >= needed:
             gold = row.ground_truth or references[0]
             examples.append(Example(row.id, row.source, row.messages, row.prompt, gold, references))
+    if not ordered:
+        raise UserError(
+            f"The pool {pool.name} has no references.",
+            "Add a column ref_output_NAME, convert the file with bleuberi data import, or run bleuberi references.",
+        )
     lacking = len(pool.rows) - len(examples)
     tally = Tally(len(pool.rows), len(examples), {f"with fewer than {needed} references": lacking})
     if not examples:
@@ -66,8 +72,8 @@ def _join_at_least(pool: Pool, ordered: Sequence[str], needed: int) -> tuple[lis
 
 
 def references_in(values: Mapping[str, object]) -> dict[str, str]:
-    """The references that a row of a table brings, by model: `ref_output_*`, else a list `references`, else
-    `reference`. Blank ones are left out."""
+    """The references in a row of a table, by model: `ref_output_*`, else a list `references`, else `reference`. Blank
+    ones are left out."""
     by_model = {
         name.removeprefix(REFERENCE_PREFIX): value
         for name, value in values.items()
@@ -84,10 +90,11 @@ def references_in(values: Mapping[str, object]) -> dict[str, str]:
 
 
 def shuffle_references(examples: Sequence[Example], seed: int) -> list[Example]:
-    """The examples with each other's references: a placebo, in which a reference says nothing about its prompt.
+    """Exchange the examples' references: a placebo, in which a reference says nothing about its prompt.
 
-    Whole sets of references move, each with its gold answer, and no example gets a text that it had before. The same
-    seed and examples give the same result. Errors: `UserError` if too many examples share a reference for that.
+    Whole sets of references are exchanged, each with its gold answer, and no example gets a text that it had before.
+    The same seed and examples give the same result. Errors: `UserError` if too many examples share a reference for
+    that.
     """
     # RandomState's stream is frozen, that of numpy's newer generators is not.
     drawn: list[int] = np.random.RandomState(seed).permutation(len(examples)).tolist()
@@ -98,9 +105,9 @@ def shuffle_references(examples: Sequence[Example], seed: int) -> list[Example]:
             other = next((one for one in drawn if _can_swap(place, one, source, own)), None)
             if other is None:
                 raise UserError(
-                    f"References of {len(examples)} examples cannot be shuffled: {examples[place].id!r} shares a "
+                    f"The references of {len(examples)} examples cannot be shuffled: {examples[place].id!r} shares a "
                     "reference with too many others.",
-                    "Use more examples, or drop those that have the same references (bleuberi data check).",
+                    "Use more examples, or drop those with equal references (bleuberi data check).",
                 )
             source[place], source[other] = source[other], source[place]
     return [
@@ -114,7 +121,7 @@ def _can_swap(one: int, other: int, source: Mapping[int, int], own: Sequence[fro
 
 
 def check_reference_choice(ref_models: Sequence[str], min_references: int | None) -> None:
-    """Refuse a choice that cannot be met. Errors: `UserError`."""
+    """Reject a choice of references that no row could meet. Errors: `UserError`."""
     if ALL_REFERENCES in ref_models and not asks_all(ref_models):
         raise UserError(
             "--ref_models has `all` together with other names.", "Give `all` alone, or the names without it."
@@ -132,5 +139,5 @@ def check_reference_choice(ref_models: Sequence[str], min_references: int | None
 
 
 def order_references(ref_models: Sequence[str]) -> list[str]:
-    """Gold first, then the given order; each once."""
+    """The reference models with gold first, then in the given order, each once."""
     return list(dict.fromkeys([model for model in ref_models if model == "gold"] + list(ref_models)))

@@ -1,4 +1,4 @@
-"""Whether a text opens by declining to answer, in six languages.
+"""Detect whether a text begins by declining to answer, in six languages.
 
 Each language has openings (an apology, thanks, "As an AI ..."), after which a refusal may follow in the same sentence
 or the next, and refusals: a subject, "cannot" and a deed that answers a request, which "I cannot help but smile" lacks.
@@ -113,6 +113,6 @@ _REFUSAL: Final = re.compile(
 
 
 def is_refusal(text: str) -> bool:
-    """Whether the text opens by declining to answer."""
+    """Whether the text begins by declining to answer."""
     opening = text[:_LOOKED_AT]
     return _REFUSAL.match(opening) is not None or _AFTER_OPENING.match(opening) is not None

@@ -1,4 +1,4 @@
-"""What a row of an SFT data set looks like, on disk and before a trainer."""
+"""The rows of an SFT data set, on disk and in the trainer's format."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from bleuberi.records import Message
 
 
 def to_sft_rows(grpo_row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """One row for each reference of a GRPO row; `id` is `{id}_{j}`, j counting `references` from 0.
+    """Yield one row per reference of a GRPO row; `id` is `{id}_{j}`, where j counts `references` from 0.
 
-    The system turn of `--reasoning` is left out: references have no thoughts, so the pair would teach to ignore it.
+    The system turn of `--reasoning` is removed: references have no thoughts, so the pair would teach to ignore it.
     """
     asked = without_reasoning(prompt_messages(grpo_row))
     for position, reference in enumerate(grpo_row[columns.REFERENCES]):
@@ -29,12 +29,13 @@ def to_sft_rows(grpo_row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def to_prompt_and_completion(messages: list[Message]) -> dict[str, list[Message]]:
-    """A conversational prompt and completion: trainers compute the loss on the completion alone.
+    """Convert turns to a conversational prompt and completion, so that trainers compute the loss on the completion
+    only.
 
-    Rows of `messages` would train on every token, the user's included, without a word of warning.
+    On rows of `messages` they would train on every token, including the user's, without a warning.
     """
     if not messages or messages[-1]["role"] != "assistant" or len(messages) == 1:
-        raise UserError("An SFT row does not end with an answer to a prompt.", "End `messages` with an assistant turn.")
+        raise UserError("An SFT row does not end with a response.", "End `messages` with an assistant turn.")
     return {"prompt": list(messages[:-1]), "completion": [messages[-1]]}
 
 
@@ -47,17 +48,17 @@ def pair_of(row: Mapping[str, Any]) -> dict[str, list[Message]]:
 
 
 def read_sft_rows(folder: Path) -> list[dict[str, Any]]:
-    """The rows of an SFT data set folder. Errors: `UserError` where it is none, e.g. a GRPO data set."""
+    """Read the rows of an SFT data set folder. Errors: `UserError` if it is not one, e.g. a GRPO data set."""
     if not folder.is_dir():
         raise UserError(
-            f"There is no data set folder {folder}.",
+            f"Data set folder {folder} does not exist.",
             "Make one with: python training/create_training_data.py sft --input_data_path ... --output_dir ...",
         )
     rows = [dict(raw.values) for raw in read_rows(str(folder))]
     turns = rows and (columns.MESSAGES in rows[0] or isinstance(rows[0].get("completion"), list))
     if not turns or columns.REFERENCES in rows[0]:
         raise UserError(
-            f"{folder} is no SFT data set.",
+            f"{folder} is not an SFT data set.",
             "Make one with: python training/create_training_data.py sft --input_data_path GRPO_DATA_SET ...",
         )
     return rows

@@ -1,4 +1,4 @@
-"""Texts as words and runs of words."""
+"""Split texts into words and runs of words."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ _WORD: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W\u3040
 
 
 def normal_words(text: str) -> list[str]:
-    """The words of a text without case, punctuation and typographic variants; the bare text where it has none."""
+    """The words of a text without case, punctuation and typographic variants; if it has no words, the stripped text."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     return _WORD.findall(folded) or [folded.strip()]
 
 
 def runs_of_words(words: Sequence[str], length: int) -> list[str]:
-    """Every run of `length` words, in order; all words as one run where there are fewer."""
+    """Every run of `length` words, in order; if there are fewer words, all of them as one run."""
     return [" ".join(words[start : start + length]) for start in range(max(1, len(words) - length + 1))]
 
 
 def hash_texts(texts: Sequence[str]) -> Hashes:
-    """64 bits of BLAKE2b for each text: the same on every machine."""
+    """A 64-bit BLAKE2b hash for each text, the same on every machine."""
     digests = b"".join(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest() for text in texts)
     return np.frombuffer(digests, dtype="<u8").astype(np.uint64)
 
@@ -42,6 +42,6 @@ def shingles(text: str) -> Hashes:
 
 
 def jaccard(first: Hashes, second: Hashes) -> float:
-    """Shared share of two ascending sets: |A and B| / |A or B|."""
+    """The Jaccard similarity of two ascending sets: |A and B| / |A or B|."""
     shared = len(np.intersect1d(first, second, assume_unique=True))
     return shared / max(1, len(first) + len(second) - shared)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,14 +30,15 @@ def saved_rows(path: Path, split: str) -> Iterator[RawRow]:
         loaded = datasets.load_from_disk(str(path))
     except (FileNotFoundError, ValueError) as error:
         raise UserError(
-            f"{path} is a folder, but no data set that `save_to_disk` wrote.",
+            f"{path} is a folder, but not a data set that `save_to_disk` wrote.",
             "Give the data set's own folder, a folder of tables, or a .jsonl, .json, .csv or .parquet file.",
         ) from error
-    yield from _rows(loaded, path.name, split)
+    yield from _rows(loaded, path.name, split, _saved_tables)
 
 
 def hub_rows(source: str, split: str, subset: str | None, *, streamed: bool = False) -> Iterator[RawRow]:
-    """The rows of a data set on the hub; `streamed` downloads as much as is read. Errors: `UserError`."""
+    """The rows of a data set on the hub; with `streamed`, only the rows that are read are downloaded. Errors:
+    `UserError`."""
     datasets = _datasets("Loading a data set from the Hugging Face hub")
     streamed = streamed and not datasets.config.HF_HUB_OFFLINE  # without a network only the cache has it
     with _hub_errors(source):
@@ -68,22 +69,41 @@ def _hub_errors(source: str) -> Iterator[None]:
         ) from error
 
 
-def _rows(loaded: Any, name: str, split: str) -> Iterator[RawRow]:  # noqa: ANN401 - a data set, or one per split
+def _tables(loaded: Any) -> Iterator[Any]:  # noqa: ANN401 - pyarrow's tables
+    """The rows as Arrow, so that nothing is decoded and no file that a row names is opened."""
+    yield from loaded.with_format("arrow").iter(batch_size=_ROWS)
+
+
+def _saved_tables(loaded: Any) -> Iterator[Any]:  # noqa: ANN401
+    """The rows of a folder's files, which the library maps: each page that was read would count as used memory."""
+    import pyarrow as pa
+
+    for entry in loaded.cache_files:
+        with pa.OSFile(entry["filename"]) as file:
+            for batch in pa.ipc.open_stream(file):
+                yield from pa.Table.from_batches([batch]).to_batches(max_chunksize=_ROWS)
+
+
+def _rows(
+    loaded: Any,  # noqa: ANN401 - a data set, or one per split
+    name: str,
+    split: str,
+    tables: Callable[[Any], Iterator[Any]] = _tables,
+) -> Iterator[RawRow]:
     if isinstance(loaded, dict):
         if split not in loaded:
             raise UserError(
                 f"The data set {name} has no split {split}, only: {', '.join(loaded)}.",
-                f"Choose one of them with --split, e.g. --split {next(iter(loaded), 'train')} "
-                "(--against_split for --against).",
+                f"Choose one with --split, e.g. --split {next(iter(loaded), 'train')}; for the data set of --against "
+                "use --against_split.",
             )
         loaded = loaded[split]
     number = 0
     told: set[str] = set()
-    # As Arrow: nothing is decoded, no file that a row names is opened.
-    for table in loaded.with_format("arrow").iter(batch_size=_ROWS):
+    for table in tables(loaded):
         media = [field.name for field in table.schema if _holds_bytes(field.type)]
         if not told.issuperset(media):
-            log.warning("%s: pictures, sounds or other bytes are not read: %s", name, ", ".join(media))
+            log.warning("%s: images, audio or other bytes are ignored: %s", name, ", ".join(media))
             told.update(media)
         for values in table.drop_columns(media).to_pylist():
             number += 1

@@ -1,4 +1,4 @@
-"""Read the rows of any table: a file, a folder, a data set on the hub. The one reader of all commands.
+"""Read the rows of any table: a file, a folder, a data set on the hub. All commands read tables with it.
 
 To read another format, write its `..._rows` and add its ending to `_KINDS`.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
@@ -47,13 +48,21 @@ def table_format(name: str) -> str | None:
     return next((kind for kind in _KINDS if lower.removesuffix(packer).endswith(kind)), None)
 
 
+def is_hub_id(source: str) -> bool:
+    """Whether `read_rows` would look for the source on the hub."""
+    packed = source.lower().endswith(bounds.PACKERS)
+    named_so = packed or table_format(source) or source.startswith((".", "/", "~")) or source.count("/") != 1
+    return not named_so and not local_path(source).exists()
+
+
 def read_rows(
     source: str, split: str = "train", subset: str | None = None, limit: int | None = None
 ) -> Iterator[RawRow]:
-    """The rows of a table one after the other; `split` is of data sets that have splits, `subset` of hub data sets that
-    have several. With `limit`, the first rows only: the rest of a file is not read, that of a hub data set not
+    """The rows of a table one by one. `split` is for data sets that have splits, `subset` for hub data sets that have
+    several. With `limit`, only the first rows: the rest of a file is not read, and the rest of a hub data set is not
     downloaded. Errors: `UserError` that names the file, and the line or row."""
-    return itertools.islice(_rows_of(source, split, subset, streamed=limit is not None), limit)
+    count = None if limit is None else min(limit, sys.maxsize)  # islice counts no further
+    return itertools.islice(_rows_of(source, split, subset, streamed=limit is not None), count)
 
 
 def _rows_of(source: str, split: str, subset: str | None, *, streamed: bool) -> Iterator[RawRow]:
@@ -64,12 +73,11 @@ def _rows_of(source: str, split: str, subset: str | None, *, streamed: bool) -> 
         return _rows_of_file(path)
     if path.exists():
         raise UserError(
-            f"{source} is neither a file nor a folder.", "Write what comes out of a pipe or a device to a file first."
+            f"{source} is neither a file nor a folder.", "Write the output of a pipe or device to a file first."
         )
-    packed = source.lower().endswith(bounds.PACKERS)
-    if packed or table_format(source) or source.startswith((".", "/", "~")) or source.count("/") != 1:
+    if not is_hub_id(source):
         raise UserError(
-            f"There is no file or folder {source}.",
+            f"File or folder {source} does not exist.",
             "Check the path: a file, a data set folder, or a hub id owner/name.",
         )
     return hub_rows(source, split, subset, streamed=streamed)
@@ -79,7 +87,7 @@ def _rows_of_file(path: Path) -> Iterator[RawRow]:
     kind = table_format(path.name)
     refuse_disguised(path)
     if kind is None:
-        raise UserError(f"{path} is of a kind that is not read here.", f"Give one of: {_READ}.")
+        raise UserError(f"{path} has an unsupported file type.", f"Give one of: {_READ}.")
     return _KINDS[kind](path)
 
 
@@ -92,8 +100,8 @@ def _rows_of_folder(path: Path, split: str) -> Iterator[RawRow]:
         return saved_rows(path, split)  # for its error
     if len(kinds) > 1:
         raise UserError(
-            f"{path} has tables of several kinds: {', '.join(sorted(str(kind) for kind in kinds))}.",
-            "Give the folder of one kind, or a single file.",
+            f"{path} has files of several types: {', '.join(sorted(str(kind) for kind in kinds))}.",
+            "Give a folder with one type of files, or a single file.",
         )
     return _rows_of_shards(path, shards, split)
 
@@ -113,7 +121,7 @@ def _rows_of_shards(root: Path, shards: list[Path], split: str) -> Iterator[RawR
     if known and split not in splits:
         raise UserError(
             f"The folder {root} has no split {split}, only: {', '.join(known)}.",
-            f"Choose one of them with --split, e.g. --split {known[0]} (--against_split for --against).",
+            f"Choose one with --split, e.g. --split {known[0]}; for the data set of --against use --against_split.",
         )
     for shard in splits[split] if known else shards:
         for raw in _rows_of_file(shard):

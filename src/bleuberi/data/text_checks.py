@@ -1,6 +1,6 @@
-"""What is wrong with a single text: cut ends, loops, broken encoding, tokens of chat formats.
+"""Find faults in a single text: cut ends, loops, broken encoding, tokens of chat formats.
 
-Each check prefers to miss a case over marking a sound text: a flag is there to be dropped by.
+Each check would rather miss a case than mark a good text, because users drop rows by these flags.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ _FENCE: Final = re.compile(r"^[^\S\n]*```", re.MULTILINE)  # within a line: over
 
 
 def is_truncated(text: str) -> bool:
-    """Whether a longer text stops in the middle: an open code fence, a comma, or a word that wants another."""
+    """Whether a longer text stops in the middle: in an open code fence, at a comma, or at a word that needs another
+    one."""
     if len(_FENCE.findall(text)) % 2:
         return True
     words = text.split()
@@ -50,7 +51,7 @@ def is_truncated(text: str) -> bool:
 
 
 def is_looping(text: str) -> bool:
-    """Whether half of a text, or more, is runs of eight words that stood before."""
+    """Whether at least half of a text consists of runs of eight words that occurred earlier in it."""
     raw = text.encode("utf-8", "surrogatepass")
     if len(zlib.compress(raw, 1)) > _PLAIN_COMPRESSION * len(raw):
         return False
@@ -67,5 +68,6 @@ def is_damaged(text: str) -> bool:
 
 
 def has_control_tokens(text: str) -> bool:
-    """Whether the text holds a token that ends or begins a turn: tokenizers read it as one within a prompt too."""
+    """Whether the text contains the text of a control token that ends or begins a turn. Tokenizers read such text as
+    the control token, even within a prompt."""
     return _CONTROL.search(text) is not None

@@ -1,4 +1,4 @@
-"""Thoughts that a reasoning model writes before its answer, in the marks that are in use, and the answer without them.
+"""Find the thoughts that a reasoning model writes before its answer, in the usual marks, and remove them.
 
 Only thoughts before the answer count: a text that explains the tag `<think>` is not a thought.
 """
@@ -27,7 +27,7 @@ def has_thoughts(text: str) -> bool:
 
 
 def without_thoughts(text: str) -> str:
-    """The answer behind the thoughts; empty if the text ends within them. Other texts stay as they are."""
+    """The answer after the thoughts; empty if the text ends within them. Other texts are returned unchanged."""
     end = _end_of_thoughts(text)
     if not end:
         return "" if _OPENS.match(text) else text
@@ -37,7 +37,7 @@ def without_thoughts(text: str) -> str:
 
 
 def _end_of_thoughts(text: str) -> int:
-    """Where the answer begins; 0 if no thoughts end before it.
+    """The position at which the answer begins; 0 if no thoughts precede it.
 
     A text without the opening mark counts too: some chat templates write that mark into the prompt.
     """

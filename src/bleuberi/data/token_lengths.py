@@ -1,8 +1,8 @@
-"""How many tokens a text has for a model, or about how many."""
+"""Count or estimate how many tokens a text has for a model."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -12,32 +12,37 @@ from bleuberi.rewards.tokens import tokenize_13a
 ESTIMATE: Final = "estimate: the larger of 1.15 x 13a tokens and UTF-8 bytes / 5"
 """Against SmolLM2's tokenizer on 2,100 real references: half of the estimates within 7 %, 90 % within 25 %."""
 
-_AT_A_TIME: Final = 1024
+AT_A_TIME: Final = 1024
 _LOOKED_AT: Final = 500  # rows
 _MANY: Final = 0.25
 
 
-class TokenLengths(NamedTuple):
-    """The lengths of texts and how they were counted."""
+class TokenCounter(NamedTuple):
+    """A function that counts the tokens of N texts, and the name of its method."""
 
-    lengths: list[int]
+    lengths: Callable[[Sequence[str]], list[int]]
     method: str
 
 
-def token_lengths(texts: Sequence[str], model: str | None) -> TokenLengths:
-    """By the tokenizer of `model`, a folder or a hub id; estimated where it is None. Errors: `UserError`."""
+def token_counter(model: str | None) -> TokenCounter:
+    """A counter with the tokenizer of `model`, a folder or a hub id; if it is None, one that estimates. Errors:
+    `UserError`."""
     if model is None:
-        return TokenLengths([estimated_tokens(text) for text in texts], ESTIMATE)
+        return TokenCounter(lambda texts: list(map(estimated_tokens, texts)), ESTIMATE)
     tokenizer: Any = load_tokenizer(model)
-    lengths: list[int] = []
-    for start in range(0, len(texts), _AT_A_TIME):
-        ids = tokenizer(list(texts[start : start + _AT_A_TIME]), add_special_tokens=False, verbose=False)["input_ids"]
-        lengths += map(len, ids)
-    return TokenLengths(lengths, f"tokenizer of {Path(model).name}")
+
+    def lengths(texts: Sequence[str]) -> list[int]:
+        found: list[int] = []
+        for start in range(0, len(texts), AT_A_TIME):
+            part = list(texts[start : start + AT_A_TIME])
+            found += map(len, tokenizer(part, add_special_tokens=False, verbose=False)["input_ids"])
+        return found
+
+    return TokenCounter(lengths, f"tokenizer of {Path(model).name}")
 
 
 def cut_short(references: Sequence[Sequence[str]], limit: int, flag: str) -> str | None:
-    """A warning if many rows have no reference as short as a response may be, by estimates for the first 500 rows.
+    """A warning if many rows have no reference that fits into `limit`, estimated from the first 500 rows; else None.
 
     `references`: N rows, each 1..K. `limit`: tokens; `flag`: its name.
     """
@@ -53,5 +58,5 @@ def cut_short(references: Sequence[Sequence[str]], limit: int, flag: str) -> str
 
 
 def estimated_tokens(text: str) -> int:
-    """About the tokens of a text; scripts without spaces are told by their bytes."""
+    """An estimate of the text's tokens; in scripts without spaces from the number of bytes."""
     return round(max(1.15 * len(tokenize_13a(text)), len(text.encode("utf-8", "surrogatepass")) / 5))

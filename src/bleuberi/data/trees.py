@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from bleuberi.data.cells import id_text
+from bleuberi.data.cells import id_text, is_filled
 from bleuberi.data.known_columns import as_verdict
 from bleuberi.data.raw_row import RawRow
 from bleuberi.data.turns import read_turns, role_named
@@ -28,34 +28,40 @@ def is_tree(values: Mapping[str, Any]) -> bool:
 
 
 def threads(raw: RawRow) -> Iterator[tuple[list[Message], list[str]]]:
-    """Each way from the root to a user's message, and the replies to it, the best ranked first; there may be none.
+    """Yield each path from the root to a user's message, with the replies to it, the best ranked first; there may be
+    none.
 
-    A deleted message gives no turns and ends its way. Errors: `UserError` for a message without a text.
+    A deleted message gives no turns and ends its path. Errors: `UserError` for a message without a text, or with a rank
+    or a mark of deletion that cannot be read.
     """
     waiting: list[tuple[list[Message], Any]] = [([], raw.values["prompt"])]
     while waiting:
         before, message = waiting.pop()
-        if _is_deleted(message):
+        if _is_deleted(raw, message):
             yield [], []
             continue
         if len(before) >= _DEEPEST:
-            raise UserError(f"{raw.place}: the tree is deeper than {_DEEPEST} messages.", "Leave out that tree.")
+            raise UserError(f"{raw.place}: the tree is deeper than {_DEEPEST} messages.", "Remove that tree.")
         turns = [*before, *read_turns(raw, "prompt", [message])]
         replies = [reply for reply in message.get("replies") or [] if isinstance(reply, dict)]
-        replies.sort(key=_rank)
+        replies.sort(key=lambda reply: _rank(raw, reply))
         if turns[-1]["role"] == "user":
             said = [
-                str(reply["text"]) for reply in replies
-                if role_named(str(reply.get("role"))) == "assistant" and reply.get("text") and not _is_deleted(reply)
-            ]  # fmt: skip
+                str(reply["text"])
+                for reply in replies
+                if not _is_deleted(raw, reply)
+                and role_named(str(reply.get("role"))) == "assistant"
+                and reply.get("text")
+            ]
             yield turns, said
         waiting += [(turns, reply) for reply in reversed(replies)]
 
 
 def grown_trees(rows: Iterable[RawRow]) -> Iterator[RawRow | None]:
-    """The trees of single messages, in the order of their first ones; then a None for each message that is in none.
+    """Build trees from single messages, in the order of their roots; then yield None for each message that belongs to
+    no tree.
 
-    Errors: `UserError` for a message without an id, or two with the same. All messages are held in memory.
+    Errors: `UserError` for a message without an id, or two with the same id. All messages are kept in memory.
     """
     messages: dict[str, tuple[RawRow, dict[str, Any]]] = {}
     for raw in rows:
@@ -76,13 +82,26 @@ def grown_trees(rows: Iterable[RawRow]) -> Iterator[RawRow | None]:
     yield from (None for _ in range(len(messages) - reached))
 
 
-def _is_deleted(message: Mapping[str, Any]) -> bool:
-    return as_verdict(message.get("deleted")) is True
+def _is_deleted(raw: RawRow, message: Mapping[str, Any]) -> bool:
+    value = message.get("deleted")
+    if is_filled(value) and as_verdict(value) is None:
+        raise UserError(
+            f"{raw.place}: a message of the conversation tree has `deleted`: {value!r:.60}.", "Write true or false."
+        )
+    return as_verdict(value) is True
 
 
-def _rank(message: Mapping[str, Any]) -> int:
-    found = id_text(message.get("rank"))  # a number, or the text that CSV makes of one
-    return int(found.removesuffix(".0")) if found is not None and _NUMBER.fullmatch(found) else _DEEPEST
+def _rank(raw: RawRow, message: Mapping[str, Any]) -> int:
+    value = message.get("rank")
+    if not is_filled(value):
+        return _DEEPEST
+    found = id_text(value)  # a number, or the text that CSV makes of one
+    if found is None or not _NUMBER.fullmatch(found):
+        raise UserError(
+            f"{raw.place}: a message of the conversation tree has the rank {value!r:.60}.",
+            "Write a whole number, 0 for the best.",
+        )
+    return int(found.removesuffix(".0"))
 
 
 def _size(message: Mapping[str, Any]) -> int:

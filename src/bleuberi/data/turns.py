@@ -1,4 +1,4 @@
-"""Turns of conversations in the forms that files have them in, and the key by which conversations are joined."""
+"""Read turns of conversations in the forms that files use, and compute the key that joins equal conversations."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def as_turns(value: object) -> list[Any] | None:
 
 
 def alternating(value: object) -> list[Any] | None:
-    """The turns of a list of texts, of which the user says the first (LIMA, Kaggle); None for anything else."""
+    """The turns of a list of texts, of which the first is the user's (LIMA, Kaggle); None for anything else."""
     if isinstance(value, str) and value.lstrip().startswith('["'):
         value = _parsed(value)
     if not isinstance(value, list) or not value or not all(isinstance(text, str) for text in value):
@@ -72,7 +72,7 @@ def alternating(value: object) -> list[Any] | None:
 
 
 def read_turns(raw: RawRow, column: str, value: Sequence[Any]) -> list[Message]:
-    """The turns with the roles `user`, `assistant` and `system` for their usual names.
+    """Convert turns to messages, with the roles `user`, `assistant` and `system` in place of other usual names.
 
     Errors: `UserError` for a turn without a role or a text.
     """
@@ -88,8 +88,8 @@ def read_turns(raw: RawRow, column: str, value: Sequence[Any]) -> list[Message]:
             text = _parts(next((turn[key] for key in _TEXT_KEYS if not is_missing(turn.get(key))), ""))
         if role is None or text is None:
             raise UserError(
-                f"{raw.place}: `{column}` holds a turn without a role and a text: {turn!r:.80}",
-                "Write turns as {role, content} or {from, value}; pictures and sounds are not read.",
+                f"{raw.place}: `{column}` has a turn without a role and a text: {turn!r:.80}",
+                "Write turns as {role, content} or {from, value}; images and audio are ignored.",
             )
         turns.append(Message(role=valid_text(raw, column, role_named(role)), content=valid_text(raw, column, text)))
     return turns
@@ -102,26 +102,26 @@ def ends_with_response(turns: Sequence[Any]) -> bool:
 
 
 def role_named(name: str) -> str:
-    """The role for one of its usual names, in any case; other names as they are."""
+    """The role for one of its usual names, in any case; other names are returned unchanged."""
     return _ROLES.get(name.strip().lower(), name)
 
 
 def has_tool_calls(value: Sequence[Any]) -> bool:
-    """Whether a turn calls a tool or is a tool's, which a text cannot show."""
+    """Whether a turn calls a tool or is a tool's reply, which plain text cannot represent."""
     turns = [turn for turn in value if isinstance(turn, dict)]
     roles = (turn[key].strip().lower() for turn in turns for key in _ROLE_KEYS if isinstance(turn.get(key), str))
     return any(turn.get(key) for turn in turns for key in _TOOL_KEYS) or any(role in _TOOL_ROLES for role in roles)
 
 
 def conversation_key(turns: Sequence[Message]) -> str:
-    """What joins rows that ask the same: the text of a single user turn without blanks around it, else all turns."""
+    """The key that joins rows with the same prompt: the stripped text of a single user turn, else all turns."""
     if len(turns) == 1 and turns[0]["role"] == "user":
         return turns[0]["content"].strip()
     return json.dumps([[turn["role"], turn["content"].strip()] for turn in turns])  # noqa: TID251 - a key, not written
 
 
 def last_user_text(turns: Sequence[Message]) -> str | None:
-    """The text of the last user turn; None if there is none."""
+    """The text of the last user turn, or None."""
     return next((turn["content"] for turn in reversed(turns) if turn["role"] == "user"), None)
 
 

@@ -19,6 +19,7 @@ from bleuberi.data.facts_truth import FACTS
 from bleuberi.demo.facts_domains import DOMAINS, Domain
 from bleuberi.demo.facts_sentences import Words, sentences
 from bleuberi.errors import UserError
+from bleuberi.flags import flag
 
 SPLITS: Final = {"train": range(8), "dev": range(8, 9), "test": range(9, 10)}
 """Split -> its tenths of all possible rows; a hash of the facts assigns rows to splits."""
@@ -41,25 +42,22 @@ _SYLLABLES: Final = tuple(one + two for one in "bdfgklmnprstvz" for two in "aeio
 class Dials:
     """Settings of the generated pool. Errors: `UserError` for a value out of range."""
 
-    rows: int = 800
-    seed: int = 1
-    split: str = "train"
-    min_facts: int = 5
-    """Facts per row, including the name; a domain with fewer slots uses all of them."""
-    max_facts: int = 6
-    references: int = 4
-    patterns: int = 4
-    """Different sentence patterns (with their order of facts) among the references of a row; 1: all share one."""
-    wordings: int = 3
-    """Different wordings of a fact in the same position of a sentence."""
-    overlap: str = "mixed"
-    """`verbatim`: references repeat the prompt's words; `mixed`: half of the facts that have a code (`price: low`) show
-    it; `paraphrase`: all show it, and references avoid the prompt's words if possible."""
-    length: str = "normal"
-    content: str = "sentence"
-    """`sentence`; `echo`: references repeat the prompt; `noise`: references are unpredictable pseudo-words."""
-    noise_words: int = 24
-    """Words per reference with `noise`."""
+    rows: int = flag(800, "number of prompts")
+    seed: int = flag(1, "random seed for the rows")
+    split: str = flag("train", "train, dev or test: splits never share facts")
+    # Facts include the name; a domain with fewer slots uses all of them.
+    min_facts: int = flag(5, "fewest facts per prompt")
+    max_facts: int = flag(6, "most facts per prompt")
+    references: int = flag(4, "references per prompt")
+    # A pattern has its own order of facts.
+    patterns: int = flag(4, "sentence patterns among a prompt's references; 1: they share one")
+    wordings: int = flag(3, "wordings per fact")  # in the same position of a sentence
+    # `mixed`: half of the facts that have a code (`price: low`) show it; `paraphrase`: all show it, and references
+    # avoid the prompt's words if possible.
+    overlap: str = flag("mixed", "verbatim, mixed or paraphrase: do references repeat the prompt's words?")
+    length: str = flag("normal", "concise, normal or wordy references")
+    content: str = flag("sentence", "sentence, echo (of the prompt) or noise (pseudo-words) as references")
+    noise_words: int = flag(24, "words per reference with --content noise")
 
     def __post_init__(self) -> None:
         for name, (low, high) in _RANGES.items():

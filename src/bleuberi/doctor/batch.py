@@ -1,4 +1,4 @@
-"""Whether batch, groups and data fit together on so many processes."""
+"""Check that batch, groups and data set fit together on the given number of processes."""
 
 from __future__ import annotations
 
@@ -10,28 +10,31 @@ from bleuberi.doctor.machine import Machine, has_apple_gpu
 from bleuberi.training.folder.resume import grpo_steps_in_epoch, saves_before_the_end
 
 
-def check_devices(report: Report, machine: Machine, bf16: bool) -> None:
-    """GPUs asked for, and there or named."""
+def check_devices(report: Report, machine: Machine, bf16: bool, nodes: int = 1) -> None:
+    """Report the GPUs that the run needs and the ones that exist or were named. All nodes are assumed to be like this
+    one."""
     asked = machine.processes
+    on_this = asked // nodes
+    of_each = f" on each of {nodes} nodes" if nodes > 1 else ""
     report.numbers["processes"] = asked
     if machine.on_cpu:
         unused = "; this Mac's GPU (MPS) is not used, because we have not tested training on it"
         report.add("devices", "ok", f"{counted(asked, 'process')} on the CPU" + (unused if has_apple_gpu() else ""))
     elif machine.assumed:
         memory = gigabytes(machine.device_memory or 0)
-        there = f"; this machine has {machine.gpus_here}" if machine.gpus_here < asked else ""
+        there = f"; this machine has {machine.gpus_here}" if machine.gpus_here < on_this else ""
         report.add("devices", "ok", f"checked for {asked} x {machine.device_name} of {memory}, as named{there}")
-    elif machine.gpus_here < asked:
+    elif machine.gpus_here < on_this:
         apple = "; a Mac's GPU (MPS) does not count, because we have not tested training on it"
         report.add(
             "devices",
             "problem",
-            f"the config is for {counted(asked, 'GPU')}, this machine has {machine.gpus_here}"
+            f"the config is for {counted(on_this, 'GPU')}{of_each}, this machine has {machine.gpus_here}"
             + (apple if has_apple_gpu() else ""),
             "Lower --processes, set --use_cpu true --bf16 false, or name the machine it is meant for: --gpu A100-80GB.",
         )
     else:
-        text = f"{asked} of {counted(machine.gpus_here, 'GPU')}: {machine.device_name}"
+        text = f"{on_this} of {counted(machine.gpus_here, 'GPU')}{of_each}: {machine.device_name}"
         report.add("devices", "ok", f"{text}, {gigabytes(machine.device_memory or 0)} each")
     if bf16 and not machine.on_cpu and machine.gpus_here and not machine.assumed:
         import torch
@@ -41,7 +44,8 @@ def check_devices(report: Report, machine: Machine, bf16: bool) -> None:
 
 
 def check_grpo_batch(report: Report, args: Any, processes: int, rows: int) -> None:  # noqa: ANN401 - trl.GRPOConfig
-    """Groups in a batch (TRL has refused what does not divide), and whether the data set fills it."""
+    """Check the groups in a batch (TRL has already rejected sizes that do not divide), and that the data set fills one
+    generation."""
     prompts = args.generation_batch_size // args.num_generations
     completions = args.per_device_train_batch_size * args.gradient_accumulation_steps * processes
     text = (
@@ -59,7 +63,7 @@ def check_grpo_batch(report: Report, args: Any, processes: int, rows: int) -> No
 
 
 def check_sft_batch(report: Report, args: Any, processes: int, rows: int) -> None:  # noqa: ANN401 - trl.SFTConfig
-    """Pairs a step, and steps."""
+    """Report the pairs per step and the number of steps, and check that the data set fills one batch."""
     pairs = args.per_device_train_batch_size * args.gradient_accumulation_steps * processes
     text = f"{args.per_device_train_batch_size} pairs x {args.gradient_accumulation_steps} passes x "
     report.add("batch", "ok", f"{text}{counted(processes, 'process')} = {pairs} pairs a step")
@@ -68,7 +72,7 @@ def check_sft_batch(report: Report, args: Any, processes: int, rows: int) -> Non
 
 
 def check_checkpoints(report: Report, args: Any) -> None:  # noqa: ANN401 - trl.GRPOConfig or SFTConfig
-    """Whether a killed run would lose everything."""
+    """Warn if no checkpoint is saved before the end, so that a killed run would lose everything."""
     steps = report.numbers.get("steps", 0)
     saved = saves_before_the_end(args, steps)
     if saved:
@@ -80,7 +84,7 @@ def check_checkpoints(report: Report, args: Any) -> None:  # noqa: ANN401 - trl.
 
 
 def check_gradient(report: Report, args: Any) -> None:  # noqa: ANN401 - trl.GRPOConfig or SFTConfig
-    """Settings that leave a run without any gradient, as far as they can be told beforehand."""
+    """Warn of settings with which the run would have no gradient, as far as the settings show it."""
     if args.learning_rate == 0:
         report.add("learning", "warning", "the learning rate is 0: nothing is learned", "Raise --learning_rate.")
     steps = report.numbers.get("steps", 0)

@@ -1,4 +1,4 @@
-"""Checks before anything is made: an interrupted run, disk space, a time limit."""
+"""Checks that need no data: an interrupted run in the output folder, disk space, a time limit."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _JOB_END: Final = "SLURM_JOB_END_TIME"  # seconds since 1970, set by Slurm in ea
 
 
 def check_other_gpus(report: Report, settings: RunSettings, processes: int) -> None:
-    """Whether the output folder has a run that was interrupted on another number of processes."""
+    """Report a problem if the output folder has an interrupted run with a different number of processes."""
     marks = (read_mark(place) for place in reversed(find_checkpoints(Path(settings.args.output_dir).expanduser())))
     mark = next((mark for mark in marks if mark is not None), None)
     before = None if mark is None else mark["settings"].get("processes")
@@ -34,7 +34,7 @@ def check_other_gpus(report: Report, settings: RunSettings, processes: int) -> N
 
 
 def check_disk(report: Report, settings: RunSettings, sizes: ModelSizes, zero: Zero) -> None:
-    """Whether the checkpoints that are kept, and the model that is exported, fit on the output folder's disk."""
+    """Check that the checkpoints that are kept, and the exported model, fit on the output folder's disk."""
     args = settings.args
     trained = sizes.trainable * (0 if args.save_only_model else _ADAM_BYTES + (_MASTER_BYTES if zero.stage else 0))
     weights = sizes.trainable * sizes.dtype_bytes if settings.model.use_peft else sizes.weight_bytes
@@ -54,7 +54,7 @@ def check_disk(report: Report, settings: RunSettings, sizes: ModelSizes, zero: Z
 
 
 def check_time_limit(report: Report, seconds: float) -> None:
-    """Whether a run of so many seconds ends before its Slurm job does; nothing outside of Slurm."""
+    """Warn if a run of that many seconds would not finish before its Slurm job ends. Does nothing outside of Slurm."""
     end = os.environ.get(_JOB_END, "")
     if not end.isdigit():
         return

@@ -1,4 +1,4 @@
-"""What the preflight found, as lines with a verdict."""
+"""The preflight's findings, printed as lines with a verdict."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LINE_WIDTH: Final = 120
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the report: what was looked at, the verdict, what was found, and what to do about it."""
+    """One line of the report: the topic, the verdict, a sentence, and the remedy."""
 
     topic: str
     verdict: Verdict
@@ -25,7 +25,7 @@ class Finding:
 
 @dataclass
 class Report:
-    """Findings in the order in which they were made, and the numbers behind them for `--json`."""
+    """Findings in the order in which they were added, and the numbers that `--json` prints."""
 
     findings: list[Finding] = field(default_factory=list)
     numbers: dict[str, Any] = field(default_factory=dict)
@@ -35,16 +35,17 @@ class Report:
         self.findings.append(Finding(topic, verdict, text, cure))
 
     def add_error(self, topic: str, error: UserError) -> None:
-        """A mistake that the run itself would have ended with."""
+        """Append an error with which the run itself would end, as a problem."""
         self.add(topic, "problem", error.what, error.cure)
 
     def count(self, verdict: Verdict) -> int:
-        """How many findings have that verdict."""
+        """The number of findings with that verdict."""
         return sum(finding.verdict == verdict for finding in self.findings)
 
     @property
     def exit_code(self) -> int:
-        """2 where the run would fail, as for every error that the user can mend; else 0."""
+        """2 if there is a problem, so the run would fail (2 is the exit code of all errors that the user can fix); else
+        0."""
         return 2 if self.count("problem") else 0
 
     def as_dict(self) -> dict[str, Any]:
@@ -57,7 +58,7 @@ class Report:
         }
 
     def as_text(self) -> str:
-        """Aligned plain text: verdict, topic, what was found; the cure of a problem under it."""
+        """The report as aligned plain text: verdict, topic, sentence; below a problem or warning its remedy."""
         width = max((len(finding.topic) for finding in self.findings), default=0)
         lines: list[str] = []
         for finding in self.findings:
@@ -80,11 +81,11 @@ def counted(number: int, noun: str) -> str:
 
 
 def gigabytes(number: float) -> str:
-    """Bytes as people read them, e.g. `14.2 GB` (10^9 bytes)."""
+    """Format a number of bytes, e.g. `14.2 GB` (10^9 bytes)."""
     return f"{number / 1e9:.1f} GB" if number < 1e11 else f"{number / 1e9:,.0f} GB"
 
 
 def quantiles(numbers: Sequence[int], shares: Iterable[float] = (0.5, 0.95, 1.0)) -> list[int]:
-    """The values below or at which these shares of the numbers lie (nearest rank)."""
+    """For each share, the value that this share of the numbers does not exceed (nearest rank)."""
     ordered = sorted(numbers)
     return [ordered[max(0, min(len(ordered) - 1, round(share * len(ordered)) - 1))] for share in shares]

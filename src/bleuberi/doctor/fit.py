@@ -1,4 +1,4 @@
-"""Will it fit, and how long is a step: estimates into findings."""
+"""Turn the estimates of memory and time into findings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ _TIGHT: Final = 0.85  # allocators leave holes, and an estimate is one
 
 
 def check_fit(report: Report, estimate: Estimate, sizes: ModelSizes, machine: Machine) -> None:
-    """Peak against the memory of a GPU (or of the host, on a CPU), part by part, and the host's share."""
+    """Compare the estimated peak with the memory of a GPU (on a CPU: of the host), part by part, and the host's
+    share."""
     where = "host memory" if machine.on_cpu else "GPU memory"
     report.numbers["memory_estimate"] = {
         "static": estimate.static, "phases": estimate.phases, "peak": estimate.peak, "host": estimate.host,
@@ -44,7 +45,7 @@ def _compare(report: Report, topic: str, needed: float, have: float | None, part
 
 
 def check_time(report: Report, seconds: dict[str, float] | None, steps: int | None) -> None:
-    """The rough time of a step; a note where nothing is known of the device."""
+    """Report the estimated time per step; a note if the device's speed is unknown."""
     if seconds is None:
         report.add("time", "ok", "not estimated: the device's speed is not known (name one, e.g. --gpu H100)")
         return

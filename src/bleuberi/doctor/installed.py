@@ -1,18 +1,18 @@
-"""Whether everything the run needs is on this machine: packages, model, trackers."""
+"""Check that everything the run needs is on this machine: packages, model, trackers."""
 
 from __future__ import annotations
 
 import os
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
-from typing import Any, Final
-
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+from typing import TYPE_CHECKING, Any, Final
 
 from bleuberi.doctor.findings import Report, counted
 from bleuberi.training.settings.installed import missing_packages, values_of
 from bleuberi.training.settings.read import RunSettings
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement  # comes with the extra `train`
 
 _CONSTRAINTS: Final = Path(__file__).parents[3] / "constraints.txt"  # there in a checkout only
 _WEIGHT_FILES: Final = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
@@ -20,7 +20,10 @@ _TRACKERS: Final = {"wandb": "WANDB_MODE", "trackio": "", "swanlab": "SWANLAB_MO
 
 
 def check_versions(report: Report, extras: set[str]) -> None:
-    """Packages of the extras against the ranges that are asked for and the versions that were tested together."""
+    """Compare the extras' installed packages with the allowed ranges and with the versions that were tested
+    together."""
+    from packaging.utils import canonicalize_name
+
     tested = _tested_versions()
     missing, outside, untested, count = [], [], [], 0
     for wanted in _requirements(extras):
@@ -36,19 +39,23 @@ def check_versions(report: Report, extras: set[str]) -> None:
         elif pin is not None and found.partition("+")[0] != pin:
             untested.append(f"{wanted.name} {found} (tested {pin})")
     chosen = ",".join(sorted(extras))
+    cure = f'pip install -c constraints.txt -e ".[{chosen}]"' if tested else f'pip install "bleuberi[{chosen}]"'
     if missing or outside:
         said = ([f"not installed: {', '.join(missing)}"] if missing else []) + outside
-        report.add("versions", "problem", "; ".join(said), f'pip install -c constraints.txt "bleuberi[{chosen}]"')
+        report.add("versions", "problem", "; ".join(said), cure)
     elif untested:
         text = f"{count} packages are in range; not the versions tested together: {', '.join(untested)}"
-        report.add("versions", "warning", text, f'pip install -c constraints.txt "bleuberi[{chosen}]"')
+        report.add("versions", "warning", text, cure)
     else:
         known = "as tested together" if tested else "in range"
         report.add("versions", "ok", f"{counted(count, 'package')} of {chosen} {known}")
 
 
 def _requirements(extras: set[str]) -> list[Requirement]:
-    """What the extras ask for, those they name in turn included."""
+    """The packages that the extras require, including extras that they name."""
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
     every = [Requirement(line) for line in requires("bleuberi") or []]
     open_extras, seen, wanted = set(extras), set(), []
     while open_extras:
@@ -67,13 +74,15 @@ def _requirements(extras: set[str]) -> list[Requirement]:
 def _tested_versions() -> dict[str, str]:
     if not _CONSTRAINTS.is_file():
         return {}
+    from packaging.utils import canonicalize_name
+
     lines = [line.split("#")[0].strip() for line in _CONSTRAINTS.read_text(encoding="utf-8").splitlines()]
     pairs = [line.split("==") for line in lines if "==" in line]
     return {canonicalize_name(name): pin for name, pin in pairs}
 
 
 def extras_of(settings: RunSettings, deepspeed: bool) -> set[str]:
-    """The extras that the run needs beside `train`."""
+    """The extras that the run needs, always including `train`."""
     wanted = {"train"}
     wanted |= {"deepspeed"} if deepspeed else set()
     wanted |= {"vllm"} if settings.method == "grpo" and settings.args.use_vllm else set()
@@ -81,7 +90,7 @@ def extras_of(settings: RunSettings, deepspeed: bool) -> set[str]:
 
 
 def check_optional(report: Report, settings: RunSettings) -> None:
-    """Packages that a field asks for, beside the extras; trackers that need the network."""
+    """Report missing packages that a field needs beyond the extras, and trackers that need the network."""
     for error in missing_packages(values_of((settings.run, settings.args, settings.model))):
         report.add_error(error.what.partition(" ")[0], error)
     for tracker in settings.args.report_to:
@@ -91,7 +100,7 @@ def check_optional(report: Report, settings: RunSettings) -> None:
 
 
 def check_offline(report: Report, settings: RunSettings) -> None:
-    """Whether the run can start without a network."""
+    """Report whether the run can start without a network."""
     name, revision = settings.model.model_name_or_path, settings.model.model_revision
     fetch = f"hf download {name}" + ("" if revision in (None, "main") else f" --revision {revision}")
     offline = os.environ.get("HF_HUB_OFFLINE", "") not in ("", "0")

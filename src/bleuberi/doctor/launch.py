@@ -13,7 +13,7 @@ from bleuberi.yaml_files import yaml_text
 
 
 class Launch(NamedTuple):
-    """What a launch file says."""
+    """The processes, nodes and DeepSpeed config that a launch file names."""
 
     processes: int
     nodes: int
@@ -22,18 +22,18 @@ class Launch(NamedTuple):
 
 
 def read_launch(path: Path) -> Launch:
-    """An accelerate config file. Errors: `UserError` where accelerate does not read it."""
+    """Read an accelerate config file. Errors: `UserError` if accelerate cannot read it."""
     import yaml
     from accelerate.commands.config.config_args import load_config_from_file
 
     if not path.is_file():
-        raise UserError(f"There is no launch config {path}.", "Give an accelerate YAML file, or leave --launch out.")
+        raise UserError(f"Launch config {path} does not exist.", "Give an accelerate YAML file, or leave --launch out.")
     yaml_text(path)  # refuses aliases that stand for absurdly much
     try:
         config = load_config_from_file(str(path))
     except (ValueError, TypeError, KeyError, yaml.YAMLError) as error:
         raise UserError(
-            f"accelerate does not read {path}: {error}", "Mend it, or make one: accelerate config."
+            f"accelerate does not read {path}: {error}", "Correct it, or create one: accelerate config."
         ) from error
     inner = getattr(config, "deepspeed_config", None) or {}
     named = inner.get("deepspeed_config_file")
@@ -44,10 +44,20 @@ def read_launch(path: Path) -> Launch:
     return Launch(int(config.num_processes or 1), int(getattr(config, "num_machines", 1) or 1), found, fsdp)
 
 
-def read_zero(path: Path, args: Any, processes: int, hidden_size: int) -> tuple[Zero, dict[str, Any]]:  # noqa: ANN401 - training arguments
-    """A DeepSpeed config, its "auto" filled in by transformers from the run's settings; and the whole, filled.
+def check_nodes(processes: int, nodes: int) -> None:
+    """Errors: `UserError` if the processes cannot be divided equally among the nodes."""
+    if processes % nodes:
+        raise UserError(
+            f"--processes is {processes}, which is not a multiple of the {nodes} nodes.",
+            f"Give the processes of all nodes together: --processes {8 * nodes} for {nodes} nodes of 8 GPUs.",
+        )
 
-    Errors: `UserError` where it is no JSON or contradicts the settings.
+
+def read_zero(path: Path, args: Any, processes: int, hidden_size: int) -> tuple[Zero, dict[str, Any]]:  # noqa: ANN401 - training arguments
+    """Read a DeepSpeed config; transformers fills in its "auto" values from the run's settings.
+
+    Returns the part that decides memory, and the whole filled-in config. Errors: `UserError` if the file is not JSON or
+    contradicts the settings.
     """
     try:
         import deepspeed  # noqa: F401 - transformers' reader needs it
@@ -60,10 +70,14 @@ def read_zero(path: Path, args: Any, processes: int, hidden_size: int) -> tuple[
             pass
 
     Sizes.config.hidden_size = hidden_size  # type: ignore[attr-defined]
+    if not path.is_file():
+        raise UserError(
+            f"DeepSpeed config {path} does not exist.", "Give a JSON file, or zero2, zero3 or zero3_offload."
+        )
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise UserError(f"{path} is no DeepSpeed config: {error}", "Give a JSON file with --deepspeed.") from error
+        raise UserError(f"{path} is not a DeepSpeed config: {error}", "Give a JSON file with --deepspeed.") from error
     try:
         with assumed_machine(processes):
             reader = HfTrainerDeepSpeedConfig(values)

@@ -1,4 +1,4 @@
-"""Lengths in tokens over the whole data set: prompts, references, pairs."""
+"""Measure lengths in tokens over the whole data set: prompts, references, pairs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PROBLEM_SHARE: Final = 0.5
 
 
 def check_prompts(report: Report, tokenizer: Any, rows: Sequence[Mapping[str, Any]], limit: int) -> list[int]:  # noqa: ANN401
-    """The census of prompts; gives the lengths of those that stay, in the rows' order."""
+    """Report the lengths of the prompts. Returns the lengths of those within `limit`, in the rows' order."""
     lengths = [len(prompt_ids(tokenizer, prompt_messages(row), row.get(columns.ID))) for row in rows]
     kept = [length for length in lengths if length <= limit]
     half, most, longest = quantiles(lengths)
@@ -40,7 +40,7 @@ def check_prompts(report: Report, tokenizer: Any, rows: Sequence[Mapping[str, An
 
 
 def check_references(report: Report, tokenizer: Any, rows: Sequence[Mapping[str, Any]], limit: int) -> None:  # noqa: ANN401
-    """Rows without a reference; and rows whose references are all longer than a completion may be."""
+    """Report rows without a reference, and rows whose references are all longer than a completion may be."""
     texts = [[str(text) for text in row[columns.REFERENCES] or [] if str(text).strip()] for row in rows]
     empty = sum(not row for row in texts)
     if empty:
@@ -75,8 +75,9 @@ def check_references(report: Report, tokenizer: Any, rows: Sequence[Mapping[str,
         report.add("references", "ok", text)
 
 
-def check_pairs(report: Report, pairs: Sequence[SftTokens], limit: int | None) -> list[int]:
-    """The census of SFT pairs; gives their lengths as trained."""
+def check_pairs(report: Report, pairs: Sequence[SftTokens], limit: int | None, what: str = "pairs") -> list[int]:
+    """Report the lengths of SFT pairs, or of DPO's responses with their prompts. Returns the lengths after the cut at
+    `limit`."""
     lengths = [len(pair.input_ids) for pair in pairs]
     half, most, longest = quantiles(lengths)
     cut = sum(limit is not None and length > limit for length in lengths)
@@ -85,15 +86,15 @@ def check_pairs(report: Report, pairs: Sequence[SftTokens], limit: int | None) -
     trained = [length if limit is None else min(length, limit) for length in lengths]
     report.numbers["pair_tokens"] = {"median": half, "p95": most, "max": longest, "cut": cut, "in_loss": in_loss}
     text = (
-        f"{len(pairs):,} pairs: half up to {half} tokens, 95 % up to {most}, the longest {longest}; "
+        f"{len(pairs):,} {what}: half up to {half} tokens, 95 % up to {most}, the longest {longest}; "
         f"{in_loss:,} of {sum(trained):,} tokens are in the loss"
     )
     if cut:
         text += f"; {cut:,} are cut at max_length {limit} and never show their end, {lost:,} of them keep no answer"
     if lost == len(pairs):
-        report.add("pairs", "problem", text, "Raise --max_length.")
+        report.add(what, "problem", text, "Raise --max_length.")
     elif cut > _WARN_SHARE * len(pairs):
-        report.add("pairs", "warning", text, "Raise --max_length: a cut answer does not teach where to stop.")
+        report.add(what, "warning", text, "Raise --max_length: a cut answer does not teach when to stop.")
     else:
-        report.add("pairs", "ok", text)
+        report.add(what, "ok", text)
     return trained

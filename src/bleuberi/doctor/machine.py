@@ -1,4 +1,4 @@
-"""The machine a run is meant for: GPUs here or named, host memory, speeds."""
+"""The machine that a run is meant for: its GPUs (here, or named), host memory and speeds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from bleuberi.errors import UserError
 
 
 class Gpu(NamedTuple):
-    """A GPU by its maker's data sheet: bytes, dense 16-bit floating-point operations a second, bytes a second."""
+    """A GPU's figures from its data sheet: bytes of memory, dense 16-bit floating-point operations per second, bytes
+    per second."""
 
     memory: float
     flops: float
@@ -37,7 +38,7 @@ BANDWIDTH_SHARE: Final = 0.6
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What the run gets. `device_memory` is of one GPU; None where it trains on the CPU or nothing is known."""
+    """The resources of a run. `device_memory` is of one GPU; None if the run trains on the CPU or if it is unknown."""
 
     processes: int
     gpus_here: int
@@ -53,7 +54,7 @@ class Machine:
 def look_at_machine(
     processes: int, on_cpu: bool, gpu: str | None, gpu_memory: float | None, host_memory: float | None
 ) -> Machine:
-    """The machine as it is, or as it was named. Errors: `UserError` for an unknown GPU."""
+    """This machine's resources, or those of the named one. Errors: `UserError` for an unknown GPU."""
     import torch
 
     here = torch.cuda.device_count() if torch.cuda.is_available() else 0
@@ -87,7 +88,7 @@ def has_apple_gpu() -> bool:
 
 
 def _host_memory() -> float | None:
-    """What is free for a new process now, bytes; None where the system does not tell."""
+    """Bytes that are free for a new process; None if the system does not report it."""
     try:
         import psutil  # type: ignore[import-untyped]
     except ImportError:
@@ -96,9 +97,10 @@ def _host_memory() -> float | None:
 
 
 def _cpu_speed() -> tuple[float, float]:
-    """Operations and bytes a second of this process on a machine of its own: a product of matrices, a sum over 128 MB.
+    """This process's operations and bytes per second on an idle machine, from a product of matrices and a sum over 128
+    MB.
 
-    From CPU time, which other programs do not stretch.
+    Computed from CPU time, which other programs do not increase.
     """
     import torch
 

@@ -1,7 +1,7 @@
-"""What a run will hold in memory, part by part: an estimate.
+"""Estimate a run's memory use, part by part.
 
-Weights, gradients and optimizer come from DeepSpeed's own estimators where DeepSpeed is used. The parts that come on
-top (generation, activations, the output layer) are ours. A peak is the static part and the largest phase.
+Weights, gradients and optimizer come from DeepSpeed's own estimators if the run uses DeepSpeed. The other parts
+(generation, activations, the output layer) are our estimates. A peak is the static part plus the largest phase.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _CPU_TILES = 8  # 32-bit tensors of a tile's size that its torch form has alive 
 
 @dataclass(frozen=True, slots=True)
 class Zero:
-    """The part of a DeepSpeed config that decides memory."""
+    """The settings of a DeepSpeed config that decide memory use."""
 
     stage: int = 0
     offload_optimizer: bool = False
@@ -30,12 +30,12 @@ class Zero:
 
 @dataclass(frozen=True, slots=True)
 class Batches:
-    """Sequences and tokens on one device."""
+    """The numbers of sequences and tokens on one device."""
 
     rows: int  # of one forward and backward pass
-    generated_rows: int  # at once; 0 for SFT
+    generated_rows: int  # at once; 0 for SFT and DPO
     prompt: int  # tokens
-    completion: int  # tokens; 0 for SFT, whose `prompt` is the whole pair
+    completion: int  # tokens; 0 for SFT and DPO, whose `prompt` is the whole text
 
     @property
     def length(self) -> int:
@@ -44,7 +44,7 @@ class Batches:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Bytes on one device, and on the host of one node beside it. Part -> bytes."""
+    """Bytes by part, on one device and on the host of one node."""
 
     static: dict[str, float]
     phases: dict[str, dict[str, float]]
@@ -74,8 +74,8 @@ def estimate_memory(
     *,
     fsdp: bool = False,
 ) -> Estimate:
-    """Add everything up for one device. `gpu_memory`: of one GPU, for the share that vLLM reserves; `fsdp`: weights,
-    gradients and optimizer are split over the processes by PyTorch."""
+    """Estimate the memory use of one device and its host. `gpu_memory`: of one GPU, for the share that vLLM reserves.
+    `fsdp`: PyTorch splits weights, gradients and optimizer over the processes."""
     args, sizes, on_cpu = settings.args, meta.sizes(), settings.args.use_cpu
     mixed = bool(args.bf16 or args.fp16)
     static = {"process": CPU_PROCESS if on_cpu else GPU_PROCESS}
@@ -119,13 +119,14 @@ def _plain_states(sizes: ModelSizes, args: Any, processes: int, mixed: bool) -> 
 
 
 def _fsdp_states(sizes: ModelSizes, args: Any, processes: int, mixed: bool) -> dict[str, float]:  # noqa: ANN401
-    """A share of each part, and two layers whole: the one that computes, and the one that is fetched meanwhile."""
+    """Each process has a share of every part, and two whole layers: one is being computed, one is being fetched."""
     parts = {name: size / processes for name, size in _plain_states(sizes, args, 1, mixed).items()}
     return {**parts, "layers gathered from all GPUs": 2.0 * sizes.largest_layer * sizes.dtype_bytes}
 
 
 def _zero_states(sizes: ModelSizes, zero: Zero, gpus: int, nodes: int) -> tuple[float, float]:
-    """DeepSpeed's estimate for what trains, and the frozen rest in 16 bits; on a GPU, and on the host of a node."""
+    """DeepSpeed's estimate for the trained weights, plus the frozen weights in 16 bits: bytes on a GPU, and on the host
+    of a node."""
     from deepspeed.runtime.zero.stage3 import estimate_zero3_model_states_mem_needs
     from deepspeed.runtime.zero.stage_1_and_2 import estimate_zero2_model_states_mem_needs
 
@@ -157,8 +158,9 @@ def _add_reference(
     *,
     fsdp: bool,
 ) -> None:
-    """The start model that the KL term compares with; LoRA needs none, its base is there already."""
-    if settings.method != "grpo" or settings.args.beta == 0 or settings.model.use_peft:
+    """Add the start model that GRPO's KL term or DPO compares with. LoRA needs no extra copy, because its base is
+    loaded already."""
+    if settings.method == "sft" or settings.args.beta == 0 or settings.model.use_peft:
         return
     if zero.stage == 3 and zero.offload_parameters:
         host["start model for the KL term"] = 2.0 * sizes.parameters

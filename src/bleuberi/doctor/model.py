@@ -1,4 +1,5 @@
-"""A model's sizes, from its config alone: built on the meta device, where tensors have shapes and no memory."""
+"""Compute a model's sizes from its config only. It is built on the meta device, where tensors have shapes but no
+memory."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ _FOUR_BITS: Final = 0.5 + 4 / 64  # bytes a weight: half a byte, and one fp32 sc
 
 @dataclass(frozen=True, slots=True)
 class ModelSizes:
-    """Counts of one model. Sizes in bytes where the name says so."""
+    """Counts of one model. Sizes are in bytes if the name says so, else in values."""
 
     parameters: int
     trainable: int
@@ -28,10 +29,10 @@ class ModelSizes:
 
 
 class MetaModel:
-    """The model as the trainer would make it, LoRA included, on the meta device."""
+    """The model as the trainer would create it, LoRA included, on the meta device."""
 
     def __init__(self, model_settings: Any, dtype: str, trust_remote_code: bool = False) -> None:  # noqa: ANN401 - trl.ModelConfig
-        """`dtype`: of the arithmetic, e.g. `bfloat16`. Errors: `UserError` where there is no readable config."""
+        """`dtype`: of the computation, e.g. `bfloat16`. Errors: `UserError` if the config cannot be read."""
         import torch
         from transformers import AutoConfig, AutoModelForCausalLM
 
@@ -62,7 +63,7 @@ class MetaModel:
             self.model = with_lora(self.model, model_settings)
 
     def sizes(self) -> ModelSizes:
-        """Count."""
+        """Count parameters and bytes of the model."""
         config = self.config
         trainable = sum(weight.numel() for weight in self.model.parameters() if weight.requires_grad)
         largest = max(
@@ -97,9 +98,9 @@ class MetaModel:
         return int(self.linear * _FOUR_BITS + (self.parameters - self.linear) * dtype_bytes)
 
     def activation_bytes(self, rows: int, length: int, checkpointing: bool) -> int:
-        """What autograd keeps of one forward pass of `rows` x `length` tokens, the output layer left out.
+        """Bytes that autograd keeps for one forward pass over `rows` x `length` tokens, without the output layer.
 
-        With checkpointing: the layers' inputs, and one layer in full, which is made again when its turn comes.
+        With checkpointing: the layers' inputs, and one layer in full, which is recomputed when needed.
         """
         self.model.train()
         full = self._kept_bytes(rows, length)

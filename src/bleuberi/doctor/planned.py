@@ -1,4 +1,5 @@
-"""The data set of a job that has not made it yet: assumed rows, and texts from the pool's first rows."""
+"""A stand-in for a data set that the job has not created yet: an assumed number of rows, texts from the pool's first
+rows."""
 
 from __future__ import annotations
 
@@ -33,7 +34,7 @@ def check_planned_rows(
     pool: str | None = None,
     ref_models: Sequence[str] = ("gold",),
 ) -> None:
-    """Batch, steps and checkpoints for that many rows; the data set is not read, and need not exist."""
+    """Check batch, steps and checkpoints for an assumed number of rows. The data set is not read and need not exist."""
     text = f"{rows:,} rows are assumed; {settings.run.dataset_path} is not read, and need not exist"
     report.add("data set", "ok", text)
     try:
@@ -62,7 +63,7 @@ def _check_pool(
     source: str,
     ref_models: Sequence[str],
 ) -> None:
-    """Lengths of prompts and references in the pool's first rows.
+    """Check the lengths of prompts and references in the pool's first rows.
 
     All findings are warnings: the selected rows may differ, and a job may have its data set already.
     """
@@ -84,8 +85,8 @@ def _check_pool(
 
 
 def _check_lengths(found: Report, settings: RunSettings, tokenizer: Any, rows: list[dict[str, Any]]) -> int:  # noqa: ANN401
-    """The longest text that the model would see, in tokens."""
-    if settings.method == "sft":
+    """Check the lengths, and return the longest text that the model would read, in tokens."""
+    if settings.method != "grpo":  # of DPO, the references stand for samples of their length
         encode = SftEncoder(tokenizer)
         pairs = [pair_of(pair) for row in rows for pair in to_sft_rows(row)]
         tokens = [encode(pair["prompt"], pair["completion"]) for pair in pairs]

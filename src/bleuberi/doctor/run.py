@@ -1,26 +1,27 @@
-"""Everything that can be known of a run before it starts, in one report.
+"""Check everything about a run that can be known before it starts, in one report.
 
-No weights are read and no GPU is needed. What a run would end with is a problem; what it would live with, a warning.
+No weights are read and no GPU is needed. Anything that would stop the run is a problem; anything else is a warning.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.text import Text
 
 from bleuberi.columns import REFERENCES
+from bleuberi.data.dpo_rows import both_pairs, read_dpo_rows
 from bleuberi.data.grpo_rows import prompt_messages, read_grpo_rows
 from bleuberi.data.sft_rows import pair_of, read_sft_rows
 from bleuberi.doctor.batch import check_checkpoints, check_devices, check_gradient, check_grpo_batch, check_sft_batch
 from bleuberi.doctor.before import check_disk, check_other_gpus, check_time_limit
+from bleuberi.doctor.config import Asked
 from bleuberi.doctor.findings import Report, Verdict, counted
 from bleuberi.doctor.fit import check_fit, check_time
 from bleuberi.doctor.installed import check_offline, check_optional, check_versions, extras_of
-from bleuberi.doctor.launch import Launch, read_launch, read_zero
+from bleuberi.doctor.launch import Launch, check_nodes, read_launch, read_zero
 from bleuberi.doctor.lengths import check_pairs, check_prompts, check_references
 from bleuberi.doctor.machine import Machine, look_at_machine
 from bleuberi.doctor.memory import Batches, Zero, estimate_memory
@@ -33,13 +34,14 @@ from bleuberi.doctor.tokens import TRIED, Pair, check_round_trip, check_template
 from bleuberi.errors import UserError
 from bleuberi.rewards import Reward
 from bleuberi.rewards.blindness import CURE, MOST_ROWS, blindness
+from bleuberi.training.dpo import encode_choices
 from bleuberi.training.folder.resume import check_save_steps
 from bleuberi.training.grpo import run_rewards, to_trainer_row
 from bleuberi.training.reasoning import asked_to_reason
 from bleuberi.training.settings.dataset import other_prompts
 from bleuberi.training.settings.lengths import fit_completions
 from bleuberi.training.settings.paper_batch import grown_batch
-from bleuberi.training.settings.read import Method, RunSettings
+from bleuberi.training.settings.read import RunSettings
 from bleuberi.training.settings.ready import base_config, check_positions, check_stored
 from bleuberi.training.settings.words import located
 from bleuberi.training.sft_tokens import SftEncoder
@@ -48,36 +50,22 @@ from bleuberi.training.watch.dev_rows import split_dev
 from bleuberi.training.watch.reward import check_reward_columns
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What the preflight is asked to assume. Memory in bytes."""
-
-    method: Method | None = None
-    processes: int | None = None
-    nodes: int = 1
-    gpu: str | None = None
-    gpu_memory: float | None = None
-    host_memory: float | None = None
-    deepspeed: Path | None = None
-    launch: Path | None = None
-    planned_rows: int | None = None  # assumed, and the data set is not read
-    pool: str | None = None  # that the data set will be made from
-    ref_models: tuple[str, ...] = ("gold",)
-
-
 def preflight(argv: Sequence[str], asked: Asked) -> tuple[Report, Text | None]:
-    """Check the run that `bleuberi train` would make of these words; the report, and for SFT one pair's loss mask."""
+    """Check the run that `bleuberi train` would start with these words. Returns the report and, for SFT and DPO, one
+    loss mask."""
     report = Report()
     try:
         launch = read_launch(asked.launch) if asked.launch else Launch(1, 1, None)
         processes = asked.processes or launch.processes
         nodes = max(asked.nodes, launch.nodes)
+        check_nodes(processes, nodes)
         settings, problems = read_as_if(asked.method or told_method(argv), argv, processes)
         for problem in problems:
             report.add_error("settings", problem)
         if settings is None or problems:
             return report, None
-        machine = look_at_machine(processes, settings.args.use_cpu, asked.gpu, asked.gpu_memory, asked.host_memory)
+        memory = [size and size * 1e9 for size in (asked.gpu_memory, asked.host_memory)]
+        machine = look_at_machine(processes, settings.args.use_cpu, asked.gpu, *memory)
     except UserError as error:
         report.add_error("settings", error)
         return report, None
@@ -88,7 +76,7 @@ def preflight(argv: Sequence[str], asked: Asked) -> tuple[Report, Text | None]:
         )
     if grown := grown_batch(argv, settings.args, processes):
         report.add("batch", "warning", *grown)
-    check_devices(report, machine, settings.args.bf16)
+    check_devices(report, machine, settings.args.bf16, nodes)
     check_other_gpus(report, settings, processes)
     named = Path(located("deepspeed", str(asked.deepspeed))) if asked.deepspeed else None
     zero_file = named or launch.deepspeed or _deepspeed_of(settings)
@@ -113,8 +101,8 @@ def _deepspeed_of(settings: RunSettings) -> Path | None:
 
 
 def _check_rewards(report: Report, settings: RunSettings) -> list[Reward]:
-    """The rewards as the trainer gets them; none if they cannot be loaded, or for SFT."""
-    if settings.method == "sft":
+    """Load the rewards for the trainer; an empty list if they cannot be loaded, or if the run is not GRPO."""
+    if settings.method != "grpo":
         return []
     try:
         rewards = run_rewards(settings)
@@ -136,7 +124,8 @@ def _check_scripts(report: Report, rewards: Sequence[Reward], references: Sequen
 def _check_texts(
     report: Report, settings: RunSettings, processes: int, rewards: Sequence[Reward]
 ) -> tuple[int | None, Text | None]:
-    """Tokenizer and data set; the longest prompt (GRPO) or pair (SFT) that is trained, where there is one."""
+    """Check tokenizer and data set. Returns the longest prompt (GRPO) or text (SFT, DPO) to be trained on, if known,
+    and a loss mask."""
     try:
         tokenizer = settings.load_tokenizer()
     except UserError as error:
@@ -147,7 +136,7 @@ def _check_texts(
     try:
         if settings.method == "grpo":
             return _check_grpo_rows(report, settings, tokenizer, processes, rewards), None
-        return _check_sft_rows(report, settings, tokenizer, processes)
+        return _check_pairs(report, settings, tokenizer, processes)
     except UserError as error:
         report.add_error("data set", error)
         return None, None
@@ -191,22 +180,29 @@ def _check_grpo_rows(
     return max(kept, default=None)
 
 
-def _check_sft_rows(
+def _check_pairs(
     report: Report,
     settings: RunSettings,
     tokenizer: Any,  # noqa: ANN401
     processes: int,
 ) -> tuple[int | None, Text | None]:
-    rows = read_sft_rows(Path(settings.run.dataset_path))
-    turns = [pair_of(row) for row in rows]
+    dpo = settings.method == "dpo"
+    rows = (read_dpo_rows if dpo else read_sft_rows)(Path(settings.run.dataset_path))
+    turns = [pair for row in rows for pair in (both_pairs(row) if dpo else [pair_of(row)])]
     pairs: list[Pair] = [(turn["prompt"], turn["completion"][0]["content"]) for turn in turns]
     check_round_trip(report, tokenizer, pairs)
     encode = SftEncoder(tokenizer)
     if encode.note:
         report.add("template", "warning", encode.note, "Look at the loss mask below; chat_template_kwargs may help.")
     tokens = [encode(turn["prompt"], turn["completion"]) for turn in turns]
-    lengths = check_pairs(report, tokens, settings.args.max_length)
-    check_sft_batch(report, settings.args, processes, len(rows))
+    lengths = check_pairs(report, tokens, settings.args.max_length, "responses" if dpo else "pairs")
+    used = len(rows)
+    if dpo:
+        tally = encode_choices(rows, tokenizer, settings.args.max_length).tally
+        used = tally.kept
+        if tally.kept < tally.rows_in:
+            report.add("pairs", "warning", tally.sentence(), "Raise --max_length, or make other pairs.")
+    check_sft_batch(report, settings.args, processes, used)
     check_gradient(report, settings.args)
     check_checkpoints(report, settings.args)
     return max(lengths), show_loss_mask(tokenizer, *pairs[0])
@@ -244,7 +240,7 @@ def _check_size(
     grpo = settings.method == "grpo"
     prompt = longest or (settings.run.max_prompt_tokens if grpo else args.max_length or 1024)
     batches = Batches(
-        rows=args.per_device_train_batch_size,
+        rows=args.per_device_train_batch_size * (2 if settings.method == "dpo" else 1),
         generated_rows=args.per_device_train_batch_size * args.steps_per_generation if grpo else 0,
         prompt=prompt,
         completion=args.max_completion_length if grpo else 0,

@@ -1,6 +1,6 @@
-"""Read a run's settings as a machine would that has the GPUs they are meant for.
+"""Read a run's settings as if this machine had the GPUs that they are meant for.
 
-The config classes ask the machine for a bf16 GPU and for the number of processes; for a preflight both are assumed.
+The config classes check for a bf16 GPU and for the number of processes; the preflight assumes both.
 """
 
 from __future__ import annotations
@@ -10,34 +10,48 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from bleuberi.errors import MissingExtraError, UserError
+from bleuberi.training.config import CommonConfig
 from bleuberi.training.settings.read import Method, RunConfig, RunSettings, SftRunConfig, read_settings
 from bleuberi.training.settings.words import config_file, read_config_file, split_words
 
 
 def told_method(argv: Sequence[str]) -> Method:
-    """Whether the words and their config file describe GRPO or SFT. Errors: `UserError` where they tell neither."""
+    """The method whose fields the words and their config file use; SFT if they fit both SFT and DPO.
+
+    Errors: `UserError` if they fit no method, or both GRPO and another method.
+    """
     try:
-        from trl import GRPOConfig, SFTConfig
+        from trl import DPOConfig, GRPOConfig, SFTConfig
     except ImportError as error:
         raise MissingExtraError("trl", "train", "The preflight") from error
 
-    grpo = {item.name for kind in (GRPOConfig, RunConfig) for item in dataclasses.fields(kind)}
-    sft = {item.name for kind in (SFTConfig, SftRunConfig) for item in dataclasses.fields(kind)}
-    only_run = {item.name for item in dataclasses.fields(RunConfig)} - {"dataset_path", "base_template"}
+    only_run = _names(RunConfig) - _names(CommonConfig)
+    fields: dict[Method, set[str]] = {"grpo": _names(GRPOConfig, RunConfig)}
+    fields |= {"sft": _names(SFTConfig, SftRunConfig) - only_run, "dpo": _names(DPOConfig, SftRunConfig) - only_run}
     used = {word.partition("=")[0].removeprefix("--").replace("-", "_") for word in argv if word.startswith("--")}
     path = config_file(split_words(argv))
     used |= read_config_file(path).keys() if path else set()
-    of_grpo, of_sft = used & ((grpo - sft) | only_run), used & (sft - grpo)
-    if bool(of_grpo) == bool(of_sft):
-        said = f"has fields of both ({min(of_grpo)}, {min(of_sft)})" if of_grpo else "has no field that tells"
-        raise UserError(f"Is it a GRPO or an SFT run? The config {said}.", "Add --method grpo or --method sft.")
-    return "grpo" if of_grpo else "sft"
+    shared = fields["grpo"] & fields["sft"] & fields["dpo"]
+    telling = used & (fields["grpo"] | fields["sft"] | fields["dpo"]) - shared
+    fitting = [method for method, own in fields.items() if telling <= own]
+    if fitting not in (["grpo"], ["sft"], ["dpo"], ["sft", "dpo"]):
+        owners = {name: [method for method in fields if name in fields[method]] for name in sorted(telling)}
+        told = ", ".join(f"{name} of {' and '.join(map(str.upper, having))}" for name, having in owners.items())
+        said = f"has fields of several methods ({told})" if telling else "has only fields that all of them have"
+        raise UserError(
+            f"Is it a GRPO, an SFT or a DPO run? The config {said}.", "Add --method grpo, --method sft or --method dpo."
+        )
+    return fitting[0]
+
+
+def _names(*kinds: type) -> set[str]:
+    return {item.name for kind in kinds for item in dataclasses.fields(kind)}
 
 
 def read_as_if(method: Method, argv: Sequence[str], processes: int) -> tuple[RunSettings | None, list[UserError]]:
-    """The settings, read by TRL's own classes for that many processes, and every problem with them.
+    """Read the settings with TRL's own classes for `processes` processes. Returns them and every problem found.
 
-    None if there are too many problems to read them.
+    The settings are None if problems prevent reading them.
     """
     problems: list[UserError] = []
     with assumed_machine(processes):
@@ -55,9 +69,9 @@ def read_as_if(method: Method, argv: Sequence[str], processes: int) -> tuple[Run
 
 @contextmanager
 def assumed_machine(processes: int) -> Iterator[None]:
-    """Within it, transformers' `TrainingArguments` believe in `processes` processes and in a GPU that can do bf16.
+    """In this context transformers' `TrainingArguments` assume `processes` processes and a GPU with bf16.
 
-    Of a node's GPUs each process of a launch has one; a single process has all that are visible.
+    Each launched process has one GPU of its node; a single process has all visible GPUs.
     """
     from transformers import training_args
 

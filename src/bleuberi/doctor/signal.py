@@ -1,31 +1,31 @@
-"""What the samples of a `signal` data set say about a GRPO run on it."""
+"""Report how much a `signal` data set's samples differ, as a forecast for a GRPO run."""
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Final
 
-from bleuberi.artifacts import read_json
 from bleuberi.doctor.findings import Report
-from bleuberi.selection.record import SELECTION_RECORD
+from bleuberi.selection.record import SelectionRecord
+from bleuberi.statistics.shown import number
 
 _MOST_AT_FLOOR: Final = 0.5
 
 
 def check_signal(report: Report, folder: Path) -> None:
-    """The spread of the samples that the rows were chosen by; nothing for other data sets."""
-    path = folder / SELECTION_RECORD
-    record = read_json(path) if path.is_file() else {}
-    if record.get("selection_mode") != "signal":
+    """Report the spread of the samples by which the rows were chosen. Does nothing for other data sets."""
+    record = SelectionRecord.load(folder)
+    if record is None or record.signal is None:
         return
-    candidates, floor = record["candidates"], record["dropped"].get("with all samples at the floor", 0)
-    spread = next((made for name, made in record["distributions"].items() if name.endswith("_deviation")), None)
-    text = f"{record['samples_of_a_prompt']} samples per prompt of {candidates + floor:,} prompts: "
+    candidates, floor = record.signal.candidates, record.dropped.get("with all samples at the floor", 0)
+    spread = next((made for name, made in record.distributions.items() if name.endswith("_deviation")), None)
+    text = f"{record.signal.samples_of_a_prompt} samples per prompt of {candidates + floor:,} prompts: "
     text += f"all at the floor for {floor:,}"
-    if spread is not None and spread["picked"].get("mean") is not None:
-        text += f"; standard deviation within a prompt {spread['pool']['mean']:.3f}, of the picked ones "
-        text += f"{spread['picked']['mean']:.3f}"
-    cure = f"See what there is to gain: bleuberi headroom --input_data_path {folder}"
+    if spread is not None and spread.picked.mean is not None:
+        text += f"; standard deviation within a prompt {number(spread.pool.mean)}, of the picked ones "
+        text += number(spread.picked.mean)
+    cure = f"See what there is to gain: bleuberi headroom --input_data_path {shlex.quote(str(folder))}"
     stuck = floor > _MOST_AT_FLOOR * (candidates + floor)
     report.numbers["signal"] = {"candidates": candidates, "at_floor": floor}
     report.add("samples", "warning" if stuck else "ok", text, cure if stuck else "")

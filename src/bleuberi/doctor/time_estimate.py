@@ -1,4 +1,4 @@
-"""A rough time per step: an estimate within a factor of about two."""
+"""Estimate the time per step, correct within a factor of about two."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _HOST = 50e9  # bytes a second a host's memory gives one process's optimizer
 def estimate_step(
     settings: RunSettings, sizes: ModelSizes, batches: Batches, zero: Zero, machine: Machine
 ) -> dict[str, float] | None:
-    """Seconds of one optimizer step, part by part, at full completions; None where the device's speed is not known."""
+    """Seconds of one optimizer step by part, with completions of full length; None if the device's speed is unknown."""
     if machine.flops is None or machine.bandwidth is None:
         return None
     args = settings.args
@@ -23,9 +23,9 @@ def estimate_step(
     forward = 2.0 * sizes.parameters * tokens / machine.flops
     backward = forward * (2 if sizes.trainable == sizes.parameters else 1)  # frozen weights need no gradient
     parts = {"forward and backward": forward + backward + (forward if args.gradient_checkpointing else 0.0)}
+    if settings.method != "sft" and args.beta != 0:
+        parts["start model for the KL term"] = forward
     if settings.method == "grpo":
-        if args.beta != 0:
-            parts["start model for the KL term"] = forward
         parts["generation"] = _generation(settings, sizes, batches, machine)
     if zero.stage and zero.offload_parameters:
         moved = 2.0 * sizes.parameters / machine.processes

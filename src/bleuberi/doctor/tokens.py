@@ -1,4 +1,4 @@
-"""Whether the real tokenizer says what the run means: template, end tokens, the loss mask."""
+"""Check the tokenizer against the run's intention: template, end tokens, loss mask."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ _SHOWN_TOKENS: Final = 160
 
 
 def check_template(report: Report, tokenizer: Any) -> bool:  # noqa: ANN401 - a policy's tokenizer
-    """Where the template comes from, and which tokens end an answer; whether there is an end token to train with."""
+    """Report the template's origin and the tokens that end a response. Returns whether the tokenizer has an end token
+    to train with."""
     known = [family for families in BASE_TEMPLATES.values() for family in families]
     family = next((family for family in known if family.template == tokenizer.chat_template), None)
     vocabulary = tokenizer.get_vocab()
@@ -67,7 +68,7 @@ def check_template(report: Report, tokenizer: Any) -> bool:  # noqa: ANN401 - a 
 
 
 def check_round_trip(report: Report, tokenizer: Any, pairs: Sequence[Pair]) -> None:  # noqa: ANN401
-    """Render pairs, turn them to tokens and back: nothing may be lost, doubled, or cut at another place."""
+    """Encode pairs to tokens and decode them: no text may be lost, doubled, or cut at another place."""
     changed = doubled = other_end = 0
     encode = SftEncoder(tokenizer)
     for asked, answer in pairs[:TRIED]:
@@ -92,13 +93,14 @@ def check_round_trip(report: Report, tokenizer: Any, pairs: Sequence[Pair]) -> N
 
 
 def show_loss_mask(tokenizer: Any, asked: Sequence[Message], answer: str) -> Text:  # noqa: ANN401
-    """One pair as the trainer reads it: what is in the loss in green, and between ⟦ ⟧ for who sees no colours."""
+    """One pair as the trainer reads it. Text in the loss is green and between ⟦ ⟧, so that it also shows without
+    colours."""
     tokens = SftEncoder(tokenizer)(asked, [Message(role="assistant", content=answer)])
     return mask_text(tokenizer, tokens)
 
 
 def mask_text(tokenizer: Any, tokens: SftTokens) -> Text:  # noqa: ANN401
-    """Runs of tokens in and out of the loss, the middle of long ones left out."""
+    """Alternating runs of tokens inside and outside the loss, with the middle of long runs omitted."""
     shown = Text()
     ids, mask = tokens
     place = 0

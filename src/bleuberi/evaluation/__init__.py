@@ -7,6 +7,7 @@ model_facts        how a model folder was trained
 responses          every model's responses to the same prompts; repeated runs count once
 response_files     responses made elsewhere
 measures           scores, BLEU's factors, facts mentioned, words, copied share; families of scores
+number_file        columns of numbers in a temporary file
 comparison         means and differences over prompts and runs
 controls           the texts of echo, cut and placebo, and the record of every control
 base_controls      brief and long, for which the base writes again or a file stands in
@@ -16,7 +17,9 @@ judge_results      win rates
 warnings           caveats on files, limits, tokenizers and trainings
 verdict            questions, and answers that claim no more than the numbers allow
 control_sentences  what controls and gains say of an answer
-record             writes `evaluation.json` and `answers.jsonl`
+record             the content of `evaluation.json`
+write              makes that record, and the lines of `answers.jsonl`
+card               the result that a model's card shows
 view               the section that page, terminal and Markdown print, with view_tables, view_examples, view_compared
 
 To add a measure, add a `Measure` in `measures` (its role decides where it is shown) and its family to `_FAMILIES`.

@@ -1,19 +1,23 @@
-"""The controls for which the base writes again: told to be brief, with a longer limit. Files may stand in."""
+"""Controls for which the base generates again: told to be brief, or with a longer limit. Response files may replace
+this."""
 
 from __future__ import annotations
 
 import logging
-import statistics
+from array import array
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
+
+import numpy as np
 
 from bleuberi.evaluation.config import EvaluationConfig
 from bleuberi.evaluation.controls import BRIEF, FROM_FILES, Control
 from bleuberi.evaluation.response_files import ResponseFile, cut_share, read_response_file
 from bleuberi.generation.base import Output
 from bleuberi.generation.cached import CachedEngine
+from bleuberi.on_disk import Mapped, Spilled
 from bleuberi.records import Conversation, Example, Message
 
 log = logging.getLogger(__name__)
@@ -25,21 +29,22 @@ MOST_MISSING: Final = 0.05  # of the prompts
 
 @dataclass(frozen=True, slots=True)
 class Rewritten:
-    """The base's further responses by prompt id, or the reason why there are none."""
+    """The base's responses for such a control, in the order of the prompts, or the reason why there are none."""
 
     how: str
-    outputs: Mapping[str, Output] = field(default_factory=dict)
+    outputs: Sequence[Output | None] = ()  # N
     reason: str | None = None
 
 
 def write_again(
     config: EvaluationConfig,
     examples: Sequence[Example],
-    own: Mapping[str, Output],  # the base's responses
+    own: Sequence[Output | None],  # N, the base's responses
     engine: CachedEngine | None,  # None: the base is a file
     files: Mapping[str, ResponseFile],  # by control
 ) -> dict[str, Rewritten]:
-    """What the base writes for `brief` and `long`, as far as they are asked for. Errors: `UserError` of the engine."""
+    """Generate the base's responses for the requested ones of `brief` and `long`, or take them from files. Errors:
+    `UserError` of the engine."""
     base = config.models[0].name
     found = {}
     for name in (name for name in FROM_FILES if name in config.controls):
@@ -66,32 +71,38 @@ def read_control_files(controls: Mapping[str, Path | None], examples: Sequence[E
     }
 
 
-def rewritten_controls(
-    rewritten: Mapping[str, Rewritten], base: str, examples: Sequence[Example], own: Mapping[str, Output]
-) -> list[Control]:
-    """The controls on the prompts of `examples`. A prompt without a further response keeps the base's own."""
+def rewritten_controls(rewritten: Mapping[str, Rewritten], base: str, own: Sequence[Output]) -> list[Control]:
+    """The controls on the prompts of the base's `own` responses; `rewritten` has those prompts in the same order. If a
+    prompt lacks the additional response, the base's own is used."""
     controls = []
     for name, found in rewritten.items():
-        usable = {
-            row.id: found.outputs[row.id].text
-            for row in examples
-            if row.id in found.outputs and not found.outputs[row.id].unanswered
-        }
-        missing = len(examples) - len(usable)
+        missing = sum(_text(output) is None for output in found.outputs)
         reason = found.reason
-        if reason is None and missing > MOST_MISSING * len(examples):
-            reason = f"{missing} of {len(examples)} prompts have no response"
-        texts = {base: [usable.get(row.id, own[row.id].text) for row in examples]} if reason is None else {}
+        if reason is None and missing > MOST_MISSING * len(own):
+            reason = f"{missing} of {len(own)} prompts have no response"
+        texts = {base: _texts(found.outputs, own)} if reason is None else {}
         controls.append(Control(name, found.how, base, reason, texts, missing=missing if reason is None else 0))
     return controls
+
+
+def _texts(outputs: Sequence[Output | None], own: Sequence[Output]) -> Sequence[str]:
+    def text(place: int) -> str:
+        found = _text(outputs[place])
+        return own[place].text if found is None else found
+
+    return Mapped(range(len(own)), text)
+
+
+def _text(output: Output | None) -> str | None:
+    return None if output is None or output.unanswered else output.text
 
 
 def _no_brief(examples: Sequence[Example]) -> str | None:
     return None if any(row.references for row in examples) else "there are no references, so no length to ask for"
 
 
-def _no_long(own: Mapping[str, Output], base: str) -> str | None:
-    share = cut_share(list(own.values()))
+def _no_long(own: Sequence[Output | None], base: str) -> str | None:
+    share = cut_share(output for output in own if output is not None)
     if share is None:
         return f"it is not known how many responses of {base} were cut at the limit"
     if share <= FEW_CUT:
@@ -100,23 +111,29 @@ def _no_long(own: Mapping[str, Output], base: str) -> str | None:
 
 
 def _ask_brief(
-    config: EvaluationConfig, examples: Sequence[Example], own: Mapping[str, Output], engine: CachedEngine
+    config: EvaluationConfig, examples: Sequence[Example], own: Sequence[Output | None], engine: CachedEngine
 ) -> Rewritten:
-    words = round(statistics.median(len(text.split()) for row in examples for text in row.references))
+    words = round(float(np.median(array("q", (len(text.split()) for row in examples for text in row.references)))))
     instruction = f"Answer in at most {max(1, words)} words."
-    asked = [Conversation(row.id, _with_instruction(row.messages, instruction)) for row in examples]
+    asked = Mapped(examples, lambda row: Conversation(row.id, _with_instruction(row.messages, instruction)))
     how = f'{config.models[0].name} asked with the further instruction "{instruction}"'
-    return Rewritten(how, engine.answer(asked, config.sampling))
+    return Rewritten(how, Spilled(output for _, output in engine.answer_each(asked, config.sampling)))
 
 
 def _ask_long(
-    config: EvaluationConfig, examples: Sequence[Example], own: Mapping[str, Output], engine: CachedEngine
+    config: EvaluationConfig, examples: Sequence[Example], own: Sequence[Output | None], engine: CachedEngine
 ) -> Rewritten:
     limit = LONGER * config.max_new_tokens
-    cut = [row.conversation for row in examples if own[row.id].finish_reason == "length"]
+    cut = array("q", (place for place, output in enumerate(own) if _is_cut(output)))
+    asked = Mapped(cut, lambda place: examples[place].conversation)
     # Greedy responses that ended by themselves are the same with any higher limit.
-    again = engine.answer(cut, replace(config.sampling, max_new_tokens=limit))
-    return Rewritten(f"{config.models[0].name} with at most {limit:,} tokens per response", {**own, **again})
+    again = engine.answer_each(asked, replace(config.sampling, max_new_tokens=limit))
+    outputs = Spilled(next(again)[1] if _is_cut(output) else output for output in own)
+    return Rewritten(f"{config.models[0].name} with at most {limit:,} tokens per response", outputs)
+
+
+def _is_cut(output: Output | None) -> bool:
+    return output is not None and output.finish_reason == "length"
 
 
 def _with_instruction(messages: Sequence[Message], instruction: str) -> list[Message]:

@@ -1,31 +1,37 @@
-"""Groups of models compared on the same prompts: every difference is paired by prompt and covers other runs too.
+"""Compare groups of models on the same prompts: every difference is paired by prompt and accounts for other training
+runs.
 
-A prompt for which one model's response has no score is left out of that metric for all models. Prompts that differ by
-white space or case alone are one observation.
+If one model's response to a prompt has no score in a metric, the prompt is left out of that metric for all models.
+Prompts that differ only in white space or case are one observation.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import combinations
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bleuberi.errors import UserError
 from bleuberi.evaluation.models import Group
+from bleuberi.evaluation.number_file import FloatArray, NumberFile, numbers
+from bleuberi.evaluation.record import Compared
 from bleuberi.statistics import (
     Difference,
     Estimate,
     RunSpread,
+    RunTable,
     pooled_run_spread,
-    prompt_clusters,
+    prompt_codes,
     runs_of,
 )
 
 Scores = Mapping[str, Mapping[str, Sequence[float | None]]]  # by column (a model or a control) and metric: N
+IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
 Pairs = Sequence[tuple[str, str]]  # a run, and the column that its control is in
 
 
@@ -36,42 +42,42 @@ class ScoreComparison:
         self,
         scores: Scores,
         metrics: Sequence[str],
-        prompts: Sequence[str],  # N
+        prompts: Sequence[str] | IntArray,  # N, texts or their `prompt_codes`
         pairs: Pairs = (),
         *,
         groups: Sequence[Group] = (),
         untrained: Collection[str] = (),
         run_spread: Mapping[str, float] | None = None,
+        shares: Collection[str] = (),
     ) -> None:
-        """`pairs`: those that `gain` may be asked for. `untrained`: groups without a training run, so that no
-        other run would change them.
+        """`pairs`: the pairs that `gain` can compare. `untrained`: groups without a training run, so that no other run
+        would change them.
 
-        `run_spread`: by metric, the standard deviation between runs that is assumed for a group with a single run;
-        without it that of the `groups` with several runs is taken. Errors: `UserError`, a metric without a number.
+        `run_spread`: the assumed standard deviation between runs, by metric, for a group with a single run; without it,
+        that of the `groups` with several runs is used. `shares`: metrics from 0 to 1, whose intervals stay within that
+        range. Errors: `UserError` for a metric without any number.
         """
         self.metrics = list(metrics)
         self.unscored: dict[str, int] = {}
         self._untrained = frozenset(untrained)
         self._place = {name: place for place, name in enumerate(scores)}
         self._gain = {pair: len(scores) + place for place, pair in enumerate(pairs)}
-        clusters = np.asarray(prompt_clusters(prompts), dtype=object)
-        self._tables = {}
+        clusters = prompts if isinstance(prompts, np.ndarray) else prompt_codes(prompts)
+        self._tables = _Tables()
         for metric in metrics:
-            values = np.column_stack([_numbers(by_metric[metric]) for by_metric in scores.values()])
-            missing = np.isnan(values).any(axis=1)
-            self.unscored[metric] = int(missing.sum())
-            if missing.all():
+            values, kept = self._matrix([numbers(by_metric[metric]) for by_metric in scores.values()], pairs)
+            self.unscored[metric] = int((~kept).sum())
+            if not len(values):
                 raise UserError(
-                    f"{metric} has no number for any prompt.", "Look at the references, or choose other --metrics."
+                    f"{metric} has no score for any prompt.", "Check the references, or choose other --metrics."
                 )
-            differences = [values[:, self._place[name]] - values[:, self._place[control]] for name, control in pairs]
-            kept = np.column_stack([values, *differences])[~missing]
-            self._tables[metric] = runs_of(kept, list(clusters[~missing]))
+            limits = (0.0, 1.0) if metric in shares else (-math.inf, math.inf)
+            self._tables.add(metric, runs_of(values, clusters[kept], limits=limits))
         several = [group for group in groups if len(group.members) > 1 and group.name not in self._untrained]
         self._spread = {metric: self._run_spread(metric, several, run_spread or {}) for metric in metrics}
 
     def mean(self, group: Group) -> dict[str, Estimate]:
-        """By metric."""
+        """The group's mean by metric."""
         return {metric: table.mean(self._columns(group)) for metric, table in self._tables.items()}
 
     def difference(self, base: Group, other: Group, sizes: Mapping[str, float] | None = None) -> dict[str, Difference]:
@@ -88,9 +94,22 @@ class ScoreComparison:
         }
 
     def gain(self, pairs: Pairs) -> dict[str, Difference]:
-        """By metric, each run minus its own control, and then over the runs."""
+        """By metric, the mean over runs of each run minus its own control."""
         columns = [self._gain[pair] for pair in pairs]
         return {metric: table.gain(columns, self._spread[metric]) for metric, table in self._tables.items()}
+
+    def _matrix(self, columns: Sequence[FloatArray], pairs: Pairs) -> tuple[FloatArray, BoolArray]:
+        """The columns and the differences of the pairs, on the rows that every column has a number in; and whether a
+        row is one of these."""
+        kept = np.ones(len(columns[0]), dtype=np.bool_)
+        for column in columns:
+            kept &= ~np.isnan(column)
+        values = np.empty((int(kept.sum()), len(columns) + len(pairs)))
+        for place, column in enumerate(columns):
+            values[:, place] = column[kept]
+        for place, (name, control) in enumerate(pairs, len(columns)):
+            values[:, place] = values[:, self._place[name]] - values[:, self._place[control]]
+        return values, kept
 
     def _columns(self, group: Group) -> list[int]:
         return [self._place[name] for name in group.members]
@@ -106,37 +125,40 @@ def comparisons(
     compared: ScoreComparison,
     groups: Sequence[Group],
     sizes: Mapping[frozenset[str], Mapping[str, float]] | None = None,
-) -> list[dict[str, Any]]:
-    """Every two groups, the earlier one as the base. `sizes`: by pair of groups, what `difference` takes."""
-    return [
-        {
-            "base": base.name,
-            "other": other.name,
-            "difference": to_json(
-                compared.difference(base, other, (sizes or {}).get(frozenset((base.name, other.name))))
-            ),
-        }
+) -> tuple[Compared, ...]:
+    """The differences of every two groups, with the earlier one as the base. `sizes`: by pair of groups, the `sizes` of
+    `difference`."""
+    return tuple(
+        Compared(
+            base.name,
+            other.name,
+            compared.difference(base, other, (sizes or {}).get(frozenset((base.name, other.name)))),
+        )
         for base, other in combinations(groups, 2)
-    ]
+    )
 
 
-def to_json(estimates: Mapping[str, Estimate] | Mapping[str, Difference]) -> dict[str, dict[str, Any]]:
-    """Estimates as strict JSON has them: no infinities."""
-    return {name: estimate_json(estimate) for name, estimate in estimates.items()}
+class _Tables(Mapping[str, RunTable]):
+    """Run tables by metric. What they say of each prompt is in a temporary file, and read at each access."""
 
+    def __init__(self) -> None:
+        self._file = NumberFile()
+        self._kept: dict[str, tuple[RunTable, int, int]] = {}
 
-def estimate_json(estimate: Estimate | Difference) -> dict[str, Any]:
-    """An estimate; bounds are null if nothing is known of the spread."""
-    values = asdict(estimate)
-    return {name: None if isinstance(value, float) and math.isinf(value) else value for name, value in values.items()}
+    def add(self, metric: str, table: RunTable) -> None:
+        place, rows = self._file.reserve(table.influences.size + table.shares.size), table.n_clusters
+        self._file.write(place, table.influences)
+        self._file.write(place + table.influences.size, table.shares)
+        self._kept[metric] = replace(table, influences=np.empty((0, 0)), shares=np.empty(0)), place, rows
 
+    def __getitem__(self, metric: str) -> RunTable:
+        table, place, rows = self._kept[metric]
+        size = rows * len(table.means)
+        influences = self._file.read(place, size).reshape(rows, -1)
+        return replace(table, influences=influences, shares=self._file.read(place + size, rows))
 
-def turned(estimate: Mapping[str, Any]) -> dict[str, Any]:
-    """The difference with base and other swapped."""
-    low, high = (None if estimate[bound] is None else -estimate[bound] for bound in ("high", "low"))
-    swapped = {**estimate, "value": -estimate["value"], "low": low, "high": high}
-    return swapped | ({"runs": list(estimate["runs"])[::-1]} if "runs" in estimate else {})
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._kept)
 
-
-def _numbers(values: Sequence[float | None]) -> np.ndarray[Any, np.dtype[np.float64]]:
-    return np.array([math.nan if value is None else value for value in values], dtype=np.float64)
+    def __len__(self) -> int:
+        return len(self._kept)

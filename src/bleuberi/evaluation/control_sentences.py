@@ -1,20 +1,14 @@
-"""What the controls of an evaluation say about a gain: is it more than length, copying, or any training at all?
-
-A control is a mapping: `name` (cut, echo, brief, long or placebo), `other` (the group), `computed`, `reason` if it was
-not computed, `difference` (by metric, the group minus the control) and, for `cut`, `shortened` (the share of the base's
-responses that lost words). A gain is what `gains` tells of a group: the share of its ten largest prompts, its mean
-without extremes, its halves by the overlap of the references, and how much more it copies than they do.
-"""
+"""Sentences about a gain and its controls: is it more than length, copying, or any training at all?"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
-from bleuberi.statistics.shown import EstimateJson, difference, side
-
-Control = Mapping[str, Any]
-Gain = Mapping[str, Any]
+from bleuberi.evaluation.record import ControlResult, Copying, Differences, Gain
+from bleuberi.statistics import Difference
+from bleuberi.statistics.comparison_of_runs import FEW_PROMPTS, FEWEST_DIFFERING, FEWEST_PROMPTS, ONE_RUN
+from bleuberi.statistics.shown import difference, side
 
 MOSTLY: Final = 0.5  # a cut control that shortens fewer of the responses is no control of length
 MUCH_COPIED: Final = (
@@ -42,34 +36,36 @@ def control_sentences(
     base: str,
     group: str,
     metric: str,
-    controls: Sequence[Control],
-    difference_to_base: Mapping[str, EstimateJson],  # by metric, lengths and BLEU's factors included
+    controls: Sequence[ControlResult],
+    difference_to_base: Differences,
     *,
     better: bool,
     gain: Gain | None = None,
 ) -> list[str]:
     """One sentence per control of the group. `better`: the group was found to be better than the base."""
-    own = [control for control in controls if control["other"] == group]
+    own = [control for control in controls if control.other == group]
     if not own:
         return ["No control for length or copying was computed."] if better else []
     said = []
     for control in own:
-        name = str(control["name"])
-        if not control.get("computed", True) or metric not in (control.get("difference") or {}):
-            said.append(f"Not computed: {name} ({control.get('reason') or f'it has no {metric}'}).")
+        name = control.name
+        if not control.computed or control.difference is None or metric not in control.difference:
+            said.append(f"Not computed: {name} ({control.reason or f'it has no {metric}'}).")
         elif name == "cut" and not really_shortened(control, difference_to_base):
             said.append(_length_by_factors(base, control, difference_to_base))
         else:
-            copying = (gain or {}).get("copying") if name == "echo" else None
-            scored = _echo_metric(metric, control) if name == "echo" else metric
+            copying = gain.copying if gain is not None and name == "echo" else None
+            # An echo mentions every fact that it repeats.
+            scored = "bleu" if name == "echo" and metric == "facts" and "bleu" in control.difference else metric
             note = "" if scored == metric else f" in {scored} (an echo repeats every fact)"
-            said.append(_against(base, name, control["difference"][scored], copying, better=better, note=note))
+            said.append(_against(base, name, control.difference[scored], copying, better=better, note=note))
     return said
 
 
-def gain_sentences(gain: Gain, difference_to_base: EstimateJson, *, better: bool) -> list[str]:
-    """Whether a few prompts carry a gain, and whether only those do whose references repeat them."""
-    share, rest, mean = gain["top10_share"], gain["without_extremes"], difference_to_base["value"]
+def gain_sentences(gain: Gain, difference_to_base: Difference, *, better: bool) -> list[str]:
+    """State whether few prompts make most of the gain, and whether it is larger on prompts that their references
+    repeat."""
+    share, rest, mean = gain.top10_share, gain.without_extremes, difference_to_base.value
     if share is None or mean <= 0.0:
         return []
     said = []
@@ -80,8 +76,8 @@ def gain_sentences(gain: Gain, difference_to_base: EstimateJson, *, better: bool
         )
     elif better:
         said.append(f"Its ten largest prompts make {share:.0%} of the gain.")
-    above, below = ((gain["by_overlap"] or {}).get(half) for half in ("above", "below"))
-    if better and above and below and above["value"] > 0.0 and below["value"] < HALF * above["value"]:
+    above, below = (gain.by_overlap.above, gain.by_overlap.below) if gain.by_overlap else (None, None)
+    if better and above and below and above.value > 0.0 and below.value < HALF * above.value:
         said.append(
             f"The gain is larger if references repeat the prompt: {difference(above)}, "
             f"{difference(below)} on the other prompts."
@@ -89,19 +85,26 @@ def gain_sentences(gain: Gain, difference_to_base: EstimateJson, *, better: bool
     return said
 
 
-def really_shortened(control: Control, difference_to_base: Mapping[str, EstimateJson]) -> bool:
+def no_verdict(name: str, found: Difference) -> str:
+    """The reason why a difference of the group `name` has no verdict."""
+    if found.no_verdict == ONE_RUN:
+        return f"{name} has one training run, and two are needed"
+    if found.no_verdict == FEW_PROMPTS:
+        return f"{found.n_clusters:,} prompts are fewer than {FEWEST_PROMPTS}"
+    return f"{name} scores differently on fewer than {FEWEST_DIFFERING} prompts"
+
+
+def really_shortened(control: ControlResult, difference_to_base: Differences) -> bool:
     """Whether the cut control shortened most responses, and the group clearly writes fewer words than the base."""
     words = difference_to_base.get("words")
     fewer = words is None or side(words) < 0
-    return float(control.get("shortened") or 0.0) >= MOSTLY and fewer
+    return (control.shortened or 0.0) >= MOSTLY and fewer
 
 
-def _against(
-    base: str, name: str, gain: EstimateJson, copying: Mapping[str, Any] | None, *, better: bool, note: str
-) -> str:
-    """The sentence about one control. `copying`: only for the echo, the entry of that name of a gain (see `gains`)."""
+def _against(base: str, name: str, gain: Difference, copying: Copying | None, *, better: bool, note: str) -> str:
+    """The sentence about one control. `copying`: only for the echo."""
     more, perhaps = _MORE.get(name, (f"More than {name}", f"Perhaps {name} alone"))
-    beaten = not gain.get("no_verdict") and side(gain) > 0
+    beaten = not gain.no_verdict and side(gain) > 0
     also = ""
     if copying is not None:
         much = copies_much(copying)
@@ -110,27 +113,21 @@ def _against(
         else:
             perhaps = "An echo would do as well"
         if much or better:
-            also = f", {'but' if much and beaten else 'and'} {copying['own']:.0%} of its 4-grams are from the prompt "
-            also += f"(of the references' {copying['references']:.0%})"
+            also = f", {'but' if much and beaten else 'and'} {copying.own:.0%} of its 4-grams are from the prompt "
+            also += f"(of the references' {copying.references:.0%})"
     begin = "" if not better else f"{more if beaten else perhaps}: "
     against = _AGAINST.get(name, name).format(base=base)
     return f"{begin}{'against' if begin else 'Against'} {against} it gains {difference(gain)}{note}{also}."
 
 
-def _echo_metric(metric: str, control: Control) -> str:
-    """An echo mentions every fact that it repeats, so a gain in facts is compared with it in BLEU."""
-    return "bleu" if metric == "facts" and "bleu" in control["difference"] else metric
+def copies_much(copying: Copying) -> bool:
+    """Whether the copied share is significantly above the references' own, and by more than `MUCH_COPIED`."""
+    return copying.difference.value > MUCH_COPIED and side(copying.difference) > 0
 
 
-def copies_much(copying: Mapping[str, Any]) -> bool:
-    """Whether the copied share is clearly, and by `MUCH_COPIED`, above the references' own."""
-    found = copying["difference"]
-    return bool(found["value"] > MUCH_COPIED) and side(found) > 0
-
-
-def _length_by_factors(base: str, control: Control, difference_to_base: Mapping[str, EstimateJson]) -> str:
+def _length_by_factors(base: str, control: ControlResult, difference_to_base: Differences) -> str:
     """For a group that does not write less than the base: which of BLEU's factors changed."""
-    shortened = float(control.get("shortened") or 0.0)
+    shortened = control.shortened or 0.0
     found = [
         f"{name.replace('_', ' ')} {difference(difference_to_base[name])}"
         for name in _FACTORS

@@ -1,6 +1,6 @@
-"""What a judge's verdicts come to: counts, a win rate with its interval, lengths beside it. Asks nobody.
+"""Summarise a judge's verdicts: counts, win rate with interval, and response lengths. Sends no requests.
 
-Only verdicts that both orders agree on make the win rate. All others are counted by their kind: an inconsistent,
+Only verdicts that both orders agree on count for the win rate. All others are counted by type: an inconsistent,
 unreadable or missing reply is neither a tie nor half a win.
 """
 
@@ -10,17 +10,17 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from statistics import fmean
-from typing import Any
 
 import numpy as np
 
 from bleuberi.errors import UserError
-from bleuberi.evaluation.comparison import estimate_json
 from bleuberi.evaluation.model_facts import TrainingFacts
 from bleuberi.evaluation.models import Group
+from bleuberi.evaluation.record import Judged, WonLost
 from bleuberi.generation.judge import CONSISTENT, TROUBLES, VERDICTS, Judgment
 from bleuberi.statistics import Estimate, prompt_clusters, rate_estimate, runs_of
 
+_ORDER = ("sft", "dpo", "grpo")
 _WINS: Mapping[str, float] = {"other": 1.0, "tie": 0.5, "base": 0.0}
 
 
@@ -29,13 +29,14 @@ def pairs_to_judge(
     groups: Sequence[Group],
     facts: Mapping[str, TrainingFacts | None],  # by group
 ) -> list[tuple[Group, Group]]:  # (base, other)
-    """The pairs asked for; without any, each group against the base, and GRPO against SFT. Errors: unknown names."""
+    """The requested pairs; by default each group against the base, and groups of different methods against each other.
+    Errors: `UserError` for unknown names."""
     by_name = {group.name: group for group in groups}
     for other, base in asked:
         unknown = [name for name in (other, base) if name not in by_name]
         if unknown or other == base:
             raise UserError(
-                f"--judge_pairs got {other}:{base}, and there is no such pair.",
+                f"--judge_pairs got {other}:{base}, but that is not a pair of these models.",
                 f"Pair two of: {', '.join(by_name)}.",
             )
     if asked:
@@ -43,7 +44,7 @@ def pairs_to_judge(
     trained = [group for group in groups[1:] if facts.get(group.name) is not None]
     method = {group.name: facts[group.name].method for group in trained}  # type: ignore[union-attr]
     across = [
-        (left, right) if method[left.name] == "sft" else (right, left)
+        (left, right) if _ORDER.index(method[left.name]) < _ORDER.index(method[right.name]) else (right, left)
         for left, right in combinations(trained, 2)
         if method[left.name] != method[right.name]
     ]
@@ -51,15 +52,14 @@ def pairs_to_judge(
 
 
 def member_pairs(base: Group, other: Group) -> list[tuple[str, str]]:
-    """Seeds side by side; the shorter group goes round again."""
+    """Pair the seeds of two groups in order; the members of the smaller group are repeated."""
     count = max(len(base.members), len(other.members))
     return [(base.members[n % len(base.members)], other.members[n % len(other.members)]) for n in range(count)]
 
 
-def summarise(
-    base: Group, other: Group, judged: Sequence[Sequence[Judgment]], clusters: Mapping[str, str]
-) -> dict[str, Any]:
-    """One pair of groups; `judged` has a list for each pair of members, `clusters` each prompt's text by its id."""
+def summarise(base: Group, other: Group, judged: Sequence[Sequence[Judgment]], clusters: Mapping[str, str]) -> Judged:
+    """Summarise the judgments on one pair of groups. `judged`: a list per pair of members; `clusters`: each prompt's
+    text by id."""
     every = [judgment for column in judged for judgment in column]
     counts = Counter(judgment.verdict for judgment in every)
     won = [judgment for judgment in every if judgment.verdict in ("other", "base")]
@@ -67,26 +67,25 @@ def summarise(
     losers = [judgment.words[judgment.verdict == "base"] for judgment in won]
     uneven = [(winner, loser) for winner, loser in zip(winners, losers, strict=True) if winner != loser]
     torn = [judgment.verdicts for judgment in every if judgment.verdict == "inconsistent"]
-    rate = _win_rate(judged, clusters)
-    return {
-        "base": base.name,
-        "other": other.name,
-        "members": [[column[0].base, column[0].other] for column in judged if column],
-        "prompts": len(every),
-        "counts": {name: counts[name] for name in VERDICTS},
-        "win_rate": None if rate is None else estimate_json(rate),
-        "mean_words": {"winner": fmean(winners), "loser": fmean(losers)} if won else None,
-        "longer_won": fmean(winner > loser for winner, loser in uneven) if uneven else None,
-        "first_place": fmean(said == ("base", "other") for said in torn) if torn else None,
-    }
+    return Judged(
+        base=base.name,
+        other=other.name,
+        members=tuple((column[0].base, column[0].other) for column in judged if column),
+        prompts=len(every),
+        counts={name: counts[name] for name in VERDICTS},
+        win_rate=_win_rate(judged, clusters),
+        mean_words=WonLost(fmean(winners), fmean(losers)) if won else None,
+        longer_won=fmean(winner > loser for winner, loser in uneven) if uneven else None,
+        first_place=fmean(said == ("base", "other") for said in torn) if torn else None,
+    )
 
 
-def judge_warnings(pairs: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What a reader has to know before believing the win rates."""
+def judge_warnings(pairs: Sequence[Judged]) -> list[str]:
+    """Caveats on the win rates: missing verdicts, verdicts that depend on the order, longer responses that win."""
     said = []
     for pair in pairs:
-        counts, name = pair["counts"], f"{pair['other']} against {pair['base']}"
-        asked = pair["prompts"] - counts["identical"]
+        counts, name = pair.counts, f"{pair.other} against {pair.base}"
+        asked = pair.prompts - counts["identical"]
         trouble = {kind: counts[kind] for kind in TROUBLES if counts[kind]}
         consistent = sum(counts[kind] for kind in CONSISTENT)
         if trouble:
@@ -96,8 +95,8 @@ def judge_warnings(pairs: Sequence[Mapping[str, Any]]) -> list[str]:
             said.append(
                 f"Judge, {name}: only {consistent} of {asked} verdicts hold in both orders; do not lean on them."
             )
-        if pair["longer_won"] is not None and pair["longer_won"] > 0.65:
-            said.append(f"Judge, {name}: the longer answer won {pair['longer_won']:.0%} of the time.")
+        if pair.longer_won is not None and pair.longer_won > 0.65:
+            said.append(f"Judge, {name}: the longer answer won {pair.longer_won:.0%} of the time.")
     return said
 
 

@@ -1,6 +1,6 @@
-"""What did training do to the rest of the model? Tasks of lm-evaluation-harness (IFEval, GSM8K, ...) for each model.
+"""Measure other abilities of each model with tasks of lm-evaluation-harness (IFEval, GSM8K, ...).
 
-The harness is the field's own (EleutherAI, package `lm_eval`); it is started as a command, and its results are read.
+The harness (EleutherAI, package `lm_eval`) is run as a command, and its result files are read.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def check_lm_eval(tasks: Sequence[str], models: Sequence[EvaluatedModel]) -> Non
         raise UserError("--lm_eval needs the package lm_eval, which is not installed.", f"Install it with: {INSTALL}")
     if fixed := [entry.name for entry in models if entry.response_file is not None]:
         raise UserError(
-            f"--lm_eval asks models, and {', '.join(fixed)} is a file of responses.", "Give folders or hub ids."
+            f"--lm_eval asks models, but {', '.join(fixed)} is a file of responses.", "Give folders or hub ids."
         )
 
 
@@ -42,7 +42,7 @@ def run_lm_eval(
 ) -> dict[str, dict[str, dict[str, float]]]:
     """Each model's numbers by task and metric, e.g. `found["grpo"]["gsm8k"]["exact_match,strict-match"]`.
 
-    `words`: further flags of `lm_eval run`, as one text. A model whose results are in `folder` is not asked again.
+    `words`: further flags of `lm_eval run`, as one text. A model that already has results in `folder` is skipped.
     Errors: `UserError` with the harness's last lines if it fails.
     """
     found = {}
@@ -83,7 +83,7 @@ def read_results(place: Path) -> dict[str, dict[str, float]]:
     """
     files = sorted(place.rglob("results_*.json"))
     if not files:
-        raise UserError(f"lm_eval left no results in {place}.", f"Look into {place / 'output.log'}.")
+        raise UserError(f"lm_eval wrote no results to {place}.", f"See {place / 'output.log'}.")
     results: dict[str, dict[str, Any]] = json.loads(files[-1].read_text(encoding="utf-8"))["results"]
     return {
         task: {name: float(value) for name, value in numbers.items() if isinstance(value, int | float)}

@@ -1,24 +1,27 @@
-"""The measures of a response: the rewards asked for, the facts it mentions, BLEU's factors, its words, its copying.
+"""The measures of a response: requested rewards, mentioned facts, BLEU's factors, words, copying.
 
-The factors multiply to BLEU, row by row: the geometric mean of the four smoothed precisions, times the brevity penalty.
-A model can gain BLEU by either, and they show which.
+The factors multiply to BLEU in every row: the geometric mean of the four smoothed precisions, times the brevity
+penalty. A model can gain BLEU through either, and the factors show which.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
-from bleuberi.cluster import ClusterOptions
+from bleuberi.cluster.options import ClusterOptions
 from bleuberi.data.facts_truth import share_mentioned
 from bleuberi.errors import UserError
 from bleuberi.evaluation.models import Primary
+from bleuberi.evaluation.number_file import Column, NumberFile
 from bleuberi.records import Example
 from bleuberi.rewards import Reward
-from bleuberi.rewards.base import TextReward, score_responses
+from bleuberi.rewards.base import TextReward, score_responses, traits_of
 from bleuberi.rewards.baselines import BrevityPenaltyAlone
 from bleuberi.rewards.bleu_python import MAX_ORDER, clipped, compile_references, ngrams, precisions
+from bleuberi.rewards.cached import PartScorer
 from bleuberi.rewards.on_cluster import load_reward_on
 from bleuberi.rewards.text_shape import text_shapes
 from bleuberi.rewards.tokens import tokenize_13a
@@ -38,13 +41,18 @@ _FAMILIES: Final = (
     ("emb", "encoder"),
     ("bertscore", "encoder"),
     ("rm", "model"),
+    ("judge", "judge"),
     (FACTS, "truth"),
 )
 """How a name begins -> the family of the score; the first that fits counts."""
+_OF_MODELS: Final = frozenset({"overlap+model", "encoder", "model"})
+_ROWS_AT_ONCE: Final = 1024
+_SHARES: Final = frozenset({"bleu", "rouge", "chrf", "meteor", "bleu_rouge_f1", "format", "length", FACTS})
+"""How the signatures of scores between 0 and 1 begin."""
 
 
 class Words(TextReward):
-    """How many words an answer has, counted between spaces."""
+    """The number of words in a response, separated by spaces."""
 
     name = WORDS
     needs_references = False
@@ -57,7 +65,7 @@ class Words(TextReward):
 
 
 class Copied(TextReward):
-    """The share of a response's 4-grams that stand in its prompt, as the training monitor counts it."""
+    """The share of a response's 4-grams that also occur in its prompt, as the training monitor counts it."""
 
     name = COPIED
     needs_references = False
@@ -102,23 +110,28 @@ class BleuPrecision(TextReward):
         return f"precision_{self.order}|tok:13a|smooth:add1-all|v:1"
 
     def score_batch(self, responses: Sequence[str], references: Sequence[Sequence[str]]) -> list[float | None]:
-        return [self._precision(response, texts) for response, texts in zip(responses, references, strict=True)]
+        rows = zip(responses, references, strict=True)
+        found = (_bleu_precisions(response, tuple(texts)) for response, texts in rows)
+        return [None if each is None else each[self.order - 1] for each in found]
 
-    def _precision(self, response: str, texts: Sequence[str]) -> float | None:
-        compiled = compile_references(texts)
-        if not any(compiled.lengths):
-            return None
-        tokens = tokenize_13a(response)
-        if not tokens:
-            return 0.0
-        limit = compiled.limits[self.order - 1]
-        matches = [0] * MAX_ORDER
-        matches[self.order - 1] = clipped(Counter(filter(limit.__contains__, ngrams(tokens, self.order))), limit)
-        return precisions(matches, len(tokens), 0)[self.order - 1]
+
+@lru_cache(maxsize=_ROWS_AT_ONCE)  # the four orders score the same rows, one order after the other
+def _bleu_precisions(response: str, texts: tuple[str, ...]) -> list[float] | None:
+    compiled = compile_references(texts)
+    if not any(compiled.lengths):
+        return None
+    tokens = tokenize_13a(response)
+    if not tokens:
+        return [0.0] * MAX_ORDER
+    matches = [
+        clipped(Counter(filter(limit.__contains__, ngrams(tokens, order))), limit)
+        for order, limit in enumerate(compiled.limits, 1)
+    ]
+    return precisions(matches, len(tokens), 0)
 
 
 class Measure(NamedTuple):
-    """A reward or a count, and what its number is good for."""
+    """A reward or a count, and its role in the comparison."""
 
     name: str
     reward: Reward | FactsMentioned
@@ -126,12 +139,17 @@ class Measure(NamedTuple):
 
     @property
     def better(self) -> str | None:
-        """Which way is better, if there is one: more words or more copying are neither."""
+        """`higher` if higher is better; None if neither direction is, as for words or copying."""
         return "higher" if self.role in ("score", "part") else None
 
     @property
+    def is_share(self) -> bool:
+        """Whether its numbers lie between 0 and 1."""
+        return self.role in ("part", "copying") or self.reward.signature().partition("|")[0] in _SHARES
+
+    @property
     def family(self) -> str:
-        """Scores of one family rise together: a score is no second opinion on a sibling."""
+        """The family of the score. Scores of one family rise together, so they are not independent evidence."""
         return family_of(self.name) if self.role == "score" else self.role
 
 
@@ -142,7 +160,8 @@ def family_of(score: str) -> str:
 
 
 def measures(metrics: Sequence[str], cluster: ClusterOptions | None = None) -> list[Measure]:
-    """The rewards of those names, BLEU's factors if it is among them, words and copying. `facts` knows none yet.
+    """The rewards with those names, BLEU's factors if it is among them, words and copying. `facts` has no facts yet
+    (`with_facts`).
 
     `cluster`: whose workers compute the rewards; this process if it is None. Errors: `UserError`.
     """
@@ -155,21 +174,21 @@ def measures(metrics: Sequence[str], cluster: ClusterOptions | None = None) -> l
     names = [measure.name for measure in chosen]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
-        raise UserError(f"Two metrics are called {twice}.", "Name each metric once with --metrics.")
+        raise UserError(f"Duplicate metric name {twice}.", "Give each metric once in --metrics.")
     return chosen
 
 
 def with_facts(chosen: Sequence[Measure], facts: Mapping[str, Mapping[str, str]]) -> list[Measure]:
-    """The measures with `facts` (by row id): in its place if it was asked for, else the last score if there is one.
+    """Add `facts` (by row id) to the measures: in its requested place, else as the last score if any row has facts.
 
-    Errors: `UserError` if it was asked for and no row has facts.
+    Errors: `UserError` if it was requested and no row has facts.
     """
     measure = Measure(FACTS, FactsMentioned(facts), "score")
     if any(one.name == FACTS for one in chosen):
         if not facts:
             raise UserError(
                 "--metrics asks for facts, but no prompt has any (a column x_facts).",
-                "Leave it out, or give a pool with facts, e.g. of bleuberi data generate.",
+                "Omit it, or give a pool with facts, e.g. of bleuberi data generate.",
             )
         return [measure if one.name == FACTS else one for one in chosen]
     scores = [one for one in chosen if one.role == "score"]
@@ -177,7 +196,7 @@ def with_facts(chosen: Sequence[Measure], facts: Mapping[str, Mapping[str, str]]
 
 
 def primary_first(chosen: Sequence[Measure], primary: Primary | None) -> list[Measure]:
-    """The measures with that of the primary comparison first: verdicts and tables are about the first one."""
+    """Move the primary comparison's measure to the front: verdicts and tables use the first one."""
     return sorted(chosen, key=lambda one: primary is None or one.name != primary.metric)
 
 
@@ -186,7 +205,7 @@ def score_answers(
     examples: Sequence[Example],  # N
     texts: Sequence[str],  # N, the responses of one model
 ) -> dict[str, list[float | None]]:  # by metric, N
-    """One number per response and metric; None if none can be given."""
+    """One number per response, by metric; None if a response cannot be scored."""
     return {measure.name: _scores(measure, examples, texts) for measure in chosen}
 
 
@@ -199,3 +218,35 @@ def _scores(measure: Measure, examples: Sequence[Example], texts: Sequence[str])
         responses=texts,
         references=[row.references for row in examples],
     )
+
+
+def score_columns(
+    chosen: Sequence[Measure],
+    examples: Sequence[Example],  # N
+    texts: Sequence[str],  # N, the responses of one model
+    file: NumberFile,
+) -> dict[str, Column]:  # by metric, N
+    """The same as `score_answers`, with the numbers in a file, and the texts of a part of the rows in memory.
+
+    Rewards with a model, of all rows together, on a cluster, or of the user's own form get all texts at once.
+    """
+    columns = {measure.name: file.column(len(examples)) for measure in chosen}
+    by_parts = [measure for measure in chosen if _scores_by_parts(measure.reward)]
+    for start in range(0, len(examples), _ROWS_AT_ONCE):
+        rows = slice(start, start + _ROWS_AT_ONCE)
+        for name, values in score_answers(by_parts, examples[rows], texts[rows]).items():
+            columns[name].write(start, values)
+    if len(by_parts) < len(chosen):
+        whole = [measure for measure in chosen if measure not in by_parts]
+        for name, values in score_answers(whole, list(examples), list(texts)).items():
+            columns[name].write(0, values)
+    return columns
+
+
+def _scores_by_parts(reward: Reward | FactsMentioned) -> bool:
+    """Whether a row's score does not depend on the rows that are scored with it. Models batch rows by length, which
+    changes last digits."""
+    if isinstance(reward, FactsMentioned):
+        return True
+    alone = isinstance(reward, TextReward) and not isinstance(reward, PartScorer)
+    return alone and not traits_of(reward).over_whole_pool and family_of(reward.name) not in _OF_MODELS

@@ -1,7 +1,7 @@
-"""What a model folder tells of its making: method, reward, data, steps, tokenizer. Reads files; loads no model.
+"""Read how a model folder was trained: method, reward, data, steps, tokenizer. Loads no model.
 
-`prompts_sha256` is the hash of the GRPO data set behind a run: a GRPO run has it itself, an SFT run names a data set
-whose manifest has it. Where that folder is gone, it is unknown, and unknown is never taken for equal.
+`prompts_sha256` is the hash of the GRPO data set behind a run. A GRPO run records it; an SFT run names a data set whose
+manifest has it. If that folder is gone, the hash is unknown, and unknown is never treated as equal.
 """
 
 from __future__ import annotations
@@ -17,40 +17,49 @@ from bleuberi.folders import DatasetFolder, ModelFolder
 
 @dataclass(frozen=True, slots=True)
 class TrainingFacts:
-    """How a model was trained, as far as its manifest tells."""
+    """How a model was trained, as far as its manifest records it."""
 
-    method: str  # grpo or sft
+    method: str  # grpo, sft or dpo
     label: str  # e.g. `GRPO(bleu)`, `SFT`
-    rewards: tuple[str, ...]  # signatures; empty for SFT
+    rewards: tuple[str, ...]  # signatures of what GRPO paid for; empty for SFT and DPO
     base_model: str | None  # name@revision if a revision was asked for
     steps: int | None
     rows: int | None
     data_sha256: str | None
     prompts_sha256: str | None
     seed: int | None
+    chosen_by: str | None = None  # signature of the reward that chose the responses that SFT or DPO trained on
+
+    @property
+    def paid(self) -> tuple[str, ...]:
+        """Signatures of the rewards that the training optimised or selected by; empty for SFT on references."""
+        return self.rewards or ((self.chosen_by,) if self.chosen_by else ())
 
 
 def training_facts(model: str) -> TrainingFacts | None:
-    """The facts of a model folder that a training of this tool left; None for any other model."""
+    """The facts of a model folder that this tool trained; None for any other model."""
     trained = ModelFolder.load(model)
     if trained is None:
         return None
-    rewards = trained.reward_signatures
+    rewards = trained.parents.reward_signatures
+    data = DatasetFolder.load(trained.dataset) if trained.dataset is not None and not rewards else DatasetFolder()
+    own = trained.parents.data_sha256
     return TrainingFacts(
-        method="grpo" if rewards else "sft",
+        method=trained.method,
         label=trained.label,
         rewards=rewards,
         base_model=trained.base_model,
         steps=trained.steps,
-        rows=trained.rows,
-        data_sha256=trained.data_sha256,
-        prompts_sha256=trained.data_sha256 if rewards else _prompts_behind(trained),
-        seed=trained.seed,
+        rows=trained.rows_used,
+        data_sha256=own,
+        prompts_sha256=own if rewards or own is None else data.input_sha256,
+        seed=trained.settings.seed,
+        chosen_by=data.chosen_by,
     )
 
 
 def tokenizer_hash(model: str) -> str | None:
-    """What tells two tokenizers apart: their vocabulary, merges and special tokens. None where no file tells."""
+    """A hash of the vocabulary, merges and special tokens, to distinguish tokenizers; None without a tokenizer file."""
     path = Path(model).expanduser() / "tokenizer.json"
     if not path.is_file():
         return None
@@ -63,7 +72,8 @@ def tokenizer_hash(model: str) -> str | None:
 
 
 def same_model(left: str | None, right: str) -> bool | None:
-    """Whether two names mean one model: equal words or one folder. None where a path is gone and nothing tells."""
+    """Whether two names mean one model: equal texts or the same folder. None if a path no longer exists, so this is
+    unknown."""
     if left is None:
         return None
     if left == right:
@@ -72,9 +82,3 @@ def same_model(left: str | None, right: str) -> bool | None:
     if first.is_dir() and second.is_dir():
         return first.resolve() == second.resolve()
     return None
-
-
-def _prompts_behind(trained: ModelFolder) -> str | None:
-    """The hash of the GRPO data set that an SFT data set was made from."""
-    folder = trained.dataset
-    return None if folder is None or trained.data_sha256 is None else DatasetFolder.load(folder).input_sha256

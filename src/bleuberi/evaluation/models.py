@@ -1,4 +1,4 @@
-"""Which models are compared, and which of them are seeds of one training."""
+"""The models to compare, and their groups: seeds of one training."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class EvaluatedModel(NamedTuple):
 
     @property
     def response_file(self) -> Path | None:
-        """The file of responses that it names, which may be missing; None for a model."""
+        """The path if the model is a file of responses (which may be missing); None for a real model."""
         path = local_path(self.model)
         named_so = table_format(self.model) is not None and not path.is_dir()
         return path if named_so or path.is_file() else None
@@ -41,7 +41,7 @@ class Group(NamedTuple):
 
 
 class Primary(NamedTuple):
-    """The comparison that was declared before looking: whether `other` is better than `base` in `metric`."""
+    """The comparison declared in advance: whether `other` is better than `base` in `metric`."""
 
     other: str
     base: str
@@ -49,16 +49,16 @@ class Primary(NamedTuple):
 
     @property
     def pair(self) -> tuple[str, str]:
-        """Base and other, as differences are named."""
+        """Base and other, the key of their difference."""
         return self.base, self.other
 
     def word(self) -> str:
-        """As `--primary` takes it."""
+        """The comparison in the form that `--primary` accepts."""
         return ":".join(part for part in self if part is not None)
 
 
 def read_primary(word: str) -> Primary:
-    """`OTHER:BASE` or `OTHER:BASE:METRIC`. Errors: `UserError`."""
+    """Parse `OTHER:BASE` or `OTHER:BASE:METRIC`. Errors: `UserError`."""
     other, _, rest = word.partition(":")
     base, _, metric = rest.partition(":")  # names of metrics may have colons
     if not other or not base or other == base or rest.endswith(":"):
@@ -67,7 +67,7 @@ def read_primary(word: str) -> Primary:
 
 
 def read_models(words: Sequence[str]) -> tuple[EvaluatedModel, ...]:
-    """`NAME=MODEL` or `NAME@SEED=MODEL`, each. Errors: `UserError`."""
+    """Parse the words `NAME=MODEL` or `NAME@SEED=MODEL`. Errors: `UserError`."""
     models = []
     for word in words:
         name, _, model = word.partition("=")
@@ -83,12 +83,13 @@ def read_models(words: Sequence[str]) -> tuple[EvaluatedModel, ...]:
 
 
 def groups_of(models: Sequence[EvaluatedModel]) -> list[Group]:
-    """The groups in the order of their first models; the first is the base. Errors: two models of one name."""
+    """The groups in the order of their first models; the first is the base. Errors: `UserError` if two models have the
+    same name."""
     names = [entry.name for entry in models]
     if len(set(names)) < len(names):
         raise UserError(
             "Two models have the same name.",
-            "Name them apart: --models base=... trained=...; seeds of one training: grpo@0=... grpo@1=...",
+            "Give different names: --models base=... trained=...; seeds of one training: grpo@0=... grpo@1=...",
         )
     members: dict[str, list[EvaluatedModel]] = {}
     for entry in models:
@@ -96,14 +97,14 @@ def groups_of(models: Sequence[EvaluatedModel]) -> list[Group]:
     for group, entries in members.items():
         if len(entries) > 1 and any(entry.seed is None for entry in entries):
             raise UserError(
-                f"{group} is the name of a model and of a group of seeds.",
-                f"Write every one with its seed: {group}@0=... {group}@1=...",
+                f"{group} is both a model and a group of seeds.",
+                f"Give every one its seed: {group}@0=... {group}@1=...",
             )
     return [Group(group, tuple(entry.name for entry in entries)) for group, entries in members.items()]
 
 
 def check_groups(groups: Sequence[Group], placebo: Sequence[str], untrained: Sequence[str]) -> None:
-    """Errors: `UserError` if a named group is not there, or the base is named as a placebo."""
+    """Errors: `UserError` if a named group does not exist, or if the base is named as a placebo."""
     names = [group.name for group in groups]
     for flag, asked, known in (("--placebo", placebo, names[1:]), ("--untrained", untrained, names)):
         unknown = next((name for name in asked if name not in known), None)
@@ -121,15 +122,15 @@ def primary_of(
     trained_here: Collection[str],
     last: Collection[str],
 ) -> Primary | None:
-    """The primary comparison: the one asked for, else the first trained group against the base in the first score.
+    """The primary comparison: the requested one, else the first trained group against the base in the first score.
 
     A group that was trained here comes before others, and those of `last` (placebos, groups without a training) last.
     None if there are no two groups, or no score. Errors: `UserError` for a metric that is not computed.
     """
     if asked is not None and asked.metric is not None and asked.metric not in scores:
         raise UserError(
-            f"--primary names the metric {asked.metric}, which is not computed.",
-            f"Choose from: {', '.join(scores) or 'none'}, or name it with --metrics.",
+            f"--primary has the metric {asked.metric}, which is not computed.",
+            f"Choose from: {', '.join(scores) or 'none'}, or add it to --metrics.",
         )
     if len(groups) < 2 or not scores:
         return None

@@ -1,223 +1,275 @@
-"""The record of an evaluation: `evaluation.json` and `answers.jsonl`."""
+"""The record of an evaluation, as `evaluation.json` stores it. Files of earlier versions may lack the fields that have
+defaults."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Self
 
-from bleuberi.artifacts import make_manifest
-from bleuberi.evaluation.comparison import ScoreComparison, comparisons, to_json, turned
-from bleuberi.evaluation.config import EvaluationConfig
-from bleuberi.evaluation.controls import Control, control_records
-from bleuberi.evaluation.gains import Gains
-from bleuberi.evaluation.judge_results import judge_warnings
-from bleuberi.evaluation.measures import COPIED, Measure, family_of
-from bleuberi.evaluation.model_facts import TrainingFacts, tokenizer_hash
-from bleuberi.evaluation.models import Group, Primary
-from bleuberi.evaluation.response_files import cut_share
-from bleuberi.evaluation.responses import ModelAnswers
-from bleuberi.evaluation.verdict import ROLE_BASE, Asked, TrainedGroup, question_sizes, questions, verdict
-from bleuberi.evaluation.warnings import NO_UNTRAINED, answer_warnings, training_warnings
-from bleuberi.generation.judge import JudgeConfig
-from bleuberi.rewards.base import TextReward
-from bleuberi.rewards.blindness import blind_warnings
+from bleuberi.artifacts import make_manifest, read_record
+from bleuberi.errors import UserError
+from bleuberi.records import Tally, to_json
+from bleuberi.statistics import Difference, Estimate
+
+RESULT: Final = "evaluation.json"
+
+Means = Mapping[str, Estimate]  # by metric
+Pair = tuple[str, str]  # base, other: the difference is `other - base`
+Differences = Mapping[str, Difference]  # by metric: scores, lengths and BLEU's factors
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """What the record is made from."""
+class Primary:
+    """The comparison that has the level of 5 % to itself."""
 
-    config: EvaluationConfig
-    groups: list[Group]
-    chosen: list[Measure]
-    answers: ModelAnswers
-    controls: list[Control]
-    scores: Mapping[str, Mapping[str, Sequence[float | None]]]
-    facts: Mapping[str, TrainingFacts | None]  # by model
-    compared: ScoreComparison
-    gains: Gains
-    primary: Primary | None
-    repeated: list[str]  # sentences on runs that repeat another
+    other: str
+    base: str
+    metric: str | None
+    declared: bool
 
 
-def content_of(parts: Parts, settings: Mapping[str, Any], judge: dict[str, Any] | None = None) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A measured quantity and its role."""
+
+    name: str
+    signature: str
+    role: str = "score"  # or part (a factor of a score), or length
+    family: str | None = None
+    better: str | None = "higher"
+    unscored: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One model, e.g. one seed of a group."""
+
+    name: str
+    group: str
+    seed: str | None
+    model: str
+    responses: Mapping[str, Any] | None
+    revision: str
+    tokenizer: str | None
+    training: Mapping[str, Any] | None
+    mean: Means
+    difference: Differences | None  # to the base
+    mean_words: float
+    cut_share: float | None
+    refused: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupMeans:
+    """Seeds of one training, or a single model."""
+
+    name: str
+    members: tuple[str, ...]
+    role: str
+    label: str
+    placebo: bool = False
+    trained_on: tuple[str, ...] = ()  # families of scores
+    mean: Means
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """`other - base` by metric."""
+
+    base: str
+    other: str
+    difference: Differences
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlResult:
+    """A cheap explanation of a group's gain: its means, and what the group (`other`) gains over it.
+
+    `reason` says why it was not computed. `shortened`: of `cut`, the share of the base's responses that lost words.
+    """
+
+    name: str = "cut"
+    base: str
+    other: str
+    computed: bool = True
+    reason: str | None = None
+    how: str = ""
+    mean: Means | None = None
+    difference: Differences | None = None
+    shortened: float | None = None
+    mean_words: float | None = None
+    missing: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """The share of 4-grams that references copy from the prompt."""
+
+    metric: str
+    references: Estimate | None
+
+
+@dataclass(frozen=True, slots=True)
+class Copying:
+    """A group's copied share, the references' own, and their difference by prompt."""
+
+    own: float
+    references: float
+    difference: Difference
+
+
+@dataclass(frozen=True, slots=True)
+class Halves:
+    """A gain over the base on two halves of the prompts: references that copy more than the median from the prompt, and
+    the rest."""
+
+    median: float
+    above: Difference | None
+    below: Difference | None
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """How a group's gain over the base is distributed over the prompts."""
+
+    metric: str
+    base: str
+    other: str
+    total: float
+    prompts: int
+    top10_share: float | None  # of the ten largest prompts
+    without_extremes: float | None  # mean per prompt
+    by_overlap: Halves | None
+    copying: Copying | None
+
+
+@dataclass(frozen=True, slots=True)
+class WonLost:
+    """The mean number of words of the responses that the judge preferred, and of the responses that lost to them."""
+
+    winner: float
+    loser: float
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The judge's verdicts on one pair of groups. `longer_won`: share of the decided comparisons of unequal length that
+    the longer response won. `first_place`: share of the inconsistent ones in which the response shown first won both
+    times."""
+
+    base: str
+    other: str
+    members: tuple[tuple[str, ...], ...]
+    prompts: int
+    counts: Mapping[str, int]
+    win_rate: Estimate | None
+    mean_words: WonLost | None
+    longer_won: float | None
+    first_place: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeResult:
+    """The judge's settings and prompt, and its verdicts on each pair of groups."""
+
+    settings: Mapping[str, Any]
+    signature: str
+    prompt: Any = None
+    pairs: tuple[Judged, ...]
+
+    @property
+    def model(self) -> str:
+        return str(self.settings.get("model", ""))
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictRow:
+    """One group's row in the table of trainings."""
+
+    role: str
+    group: str
+    label: str
+    mean: Means
+    difference: Differences | None
+    data: str | None
+    steps: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A question and its answer (`verdict.YES` and others)."""
+
+    question: str
+    answer: str
+    sentence: str
+    metric: str
+    base: str
+    other: str
+    primary: bool = False
+    p_corrected: float | None = None
+    difference: Difference
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """All questions, the primary one first, and sentences on what differs between trainings."""
+
+    table: tuple[VerdictRow, ...]
+    questions: tuple[Question, ...]
+    unequal: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationRecord:
     """`evaluation.json`."""
-    groups, answers = parts.groups, parts.answers
-    compared = parts.compared
-    models = [_model_record(parts, place) for place in range(len(parts.config.models))]
-    controls = control_records(parts.controls, groups, compared)
-    trained = [TrainedGroup(group.name, parts.facts[group.members[0]]) for group in groups]
-    scored = [measure.name for measure in parts.chosen if measure.role == "score"]
-    asked = questions(trained[0], trained[1:], parts.primary.pair) if parts.primary is not None else []
-    found = comparisons(compared, groups, question_sizes(asked, scored[0]) if scored else None)
-    grouped = [
-        {
-            "name": group.name,
-            "members": list(group.members),
-            "role": ROLE_BASE if place == 0 else trained[place].role,
-            "label": trained[place].label,
-            "placebo": group.name in parts.config.placebo,
-            "trained_on": [] if place == 0 else _trained_on(trained[place], parts.config),
-            "mean": to_json(compared.mean(group)),
-        }
-        for place, group in enumerate(groups)
-    ]
-    cut = {model["name"]: model["cut_share"] for model in models}
-    warnings = answer_warnings(answers, {model["name"]: model["tokenizer"] for model in models}, cut, parts.repeated)
-    folders = {entry.name: entry.model for entry in parts.config.models}
-    warnings += training_warnings(groups, parts.facts, folders, answers.examples, parts.config.reasoning)
-    untrained = _untrained(parts.chosen, grouped)
-    if scored and not untrained and len(groups) > 1:
-        warnings.append(NO_UNTRAINED)
-    rewards = [one.reward for one in parts.chosen if one.role == "score" and isinstance(one.reward, TextReward)]
-    warnings += blind_warnings(rewards, [row.references for row in answers.examples])
-    if parts.config.judge is not None:
-        warnings += judge_warnings(judge["pairs"]) if judge else ["The judge has not finished: run the command again."]
-    gains = parts.gains.records(scored[0]) if scored else []
-    tally = answers.tally
-    return make_manifest(
-        "evaluation",
-        settings,
-        base=groups[0].name,
-        primary=_primary_record(parts),
-        prompts=len(answers.examples),
-        rows={"rows_in": tally.rows_in, "kept": tally.kept, "dropped": dict(tally.dropped)},
-        metrics=[
-            {"name": measure.name, "signature": measure.reward.signature(), "role": measure.role,
-             "family": measure.family, "better": measure.better, "unscored": compared.unscored[measure.name]}
-            for measure in parts.chosen
-        ],
-        signatures={measure.name: measure.reward.signature() for measure in parts.chosen},
-        models=models,
-        groups=grouped,
-        comparisons=found,
-        controls=controls,
-        copied={"metric": COPIED, "references": parts.gains.references_copied()},
-        gain=gains,
-        untrained=untrained,
-        judge=judge,
-        verdict=_verdict_record(asked, scored, trained, grouped, found, controls, judge, gains),
-        warnings=warnings,
-    )  # fmt: skip
 
+    config: Mapping[str, Any]
+    base: str
+    primary: Primary | None
+    prompts: int
+    hub_dataset: Mapping[str, str] | None
+    rows: Tally | None
+    metrics: tuple[Metric, ...] = ()
+    signatures: Mapping[str, str]  # by metric, the main one first
+    models: tuple[Model, ...]
+    groups: tuple[GroupMeans, ...]  # the base first
+    comparisons: tuple[Compared, ...] = ()  # every two groups
+    controls: tuple[ControlResult, ...] = ()
+    copied: Copied | None
+    gain: tuple[Gain, ...] = ()  # of each group but the base
+    untrained: tuple[str, ...] = ()  # scores that no training was rewarded with
+    judge: JudgeResult | None
+    verdict: Verdict | None
+    warnings: tuple[str, ...] = ()
+    retention: Mapping[str, Any] = field(default_factory=dict)
+    created: str = ""  # ISO 8601; set when it is written
 
-def _primary_record(parts: Parts) -> dict[str, Any] | None:
-    if parts.primary is None:
-        return None
-    return {**parts.primary._asdict(), "declared": parts.config.primary is not None}
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Errors: `UserError` if the folder has no evaluation, or a damaged one."""
+        found = read_record(cls, folder / RESULT)
+        if found is None:
+            raise UserError(f"{folder} has no {RESULT}.", "Give a folder that bleuberi evaluate wrote.")
+        return found
 
+    def document(self) -> dict[str, Any]:
+        """The content of `evaluation.json`."""
+        facts = to_json(self)
+        settings = facts.pop("config")
+        if not self.retention:
+            del facts["retention"]
+        return make_manifest("evaluation", settings, **facts)
 
-def _trained_on(group: TrainedGroup, config: EvaluationConfig) -> list[str]:
-    """The families of the scores that a training pays for; SFT imitates the references, so it pays for overlap."""
-    if group.name in config.untrained:
-        return []
-    if group.facts is not None and not group.facts.rewards:
-        return [family_of("bleu")]
-    rewards = config.trained_on if group.facts is None else group.facts.rewards
-    return sorted({family_of(reward) for reward in rewards})
+    @property
+    def questions(self) -> tuple[Question, ...]:
+        return self.verdict.questions if self.verdict is not None else ()
 
-
-def _untrained(chosen: Sequence[Measure], grouped: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The scores that no group was trained on, nor on a sibling of theirs."""
-    paid = {part for row in grouped for family in row["trained_on"] for part in family.split("+")}
-    return [one.name for one in chosen if one.role == "score" and not paid & set(one.family.split("+"))]
-
-
-def _model_record(parts: Parts, place: int) -> dict[str, Any]:
-    entry = parts.config.models[place]
-    alone, base = Group(entry.name, (entry.name,)), parts.groups[0]
-    given = [parts.answers.outputs[entry.name][row.id] for row in parts.answers.examples]
-    file = parts.answers.files.get(entry.name)
-    facts = parts.facts[entry.name]
-    return {
-        "name": entry.name,
-        "group": entry.group,
-        "seed": entry.seed,
-        "model": entry.model,
-        "responses": {"from": "model"} if file is None else file.record(),
-        "revision": parts.answers.identities[entry.name].revision,
-        "tokenizer": tokenizer_hash(entry.model),
-        "training": None if facts is None else asdict(facts),
-        "mean": to_json(parts.compared.mean(alone)),
-        "difference": None if entry.name in base.members else to_json(parts.compared.difference(base, alone)),
-        "mean_words": sum(len(out.text.split()) for out in given) / len(given),
-        "cut_share": cut_share(given),
-        "refused": sum(out.finish_reason == "refused" for out in given),
-    }
-
-
-def _verdict_record(
-    asked: Sequence[Asked],
-    scored: Sequence[str],
-    trained: Sequence[TrainedGroup],
-    grouped: Sequence[Mapping[str, Any]],
-    found: Sequence[Mapping[str, Any]],
-    controls: Sequence[Mapping[str, Any]],
-    judge: Mapping[str, Any] | None,
-    gains: Sequence[Mapping[str, Any]],
-) -> dict[str, Any] | None:
-    differences = {(row["base"], row["other"]): dict(row["difference"]) for row in found}
-    differences |= {
-        (other, base): {name: turned(estimate) for name, estimate in by_metric.items()}
-        for (base, other), by_metric in differences.items()
-    }
-    judged = {
-        (pair["base"], pair["other"]): pair["win_rate"] for pair in (judge or {}).get("pairs", []) if pair["win_rate"]
-    }
-    made = verdict(asked, scored, differences, controls, judged, gains)
-    if made is None:
-        return None
-    base = trained[0].name
-    table = [
-        {
-            "role": row["role"], "group": row["name"], "label": row["label"], "mean": row["mean"],
-            "difference": None if row["name"] == base else differences[base, row["name"]],
-            "data": None if group.facts is None else group.facts.prompts_sha256,
-            "steps": None if group.facts is None else group.facts.steps,
-        }
-        for row, group in zip(grouped, trained, strict=True)
-    ]  # fmt: skip
-    return {"table": table if any(group.facts for group in trained) else [], **made}
-
-
-def answer_row(parts: Parts, place: int) -> dict[str, Any]:
-    """A line of `answers.jsonl`."""
-    row, outputs = parts.answers.examples[place], parts.answers.outputs
-    shown = {
-        "id": row.id,
-        "source": row.source,
-        "prompt": row.prompt,
-        "references": row.references,
-        "answers": {name: by_id[row.id].text for name, by_id in outputs.items()},
-        "scores": {name: _at(parts.scores[name], place) for name in outputs},
-        "words": {name: len(by_id[row.id].text.split()) for name, by_id in outputs.items()},
-        "finish": {name: _known(by_id[row.id].finish_reason) for name, by_id in outputs.items()},
-    }
-    if parts.answers.whole is not None:
-        shown["responses"] = {name: by_id[row.id] for name, by_id in parts.answers.whole.items()}
-    if parts.controls:
-        shown["controls"] = {
-            control.name: {
-                name: {"text": texts[place], "scores": _at(parts.scores[control.column(name)], place)}
-                for name, texts in control.texts.items()
-            }
-            for control in parts.controls
-            if control.texts
-        }
-    return shown
-
-
-def _known(reason: str) -> str | None:
-    return None if reason == "unknown" else reason
-
-
-def _at(scores: Mapping[str, Sequence[float | None]], place: int) -> dict[str, float | None]:
-    return {metric: values[place] for metric, values in scores.items()}
-
-
-def judge_record(config: JudgeConfig, pairs: list[dict[str, Any]]) -> dict[str, Any]:
-    """The judge in `evaluation.json`."""
-    return {
-        "settings": config.settings(), "signature": config.signature(), "prompt": config.prompt, "pairs": pairs,
-    }  # fmt: skip
+    def between(self) -> dict[Pair, Differences]:
+        """Differences of every two groups, both ways."""
+        found: dict[Pair, Differences] = {}
+        for one in self.comparisons:
+            found[one.base, one.other] = one.difference
+            found[one.other, one.base] = {name: value.turned() for name, value in one.difference.items()}
+        return found

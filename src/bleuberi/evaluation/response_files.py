@@ -1,19 +1,21 @@
-"""A model's responses from a file: matched with the prompts, counted, and named by their content."""
+"""Read a model's responses from a file, match them with the prompts, and identify them by their content."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from bleuberi.artifacts import file_hash, json_hash
+from bleuberi.artifacts import file_hash, json_object_hash
 from bleuberi.data.made_responses import MadeResponse, join_responses, no_response_fits, read_responses
 from bleuberi.evaluation.models import EvaluatedModel
 from bleuberi.generation.base import FINISH_WORDS, FinishReason, Output
 from bleuberi.generation.model_identity import ModelIdentity
+from bleuberi.on_disk import Looked, Numbers, Spilled
 from bleuberi.records import Example
 
+_NONE: Final = Output("", "no_answer", 0)
 PREFIX: Final = "responses:"
 _FINISH: Final[dict[str, FinishReason]] = {
     **FINISH_WORDS,
@@ -25,28 +27,26 @@ _FINISH: Final[dict[str, FinishReason]] = {
 
 @dataclass(frozen=True, slots=True)
 class ResponseFile:
-    """The responses of a file by prompt id, with what was left out."""
+    """The responses of a file in the order of the prompts, and counts of missing, repeated and unknown ones.
+
+    Files with the same responses have the same identity.
+    """
 
     path: Path
     sha256: str  # of the file
-    outputs: Mapping[str, Output]
+    identity: ModelIdentity
+    outputs: Sequence[Output | None]  # N, None for a prompt without a response
     missing: int  # prompts without a response
     repeated: int  # rows after the first one of a prompt
     unknown: int  # rows of other prompts
 
-    @property
-    def identity(self) -> ModelIdentity:
-        """Files with the same responses have the same identity."""
-        texts = {row_id: output.text for row_id, output in self.outputs.items()}
-        return ModelIdentity("", PREFIX + json_hash(texts), "")
-
     def record(self) -> dict[str, Any]:
-        """As `evaluation.json` has it."""
+        """The entry in `evaluation.json`."""
         counts = {"missing": self.missing, "repeated": self.repeated, "unknown": self.unknown}
         return {"from": "file", "file": self.path.name, "sha256": self.sha256, **counts}
 
     def sentence(self) -> str | None:
-        """The counts in words; None if there are none."""
+        """The counts in words, or None."""
         said = [
             f"{count} {words}"
             for count, words in (
@@ -67,20 +67,36 @@ def read_response_files(models: Sequence[EvaluatedModel], examples: Sequence[Exa
 
 
 def read_response_file(path: Path, examples: Sequence[Example], flag: str = "--models") -> ResponseFile:
-    """Read one file; `flag` is named in errors. Errors: `UserError`, also if no row belongs to a prompt."""
+    """Read one file; `flag` is named in errors. The responses are in a temporary file. Errors: `UserError`, also if no
+    row belongs to a prompt."""
     joined = join_responses(examples, read_responses(path, flag=flag))
     if not joined.by_id:
         raise no_response_fits(path)
-    outputs = {row_id: _output(rows[0]) for row_id, rows in joined.by_id.items()}
-    outputs = {row_id: output for row_id, output in outputs.items() if not output.unanswered}
-    return ResponseFile(path, file_hash(path), outputs, len(examples) - len(outputs), joined.repeated, joined.unknown)
+    outputs: Spilled[Output | None] = Spilled()
+    places: Numbers[str] = Numbers()
+    for example in examples:
+        rows = joined.by_id.get(example.id)
+        output = None if rows is None else _output(rows[0])
+        if output is not None and output.unanswered is None:
+            places.add(example.id, len(outputs))
+            outputs.append(output)
+        else:
+            outputs.append(None)
+    texts = Looked(places, lambda _, found: (outputs[found[0]] or _NONE).text)
+    identity = ModelIdentity("", PREFIX + json_object_hash(texts.items()), "")
+    missing = len(examples) - places.total()
+    return ResponseFile(path, file_hash(path), identity, outputs, missing, joined.repeated, joined.unknown)
 
 
-def cut_share(outputs: Sequence[Output]) -> float | None:
-    """The share of responses that were cut at the token limit; None if a file does not tell."""
-    if not outputs or any(output.finish_reason == "unknown" for output in outputs):
-        return None
-    return sum(output.finish_reason == "length" for output in outputs) / len(outputs)
+def cut_share(outputs: Iterable[Output]) -> float | None:
+    """The share of responses that were cut at the token limit; None if a file does not record it."""
+    count = cut = 0
+    for output in outputs:
+        if output.finish_reason == "unknown":
+            return None
+        count += 1
+        cut += output.finish_reason == "length"
+    return cut / count if count else None
 
 
 def _output(row: MadeResponse) -> Output:

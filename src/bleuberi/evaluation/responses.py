@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, TypeVar, cast
 
+from bleuberi.artifacts import parts_hash
 from bleuberi.data.pool import Pool, read_pool
 from bleuberi.data.reasoning import with_reasoning
 from bleuberi.data.references import join_references
@@ -19,8 +21,11 @@ from bleuberi.evaluation.response_files import ResponseFile
 from bleuberi.generation import cached_engine
 from bleuberi.generation.base import Output
 from bleuberi.generation.model_identity import ModelIdentity
+from bleuberi.on_disk import Looked, Mapped, Numbers, Spilled
 from bleuberi.records import Example, Tally
 from bleuberi.rewards.tags import tagged_answer
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -30,39 +35,52 @@ _LACKING: Final = "without a response in a file"
 
 @dataclass(frozen=True, slots=True)
 class ModelAnswers:
-    """The prompts that every model answered, the answers, and who they are of."""
+    """The prompts that every model answered, the responses, and the models' identities. Texts are in files."""
 
-    examples: list[Example]
+    examples: Sequence[Example]  # N
     tally: Tally
-    outputs: Mapping[str, Mapping[str, Output]]  # by model name and prompt id
+    outputs: Mapping[str, Sequence[Output]]  # by model name, N
     identities: Mapping[str, ModelIdentity]
     files: Mapping[str, ResponseFile] = field(default_factory=dict)  # of the models that are files
     rewritten: Mapping[str, Rewritten] = field(default_factory=dict)  # by the base, for controls
-    whole: Mapping[str, Mapping[str, str]] | None = None  # with `reasoning`: responses before the answer was cut out
+    whole: Mapping[str, Sequence[Output]] | None = None  # with `reasoning`: responses before the answer was cut out
 
-    def texts(self, name: str) -> list[str]:
+    def texts(self, name: str) -> Sequence[str]:
         """One model's answers in the order of the prompts."""
-        return [self.outputs[name][row.id].text for row in self.examples]
+        return Mapped(self.outputs[name], lambda output: output.text)
 
 
-def read_prompts(config: EvaluationConfig) -> tuple[Pool, list[Example], Tally]:
-    """The prompts, with references if they are wanted, and with the turn of `reasoning`. Errors: `UserError`."""
+def read_prompts(config: EvaluationConfig) -> tuple[Pool, Sequence[Example], Tally]:
+    """Read the prompts, with references unless they are switched off, and with the system turn of `reasoning` if it is
+    set. Errors: `UserError`."""
     pool, examples, tally = _read_prompts(config)
     if config.reasoning:
-        examples = [replace(row, messages=with_reasoning(row.messages)) for row in examples]
+        examples = Mapped(examples, lambda row: replace(row, messages=with_reasoning(row.messages)))
     return pool, examples, tally
 
 
-def _read_prompts(config: EvaluationConfig) -> tuple[Pool, list[Example], Tally]:
+def _read_prompts(config: EvaluationConfig) -> tuple[Pool, Sequence[Example], Tally]:
     pool = read_pool(config.prompts, () if config.no_references else config.ref_models, config.split)
     if config.no_references:
-        examples = [
-            Example(row.id, row.source, row.messages, row.prompt, row.ground_truth or "", []) for row in pool.rows
-        ]
+        examples = Mapped(
+            pool.rows,
+            lambda row: Example(row.id, row.source, row.messages, row.prompt, row.ground_truth or "", []),
+        )
         return pool, examples, Tally(len(examples), len(examples))
-    examples, tally = join_references(pool, config.ref_models, config.min_references)
+    joined, tally = join_references(pool, config.ref_models, config.min_references)
     log.info("Prompts of %s: %s", pool.name, tally.sentence())
-    return pool, examples, tally
+    return pool, joined, tally
+
+
+def facts_of(pool: Pool, examples: Sequence[Example]) -> Mapping[str, Mapping[str, str]]:
+    """The facts of the examples that have any, by id, read from the pool at each access."""
+    places: Numbers[str] = Numbers()
+    rows = iter(enumerate(pool.rows))
+    for example in examples:  # some of the rows, in their order
+        place, row = next(found for found in rows if found[1].id == example.id)
+        if row.facts:
+            places.add(row.id, place)
+    return Looked(places, lambda _, found: pool.rows[found[0]].facts)
 
 
 def answer_prompts(
@@ -72,7 +90,8 @@ def answer_prompts(
     files: Mapping[str, ResponseFile],  # by model
     control_files: Mapping[str, ResponseFile],  # by control
 ) -> ModelAnswers:
-    """Ask every model greedily, out of the cache if it can, and take the responses of files. Errors: `UserError`."""
+    """Generate every model's greedy responses, from the cache if possible, and add those of files. Errors:
+    `UserError`."""
     # All of them first: a wrong name is to be told before the others have answered for hours.
     engines = {
         entry.name: cached_engine(entry.model, config.engine, config.cache, config.engine_options)
@@ -84,10 +103,10 @@ def answer_prompts(
         for entry in config.models
     }
     refuse_same_seeds(config.models, identities)
-    references = [row.references for row in examples]
+    references = Mapped(examples, lambda row: row.references)
     if engines and (warning := cut_short(references, config.max_new_tokens, "--max_new_tokens")):
         log.warning(warning)
-    outputs: dict[str, Mapping[str, Output]] = {}
+    outputs: dict[str, Sequence[Output | None]] = {}
     rewritten: Mapping[str, Rewritten] = {}
     for place, entry in enumerate(config.models):
         engine = engines.pop(entry.name, None)  # popped, so that its memory is free for the next one
@@ -95,69 +114,88 @@ def answer_prompts(
             outputs[entry.name] = files[entry.name].outputs
         else:
             log.info("Answers of %s (%s)", entry.name, entry.model)
-            outputs[entry.name] = engine.answer([row.conversation for row in examples], config.sampling)
+            asked = Mapped(examples, lambda row: row.conversation)
+            outputs[entry.name] = Spilled(output for _, output in engine.answer_each(asked, config.sampling))
         if place == 0:
             rewritten = write_again(config, examples, outputs[entry.name], engine, control_files)
-    whole = None
+    places, dropped = _answered_by_all(outputs, len(examples), config.max_new_tokens)
+    tally = Tally(tally.rows_in, len(places), {**tally.dropped, **dropped})
+    whole = {name: cast(Sequence[Output], _at(found, places)) for name, found in outputs.items()}
+    rewritten = {
+        name: own if own.reason else replace(own, outputs=_at(own.outputs, places)) for name, own in rewritten.items()
+    }
+    answered = whole
     if config.reasoning:
-        whole = {name: {key: out.text for key, out in by_id.items()} for name, by_id in outputs.items()}
-        outputs = {name: _answers_alone(by_id) for name, by_id in outputs.items()}
-        rewritten = {name: replace(own, outputs=_answers_alone(own.outputs)) for name, own in rewritten.items()}
-    answered, dropped = _answered_by_all(examples, outputs, config.max_new_tokens)
-    tally = Tally(tally.rows_in, len(answered), {**tally.dropped, **dropped})
-    return ModelAnswers(answered, tally, outputs, identities, files, rewritten, whole)
+        answered = {name: cast(Sequence[Output], Mapped(found, _answer_alone)) for name, found in whole.items()}
+        rewritten = {name: replace(own, outputs=Mapped(own.outputs, _answer_alone)) for name, own in rewritten.items()}
+    return ModelAnswers(
+        _at(examples, places), tally, answered, identities, files, rewritten, whole if config.reasoning else None
+    )
 
 
-def _answers_alone(outputs: Mapping[str, Output]) -> dict[str, Output]:
-    """The outputs without their reasoning: all measures, controls and the judge see the tagged answer."""
-    return {key: out._replace(text=tagged_answer(out.text)) for key, out in outputs.items()}
+def _at(items: Sequence[T], places: Sequence[int]) -> Sequence[T]:
+    """The items at those places, in ascending order; the items themselves if these are all."""
+    return items if len(places) == len(items) else Mapped(places, items.__getitem__)
+
+
+def _answer_alone(output: Output | None) -> Output | None:
+    """The output without its reasoning: all measures, controls and the judge see the tagged answer."""
+    return None if output is None else output._replace(text=tagged_answer(output.text))
 
 
 def _answered_by_all(
-    examples: Sequence[Example], outputs: Mapping[str, Mapping[str, Output]], max_new_tokens: int
-) -> tuple[list[Example], dict[str, int]]:
-    """The prompts that every model answered, and how many others there are by reason. Errors: `UserError`, none."""
-    found = {row.id: [out[row.id] for out in outputs.values() if row.id in out] for row in examples}
-    lacking = {row_id for row_id, outs in found.items() if len(outs) < len(outputs)}
-    too_long = {row_id for row_id, outs in found.items() if any(out.finish_reason == "prompt_too_long" for out in outs)}
-    unusable = {row_id for row_id, outs in found.items() if any(out.unanswered for out in outs)}
-    too_long, unusable = too_long - lacking, unusable - lacking - too_long
-    answered = [row for row in examples if row.id not in lacking | too_long | unusable]
+    outputs: Mapping[str, Sequence[Output | None]], asked: int, max_new_tokens: int
+) -> tuple[array[int], dict[str, int]]:
+    """The places of the prompts that every model answered, and counts of the others by reason. Errors: `UserError` if
+    no prompt remains."""
+    answered = array("q")
+    lacking = too_long = unusable = 0
+    for place, row in enumerate(zip(*outputs.values(), strict=True)):
+        if None in row:
+            lacking += 1
+        elif any(output is not None and output.finish_reason == "prompt_too_long" for output in row):
+            too_long += 1
+        elif any(output is not None and output.unanswered for output in row):
+            unusable += 1
+        else:
+            answered.append(place)
     if too_long:
-        log.warning("%d prompts are too long for a model and are left out for all", len(too_long))
+        log.warning("%d prompts are too long for a model and are omitted for all models", too_long)
     if unusable:
-        log.warning("%d prompts have no usable answer of a model and are left out for all", len(unusable))
-    if not answered and len(too_long) == len(examples):
+        log.warning("%d prompts lack a usable answer of a model and are omitted for all models", unusable)
+    if not answered and too_long == asked:
         raise UserError(
-            f"Every prompt is too long for a model that may write {max_new_tokens} tokens behind it.",
+            f"Every prompt is too long for a model that may write {max_new_tokens} more tokens.",
             "Lower --max_new_tokens, or compare on shorter prompts.",
         )
     if not answered and lacking:
         raise UserError(
-            f"No prompt has a response of every model: {len(lacking)} of {len(examples)} lack one in a file.",
+            f"No prompt has a response from every model ({lacking} of {asked} prompts are missing from at "
+            "least one file).",
             "Give files with responses to the same prompts.",
         )
     if not answered:
         raise UserError(
-            f"No prompt is left: {len(too_long)} are too long for a model, {len(unusable)} have no usable answer of a "
-            "model.",
+            f"No prompt remains: {too_long} are too long for a model, {unusable} have no usable answer of a model.",
             "Check the models and --base_url; the warnings above quote what the server sent.",
         )
-    counts = {"too long for a model": len(too_long)}
-    counts |= {_WITHOUT: len(unusable)} if unusable else {}
-    return answered, counts | ({_LACKING: len(lacking)} if lacking else {})
+    counts = {"too long for a model": too_long}
+    counts |= {_WITHOUT: unusable} if unusable else {}
+    return answered, counts | ({_LACKING: lacking} if lacking else {})
 
 
 def distinct_runs(groups: Sequence[Group], answers: ModelAnswers) -> tuple[list[Group], list[str]]:
-    """The groups without members that repeat the responses of an earlier one, and a warning for each of those.
+    """The groups without members that repeat an earlier member's responses, and a warning for each such member.
 
-    A copied file is not another run; runs that truly end in the same responses tell no more than one of them.
+    A copied file is not another run. Runs that really end with the same responses are no more evidence than one of
+    them.
     """
     kept, said = [], []
     for group in groups:
-        first: dict[tuple[str, ...], str] = {}
+        first: dict[str, str] = {}
         for name in group.members:
-            earlier = first.setdefault(tuple(answers.texts(name)), name)
+            key = parts_hash(answers.texts(name)) if len(group.members) > 1 else ""
+            earlier = first.setdefault(key, name)
             if earlier != name:
                 said.append(f"{earlier} and {name} have the same responses, so they count as one run.")
         kept.append(Group(group.name, tuple(first.values())))
@@ -165,9 +203,9 @@ def distinct_runs(groups: Sequence[Group], answers: ModelAnswers) -> tuple[list[
 
 
 def refuse_same_seeds(models: Sequence[EvaluatedModel], identities: Mapping[str, ModelIdentity]) -> None:
-    """Errors: `UserError` if two seeds of a group are one model or one file, which would pass for agreement.
+    """Errors: `UserError` if two seeds of a group are the same model or file: their agreement would be no evidence.
 
-    Two files may have the same responses: a degenerate training can end so in every run.
+    Two different files may have the same responses: a degenerate training can end with them in every run.
     """
     seen: dict[tuple[str, str], str] = {}
     for entry in models:

@@ -1,4 +1,4 @@
-"""What a training changed on prompts that have nothing to do with it: `evaluate --retention PROMPTS`.
+"""Measure how a training changed responses to unrelated prompts: `evaluate --retention PROMPTS`.
 
 Every model answers greedily, and four times at temperature 1. `kl` is the divergence from the base per token, on the
 model's own greedy responses; `drift` compares those with the base's; `diversity` is the share of different word pairs
@@ -34,22 +34,22 @@ _SIMILAR: Final = "bleu"
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What one model writes: a greedy response and four samples per prompt."""
+    """One model's responses to the retention prompts: a greedy one and four samples per prompt."""
 
     greedy: list[Output]  # N
     samples: list[list[str]]  # N x SAMPLES
 
 
 def read_retention(config: EvaluationConfig) -> list[Conversation]:
-    """The prompts; none if none are asked for. Errors: `UserError` for a pool that cannot be read, and for files of
-    responses among the models, which cannot be asked anything."""
+    """Read the retention prompts; an empty list if none are requested. Errors: `UserError` if the pool cannot be read,
+    or if a model is a file of responses, which cannot answer new prompts."""
     if config.retention is None:
         return []
     files = [entry.name for entry in config.models if entry.response_file is not None]
     if files:
         raise UserError(
-            f"--retention asks the models, and {files[0]} is a file of responses.",
-            "Give model folders or hub ids, or leave --retention out.",
+            f"--retention needs a model, but {files[0]} contains responses.",
+            "Give model folders or hub ids, or omit --retention.",
         )
     asked = [conversation for _, conversation in read_questions(config.retention)]
     if not asked:
@@ -58,12 +58,14 @@ def read_retention(config: EvaluationConfig) -> list[Conversation]:
 
 
 def retention_settings(asked: Sequence[Conversation]) -> dict[str, str]:
-    """What decides the numbers, for the evaluation's settings; nothing without prompts."""
+    """The retention prompts' hash, stored in the evaluation's settings because they affect its numbers; empty without
+    prompts."""
     return {"retention": json_hash([list(row.messages) for row in asked])} if asked else {}
 
 
 def retention(config: EvaluationConfig, asked: Sequence[Conversation]) -> dict[str, Any]:
-    """The record of `evaluation.json`. Errors: `UserError` of the engine, or if a model answered no prompt."""
+    """Measure retention and return the part of `evaluation.json` about it. Errors: `UserError` of the engine, or if a
+    model answered no prompt."""
     kept: dict[str, Kept] = {}
     sampled = replace(config.sampling, temperature=1.0)
     for entry in config.models:
@@ -93,7 +95,7 @@ def retention(config: EvaluationConfig, asked: Sequence[Conversation]) -> dict[s
 
 
 def distinct_pairs(texts: Sequence[str]) -> float | None:
-    """The share of different word pairs among all word pairs of the texts; None if there are none."""
+    """The share of different word pairs among all word pairs of the texts, or None."""
     pairs = [pair for text in texts for words in [text.split()] for pair in pairwise(words)]
     return len(set(pairs)) / len(pairs) if pairs else None
 

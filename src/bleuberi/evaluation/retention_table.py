@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from bleuberi.view.parts import Cell, Table, estimated
-from bleuberi.view.reading import Json
 
 _COLUMNS = ["model", "KL to base per token", "drift: BLEU with base", "same response", "diversity", "difference"]
 
 
-def retention_table(content: Json) -> list[Table]:
+def retention_table(record: Mapping[str, Any]) -> list[Table]:
     """One row per model; no table without `--retention`."""
-    record = content.get("retention")
     if not record:
         return []
     rows = [
@@ -25,8 +26,8 @@ def retention_table(content: Json) -> list[Table]:
     ]
 
 
-def retention_notes(content: Json) -> list[str]:
-    """Why KL is missing, if it is."""
-    rows = (content.get("retention") or {"models": []})["models"]
+def retention_notes(record: Mapping[str, Any]) -> list[str]:
+    """Sentences that say why KL is missing for a model, if it is."""
+    rows = record.get("models", [])
     reasons = dict.fromkeys(row["kl_missing"] for row in rows if row.get("kl_missing"))
     return [f"No KL to the base: {reason}." for reason in reasons]

@@ -1,7 +1,7 @@
-"""Let several models answer the same prompts, or take their responses from files, and compare them.
+"""Generate several models' responses to the same prompts, or read them from files, and compare the models.
 
-Responses, then scores, then the judge. The result is saved before the judge is asked, and again after it: if the judge
-fails for good, the scores are there.
+First responses, then scores, then the judge. The result is saved before the judge is asked, and again after it, so the
+scores are kept if the judge fails for good.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bleuberi.artifacts import write_json, write_text
+from bleuberi.artifacts import write_json, write_lines
 from bleuberi.data.references import check_reference_choice
 from bleuberi.errors import UserError
 from bleuberi.evaluation.base_controls import read_control_files, rewritten_controls
@@ -21,7 +21,6 @@ from bleuberi.evaluation.comparison import ScoreComparison
 from bleuberi.evaluation.config import (
     ANSWERS,
     JUDGMENTS,
-    RESULT,
     EvaluationConfig,
     refuse_other_evaluation,
 )
@@ -29,33 +28,35 @@ from bleuberi.evaluation.controls import CONTROLS, CUT, ECHO, Control, cut_contr
 from bleuberi.evaluation.gains import Gains
 from bleuberi.evaluation.judge_results import member_pairs, pairs_to_judge, summarise
 from bleuberi.evaluation.lm_eval import check_lm_eval, run_lm_eval
-from bleuberi.evaluation.measures import Measure, measures, primary_first, score_answers, with_facts
+from bleuberi.evaluation.measures import Measure, measures, primary_first, score_columns, with_facts
 from bleuberi.evaluation.model_facts import TrainingFacts, training_facts
 from bleuberi.evaluation.models import Group, Primary, check_groups, groups_of, primary_of
-from bleuberi.evaluation.record import Parts, answer_row, content_of, judge_record
+from bleuberi.evaluation.number_file import NumberFile
+from bleuberi.evaluation.record import RESULT
 from bleuberi.evaluation.response_files import ResponseFile, read_response_files
-from bleuberi.evaluation.responses import ModelAnswers, answer_prompts, distinct_runs, read_prompts
+from bleuberi.evaluation.responses import ModelAnswers, answer_prompts, distinct_runs, facts_of, read_prompts
 from bleuberi.evaluation.retention import read_retention, retention, retention_settings
 from bleuberi.evaluation.verdict import TrainedGroup, questions
+from bleuberi.evaluation.write import Parts, answer_rows, record_of
 from bleuberi.generation.judge import Judge, Judgment
 from bleuberi.rewards.base import traits_of
-from bleuberi.strict_json import strict_json
+from bleuberi.statistics import prompt_codes
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Where the comparison lies, and what is in its `evaluation.json`."""
+    """The comparison's folder, and the content of its `evaluation.json`."""
 
     folder: Path
     content: dict[str, Any]
 
 
 def evaluate(config: EvaluationConfig) -> Evaluation:
-    """Answer, score, compare, judge, save. Errors: `UserError`."""
+    """Run the evaluation: respond, score, compare, judge, save. Errors: `UserError`."""
     if config.max_new_tokens < 1:
-        raise UserError(f"--max_new_tokens is {config.max_new_tokens}.", "Let answers have at least 1 token, e.g. 512.")
+        raise UserError(f"--max_new_tokens is {config.max_new_tokens}.", "Give at least 1, e.g. 512.")
     check_reference_choice(config.ref_models, config.min_references)
     check_lm_eval(config.lm_eval, config.models)
     groups = groups_of(config.models)
@@ -71,8 +72,7 @@ def evaluate(config: EvaluationConfig) -> Evaluation:
         config = replace(config, controls={})  # there is no gain to explain
     asked = read_retention(config)
     pool, examples, tally = read_prompts(config)
-    facts_of = {row.id: row.facts for row in pool.rows if row.facts}
-    chosen = with_facts(chosen, {row.id: facts_of[row.id] for row in examples if row.id in facts_of})
+    chosen = with_facts(chosen, facts_of(pool, examples))
     primary = _primary(config, groups, chosen, facts)
     chosen = primary_first(chosen, primary)
     files = read_response_files(config.models, examples)
@@ -83,8 +83,8 @@ def evaluate(config: EvaluationConfig) -> Evaluation:
     groups, repeated = distinct_runs(groups, answers)
     controls = _controls(config, groups, answers)
     parts = _scored(config, groups, chosen, answers, controls, facts, primary, repeated)
-    kept = {"retention": retention(config, asked)} if asked else {}
-    content = content_of(parts, settings) | kept
+    kept = retention(config, asked) if asked else None
+    content = record_of(parts, settings, kept=kept).document()
     if not judged_before:
         _save(parts, content, [])
     if judge is not None and config.judge is not None:
@@ -93,7 +93,7 @@ def evaluate(config: EvaluationConfig) -> Evaluation:
             summarise(base, other, found, {row.id: row.prompt for row in answers.examples})
             for (base, other), found in zip(pairs, judged, strict=True)
         ]
-        content = content_of(parts, settings, judge_record(config.judge, summaries)) | kept
+        content = record_of(parts, settings, summaries, kept).document()
         _save(parts, content, [row for found in judged for column in found for row in column])
     if config.lm_eval:
         found = run_lm_eval(config.models, config.lm_eval, config.lm_eval_args, config.output_dir)
@@ -108,7 +108,7 @@ def _measures(config: EvaluationConfig) -> list[Measure]:
     if config.no_references and needing:
         raise UserError(
             f"{', '.join(needing)} cannot be computed with --no_references.",
-            "Leave those --metrics out, or give prompts with references.",
+            "Omit those --metrics, or give prompts with references.",
         )
     return chosen
 
@@ -125,7 +125,7 @@ def _primary(
 
 
 def _revisions(files: Mapping[str, ResponseFile], controls: Mapping[str, ResponseFile]) -> dict[str, str]:
-    """The content of each file, as `EvaluationConfig.settings` takes it."""
+    """The content hash of each file, for `EvaluationConfig.settings`."""
     named = {**files, **{f":{name}": file for name, file in controls.items()}}
     return {name: file.identity.revision for name, file in named.items()}
 
@@ -134,10 +134,7 @@ def _controls(config: EvaluationConfig, groups: Sequence[Group], answers: ModelA
     """The controls of all trained models. The base's responses are those of its first member, if it has seeds."""
     base = groups[0].members[0]
     others = {name: answers.texts(name) for group in groups[1:] for name in group.members}
-    found = {
-        control.name: control
-        for control in rewritten_controls(answers.rewritten, base, answers.examples, answers.outputs[base])
-    }
+    found = {control.name: control for control in rewritten_controls(answers.rewritten, base, answers.outputs[base])}
     if ECHO in config.controls:
         found[ECHO] = echo_control(base, answers.examples, others)
     if CUT in config.controls:
@@ -156,11 +153,12 @@ def _scored(
     primary: Primary | None,
     repeated: list[str],
 ) -> Parts:
-    """Every text scored, and every difference taken."""
+    """Score every text and compute every difference."""
     texts: dict[str, Sequence[str]] = {name: answers.texts(name) for name in answers.outputs}
     for control in controls:
         texts |= {control.column(name): column for name, column in control.texts.items()}
-    scores = {name: score_answers(chosen, answers.examples, column) for name, column in texts.items()}
+    file = NumberFile()
+    scores = {name: score_columns(chosen, answers.examples, column, file) for name, column in texts.items()}
     pairs = [
         (name, control.column(name))
         for group in groups[1:]
@@ -169,7 +167,7 @@ def _scored(
         if control.texts
     ]
     compare = _comparing(config, groups, chosen, facts)
-    prompts = [row.prompt for row in answers.examples]
+    prompts = prompt_codes(row.prompt for row in answers.examples)
     compared = compare(scores, [one.name for one in chosen], prompts, pairs)
     gains = Gains(groups, {name: scores[name] for name in answers.outputs}, answers.examples, compare)
     return Parts(config, groups, chosen, answers, controls, scores, facts, compared, gains, primary, repeated)
@@ -181,7 +179,8 @@ def _comparing(
     chosen: Sequence[Measure],
     facts: Mapping[str, TrainingFacts | None],
 ) -> Callable[..., ScoreComparison]:
-    """ScoreComparison with what is known of runs. The base counts as untrained if it is one model not trained here."""
+    """ScoreComparison with the facts about runs filled in. The base counts as untrained if it is one model that was not
+    trained here."""
     base = groups[0]
     fixed = {base.name} if len(base.members) == 1 and facts[base.members[0]] is None else set()
     main = next((measure.name for measure in chosen if measure.role == "score"), "")
@@ -190,12 +189,13 @@ def _comparing(
         groups=groups,
         untrained=fixed | set(config.untrained),
         run_spread=None if config.run_spread is None else {main: config.run_spread},
+        shares=[measure.name for measure in chosen if measure.is_share],
     )
 
 
 def _judge_pair(judge: Judge, base: Group, other: Group, answers: ModelAnswers) -> list[list[Judgment]]:
     texts = {
-        name: {row.id: answers.outputs[name][row.id].text for row in answers.examples}
+        name: {row.id: text for row, text in zip(answers.examples, answers.texts(name), strict=True)}
         for name in (*base.members, *other.members)
     }
     return [judge.compare(left, right, answers.examples, texts) for left, right in member_pairs(base, other)]
@@ -212,11 +212,10 @@ def _trained(facts: Mapping[str, TrainingFacts | None]) -> tuple[TrainedGroup, l
 
 def _save(parts: Parts, content: dict[str, Any], judgments: Sequence[Judgment]) -> None:
     folder = parts.config.output_dir
-    rows = [answer_row(parts, place) for place in range(len(parts.answers.examples))]
-    write_text(folder / ANSWERS, "".join(strict_json(row) + "\n" for row in rows))
+    write_lines(folder / ANSWERS, answer_rows(parts))
     if judgments:
-        lines = [{**row._asdict(), "words": {"base": row.words[0], "other": row.words[1]}} for row in judgments]
-        write_text(folder / JUDGMENTS, "".join(strict_json(line) + "\n" for line in lines))
+        lines = ({**row._asdict(), "words": {"base": row.words[0], "other": row.words[1]}} for row in judgments)
+        write_lines(folder / JUDGMENTS, lines)
     else:
         (folder / JUDGMENTS).unlink(missing_ok=True)  # of an evaluation that this one replaces
     write_json(folder / RESULT, content)

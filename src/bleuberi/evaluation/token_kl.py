@@ -21,7 +21,7 @@ def token_kl(
 ) -> tuple[list[float | None] | None, str | None]:  # N, in nats per token; None for an empty response
     """KL(other || base) over the whole vocabulary, averaged over each response's tokens (its end token included).
 
-    Or None and the reason: the models do not share a vocabulary. Errors: `UserError` for a model that cannot be loaded.
+    Or None and the reason if the models do not share a vocabulary. Errors: `UserError` if a model cannot be loaded.
     """
     import torch
 
@@ -53,7 +53,7 @@ def token_kl(
 
 
 def _load(model: str, device: str, options: EngineOptions) -> Any:  # noqa: ANN401 - a transformers model
-    """The model, in the dtype that the transformers engine would answer with."""
+    """Load the model in the dtype that the transformers engine would use."""
     import torch
     from transformers import AutoModelForCausalLM
 

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations, product
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from bleuberi.errors import UserError
-from bleuberi.evaluation.control_sentences import Control, Gain, control_sentences, gain_sentences
+from bleuberi.evaluation.control_sentences import control_sentences, gain_sentences
 from bleuberi.evaluation.model_facts import TrainingFacts, same_model
-from bleuberi.rewards import Bleu
-from bleuberi.statistics import holm
+from bleuberi.evaluation.record import ControlResult, Differences, Gain, Pair, Question, Verdict
+from bleuberi.rewards import REWARDS, WITH_MODEL, Bleu, load_reward, reward_name
+from bleuberi.statistics import Difference, Estimate, holm
 from bleuberi.statistics.comparison_of_runs import FEW_PROMPTS, FEWEST_DIFFERING, FEWEST_PROMPTS, ONE_RUN
-from bleuberi.statistics.shown import EstimateJson, difference, number, p_words, percent, side
+from bleuberi.statistics.shown import difference, finite, number, p_words, percent, side
 
 YES: Final = "yes"
 NO: Final = "no"
@@ -27,9 +28,6 @@ FEW: Final = "too few prompts"
 LEVEL: Final = 0.05
 ROLE_BASE, ROLE_OTHER = "base", "not trained here"
 WORTH, REWARD, BETTER, DECLARED = "worth", "reward", "better", "declared"
-
-Pair = tuple[str, str]  # base, other
-Differences = Mapping[Pair, Mapping[str, EstimateJson]]  # by pair, then by metric: lengths and BLEU's factors too
 
 
 class TrainedGroup(NamedTuple):
@@ -42,8 +40,8 @@ class TrainedGroup(NamedTuple):
     def role(self) -> str:
         if self.facts is None:
             return ROLE_OTHER
-        if self.facts.method == "sft":
-            return "sft"
+        if self.facts.method != "grpo":
+            return self.facts.method
         # A repaired BLEU, or one on answers between tags, is another reward.
         return "grpo_bleu" if self.facts.rewards == (Bleu().signature(),) else "grpo_other"
 
@@ -82,7 +80,9 @@ def questions(base: TrainedGroup, groups: Sequence[TrainedGroup], primary: Pair 
     """
     trained = [group for group in groups if group.facts is not None]
     asked = [
-        Asked(WORTH, sft, grpo) for grpo, sft in product(trained, trained) if grpo.role != "sft" and sft.role == "sft"
+        Asked(WORTH, sft, grpo)
+        for grpo, sft in product(trained, trained)
+        if grpo.role.startswith("grpo") and sft.role == "sft"
     ]
     asked += [
         Asked(REWARD, plain, other)
@@ -96,11 +96,13 @@ def questions(base: TrainedGroup, groups: Sequence[TrainedGroup], primary: Pair 
     by_name = {group.name: group for group in (base, *groups)}
     if chosen[0] == chosen[1] or not by_name.keys() >= set(chosen):
         raise UserError(
-            f"The primary comparison {chosen[1]}:{chosen[0]} is not one of two groups here.",
+            f"The primary comparison {chosen[1]}:{chosen[0]} is not a pair of two of the groups.",
             f"Name two of: {', '.join(by_name)}.",
         )
-    first = next((one for one in asked if one.pair == chosen), Asked(DECLARED, by_name[chosen[0]], by_name[chosen[1]]))
-    return [first._replace(primary=True), *(one for one in asked if one.pair != chosen)]
+    # The tests are two-sided, so a pair that is declared the other way round is the same question.
+    same = [one for one in asked if set(one.pair) == set(chosen)]
+    first = same[0] if same else Asked(DECLARED, by_name[chosen[0]], by_name[chosen[1]])
+    return [first._replace(primary=True), *(one for one in asked if one not in same)]
 
 
 def question_sizes(asked: Sequence[Asked], metric: str) -> dict[frozenset[str], dict[str, float]]:
@@ -109,11 +111,10 @@ def question_sizes(asked: Sequence[Asked], metric: str) -> dict[frozenset[str], 
     return {frozenset(one.pair): {metric: LEVEL if one.primary else LEVEL / others} for one in asked}
 
 
-def answer_to(estimate: EstimateJson, p_corrected: float | None = None) -> str:
+def answer_to(estimate: Difference, p_corrected: float | None = None) -> str:
     """What an interval, and the p value if it was corrected, say."""
-    reason = estimate.get("no_verdict")
-    if reason is not None:
-        return ONE if reason == ONE_RUN else FEW
+    if estimate.no_verdict is not None:
+        return ONE if estimate.no_verdict == ONE_RUN else FEW
     if p_corrected is not None and p_corrected > LEVEL:
         return OPEN
     return (OPEN, YES, NO)[side(estimate)]
@@ -122,37 +123,37 @@ def answer_to(estimate: EstimateJson, p_corrected: float | None = None) -> str:
 def verdict(
     asked: Sequence[Asked],
     metrics: Sequence[str],  # scores, the main one first
-    differences: Differences,
-    controls: Sequence[Control] = (),
-    judged: Mapping[Pair, EstimateJson] | None = None,  # win rates
+    differences: Mapping[Pair, Differences],
+    controls: Sequence[ControlResult] = (),
+    judged: Mapping[Pair, Estimate] | None = None,  # win rates
     gains: Sequence[Gain] = (),  # of each group over the base
-) -> dict[str, Any] | None:
-    """The questions and their answers, as plain data; None if nothing is asked."""
+) -> Verdict | None:
+    """The questions and their answers; None if nothing is asked."""
     if not asked or not metrics:
         return None
     metric = metrics[0]
     corrected = _corrected(asked, metric, differences)
-    by_group = {gain["other"]: gain for gain in gains}
-    made = [
+    by_group = {gain.other: gain for gain in gains}
+    made = tuple(
         _answer(
             one, metrics, differences[one.pair], corrected, controls, (judged or {}).get(one.pair),
             by_group.get(one.other.name),
         )
         for one in asked
-    ]  # fmt: skip
+    )  # fmt: skip
     groups = {group.name: group for one in asked for group in (one.base, one.other) if group.facts is not None}
-    unequal = [
+    unequal = tuple(
         sentence
         for left, right in combinations(groups.values(), 2)
         for part in unequal_trainings(left, right)
         for sentence in part
-    ]
-    return {"questions": made, "unequal": unequal}
+    )
+    return Verdict((), made, unequal)
 
 
-def _corrected(asked: Sequence[Asked], metric: str, differences: Differences) -> dict[Pair, float]:
+def _corrected(asked: Sequence[Asked], metric: str, differences: Mapping[Pair, Differences]) -> dict[Pair, float]:
     """Holm's p values of all questions but the primary one; with one such question its own."""
-    p_values = {one.pair: differences[one.pair][metric].get("p_value") for one in asked if not one.primary}
+    p_values = {one.pair: differences[one.pair][metric].p_value for one in asked if not one.primary}
     told = {pair: p for pair, p in p_values.items() if p is not None}
     return dict(zip(told, holm(list(told.values())), strict=True))
 
@@ -160,12 +161,12 @@ def _corrected(asked: Sequence[Asked], metric: str, differences: Differences) ->
 def _answer(
     one: Asked,
     metrics: Sequence[str],
-    by_metric: Mapping[str, EstimateJson],
+    by_metric: Differences,
     corrected: Mapping[Pair, float],
-    controls: Sequence[Control],
-    win: EstimateJson | None,
+    controls: Sequence[ControlResult],
+    win: Estimate | None,
     gain: Gain | None,
-) -> dict[str, Any]:
+) -> Question:
     metric = metrics[0]
     estimate = by_metric[metric]
     p_corrected = None if one.primary else corrected.get(one.pair)
@@ -183,41 +184,40 @@ def _answer(
         said = [f"Not comparable as methods: {' '.join(differs)} The numbers still say:", *said]
     elif unknown:
         said.append(f"Note: {' '.join(unknown)}")
-    return {
-        "question": one.words, "answer": UNLIKE if differs else found, "sentence": " ".join(said), "metric": metric,
-        "base": one.base.name, "other": one.other.name, "primary": one.primary, "p_corrected": p_corrected,
-        "difference": dict(estimate),
-    }  # fmt: skip
+    return Question(
+        question=one.words, answer=UNLIKE if differs else found, sentence=" ".join(said), metric=metric,
+        base=one.base.name, other=one.other.name, primary=one.primary, p_corrected=p_corrected, difference=estimate,
+    )  # fmt: skip
 
 
-def _finding(
-    one: Asked, metric: str, estimate: EstimateJson, found: str, p_corrected: float | None, family: int
-) -> str:
+def _finding(one: Asked, metric: str, estimate: Difference, found: str, p_corrected: float | None, family: int) -> str:
     """The answer with its numbers: interval, prompts, runs, p value and the smallest difference it could have seen."""
     against = "" if one.kind == BETTER else f"{one.other.name} - {one.base.name}: "
-    numbers = f"{against}{difference(estimate)} on {estimate['n_clusters']:,} prompts"
+    numbers = f"{against}{difference(estimate)} on {estimate.n_clusters:,} prompts"
     if found == ONE:
-        spread = estimate.get("run_spread")
+        spread = estimate.run_spread
         over = "over prompts alone" if spread is None else f"with a spread of {number(spread)} between runs"
-        single = [group.name for group, runs in zip((one.base, one.other), estimate["runs"], strict=True) if runs == 1]
+        single = [group.name for group, runs in zip((one.base, one.other), estimate.runs, strict=True) if runs == 1]
         whose = "per side" if len(single) == 2 else f"of {single[0]}"
         return f"One training run {whose}: another seed may reverse this. {metric}: {numbers}, {over}."
     if found == FEW:
         why = (
-            f"{estimate['n_clusters']:,} prompts are fewer than {FEWEST_PROMPTS}"
-            if estimate["no_verdict"] == FEW_PROMPTS
+            f"{estimate.n_clusters:,} prompts are fewer than {FEWEST_PROMPTS}"
+            if estimate.no_verdict == FEW_PROMPTS
             else f"the two score differently on fewer than {FEWEST_DIFFERING} prompts"
         )
         return f"No verdict: {why}. {metric}: {numbers}."
-    if estimate.get("runs"):
-        numbers += f" with {_sides(one, estimate['runs'])}"
-    p = estimate.get("p_value")
+    if estimate.runs:
+        numbers += f" with {_sides(one, estimate.runs)}"
+    p = estimate.p_value
     if p is not None:
         numbers += f", {p_words(p)}"
         if p_corrected is not None and family > 1:
             numbers += f" (corrected for {family} questions: {p_words(p_corrected)})"
-    visible = estimate.get("smallest_visible")
+    visible = finite(estimate.smallest_visible)
     seen = "" if visible is None else f" Smallest visible difference: {number(visible)} (80 % power)."
+    if p is not None and visible is None:
+        seen = " The runs differ so much that hardly any possible difference would be visible: add runs."
     return f"{_head(one, metric, found)}: {numbers}.{seen}"
 
 
@@ -239,12 +239,18 @@ def _head(one: Asked, metric: str, found: str) -> str:
     return f"Yes, in {metric} {other} beats {base}" if found == YES else f"No, in {metric} {base} beats {other}"
 
 
-def _second_opinions(
-    other: TrainedGroup, metrics: Sequence[str], found: str, by_metric: Mapping[str, EstimateJson]
-) -> list[str]:
+def _measured_by(signature: str) -> set[str]:
+    """Names of the metrics for this reward: its own, on tagged answers that of whole responses, and without options."""
+    kind = signature.partition("|")[0]
+    name = (reward_name(signature) or kind).removeprefix("answer:")
+    base = name.partition(":")[0]
+    return {load_reward(one).name for one in (name, base)} if base in REWARDS and base not in WITH_MODEL else {kind}
+
+
+def _second_opinions(other: TrainedGroup, metrics: Sequence[str], found: str, by_metric: Differences) -> list[str]:
     """What the other scores say, each by its own interval."""
     metric = metrics[0]
-    trained_on = {signature.partition("|")[0] for signature in other.facts.rewards} if other.facts else set()
+    trained_on = {name for signature in (other.facts.paid if other.facts else ()) for name in _measured_by(signature)}
     said = []
     if metric in trained_on and found == YES:
         said.append(f"{metric} is also what {other.name} was trained on, so this shows that training worked, not that "
@@ -253,7 +259,8 @@ def _second_opinions(
         own = answer_to(by_metric[name])
         agrees = ""
         if {found, own} <= {YES, NO, OPEN}:
-            agrees = " agrees" if own == found else " does not tell them apart" if own == OPEN else " says otherwise"
+            is_open = " does not tell them apart either" if found == OPEN else " does not tell them apart"
+            agrees = is_open if own == OPEN else " agrees" if own == found else " says otherwise"
         if {found, own} == {YES, NO}:
             said.append(f"But it is {'worse' if own == NO else 'better'} in {name}: {difference(by_metric[name])}.")
         else:

@@ -1,11 +1,12 @@
-"""The page's part on an evaluation. Reads `evaluation.json` of any version, and the answers; computes no interval."""
+"""The report section of an evaluation. Reads its record and responses; computes no interval."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
+from bleuberi.evaluation.record import Compared, Differences, EvaluationRecord, Means, Pair
 from bleuberi.evaluation.retention_table import retention_notes, retention_table
 from bleuberi.evaluation.view_examples import difference_chart, evaluation_browser
 from bleuberi.evaluation.view_tables import (
@@ -16,243 +17,166 @@ from bleuberi.evaluation.view_tables import (
     part_table,
     verdict_table,
 )
-from bleuberi.statistics import shown
+from bleuberi.statistics import Difference, shown
 from bleuberi.view.charts import intervals
 from bleuberi.view.parts import Chart, Fact, Notice, Section
-from bleuberi.view.reading import Json, estimate, read_lines, read_object
+from bleuberi.view.reading import read_lines
 
 _VERDICTS: Final = {"yes": "better than", "no": "worse than", "not told apart": "not told apart from"}
-_CUT: Final = re.compile(r"(.+) reached the token limit in (\d+%) of its answers: ")
 
 
-class Result(NamedTuple):
-    """What every version of the file tells, in one shape."""
-
-    base: str
-    metrics: list[str]  # the first is the main one
-    signatures: dict[str, str]
-    groups: list[Json]  # name, mean; the base first
-    differences: list[Json]  # base, other, difference
-    content: Json
-
-    @property
-    def scores(self) -> list[str]:
-        """The metrics that say how good an answer is; the others are parts of one, or lengths."""
-        roles = {one["name"]: one.get("role", "score") for one in self.content.get("metrics") or []}
-        found = [metric for metric in self.metrics if roles.get(metric, "score") == "score"]
-        return found or self.metrics  # prompts without references have lengths alone
-
-    @property
-    def to_base(self) -> dict[str, Json]:
-        """Differences to the base: by group, then by metric."""
-        ahead = [_turned(one) if one["other"] == self.base else one for one in self.differences]
-        return {one["other"]: one["difference"] or {} for one in ahead if one["base"] == self.base}
+def scores_of(record: EvaluationRecord) -> list[str]:
+    """The metrics that measure quality; the others are parts of one, or lengths."""
+    roles = {one.name: one.role for one in record.metrics}
+    found = [metric for metric in record.signatures if roles.get(metric, "score") == "score"]
+    return found or list(record.signatures)  # prompts without references have lengths alone
 
 
-def read_result(folder: Path) -> Result:
-    """The comparison; models without groups are groups of their own."""
-    content = read_object(folder / "evaluation.json")
-    models = content["models"]
-    base = str(content.get("base") or models[0]["name"])
-    groups = content.get("groups") or [{"name": model["name"], "mean": model["mean"]} for model in models]
-    differences = content.get("comparisons") or [
-        {"base": base, "other": model["name"], "difference": model["difference"]}
-        for model in models
-        if model["difference"]
-    ]
-    signatures = {str(name): str(signature) for name, signature in content["signatures"].items()}
-    asked = {(one.get("other"), one.get("base")) for one in (content.get("verdict") or {}).get("questions") or []}
-    differences = [_turned(one) if (one["base"], one["other"]) in asked else one for one in differences]
-    return Result(base, list(signatures), signatures, groups, differences, content)
-
-
-def _turned(comparison: Json) -> Json:
-    """The other way round, as the verdict tells it."""
-    changed = {}
-    for metric, difference in (comparison["difference"] or {}).items():
-        value, low, high = estimate(difference)
-        mirrored = [None if one is None else -one for one in (value, high, low)]
-        changed[metric] = {**difference, **dict(zip(("value", "low", "high"), mirrored, strict=True))}
-    return {"base": comparison["other"], "other": comparison["base"], "difference": changed}
+def _as_asked(record: EvaluationRecord) -> list[Compared]:
+    """Every two groups, each in the direction of the verdict."""
+    asked = {(one.base, one.other) for one in record.questions}
+    between = record.between()
+    pairs = [(one.base, one.other) for one in record.comparisons]
+    pairs = [(other, base) if (other, base) in asked else (base, other) for base, other in pairs]
+    return [Compared(*pair, between[pair]) for pair in pairs]
 
 
 def evaluation_section(folder: Path, id_: str, name: str, *, examples: bool = True) -> Section:
-    """Tables, intervals, verdict, and `examples`: the responses with the largest differences first."""
-    result = read_result(folder)
-    content, main = result.content, result.metrics[0]
+    """Tables, intervals and verdict; with `examples`, also the responses, largest differences first."""
+    record = EvaluationRecord.load(folder)
+    differences, scores, signatures = _as_asked(record), scores_of(record), record.signatures
+    main = next(iter(signatures))
     answers, damaged = read_lines(folder / "answers.jsonl") if examples else ([], 0)
-    to_base = [one for one in result.differences if one["base"] == result.base]
+    verdicts = {(one.base, one.other): one.answer for one in record.questions}
     lead = (
-        "; ".join(_sentence(one, main, _answers(content)) for one in to_base)
-        or f"{len(result.groups)} model on {content['prompts']:,} prompts"
+        "; ".join(_sentence(one, main, verdicts) for one in differences if one.base == record.base)
+        or f"{len(record.groups)} model on {record.prompts:,} prompts"
     )
-    charts = [chart for metric in result.scores for chart in _difference_chart(result, metric)]
-    chart = difference_chart(answers, result.base, main, result.signatures[main])
+    charts = [chart for metric in scores for chart in _difference_chart(record, differences, metric)]
+    chart = difference_chart(answers, record.base, main, signatures[main])
     if chart:
         charts.insert(1 if charts else 0, chart)
-    charts += _control_chart(content, main, result.signatures[main])
-    charts += [chart for metric in result.scores for chart in _mean_chart(result, metric)]
-    notices = _verdict_notices(result) + [
-        Notice("note", text) for text in [*_introduction(content), *_warnings(content), *retention_notes(content)]
+    charts += _control_chart(record, main)
+    charts += [chart for metric in scores for chart in _mean_chart(record, metric)]
+    notices = _verdict_notices(record, main) + [
+        Notice("note", text) for text in [*_introduction(record), *record.warnings, *retention_notes(record.retention)]
     ]
     if damaged:
         notices.append(Notice("note", f"Damaged lines of answers.jsonl that were left out: {damaged}."))
-    sampling = content["config"].get("sampling_signature")
+    sampling = record.config.get("sampling_signature")
     facts = [
-        Fact("models", f"{len(result.groups)}"),
-        Fact("prompts", f"{content['prompts']:,}"),
-        Fact("base", result.base),
+        Fact("models", f"{len(record.groups)}"),
+        Fact("prompts", f"{record.prompts:,}"),
+        Fact("base", record.base),
     ]
-    others = [metric for metric in result.metrics if metric not in result.scores]
+    others = [metric for metric in signatures if metric not in scores]
     tables = [
-        measure_table(content, result.groups, result.to_base, result.scores, scores=True),
-        *control_table(content, main, result.signatures[main]),
-        *gain_table(content),
-        *part_table(content, result.groups),
-        *([measure_table(content, result.groups, result.to_base, others, scores=False)] if others else []),
-        *verdict_table(content, main, result.signatures[main]),
-        *judge_table(content),
-        *retention_table(content),
+        measure_table(record, scores, scores=True),
+        *control_table(record, main),
+        *gain_table(record),
+        *part_table(record),
+        *([measure_table(record, others, scores=False)] if others else []),
+        *verdict_table(record, main),
+        *judge_table(record),
+        *retention_table(record.retention),
     ]
-    browser = evaluation_browser(answers, result.base, main, result.signatures[main])
+    browser = evaluation_browser(answers, record.base, main, signatures[main])
+    judge = record.judge
     return Section(
         id_,
         "evaluation",
         "Evaluation",
         name,
-        f"{main}: {lead}." if to_base else f"{lead}.",
-        facts + _judge_facts(content),
+        f"{main}: {lead}." if record.comparisons else f"{lead}.",
+        facts + ([Fact("judge", judge.model)] if judge else []),
         notices,
         charts,
         tables,
         [browser] if browser else [],
-        result.signatures
-        | ({"answers": str(sampling)} if sampling else {})
-        | _methods(result)
-        | _judge_signature(content),
+        {**signatures, **({"answers": str(sampling)} if sampling else {}), **_methods(record)}
+        | ({"judge": judge.signature} if judge else {}),
     )
 
 
-def _warnings(content: Json) -> list[str]:
-    """As they were written; earlier versions wrote on cut answers once for each model, which is one sentence here."""
-    found = [str(text) for text in content.get("warnings") or []]
-    cut = [(place, match) for place, text in enumerate(found) if (match := _CUT.match(text))]
-    if cut:
-        shares = ", ".join(f"{match[1]} {match[2]}" for _, match in cut)
-        found[cut[0][0]] = f"Answers that reached the token limit, so that scores are those of cut answers: {shares}."
-    merged = {place for place, _ in cut[1:]}
-    return [text for place, text in enumerate(found) if place not in merged]
-
-
-def _answers(content: Json) -> dict[tuple[str, str], str]:
-    """The verdict's answers by base and other."""
-    asked = (content.get("verdict") or {}).get("questions") or []
-    return {(str(one["base"]), str(one["other"])): str(one["answer"]) for one in asked}
-
-
-def _sentence(comparison: Json, metric: str, answers: dict[tuple[str, str], str]) -> str:
-    value, low, high = estimate((comparison["difference"] or {}).get(metric))
-    if value is None or low is None or high is None:
-        return f"{comparison['other']} against {comparison['base']} is not known"
+def _sentence(one: Compared, metric: str, answers: Mapping[Pair, str]) -> str:
+    if not shown.has_interval(one.difference.get(metric)):
+        return f"{one.other} against {one.base} is not known"
     # Words have no verdict; neither have prompts that are too few, or one training run.
-    answer = answers.get((comparison["base"], comparison["other"]), "")
+    answer = answers.get((one.base, one.other), "")
     verdict = _VERDICTS.get(answer, "not judged against")
-    return (
-        f"{comparison['other']} is {verdict} {comparison['base']}, {shown.difference(comparison['difference'][metric])}"
-    )
+    reason = f" ({answer})" if answer and answer not in _VERDICTS else ""
+    return f"{one.other} is {verdict} {one.base}{reason}, {shown.difference(one.difference[metric])}"
 
 
-def _difference_chart(result: Result, metric: str) -> list[Chart]:
-    rows: list[dict[str, Any]] = []
-    for one in result.differences:
-        value, low, high = estimate((one["difference"] or {}).get(metric))
-        if value is not None:
-            rows.append(
-                {"name": f"{one['other']} - {one['base']}", "value": value, "low": low, "high": high, "group": metric}
-            )
-    if not rows:
-        return []
-    note = f"paired over {result.content['prompts']:,} prompts; 95 % intervals; dashed: 0"
+def interval_rows(named: Iterable[tuple[str, Means | Differences | None]], metric: str) -> list[dict[str, Any]]:
+    """Rows of a chart of intervals; names without a number are left out."""
+    found = [(name, shown.numbers((by_metric or {}).get(metric))) for name, by_metric in named]
+    return [
+        {"name": name, "value": value, "low": low, "high": high, "group": metric}
+        for name, (value, low, high) in found
+        if value is not None
+    ]
+
+
+def _difference_chart(record: EvaluationRecord, differences: Sequence[Compared], metric: str) -> list[Chart]:
+    rows = interval_rows(((f"{one.other} - {one.base}", one.difference) for one in differences), metric)
+    note = f"paired over {record.prompts:,} prompts; 95 % intervals; dashed: 0"
     spec = intervals(rows, f"difference of {metric}", form="+.3f", lines=[0])
-    return [Chart(f"differences_{metric}", f"Differences in {metric}", spec, note, result.signatures[metric])]
+    title, signature = f"Differences in {metric}", record.signatures[metric]
+    return [Chart(f"differences_{metric}", title, spec, note, signature)] if rows else []
 
 
-def _mean_chart(result: Result, metric: str) -> list[Chart]:
-    rows: list[dict[str, Any]] = []
-    for group in result.groups:
-        value, low, high = estimate((group["mean"] or {}).get(metric))
-        if value is not None:
-            rows.append({"name": group["name"], "value": value, "low": low, "high": high, "group": metric})
+def _mean_chart(record: EvaluationRecord, metric: str) -> list[Chart]:
+    rows = interval_rows(((group.name, group.mean) for group in record.groups), metric)
     spec = intervals(rows, f"mean {metric}", form=".3f")
     note = "95 % intervals over prompts; two models' intervals may overlap though their paired difference is clear"
-    return [Chart(f"means_{metric}", f"Mean {metric}", spec, note, result.signatures[metric])] if rows else []
+    return [Chart(f"means_{metric}", f"Mean {metric}", spec, note, record.signatures[metric])] if rows else []
 
 
-def _control_chart(content: Json, metric: str, signature: str) -> list[Chart]:
-    """What each group gains over each of its controls."""
-    rows: list[dict[str, Any]] = []
-    for control in content.get("controls") or []:
-        value, low, high = estimate((control.get("difference") or {}).get(metric))
-        if value is not None:
-            name = f"{control['other']} - {control['name']}"
-            rows.append({"name": name, "value": value, "low": low, "high": high, "group": metric})
+def _control_chart(record: EvaluationRecord, metric: str) -> list[Chart]:
+    """The gain of each group over each of its controls."""
+    rows = interval_rows(((f"{one.other} - {one.name}", one.difference) for one in record.controls), metric)
     note = "a gain that is more than its control's explanation lies right of 0; 95 % intervals"
     spec = intervals(rows, f"gain of {metric} over the control", form="+.3f", lines=[0])
-    return [Chart("controls", "Gains over the controls", spec, note, signature)] if rows else []
+    return [Chart("controls", "Gains over the controls", spec, note, record.signatures[metric])] if rows else []
 
 
-def _verdict_notices(result: Result) -> list[Notice]:
+def _verdict_notices(record: EvaluationRecord, metric: str) -> list[Notice]:
     """Questions with their answers, a plain sentence for each group without one, and what differs between models."""
-    verdict, metric = result.content.get("verdict") or {}, result.metrics[0]
-    questions = verdict.get("questions") or []
-    told = [f"{one['question']} {one['sentence']}" for one in questions]
-    pairs = [(one["base"], one["other"]) for one in questions]
-    answered = {name for pair in pairs for name in pair if result.base in pair}
-    for name, difference in result.to_base.items():
-        if name not in answered and shown.is_number(difference.get(metric)):
-            told.append(_plain_sentence(name, result.base, metric, difference[metric], result.content["prompts"]))
-    notices = [Notice("verdict", text) for text in told]
-    return notices + [Notice("warning", str(text)) for text in verdict.get("unequal") or []]
+    told = [f"{one.question} {one.sentence}" for one in record.questions]
+    answered = {
+        name for one in record.questions for name in (one.base, one.other) if record.base in (one.base, one.other)
+    }
+    between = record.between()
+    for group in record.groups[1:]:
+        difference = between.get((record.base, group.name), {}).get(metric)
+        if group.name not in answered and difference is not None:
+            told.append(_plain_sentence(group.name, record, metric, difference))
+    unequal = record.verdict.unequal if record.verdict else ()
+    return [Notice("verdict", text) for text in told] + [Notice("warning", text) for text in unequal]
 
 
-def _plain_sentence(name: str, base: str, metric: str, estimate_: Json, prompts: int) -> str:
-    if estimate_.get("no_verdict"):
-        reason = f"no verdict ({estimate_['no_verdict']})"
-        return f"{name} - {base} in {metric}: {shown.difference(estimate_)} on {prompts} prompts, {reason}."
+def _plain_sentence(name: str, record: EvaluationRecord, metric: str, found: Difference) -> str:
+    said = f"{shown.difference(found)} on {record.prompts} prompts"
+    if found.no_verdict:
+        return f"{name} - {record.base} in {metric}: {said}, no verdict ({found.no_verdict})."
     words = ("more than", "less than") if metric == "words" else ("better than", "worse than")
-    verdict = ("not told apart from", *words)[shown.side(estimate_)]
-    return f"{name} is {verdict} {base} in {metric}: {shown.difference(estimate_)} on {prompts} prompts."
+    verdict = ("not told apart from", *words)[shown.side(found)]
+    return f"{name} is {verdict} {record.base} in {metric}: {said}."
 
 
-def _introduction(content: Json) -> list[str]:
+def _introduction(record: EvaluationRecord) -> list[str]:
     """The comparison that has the level of 5 % to itself, and the scores that no training was rewarded with."""
     said = []
-    primary = content.get("primary")
-    if primary:
-        how = "declared" if primary["declared"] else "by default; declare another with --primary before you look"
-        said.append(f"Primary comparison: {primary['other']} against {primary['base']} in {primary['metric']} ({how}).")
-    if content.get("untrained"):
-        said.append(f"Scores that no training paid for: {', '.join(content['untrained'])}.")
+    if (one := record.primary) is not None:
+        how = "declared" if one.declared else "by default; declare another with --primary before you look"
+        said.append(f"Primary comparison: {one.other} against {one.base} in {one.metric} ({how}).")
+    if record.untrained:
+        said.append(f"Scores that no training paid for: {', '.join(record.untrained)}.")
     return said
 
 
-def _judge_facts(content: Json) -> list[Fact]:
-    """Who judged."""
-    model = ((content.get("judge") or {}).get("settings") or {}).get("model")
-    return [Fact("judge", str(model))] if model else []
-
-
-def _methods(result: Result) -> dict[str, str]:
+def _methods(record: EvaluationRecord) -> dict[str, str]:
     """How the intervals of all differences were made."""
-    found = {
-        str(one["method"]): None
-        for comparison in result.differences
-        for one in (comparison["difference"] or {}).values()
-        if one.get("method")
-    }
+    found = {one.method for compared in record.comparisons for one in compared.difference.values() if one.method}
     return {"intervals": "; ".join(sorted(found))} if found else {}
-
-
-def _judge_signature(content: Json) -> dict[str, str]:
-    judge = content.get("judge") or {}
-    return {"judge": str(judge["signature"])} if judge.get("signature") else {}

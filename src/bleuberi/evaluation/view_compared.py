@@ -1,27 +1,27 @@
-"""Several evaluations side by side. Draws on one axis only what was scored alike on the same prompts."""
+"""Several evaluations side by side. Only scores made in the same way on the same prompts share an axis."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from bleuberi.evaluation.view import Result, read_result
+from bleuberi.evaluation.record import EvaluationRecord
+from bleuberi.evaluation.view import interval_rows, scores_of
 from bleuberi.view.charts import intervals
 from bleuberi.view.parts import Chart, Notice, Section
-from bleuberi.view.reading import estimate
 
 Key = tuple[str, str, str]  # a metric's signature, the prompts, the sampling
 
 
 def evaluations_section(folders: Sequence[tuple[Path, str]], id_: str) -> Section:
-    """Mean scores of all evaluations by metric; those made in different ways get axes of their own, with the reason."""
-    results = [(name, read_result(folder)) for folder, name in folders]
-    metrics = list(dict.fromkeys(metric for _, result in results for metric in result.scores))
+    """Mean scores of all evaluations by metric. Scores made in different ways get separate axes, and a notice says
+    why."""
+    results = [(name, EvaluationRecord.load(folder)) for folder, name in folders]
+    metrics = list(dict.fromkeys(metric for _, result in results for metric in scores_of(result)))
     charts: list[Chart] = []
     reasons: dict[str, list[str]] = {}
     for metric in metrics:
-        by_key: dict[Key, list[tuple[str, Result]]] = {}
+        by_key: dict[Key, list[tuple[str, EvaluationRecord]]] = {}
         for name, result in results:
             if metric in result.signatures:
                 by_key.setdefault(_key(result, metric), []).append((name, result))
@@ -46,14 +46,14 @@ def evaluations_section(folders: Sequence[tuple[Path, str]], id_: str) -> Sectio
     )
 
 
-def _key(result: Result, metric: str) -> Key:
-    config = result.content["config"]
+def _key(result: EvaluationRecord, metric: str) -> Key:
+    config = result.config
     prompts = str(config.get("pool_sha256") or config.get("prompts"))
     return result.signatures[metric], prompts, str(config.get("sampling_signature"))
 
 
-def _reason(by_key: dict[Key, list[tuple[str, Result]]]) -> str:
-    """What differs between which evaluations; equal for metrics that are kept apart for the same."""
+def _reason(by_key: dict[Key, list[tuple[str, EvaluationRecord]]]) -> str:
+    """Which of signatures, prompts and sampling differ between which evaluations."""
     names = ("signatures", "prompts", "sampling of the answers")
     differing = [name for place, name in enumerate(names) if len({key[place] for key in by_key}) > 1]
     told = len({key[0] for key in by_key}) > 1
@@ -61,15 +61,14 @@ def _reason(by_key: dict[Key, list[tuple[str, Result]]]) -> str:
     return f"since the {' and '.join(differing)} differ ({'; '.join(groups)})."
 
 
-def _chart(name: str, title: str, metric: str, signature: str, group: Sequence[tuple[str, Result]]) -> list[Chart]:
-    rows: list[dict[str, Any]] = []
-    for folder, result in group:
-        for one in result.groups:
-            value, low, high = estimate((one["mean"] or {}).get(metric))
-            if value is not None:
-                rows.append(
-                    {"name": f"{folder}: {one['name']}", "group": folder, "value": value, "low": low, "high": high}
-                )
+def _chart(
+    name: str, title: str, metric: str, signature: str, group: Sequence[tuple[str, EvaluationRecord]]
+) -> list[Chart]:
+    rows = [
+        {**row, "group": folder}
+        for folder, result in group
+        for row in interval_rows(((f"{folder}: {one.name}", one.mean) for one in result.groups), metric)
+    ]
     return (
         [Chart(name, title, intervals(rows, f"mean {metric}"), "95 % intervals over prompts", signature, wide=True)]
         if rows

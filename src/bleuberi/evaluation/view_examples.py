@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any, Final
 
 from bleuberi.plain_text import one_line
+from bleuberi.statistics.shown import finite
 from bleuberi.view.charts import ranked
 from bleuberi.view.highlight import marked, unmarked
 from bleuberi.view.parts import Block, Browser, Chart, Example
-from bleuberi.view.reading import Json, finite
+from bleuberi.view.reading import Json
 
 _MOST_CHARACTERS: Final = 1_000_000
 _MOST_EXAMPLES: Final = 300
@@ -16,7 +17,7 @@ _MOST_POINTS: Final = 1000  # of one model in the chart
 
 
 def difference_chart(rows: list[Json], base: str, metric: str, signature: str) -> Chart | None:
-    """Every prompt's difference to the base, ordered by itself; of many prompts evenly spaced ones."""
+    """Every prompt's difference to the base, largest first; evenly spaced prompts if there are many."""
     values: list[dict[str, Any]] = []
     names = list(dict.fromkeys(name for row in rows for name in row.get("scores", {}) if name != base))
     for name in names:

@@ -1,4 +1,4 @@
-"""Caveats of a comparison."""
+"""Caveats about a comparison."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from bleuberi.data.grpo_rows import prompt_messages
 from bleuberi.data.tables import read_rows
@@ -15,6 +18,7 @@ from bleuberi.evaluation.models import Group
 from bleuberi.evaluation.responses import ModelAnswers
 from bleuberi.folders import DatasetFolder, ModelFolder
 from bleuberi.records import Example
+from bleuberi.statistics import text_digests
 
 MUCH_CUT: Final = 0.1
 FEW_PROMPTS: Final = 30
@@ -30,7 +34,7 @@ def answer_warnings(
     cut_share: Mapping[str, float | None],
     repeated: Sequence[str] = (),  # sentences on runs that repeat another of their group
 ) -> list[str]:
-    """On files, tokenizers, cut responses, equal models and few prompts."""
+    """Caveats about files, tokenizers, cut responses, equal models and few prompts."""
     said = [sentence for file in answers.files.values() if (sentence := file.sentence()) is not None]
     known: dict[str, list[str]] = defaultdict(list)
     for name, tokenizer in tokenizers.items():
@@ -64,7 +68,8 @@ def training_warnings(
     examples: Sequence[Example],
     reasoning: bool = False,  # whether these prompts ask for tags
 ) -> list[str]:
-    """On groups trained unlike each other, on prompts that were trained on, and on prompts without the turn of tags."""
+    """Caveats about seeds that were trained differently, prompts that were trained on, and prompts without the
+    reasoning turn."""
     said = []
     thinking = [name for name, fact in facts.items() if fact is not None and _trained_to_reason(models[name])]
     if thinking and not reasoning:
@@ -76,39 +81,42 @@ def training_warnings(
         }
         if len(kinds) > 1:
             said.append(f"The members of {group.name} were not trained alike: they are no seeds of one training.")
-    asked = {row.prompt.strip() for row in examples}
-    found: dict[Path, set[str]] = {}  # seeds of one training share their data set
-    for name, model in models.items():
-        trained = ModelFolder.load(model)
-        folder = trained.dataset if trained is not None else None
-        if folder is not None and folder not in found:
-            found[folder] = prompts_in(folder)
-        seen = asked & found[folder] if folder is not None else set()
-        if seen:
+    folders = {name: _dataset(model) for name, model in models.items()}
+    asked = np.unique(text_digests(row.prompt.strip() for row in examples if any(folders.values())))
+    found = {  # seeds of one training share their data set
+        folder: len(np.intersect1d(asked, prompts_in(folder)))
+        for folder in folders.values() if folder is not None
+    }  # fmt: skip
+    for name, folder in folders.items():
+        if folder is not None and (seen := found[folder]):
             said.append(
-                f"{name} was trained on {len(seen)} of the {len(asked)} prompts: its numbers on them are no test. "
+                f"{name} was trained on {seen} of the {len(asked)} prompts: its numbers on them are no test. "
                 "Hold prompts out with: bleuberi data check."
             )
     return said
 
 
+def _dataset(model: str) -> Path | None:
+    trained = ModelFolder.load(model)
+    return None if trained is None else trained.dataset
+
+
 def _trained_to_reason(model: str) -> bool:
-    """Whether the training, or the making of its data set, asked for tags."""
+    """Whether the training, or the creation of its data set, used `--reasoning`."""
     trained = ModelFolder.load(model)
     if trained is None:
         return False
-    return bool(trained.config.get("reasoning")) or (
-        trained.dataset is not None and DatasetFolder.load(trained.dataset).reasoning
-    )
+    data = None if trained.dataset is None else DatasetFolder.load(trained.dataset).config
+    return bool(trained.settings.reasoning or (data and data.reasoning))
 
 
-def prompts_in(folder: Path) -> set[str]:
-    """What the rows of a data set ask; nothing where the folder holds something else by now."""
+def prompts_in(folder: Path) -> NDArray[np.bytes_]:
+    """The `text_digests` of the prompts in a data set's rows; none if the folder no longer contains that data set."""
     try:
-        rows: list[Mapping[str, Any]] = [raw.values for raw in read_rows(str(folder))]
+        rows = (raw.values for raw in read_rows(str(folder)))
+        return text_digests(_asked(row).strip() for row in rows if row.get("messages") or row.get("prompt"))
     except UserError:
-        return set()
-    return {_asked(row).strip() for row in rows if row.get("messages") or row.get("prompt")}
+        return text_digests(())
 
 
 def _asked(row: Mapping[str, Any]) -> str:

@@ -10,17 +10,17 @@ To add an engine, write a class with `generate` as in `base.Engine`, add its nam
 
 from __future__ import annotations
 
-import logging
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bleuberi.artifacts import json_hash
 from bleuberi.errors import UserError
-from bleuberi.generation.base import AnyEngine, Engine, StreamingEngine
-from bleuberi.generation.cached import CachedEngine
-from bleuberi.generation.model_identity import ModelIdentity, folder_revision, identify_model, is_model_folder
 from bleuberi.generation.options import ENGINES, PRECISION, EngineOptions, check_model_name, resolve_engine
+
+if TYPE_CHECKING:
+    from bleuberi.generation.base import AnyEngine, Engine, StreamingEngine
+    from bleuberi.generation.cached import CachedEngine
+    from bleuberi.generation.model_identity import ModelIdentity
 
 __all__ = [
     "ENGINES",
@@ -32,8 +32,6 @@ __all__ = [
     "local_revision",
 ]
 
-log = logging.getLogger(__name__)
-
 _PLAIN = EngineOptions()
 
 
@@ -42,6 +40,8 @@ def cached_engine(model: str, engine: str, cache_folder: Path, options: EngineOp
 
     The model is loaded only if an answer is missing. Errors: `UserError` for an unknown engine or model.
     """
+    from bleuberi.generation.cached import CachedEngine
+
     check_model_name(model)
     answering = resolve_engine(engine, options)
     identity = engine_identity(model, answering, options)
@@ -62,6 +62,8 @@ def cached_engine(model: str, engine: str, cache_folder: Path, options: EngineOp
 
 def check_engine(model: str | None, engine: str, options: EngineOptions = _PLAIN) -> None:
     """Check engine and model folder before any data are read. Errors: `UserError`."""
+    from bleuberi.generation.model_identity import is_model_folder
+
     if model is not None:
         check_model_name(model)
     chosen = resolve_engine(engine, options)
@@ -71,6 +73,8 @@ def check_engine(model: str | None, engine: str, options: EngineOptions = _PLAIN
 
 def local_revision(model: str, engine: str, options: EngineOptions = _PLAIN) -> str | None:
     """The model's revision, if known without the network; None for a hub id."""
+    from bleuberi.generation.model_identity import folder_revision, is_model_folder
+
     engine = resolve_engine(engine, options)
     if engine in ("openai", "canned"):
         return engine_identity(model, engine, options).revision
@@ -79,6 +83,9 @@ def local_revision(model: str, engine: str, options: EngineOptions = _PLAIN) -> 
 
 def engine_identity(model: str, engine: str, options: EngineOptions) -> ModelIdentity:
     """The identity used in cache keys. Errors: `UserError` if the model or file does not exist."""
+    from bleuberi.artifacts import json_hash
+    from bleuberi.generation.model_identity import ModelIdentity, identify_model
+
     if engine == "openai":
         # The server has the template; we only pass arguments.
         kwargs = options.chat_template_kwargs
@@ -129,10 +136,14 @@ def load_engine(model: str, engine: str, options: EngineOptions) -> Engine | Str
 
 
 def _pick() -> str:
+    import logging
+
     from bleuberi.generation.vllm_engine import vllm_obstacle
 
     obstacle = vllm_obstacle()
-    log.info("Engine: %s", f"transformers ({obstacle})" if obstacle else "vllm (installed, with a device)")
+    logging.getLogger(__name__).info(
+        "Engine: %s", f"transformers ({obstacle})" if obstacle else "vllm (installed, with a device)"
+    )
     return "transformers" if obstacle else "vllm"
 
 

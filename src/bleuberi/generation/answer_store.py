@@ -1,7 +1,7 @@
 """The files of one output cache: shards, and a journal for single rows.
 
-Rows are written once and never changed. A shard is written atomically, with a checksum. Engines that answer rows one by
-one append each row to the journal immediately, with its own checksum; a full journal is sealed as a shard. The next run
+Rows are written once and never changed. A shard is written atomically, with a checksum. Engines that generate row by
+row append each row to the journal immediately, with its own checksum; a full journal is sealed as a shard. The next run
 seals a killed run's journal, without the truncated last line.
 """
 
@@ -147,7 +147,7 @@ class AnswerStore:
     def _take_in(self, path: Path) -> None:
         body = shard_body(path)
         if body is None:
-            log.warning("The shard %s is damaged; it is set aside and its rows are generated again.", path)
+            log.warning("The shard %s is damaged; it is renamed and its rows are regenerated.", path)
             return
         number = self._number.setdefault(path, len(self._files))
         if number == len(self._files):
@@ -178,7 +178,7 @@ def to_row(key: str, output: Output) -> dict[str, Any]:
 
 
 def is_answer(row: object) -> TypeGuard[dict[str, Any]]:
-    """Whether all fields of a row have valid types, since servers may send anything."""
+    """Whether all fields of a row have valid types; servers may send anything."""
     if not isinstance(row, dict):
         return False
     reason, tokens = row.get("finish_reason"), row.get("tokens")
@@ -238,7 +238,7 @@ def _parsed(line: bytes) -> object:
 
 def _warn_of_unusable(count: int, place: Path) -> None:
     if count:
-        log.warning("%d rows in %s are not usable answers (e.g. not a text); they are generated again", count, place)
+        log.warning("%d rows in %s are unusable answers (e.g. not a text); they are regenerated", count, place)
 
 
 def in_batches(items: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal, NamedTuple, Protocol, runtime_checkable
 
 from bleuberi.errors import UserError
+from bleuberi.flags import flag
 from bleuberi.records import Conversation
 
 FinishReason = Literal["stop", "length", "prompt_too_long", "refused", "no_answer", "unknown"]
@@ -36,11 +37,11 @@ class Sampling:
     `temperature` 0 is greedy; `top_p` 1 and `top_k` 0 are off. The default values are the method's.
     """
 
-    max_new_tokens: int = 512
-    temperature: float = 0.7
-    top_p: float = 0.9
-    top_k: int = 0
-    seed: int = 42
+    max_new_tokens: int = flag(512, "maximum tokens per response")
+    temperature: float = flag(0.7, "0 is greedy")
+    top_p: float = flag(0.9, "1 is off")
+    top_k: int = flag(0, "0 is off")
+    seed: int = flag(42, "random seed")
 
     def check(self) -> None:
         """Errors: `UserError` for an invalid setting."""
@@ -59,7 +60,8 @@ class Sampling:
         return asdict(self)
 
     def signature(self) -> str:
-        """E.g. `temp:0.7|top_p:0.9|top_k:0|max:512|seed:42`; greedy decoding depends only on `max`."""
+        """All settings as one text, e.g. `temp:0.7|top_p:0.9|top_k:0|max:512|seed:42`; greedy decoding depends only on
+        `max`."""
         if self.temperature == 0:
             return f"greedy|max:{self.max_new_tokens}"
         return (
@@ -68,7 +70,7 @@ class Sampling:
 
 
 class Output(NamedTuple):
-    """One answer. `tokens` is the number of generated tokens, including the end token."""
+    """One response. `tokens` is the number of generated tokens, including the end token."""
 
     text: str
     finish_reason: FinishReason
@@ -99,7 +101,8 @@ class Engine(Protocol):
         seed: int,  # for this call, derived from its rows
         on_output: OnOutput,  # called for each answer, to show progress
     ) -> list[Output]:  # N
-        """Answer all. A prompt that is too long gets the finish reason `prompt_too_long` and no text."""
+        """Generate a response per conversation. A too long prompt gets the finish reason `prompt_too_long` and an empty
+        text."""
         ...
 
 
@@ -114,15 +117,15 @@ class Shard(NamedTuple):
 
 @runtime_checkable
 class ShardingEngine(Protocol):
-    """Answers several shards at once, with the same texts as an `Engine`, in any order of shards."""
+    """Generates several shards at once, in any order; the texts equal those of an `Engine`."""
 
     @property
     def shard_rows(self) -> int:
-        """As in `Engine`."""
+        """The number of rows per shard, as in `Engine`."""
         ...
 
     def answer_shards(self, shards: Iterable[Shard], sampling: Sampling) -> Iterator[tuple[Shard, list[Output]]]:
-        """Answer all; reads from `shards` as shards finish."""
+        """Generate the responses of all shards, and take further shards from the iterable as earlier ones finish."""
         ...
 
 
@@ -139,7 +142,7 @@ class StreamingEngine(Protocol):
     """Answers row by row, in any order; each answer is stored immediately."""
 
     def stream(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[tuple[Request, Output]]:
-        """Answer all, several at once; reads from `requests` as rows finish.
+        """Generate a response per request, several at once, and take further requests as earlier ones finish.
 
         `requests` may be empty for a while and have more later, so engines should read again after finishing rows.
         """
@@ -148,7 +151,7 @@ class StreamingEngine(Protocol):
 
 @runtime_checkable
 class JudgesByAnswers(Protocol):
-    """An engine that treats an error as specific to a row if the model has answered another row before."""
+    """An engine that attributes an error to the row, not the server, if the model has answered another row before."""
 
     has_answered: bool
 

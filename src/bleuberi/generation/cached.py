@@ -1,8 +1,8 @@
-"""An engine with a cache, which never generates the same answer twice.
+"""An engine with a cache, which never generates the same response twice.
 
-Engines that answer shards: a shard contains the answers of a fixed range of rows and is written atomically, so a killed
-run loses at most the current shard. Its seed is derived from its rows, so deterministic engines reproduce the same
-texts. Engines that answer row by row: each answer is stored immediately and has its own seed.
+For engines that generate shards: a shard contains the responses of a fixed range of rows and is written atomically, so
+a killed run loses at most the current shard. Its seed is derived from its rows, so deterministic engines reproduce the
+same texts. For engines that generate row by row: each response is stored immediately and has its own seed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Answers from a file: for dry runs of a pipeline, and for answers from a service that has no interface here."""
+"""Read responses from a file: for dry runs of a pipeline, and for responses from a service without an engine here."""
 
 from __future__ import annotations
 

@@ -174,7 +174,7 @@ def end_of_turn_token(tokenizer: Any) -> str | None:  # noqa: ANN401
 
 
 def stop_token_ids(tokenizer: Any, model_eos: int | list[int] | None = None) -> list[int]:  # noqa: ANN401
-    """All tokens that end an answer: the template's end of turn, and the end tokens of tokenizer and model."""
+    """All tokens that end a response: the template's end of turn, and the end tokens of tokenizer and model."""
     ids = [] if model_eos is None else [model_eos] if isinstance(model_eos, int) else list(model_eos)
     if tokenizer.eos_token_id is not None:
         ids.append(tokenizer.eos_token_id)

@@ -86,7 +86,7 @@ def _start(devices: str, make_work: Callable[[], Callable[[Any], Any]], calls_at
     command = [sys.executable, "-m", __name__, str(theirs.fileno())]
     process = subprocess.Popen(
         command,
-        env={**os.environ, DEVICES: devices},
+        env={"TQDM_DISABLE": "1", **os.environ, DEVICES: devices},  # no bar of each worker: the main process has one
         pass_fds=[theirs.fileno()],
         stdin=subprocess.DEVNULL,
         stdout=sys.stderr.fileno() if _has_file(sys.stderr) else subprocess.DEVNULL,  # our results go to stdout

@@ -1,25 +1,22 @@
-"""A language model compares answers, two at a time and in both orders.
+"""Let a language model compare responses, two at a time and in both orders.
 
 Each question is cached by its bytes, with the judge's name, address and sampling: the same comparison is never paid for
-twice, a killed run goes on, and a changed prompt or setting is asked anew.
+twice, a killed run resumes, and a changed prompt or setting is asked again.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
-from bleuberi.artifacts import content_hash
-from bleuberi.generation import EngineOptions
-from bleuberi.generation.base import Output, Sampling
+from bleuberi.generation.base import Output
 from bleuberi.generation.cached import CachedEngine
-from bleuberi.generation.judge_prompt import judge_messages, prompt_text, read_verdict
 from bleuberi.generation.model_identity import ModelIdentity
 from bleuberi.generation.openai_engine import OpenAIEngine
-from bleuberi.generation.options import resolve_engine
+from bleuberi.generation.options import JudgeConfig, resolve_engine
+from bleuberi.judge_prompt import judge_messages, read_verdict
 from bleuberi.records import Conversation, Example
 
 log = logging.getLogger(__name__)
@@ -37,39 +34,8 @@ _TROUBLE: Final[Mapping[str, Verdict]] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class JudgeConfig:
-    """Who judges, and how it is asked."""
-
-    model: str
-    pairs: tuple[tuple[str, str], ...] = ()  # groups (base, other); none: what the comparison needs
-    options: EngineOptions = field(default_factory=EngineOptions)  # address, name of the key, concurrency, patience
-    max_new_tokens: int = 1024
-    temperature: float = 0.0
-    show_references: bool = False  # as a benchmark, not as the only right answer
-
-    @property
-    def sampling(self) -> Sampling:
-        return Sampling(max_new_tokens=self.max_new_tokens, temperature=self.temperature, top_p=1.0)
-
-    def settings(self) -> dict[str, Any]:
-        """What decides its verdicts, for the manifest."""
-        shown = {"references": "shown"} if self.show_references else {}
-        return {"model": self.model, "url": self.options.url, "sampling": self.sampling.settings(), **shown}
-
-    def signature(self) -> str:
-        prompt = content_hash(self.prompt)[:8]
-        shown = "|references:shown" if self.show_references else ""
-        return f"judge|model:{self.model}|{self.sampling.signature()}|prompt:{prompt}{shown}|orders:both|v:1"
-
-    @property
-    def prompt(self) -> str:
-        """The prompt with its places."""
-        return prompt_text(with_references=self.show_references)
-
-
 class Judgment(NamedTuple):
-    """What the judge said of one prompt and two models."""
+    """The judge's verdict on two models' responses to one prompt, in both orders."""
 
     id: str
     base: str
@@ -81,22 +47,23 @@ class Judgment(NamedTuple):
 
 
 class Judge:
-    """Asks about pairs of answers."""
+    """Asks the judge about pairs of responses."""
 
     def __init__(self, config: JudgeConfig, cache_folder: Path, first_delay_seconds: float = 1.0) -> None:
-        """Errors: `UserError` for an address that is none or a missing key, before anything is asked."""
+        """Errors: `UserError` for an invalid address or a missing key, before any request is sent."""
         resolve_engine("openai", config.options)
         config.sampling.check()
         engine = OpenAIEngine(config.model, config.options, first_delay_seconds, go_on=True)
         identity = ModelIdentity(config.model, f"endpoint:{config.options.url}", "")
         self._engine = CachedEngine(identity, lambda: engine, cache_folder)
         self._sampling = config.sampling
-        self._shows_references = config.show_references
+        self._shows_references = config.references
 
     def compare(
         self, base: str, other: str, examples: Sequence[Example], texts: Mapping[str, Mapping[str, str]]
     ) -> list[Judgment]:
-        """Both orders of every prompt; `texts`: by model and prompt id. Equal answers are not asked about."""
+        """Compare two models on every prompt, in both orders; `texts`: by model and prompt id. Equal responses are not
+        sent to the judge."""
         differing = [row for row in examples if texts[base][row.id] != texts[other][row.id]]
         log.info("Judging %s against %s on %d prompts, both orders", other, base, len(differing))
         asked = [
@@ -127,7 +94,7 @@ class Judge:
 
 
 def _said(reply: Output, first: Verdict, second: Verdict) -> Verdict:
-    """Whom a reply prefers, or why there is no verdict."""
+    """The verdict in a reply, or the reason why it has none."""
     if reply.finish_reason in _TROUBLE:
         return _TROUBLE[reply.finish_reason]
     choice = read_verdict(reply.text)
@@ -137,7 +104,8 @@ def _said(reply: Output, first: Verdict, second: Verdict) -> Verdict:
 
 
 def joint_verdict(said: tuple[Verdict, Verdict]) -> Verdict:
-    """A winner only where both orders name it; a trouble in either order is the pair's."""
+    """The verdict of both orders together: a winner only if both name it; a failure in either order counts for the
+    pair."""
     trouble = next((name for name in TROUBLES if name in said), None)
     if trouble is not None:
         return trouble

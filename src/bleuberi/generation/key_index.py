@@ -6,23 +6,14 @@ private temporary SQLite file: 40 bytes per row, removed when the process ends o
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from bleuberi.errors import UserError
+from bleuberi.on_disk import temporary_database, temporary_errors
 
 _KEY_BYTES: Final = 16  # of SHA-256's 32: one collision in 10^19 caches of a billion rows
-_CACHE_KIB: Final = 2048  # of pages in memory
 _KEYS_A_QUERY: Final = 500  # SQLite allows at least 999 parameters
-_SCHEMA: Final = f"""
-PRAGMA cache_size = -{_CACHE_KIB};
-PRAGMA journal_mode = OFF;
-PRAGMA synchronous = OFF;
-CREATE TABLE places (key BLOB PRIMARY KEY, file INTEGER, offset INTEGER) WITHOUT ROWID;
-BEGIN;
-"""
+_SCHEMA: Final = "CREATE TABLE places (key BLOB PRIMARY KEY, file INTEGER, offset INTEGER) WITHOUT ROWID"
 
 
 class Place(NamedTuple):
@@ -36,12 +27,8 @@ class KeyIndex:
     """Keys (hex digests) and their places. The first place of a key is kept."""
 
     def __init__(self) -> None:
-        # An empty name: SQLite creates an unnamed file and removes it on close. Its single transaction never ends,
-        # because nothing outlives this object, and a commit would write every changed page.
-        self._store = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        self._store = temporary_database(_SCHEMA)
         self._rows = 0
-        with _disk_errors():
-            self._store.executescript(_SCHEMA)
 
     def __len__(self) -> int:
         return self._rows
@@ -50,7 +37,7 @@ class KeyIndex:
         """Add keys with their places; known keys keep theirs. Returns the number of new keys."""
         rows = sorted((_raw(key), number, place) for number, (key, place) in enumerate(zip(keys, places, strict=True)))
         before = self._store.total_changes
-        with _disk_errors():
+        with temporary_errors("The index of answers"):
             self._store.executemany(
                 "INSERT OR IGNORE INTO places VALUES (?, ?, ?)", ((key, *place) for key, _, place in rows)
             )
@@ -68,17 +55,6 @@ class KeyIndex:
             for key, file, offset in self._store.execute(f"SELECT * FROM places WHERE key IN ({marks})", part):
                 found[key] = Place(file, offset)
         return [found.get(key) for key in wanted]
-
-
-@contextmanager
-def _disk_errors() -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        raise UserError(
-            f"The index of answers could not be written to the directory for temporary files: {error}",
-            "Free space there, or set SQLITE_TMPDIR to a directory with space, then rerun; the command resumes.",
-        ) from error
 
 
 def _raw(key: str) -> bytes:

@@ -1,6 +1,7 @@
-"""Answer through a server with OpenAI's chat interface: many requests at once, retries, and which errors end a run.
+"""Generate responses with a server that has OpenAI's chat interface: many requests at once, retries, and errors that
+end a run.
 
-The key comes from the environment alone and goes into the request's header alone.
+The key is read only from the environment and sent only in the request's header.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ MOST_REFUSALS: Final = 200  # rows in a row that it refuses although it has answ
 
 
 class _Failure(NamedTuple):
-    """Why a request has to be asked again. A `pause` is for all requests, as long as the server asked if it did."""
+    """Why a request has to be repeated. A `pause` holds back all requests, for as long as the server asked."""
 
     what: str
     kind: Literal["failed", "unreachable", "unusable", "pause", "reworded"] = "failed"
@@ -47,22 +48,23 @@ class _Failure(NamedTuple):
 
 
 class _Given(NamedTuple):
-    """An answer, and whether the model made it: a refusal to read the prompt does not show that a model answers."""
+    """An output, and whether the model produced it. A server's refusal to read a prompt does not show that its model
+    works."""
 
     output: Output
     by_model: bool
 
 
 class OpenAIEngine:
-    """`concurrency` requests at once; each answer is handed on as it comes."""
+    """Sends up to `concurrency` requests at once, and yields each response as it arrives."""
 
     def __init__(
         self, model: str, options: EngineOptions, first_delay_seconds: float = 1.0, *, go_on: bool = False
     ) -> None:
-        """A row that the server refuses or fails on while it answers others, or whose answers are unusable, gets the
-        finish reason `no_answer`; with `go_on` also if it answers none.
+        """A row gets the finish reason `no_answer` if the server refuses it or fails on it while it answers others, or
+        if its responses are unusable. With `go_on`, this also holds if the server answers no row.
 
-        Errors: `UserError` if the key is missing, or an address or a proxy cannot be used.
+        Errors: `UserError` if the key is missing, or if an address or a proxy cannot be used.
         """
         self.model, self.url = model, options.url
         self.has_answered = False
@@ -87,7 +89,8 @@ class OpenAIEngine:
         )
 
     def stream(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[tuple[Request, Output]]:
-        """Answer all. If the server fails for good, what is in work is still handed on before the error.
+        """Generate all responses. If the server fails for good, the requests in flight are still finished and yielded
+        before the error.
 
         Errors: `UserError`, also for a server that refuses the first rows and answers none.
         """
@@ -122,7 +125,7 @@ class OpenAIEngine:
     async def _answer(
         self, client: WebClient, request: Request, sampling: Sampling, gate: Gate
     ) -> _Given | Refusal | None:
-        """One row's answer; a `Refusal` that may be about this row alone; None if the run was stopped while it waited.
+        """The output for one row; a `Refusal` that may concern only this row; None if the run was stopped meanwhile.
 
         Errors: `UserError`.
         """
@@ -153,7 +156,7 @@ class OpenAIEngine:
                 if (self._go_on and not lost) or alone:
                     return self._without_answer(tries + pauses, result.what)
                 raise UserError(
-                    f"The server {self.url} gave no answer after {tries + pauses} tries: {result.what}",
+                    f"The server {self.url} did not answer in {tries + pauses} attempts: {result.what}",
                     "Check --base_url and the server. Finished answers are saved; the same command resumes.",
                 )
             if result.kind != "pause":
@@ -161,24 +164,24 @@ class OpenAIEngine:
         return None
 
     def _without_answer(self, tries: int, what: str) -> _Given:
-        log.warning("No answer after %d tries: %s", tries, what)
+        log.warning("No answer in %d attempts: %s", tries, what)
         self._unanswered += 1
         return _Given(Output("", "no_answer", 0), False)
 
     def _refused(self, refusal: Refusal) -> Output:
         """The output of a row that the server refuses while it answers others. Errors: `UserError` for very many."""
-        log.warning("A row is refused, the others are still asked: %s", refusal.message)
+        log.warning("The server refused a row; the other rows continue: %s", refusal.message)
         self._refused_in_a_row += 1
         if self._refused_in_a_row >= MOST_REFUSALS:
             raise self._error(refusal)
         return Output("", "no_answer", 0)
 
     def _refuse_long(self, seconds: float, what: str) -> None:
-        """Errors: `UserError` for a pause that nobody waits for."""
+        """Errors: `UserError` if the server asks for a pause that is too long to wait for."""
         if seconds > LONGEST_PAUSE_SECONDS:
             asked = f"{seconds:,.0f} s" if seconds < 1e9 else "more than 30 years"
             raise UserError(
-                f"The server {self.url} asks to wait {asked} before it is asked again ({what}).",
+                f"The server {self.url} asks for a wait of {asked} before the next request ({what}).",
                 "Finished answers are saved: rerun the command then, or use another key or server.",
             )
 
@@ -217,7 +220,7 @@ class OpenAIEngine:
         request: Request,
         body: dict[str, Any],
     ) -> _Given | Refusal | _Failure:
-        """What an error means for the row. Errors: `UserError` if it concerns all rows."""
+        """Decide what an error response means for the row. Errors: `UserError` if it concerns all rows."""
         asked = request.conversation.messages
         refusal = classify(status, reply.headers, content, asked, self._key_name)
         refusal = refusal._replace(message=self._without_key(refusal.message))
@@ -235,7 +238,7 @@ class OpenAIEngine:
         return refusal
 
     def _ask_otherwise(self, words: str, message: str, body: dict[str, Any]) -> bool:
-        """Whether the server can be asked in its own words instead."""
+        """Whether the request can be repeated in a form that this server accepts."""
         if "max_completion_tokens" in words and "max_tokens" in body:
             self._limit_name = "max_completion_tokens"
             return True
@@ -250,17 +253,17 @@ class OpenAIEngine:
 
 
 def _api_key(options: EngineOptions) -> str | None:
-    """The key, without the blanks and line breaks that files and shells leave around it. Errors: `UserError`."""
+    """The key, without white space and line breaks that files and shells leave around it. Errors: `UserError`."""
     name = options.api_key_env
     key = os.environ.get(name, "").strip()
     if not key and (options.base_url is None or name != "OPENAI_API_KEY"):
         raise UserError(
-            f"The environment variable {name} is not set; it has to hold the server's key.",
+            f"The environment variable {name} is not set; it must contain the server's key.",
             f"Type: export {name}=... (or name another variable with --api_key_env).",
         )
     if not key.isascii() or any(char.isspace() or not char.isprintable() for char in key):
         raise UserError(
-            f"The environment variable {name} holds blanks, line breaks or letters that no key has.",
+            f"The environment variable {name} contains spaces, line breaks or characters that no key has.",
             f"Set {name} to the key alone, e.g. export {name}=$(cat FILE).",
         )
     return key or None

@@ -1,6 +1,5 @@
-"""What a server's refusal means, in the words of all the servers in use: a prompt that is too long, a moderated prompt,
-or trouble with the key, the address, the account, the model.
-"""
+"""Classify a server's errors by the wording of the servers in use: a prompt that is too long, a moderated prompt, or
+problems with the key, the address, the account or the model."""
 
 from __future__ import annotations
 
@@ -65,7 +64,7 @@ _ALTERNATE: Final = re.compile(r"roles must alternate|must alternate|alternating
 
 
 class Refusal(NamedTuple):
-    """What a server's error means, what it said, and what helps."""
+    """The kind of a server's error, its message, and the remedy."""
 
     kind: Kind
     message: str
@@ -79,7 +78,7 @@ def classify(
     asked: Sequence[Message],
     key_name: str,
 ) -> Refusal:
-    """What an error means. `reply`: its JSON, or its text; `asked`: the row's turns, which it may quote."""
+    """Classify an error. `reply`: its JSON, or its text; `asked`: the row's turns, which the error may quote."""
     message = f"HTTP {status}: {error_message(reply)}"
     words = own_words(reply, asked)
     if status not in (401, 402, 404, 407):
@@ -113,7 +112,7 @@ def is_moderated(words: str) -> bool:
 
 
 def error_message(reply: object) -> str:
-    """A server's error without its wrapping: at most 300 characters."""
+    """The message in a server's error reply, at most 300 characters."""
     if isinstance(reply, str):
         return reply.strip()[:200]
     error = reply.get("error", reply) if isinstance(reply, dict) else reply
@@ -122,7 +121,8 @@ def error_message(reply: object) -> str:
 
 
 def quoted(value: object, most: int) -> str:
-    """A value of a reply for a message, cut. What is nested too deeply to be printed is named by its type."""
+    """A value of a reply for a message, cut to `most` characters. A value nested too deeply to print is replaced by its
+    type."""
     try:
         return repr(value)[:most]
     except RecursionError:
@@ -130,8 +130,8 @@ def quoted(value: object, most: int) -> str:
 
 
 def own_words(reply: object, asked: Sequence[Message]) -> str:
-    """The words of an error that are the server's, of a long one its ends: validators quote the request, which may talk
-    of anything."""
+    """The server's own words in an error (only both ends of a long one): validators quote the request, whose text may
+    be about anything."""
     try:
         text = reply if isinstance(reply, str) else json.dumps(reply, ensure_ascii=False)  # noqa: TID251 - not written
     except RecursionError:

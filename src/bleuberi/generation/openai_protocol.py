@@ -1,4 +1,4 @@
-"""OpenAI's chat interface: what is asked and what the replies mean."""
+"""OpenAI's chat interface: build requests and interpret replies."""
 
 from __future__ import annotations
 
@@ -50,16 +50,17 @@ def request_body(
 
 
 def refused_settings(words: str, message: str, body: Mapping[str, Any], model: str) -> set[str]:
-    """Which settings a server does not know, by the words of its error, whose `message` is for people.
+    """The settings that a server does not support, according to the words of its error. `message` is the text for
+    people.
 
-    Errors: `UserError` if leaving one out would change what is drawn.
+    Errors: `UserError` if omitting one would change the sampling.
     """
     named = {name for name in NEUTRAL if name in body and re.search(rf"\b{name}\b", words)}
     for name in sorted(named):
         if NEUTRAL[name] is not None and body[name] != NEUTRAL[name]:
             raise UserError(
-                f"The server of {model} does not take {name} {body[name]} ({message}).",
-                "Choose sampling that it takes, or another server.",
+                f"The server of {model} rejects {name} {body[name]} ({message}).",
+                "Choose sampling settings that it accepts, or another server.",
             )
     return named
 
@@ -77,9 +78,9 @@ class ServerError(ValueError):
 
 
 def to_output(content: object) -> Output:
-    """The answer in a reply's JSON. Nothing but texts and counts gets into it, whatever the server sent.
+    """The output in a reply's JSON. Only texts and numbers are taken from it, whatever the server sent.
 
-    Errors: `UnusableAnswerError` for an answer that is not a finished text, `ServerError` for an error instead of one.
+    Errors: `UnusableAnswerError` for a response that is not a finished text, `ServerError` for an error in its place.
     """
     if not isinstance(content, dict) or (content.get("error") and not content.get("choices")):
         raise ServerError(content, _status(content))
@@ -103,7 +104,7 @@ def to_output(content: object) -> Output:
 
 
 def _status(content: object) -> int | None:
-    """The status that an error within a reply has of its own, as routers send it."""
+    """The status code inside an error reply, as routers send it."""
     error = content.get("error") if isinstance(content, dict) else None
     code = error.get("code", error.get("status")) if isinstance(error, dict) else None
     found = int(code) if isinstance(code, str) and code.isascii() and code.isdecimal() and len(code) == 3 else code
@@ -111,7 +112,7 @@ def _status(content: object) -> int | None:
 
 
 def _finish_reason(choice: Mapping[str, Any]) -> FinishReason:
-    """Why the answer ended. Errors: `UnusableAnswerError` if it is unfinished, as with `error` or `abort`."""
+    """Why the response ended. Errors: `UnusableAnswerError` if it is unfinished, as with `error` or `abort`."""
     word = choice.get("finish_reason")
     if not word and (word is None or word == ""):
         return "stop"  # vLLM itself reads a missing reason so
@@ -142,7 +143,7 @@ def _text(content: object) -> str:
 
 
 def _tokens(usage: object) -> int:
-    """The number of generated tokens; 0 if the server does not tell, or tells something else than a number."""
+    """The number of generated tokens; 0 if the server does not send a valid number."""
     usage = usage[0] if isinstance(usage, list) and len(usage) == 1 else usage
     count = usage.get("completion_tokens") if isinstance(usage, dict) else None
     if isinstance(count, float) and count.is_integer():

@@ -6,15 +6,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from bleuberi.cluster.options import ClusterOptions, check_ray
 from bleuberi.errors import UserError
+from bleuberi.flags import flag
 from bleuberi.redaction import redact
 from bleuberi.web.address import check_timeout, check_web_address
 
+if TYPE_CHECKING:
+    from bleuberi.generation.base import Sampling
+
 MOST_REQUESTS: Final = 4096  # at once; the usual default limit of open files
 OPENAI_URL: Final = "https://api.openai.com/v1"
+OPENAI_KEY: Final = "OPENAI_API_KEY"  # the environment variable
+AUTO: Final = "auto"
+"""The engine that is chosen if none is named."""
 PRECISION: Final = ("dtype", "quantization")
 """The engine arguments that decide what the weights are."""
 
@@ -28,7 +35,7 @@ class EngineEntry(NamedTuple):
 
 
 ENGINE_TABLE: Final = {
-    "auto": EngineEntry("openai with --base_url, else vLLM if it can run, else transformers", "", ""),
+    AUTO: EngineEntry("openai with --base_url, else vLLM if it can run, else transformers", "", ""),
     "vllm": EngineEntry("vLLM in this process", "vllm", "vllm"),
     "transformers": EngineEntry("transformers in this process", "transformers", "train"),
     "openai": EngineEntry("a server with OpenAI's chat API", "httpx", "openai"),
@@ -43,23 +50,32 @@ ENGINES: Final = tuple(ENGINE_TABLE)
 class EngineOptions:
     """Options of an engine, including the server or file it answers from."""
 
-    base_url: str | None = None
-    concurrency: int = 16
-    timeout_seconds: float = 600.0
-    api_key_env: str = "OPENAI_API_KEY"
-    answers: Path | None = None
-    trust_remote_code: bool = False  # run Python that comes with the model
-    base_template: str = "plain"  # for a base model without a template: a name of chat_format.BASE_TEMPLATES
-    chat_template_kwargs: Mapping[str, Any] = field(default_factory=dict)  # e.g. {"enable_thinking": False}
-    fold_system: bool = False  # put the text of system turns into the user's turns
-    engine_args: Mapping[str, Any] = field(default_factory=dict)  # of vllm.LLM or TransformersEngine
-    ray_engine: str = "auto"  # the engine in each worker
+    base_url: str | None = flag(None, "openai: server address, e.g. http://localhost:8000/v1", metavar="URL")
+    concurrency: int = flag(16, "openai: concurrent requests")
+    timeout_seconds: float = flag(600.0, "openai: timeout per response")
+    api_key_env: str = flag(OPENAI_KEY, "openai: environment variable with the key", metavar="NAME")
+    answers: Path | None = flag(None, "canned: JSON lines with id (or prompt) and response", metavar="FILE")
+    chat_template_kwargs: Mapping[str, Any] = flag(
+        {}, """arguments for the chat template, e.g. '{"enable_thinking": false}', as in training""", metavar="JSON"
+    )
+    trust_remote_code: bool = flag(False, "run Python code from the model; review it first")
+    fold_system: bool = flag(False, "for models without a system turn: put its text before the user's")
+    # A name of chat_format.BASE_TEMPLATES.
+    base_template: str = flag(
+        "plain", "format for models without a template: plain turns, or as in the paper's code",
+        choices=("plain", "paper"),
+    )  # fmt: skip
+    engine_args: Mapping[str, Any] = flag(
+        {}, "options of vllm.LLM, e.g. tensor_parallel_size=4, or batch_rows=64 dtype=bfloat16 for transformers",
+        metavar="NAME=VALUE", nargs="+",
+    )  # fmt: skip
+    ray_engine: str = flag(AUTO, "ray: engine of each worker", metavar="ENGINE")
     cluster: ClusterOptions = field(default_factory=ClusterOptions)
 
     def deciding(self) -> dict[str, Any]:
-        """The options that decide how a prompt is rendered and what the weights are, without those at their default.
+        """The options that decide how a prompt is rendered and which weights are used, without those at their default.
 
-        They are part of a request: two values of one of them never give the same result.
+        They are part of a request: results with two values of one of them are never treated as equal.
         """
         chosen = {
             "base_template": self.base_template if self.base_template != "plain" else None,
@@ -73,6 +89,46 @@ class EngineOptions:
     def url(self) -> str:
         """The server's address; an empty `base_url` stays empty and is rejected later (not OpenAI's server)."""
         return (OPENAI_URL if self.base_url is None else self.base_url).strip().rstrip("/")
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeConfig:
+    """The judge's model and the settings for its requests."""
+
+    model: str
+    # Groups (other, base); none: what the comparison needs.
+    pairs: tuple[tuple[str, str], ...] = flag(
+        (), "pairs of models (default: each against the base, and each method against the others)", metavar="A:B"
+    )
+    options: EngineOptions = field(default_factory=EngineOptions)  # address, name of the key, concurrency, timeout
+    max_new_tokens: int = flag(1024, "maximum tokens per reply, including thinking", metavar="N", least=1)
+    references: bool = flag(False, "show the judge the references, as a benchmark")  # not as the only right answer
+    temperature: float = flag(0.0, "for judges that do not accept 0")
+
+    @property
+    def sampling(self) -> Sampling:
+        from bleuberi.generation.base import Sampling
+
+        return Sampling(max_new_tokens=self.max_new_tokens, temperature=self.temperature, top_p=1.0)
+
+    def settings(self) -> dict[str, Any]:
+        """The settings that decide the verdicts, for the manifest."""
+        shown = {"references": "shown"} if self.references else {}
+        return {"model": self.model, "url": self.options.url, "sampling": self.sampling.settings(), **shown}
+
+    def signature(self) -> str:
+        from bleuberi.artifacts import content_hash
+
+        prompt = content_hash(self.prompt)[:8]
+        shown = "|references:shown" if self.references else ""
+        return f"judge|model:{self.model}|{self.sampling.signature()}|prompt:{prompt}{shown}|orders:both|v:1"
+
+    @property
+    def prompt(self) -> str:
+        """The prompt template with its placeholders."""
+        from bleuberi.judge_prompt import prompt_text
+
+        return prompt_text(with_references=self.references)
 
 
 def check_model_name(model: str, flag: str = "--model") -> None:
@@ -94,9 +150,9 @@ def resolve_engine(engine: str, options: EngineOptions) -> str:
         options.cluster.check()
         _check_known(options.ray_engine, "--ray_engine", tuple(name for name in ENGINES if name != "ray"))
         engine = options.ray_engine
-    elif options.cluster != ClusterOptions() or options.ray_engine != "auto":
+    elif options.cluster != ClusterOptions() or options.ray_engine != AUTO:
         raise UserError(f"The --ray_ flags have no effect with --engine {engine}.", "Use --engine ray, or omit them.")
-    if engine == "auto" and options.base_url is not None:
+    if engine == AUTO and options.base_url is not None:
         engine = "openai"
     if options.base_url is not None and engine != "openai":
         raise UserError(f"--base_url has no effect with --engine {engine}.", "Use --engine openai, or omit it.")

@@ -8,7 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bleuberi.cluster import Workers, connect, map_units, plan_workers
+from bleuberi.cluster.mapping import map_units
+from bleuberi.cluster.session import connect
+from bleuberi.cluster.workers import Workers, plan_workers
 from bleuberi.generation.model_identity import ModelIdentity
 from bleuberi.generation.options import EngineOptions
 from bleuberi.generation.workers_engine import WorkerShards, WorkerStream, gpus_per_engine, over_workers

@@ -25,7 +25,7 @@ def folded(messages: Sequence[Message]) -> list[Message]:
 
 
 class Folded(Iterable[Conversation]):
-    """Conversations with `folded` turns; can be iterated repeatedly."""
+    """Conversations whose system turns are moved into the next user turn (`folded`); can be iterated repeatedly."""
 
     def __init__(self, conversations: Iterable[Conversation]) -> None:
         self._conversations = conversations

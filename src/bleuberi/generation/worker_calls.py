@@ -39,7 +39,7 @@ class _Work:
 
 
 class ShardWork(_Work):
-    """Whole shards, one after the other."""
+    """Generates whole shards, one after the other."""
 
     __slots__ = ()
 
@@ -51,7 +51,7 @@ class ShardWork(_Work):
 
 
 class StreamWork(_Work):
-    """Several units of rows at once, which share one stream, so that the engine never waits between units."""
+    """Generates several units of rows at once in one shared stream, so that the engine never waits between units."""
 
     __slots__ = ()
 
@@ -98,7 +98,7 @@ class _EndlessStream:
 
 
 class _Feed(Iterator[Request]):
-    """Waits for the first row, then yields available rows and stops, so that rows in work are not delayed."""
+    """Waits for the first row, then yields available rows and stops, so that running rows are not delayed."""
 
     def __init__(self, waiting: queue.SimpleQueue[Request]) -> None:
         self._waiting = waiting

@@ -7,38 +7,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from bleuberi.artifacts import MANIFEST, file_hash, make_manifest, readable_json, write_json, write_text
 from bleuberi.columns import safe_name
 from bleuberi.data.tables import read_rows
 from bleuberi.errors import UserError
-from bleuberi.evaluation.models import EvaluatedModel
-from bleuberi.generation import EngineOptions, cached_engine
+from bleuberi.generation import cached_engine
 from bleuberi.generation.base import Output, Sampling
 from bleuberi.generation.cached import CachedEngine
+from bleuberi.harnesses.config import HarnessConfig
 from bleuberi.harnesses.formats import Harness, Question, find_harness
 from bleuberi.harnesses.style import CountTokens, token_counter
 from bleuberi.records import Conversation, Message
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class HarnessConfig:
-    """Settings: models, harness, questions and output."""
-
-    harness: str
-    questions: str
-    models: tuple[EvaluatedModel, ...]
-    output_dir: Path
-    max_new_tokens: int | None = None  # None: the harness's default
-    greedy: bool = False  # even if the harness samples
-    engine: str = "auto"
-    engine_options: EngineOptions = field(default_factory=EngineOptions)
-    cache_dir: Path | None = None
-    split: str = "train"  # for question data sets with splits
 
 
 def write_harness_answers(config: HarnessConfig) -> list[Path]:
@@ -48,7 +31,10 @@ def write_harness_answers(config: HarnessConfig) -> list[Path]:
     Sampling(max_new_tokens=limit).check()
     questions = [harness.read(raw) for raw in read_rows(config.questions, config.split)]
     if not questions or len({question.id for question in questions}) < len(questions):
-        raise UserError(f"{config.questions} has no or duplicate questions.", "Give the harness's own question file.")
+        raise UserError(
+            f"{config.questions} has no questions, or has the same question id twice.",
+            "Give the question file that comes with the harness.",
+        )
     names = [entry.name for entry in config.models]
     if len({safe_name(name) for name in names}) < len(names):
         raise UserError("Two models have the same name.", "Give them different names; each name becomes a file name.")

@@ -183,5 +183,6 @@ def _field(raw: RawRow, name: str, kind: type[Any]) -> Any:  # noqa: ANN401 - wh
 
 def _unlike(raw: RawRow, what: str) -> UserError:
     return UserError(
-        f"{raw.place} has no {what}.", "Give the harness's own question file, and the harness with --harness."
+        f"{raw.place} has no {what}.",
+        "Give the question file that comes with the harness, and the harness's name with --harness.",
     )

@@ -15,9 +15,9 @@ from bleuberi.artifacts import make_manifest
 from bleuberi.data.raw_row import RawRow
 from bleuberi.data.tables import read_rows
 from bleuberi.errors import UserError
-from bleuberi.evaluation.comparison import estimate_json
 from bleuberi.harnesses.formats import UNVERIFIED, find_harness
 from bleuberi.harnesses.wildbench import read_tasks, task_scores, wildbench_grades
+from bleuberi.records import to_json
 from bleuberi.statistics import mean_estimate
 
 Points = dict[tuple[str, str], list[tuple[str, float]]]  # (model, measure) -> question and number
@@ -74,7 +74,7 @@ def read_harness_results(harness: str, files: Sequence[Path], questions: Path | 
 
 
 def _score(model: str, measure: str, found: Sequence[tuple[str, float]], unit: str) -> dict[str, Any]:
-    estimate = estimate_json(mean_estimate([value for _, value in found], [question for question, _ in found]))
+    estimate = to_json(mean_estimate([value for _, value in found], [question for question, _ in found]))
     kept = {name: estimate[name] for name in ("low", "high", "n", "n_clusters", "method")}
     return {"model": model, "measure": measure, "unit": unit, "score": estimate["value"], **kept}
 

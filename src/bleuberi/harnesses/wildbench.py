@@ -77,7 +77,7 @@ def read_tasks(questions: Path) -> dict[str, frozenset[str]]:
         if not ids or not known:
             raise UserError(
                 f"{raw.place} has no session_id, primary_tag or secondary_tags.",
-                "Give WildBench's own question file (allenai/WildBench, v2).",
+                "Give the question file that comes with WildBench (allenai/WildBench, v2).",
             )
         tasks.update(dict.fromkeys(ids, known))
     return tasks

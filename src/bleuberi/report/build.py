@@ -1,4 +1,4 @@
-"""From folders to the sections of a page."""
+"""Build the sections of a page from folders."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from typing import Final
 
 from bleuberi.agreement.view import agreement_section
 from bleuberi.check.view import pool_check_section
+from bleuberi.errors import UserError
 from bleuberi.evaluation.view import evaluation_section
 from bleuberi.evaluation.view_compared import evaluations_section
 from bleuberi.plain_text import one_line
 from bleuberi.report.find import find, names_below, short_names
+from bleuberi.report.headroom import headroom_section
 from bleuberi.report.shape import check_shape
 from bleuberi.selection.view import selection_section
 from bleuberi.training.view import read_run, run_section
@@ -25,20 +27,30 @@ from bleuberi.view.without_texts import without_texts
 Builder = Callable[[Path, str, str], Section]
 _BUILDERS: Final[dict[str, Builder]] = {
     "pool check": pool_check_section,
+    "headroom": headroom_section,
     "selection": selection_section,
     "training run": run_section,
     "agreement": agreement_section,
     "evaluation": evaluation_section,
 }
 # Files of a half-written or foreign folder are damaged in these ways, numbers too large and lists too deep included.
-_DAMAGE: Final = (ValueError, LookupError, TypeError, AttributeError, OSError, ArithmeticError, RecursionError)
+_DAMAGE: Final = (
+    UserError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    OSError,
+    ArithmeticError,
+    RecursionError,
+)
 MOST_EXAMPLE_BYTES: Final = 2_800_000  # of a page that stays below 5 MB with its charts and their library
 
 
 def build(paths: Sequence[Path], *, texts: bool = True) -> list[Section]:
     """The sections in the order of the work: data, training, agreement, evaluation. Errors: `UserError`.
 
-    Without `texts` they can be shown to anybody: `without_texts` tells what that means.
+    Without `texts`, the sections can be shown to anybody (see `without_texts`).
     """
     found = find(paths)
     names = short_names(found) if texts else names_below(found)
@@ -70,7 +82,7 @@ def _runs(folders: Sequence[tuple[Path, str]]) -> Section:
 
 
 def _made(kind: str, id_: str, name: str, make: Callable[[], Section]) -> tuple[Section, bool]:
-    """The section and True; where its files are damaged, a section that says so, and False."""
+    """Build a section. Returns it and True; if its files are damaged, a section that reports this, and False."""
     try:
         section = make()
         check_shape(section)
@@ -80,7 +92,8 @@ def _made(kind: str, id_: str, name: str, make: Callable[[], Section]) -> tuple[
 
 
 def _unreadable(kind: str, id_: str, name: str, error: Exception) -> Section:
-    what = one_line(f"no {error}" if isinstance(error, KeyError) else str(error), 200)
+    text = error.what if isinstance(error, UserError) else f"no {error}" if isinstance(error, KeyError) else str(error)
+    what = one_line(text, 200).removesuffix(".")
     said = [f"This folder is half-written or damaged, and could not be read: {why}."
             for why in (what, type(error).__name__)]  # fmt: skip
     notice = Notice("warning", said[0], shared=said[1])
@@ -88,7 +101,7 @@ def _unreadable(kind: str, id_: str, name: str, error: Exception) -> Section:
 
 
 def _fit(sections: list[Section]) -> list[Section]:
-    """Every other example of the largest browser goes until all together fit."""
+    """Remove every other example of the largest browser until all browsers together fit."""
     sizes = {(at, place): _bytes(browser)
              for at, section in enumerate(sections) for place, browser in enumerate(section.browsers)}  # fmt: skip
     browsers = {key: sections[key[0]].browsers[key[1]] for key in sizes}

@@ -1,4 +1,4 @@
-"""Which folders hold something to show."""
+"""Find folders with results."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from bleuberi.view.without_texts import own_name
 
 MARKS: Final = {  # file -> kind, in the order of the page
     "check.json": "pool check",
+    "headroom.json": "headroom",
     "selection.json": "selection",
     "metrics.jsonl": "training run",
     "agreement.json": "agreement",
@@ -24,7 +25,7 @@ _DEEPEST: Final = 6
 
 
 class Found(NamedTuple):
-    """A folder and what it holds."""
+    """A folder and the kind of result in it."""
 
     kind: str
     folder: Path
@@ -32,10 +33,10 @@ class Found(NamedTuple):
 
 
 def find(paths: Sequence[Path]) -> list[Found]:
-    """Everything known below the paths, by kind, each once. Errors: `UserError` where there is nothing."""
+    """Every result below the paths, ordered by kind, each once. Errors: `UserError` if there are none."""
     for path in paths:
         if not path.exists():
-            raise UserError(f"There is no {path}.", "Give folders that bleuberi commands wrote.")
+            raise UserError(f"{path} does not exist.", "Give folders that bleuberi commands wrote.")
     found: dict[tuple[str, Path], Found] = {}
     for path in paths:
         for one in _below(path if path.is_dir() else path.parent):
@@ -65,7 +66,8 @@ def _below(root: Path) -> Iterator[Found]:
 
 
 def short_names(found: Sequence[Found]) -> dict[Path, str]:
-    """Folder -> the end of its path that tells it from the others, two names or more, e.g. `steps-6/grpo`."""
+    """A short name for each folder: the end of its path, at least two components, that no other folder shares, e.g.
+    `steps-6/grpo`."""
     folders = list(dict.fromkeys(one.folder.resolve() for one in found))
     names: dict[Path, str] = {}
     for folder in folders:
@@ -79,7 +81,8 @@ def short_names(found: Sequence[Found]) -> dict[Path, str]:
 
 
 def names_below(found: Sequence[Found]) -> dict[Path, str]:
-    """Folder -> its path below the one that was given, or its own name; nothing of what lies above tells it apart."""
+    """A name for each folder: its path below the given folder, or its own name. Folders above are never part of a
+    name."""
     names: dict[Path, str] = {}
     for one in found:
         folder = one.folder.resolve()

@@ -11,6 +11,7 @@ from bleuberi.atomic_files import disk_errors
 from bleuberi.columns import safe_name
 from bleuberi.errors import UserError
 from bleuberi.report.build import build
+from bleuberi.report.config import ReportConfig
 from bleuberi.view.html import numbers, render
 from bleuberi.view.parts import Section
 from bleuberi.view.pictures import FORMS, write_pictures
@@ -22,36 +23,36 @@ FIGURES = "figures"
 
 
 class Report(NamedTuple):
-    """What was written, and what it shows."""
+    """The written files, and the sections on the page."""
 
     page: Path
     files: list[Path]
     sections: list[Section]
 
 
-def write_report(
-    paths: Sequence[Path], folder: Path, title: str = "", *, figures: bool = True, texts: bool = True
-) -> Report:
-    """The page, its numbers as JSON, and every chart as PNG and SVG. Errors: `UserError`.
+def write_report(config: ReportConfig) -> Report:
+    """Write the page, its numbers as JSON, and every chart as PNG and SVG. Errors: `UserError`.
 
-    Without `texts` these hold none of the data; figures of another report in the folder are refused then.
+    With `no_texts`, these files contain no text of the data, and figures of another report in the folder are an error.
     """
-    sections = build(paths, texts=texts)
+    folder, texts = config.folder, not config.no_texts
+    sections = build(config.paths, texts=texts)
     if not texts:
-        _refuse_others(folder / FIGURES, sections if figures else [])
-    title = title or ", ".join(dict.fromkeys(own_name(path if path.is_dir() else path.parent) for path in paths))
-    page = render(sections, title, texts=texts)
+        _refuse_others(folder / FIGURES, [] if config.no_figures else sections)
+    named = (own_name(path if path.is_dir() else path.parent) for path in config.paths)
+    page = render(sections, config.title or ", ".join(dict.fromkeys(named)), texts=texts)
     write_text(folder / PAGE, page)
     write_json(folder / NUMBERS, numbers(sections))
     files = [folder / PAGE, folder / NUMBERS]
-    if figures:
+    if not config.no_figures:
         _draw(sections, folder / FIGURES)
         files.append(folder / FIGURES)
     return Report(folder / PAGE, files, sections)
 
 
 def _refuse_others(folder: Path, sections: Sequence[Section]) -> None:
-    """A folder that is going to be shared holds no figures that were drawn with texts."""
+    """Errors: `UserError` if the figures folder of a report to be shared has figures of another report, which may show
+    texts."""
     charts = [(section, chart) for section in sections for chart in section.charts]
     own = {f"{safe_name(f'{section.id}_{chart.name}')}.{form}" for section, chart in charts for form in FORMS}
     others = sorted({path.name for path in folder.glob("*")} - own)
@@ -63,7 +64,7 @@ def _refuse_others(folder: Path, sections: Sequence[Section]) -> None:
 
 
 def _draw(sections: Sequence[Section], folder: Path) -> None:
-    """Every chart as PNG and SVG; what else lies in the folder is let alone."""
+    """Write every chart as PNG and SVG; other files in the folder are kept."""
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         for section in sections:

@@ -1,6 +1,6 @@
-"""Whether a section holds what its types promise.
+"""Check that a section's fields have their declared types.
 
-Sections are made from files that anything may have written: a list where a name belongs would end in the template.
+Sections come from files of unknown origin: a list in place of a name would reach the template.
 """
 
 from __future__ import annotations
@@ -12,16 +12,17 @@ from bleuberi.view.parts import Browser, Section
 
 
 def check_shape(section: Section) -> None:
-    """Errors: `TypeError` for a text that is none; `ValueError` for a row that does not fit its columns."""
+    """Errors: `TypeError` for a field that must be text and is not; `ValueError` for a row that does not fit its
+    columns."""
     for text in _texts(section):
         if not isinstance(text, str):
-            raise TypeError(f"{text!r:.60} is no text")
+            raise TypeError(f"{text!r:.60} is not a text")
     for table in section.tables:
         if any(len(row) != len(table.columns) for row in table.rows):
             raise ValueError(f"the table {table.title} has rows of other lengths than its columns")
     for browser in section.browsers:
         if any(len(row.numbers) != len(browser.columns) for row in browser.rows):
-            raise ValueError(f"{browser.title}: a name stands twice")
+            raise ValueError(f"{browser.title}: duplicate name")
 
 
 def _texts(section: Section) -> Iterator[Any]:

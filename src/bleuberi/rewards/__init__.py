@@ -10,12 +10,14 @@ identical bits. references.py caches compiled references; arrow.py scores from A
 - explanations.py: how a score is made up.
 - encoder.py, bertscore.py, embedding.py, reward_model.py, served_model.py, bleu_rm.py: rewards that run a model.
 - tags.py, cached.py, on_cluster.py, adapters.py: rewards on tagged answers, with a cache, on Ray, in other trainers.
-- function.py: reward functions written for TRL. graders/: graders of hosted fine-tuning; chat_server.py asks a judge.
+- function.py: reward functions written for TRL. graders/: graders of hosted fine-tuning.
+- judge.py: a judge compares the response with the references; chat_server.py asks it, as graders/ does.
 
-To add a reward: subclass `TextReward` with `name`, `signature()` and `score_batch()` (0.0 for a blank response; None
-if every reference is blank), and `blind_to()` if it can read some scripts only. List it in `REWARDS`,
-which all commands use; add it to tests/contracts/test_reward_laws.py and docs/rewards.md. If an unrelated answer
-gets 0.0, add the name to `selection/measures.py`, so that selections count the rows with score 0.0.
+To add a reward: subclass `TextReward` (not another reward, whose explanation it would get) with `name`, `signature()`
+and `score_batch()` (0.0 for a blank response; None if every reference is blank), and `blind_to()` if it can read some
+scripts only. Plain Python is enough. All commands load it by its name in `REWARDS`. Also add it to `_FAMILIES` and,
+for scores from 0 to 1, `_SHARES` in evaluation/measures.py; to ALL_TEXT_REWARDS in cli/agreement.py; if nothing is
+smoothed, to selection/measures.py; to tests/contracts/test_reward_laws.py, docs/rewards.md and CHANGELOG.md.
 """
 
 from __future__ import annotations
@@ -79,7 +81,7 @@ WITH_MODEL = ("bertscore", "emb", "rm", "bleu_rm")
 
 def load_reward(name: str) -> Reward:
     """Return the reward of that name or dotted path. `emb:FOLDER` selects a model; `answer:bleu` scores only the text
-    between answer tags; `grader:FILE.json` is a grader. Errors: `UserError` listing the available names."""
+    between answer tags; `grader:FILE.json` is a grader, `judge:MODEL` a judge. Errors: `UserError` with all names."""
     kind, _, argument = name.partition(":")
     if kind == "answer" and argument:
         from bleuberi.rewards.tags import OnAnswer
@@ -89,6 +91,10 @@ def load_reward(name: str) -> Reward:
         from bleuberi.rewards.graders.reward import GraderReward
 
         return GraderReward(argument)
+    if kind == "judge":
+        from bleuberi.rewards.judge import named_judge
+
+        return named_judge(name, argument)
     if kind in WITH_MODEL and name != kind:
         if not argument.strip():
             raise UserError(
@@ -102,8 +108,23 @@ def load_reward(name: str) -> Reward:
         return _imported(name, module_name, attribute, options)
     raise UserError(
         f"Unknown reward or metric {name!r}.",
-        f"Available: {', '.join(REWARDS)}. Your own: package.module:Class or package.module:function.",
+        f"Available: {', '.join(REWARDS)}, judge:MODEL, grader:FILE.json. "
+        "Your own: package.module:Class or package.module:function.",
     )
+
+
+def reward_name(signature: str) -> str | None:
+    """The name by which `load_reward` gives the text reward of that signature; None if it needs more than a name."""
+    names = [name for name in REWARDS if name not in WITH_MODEL]
+    words = (word for name in names for word in (name, f"{name}:auto", f"answer:{name}"))
+    return next((word for word in words if _has_signature(word, signature)), None)
+
+
+def _has_signature(word: str, wanted: str) -> bool:
+    try:
+        return load_reward(word).signature() == wanted
+    except UserError:  # an option that it does not have, or a library that is not installed
+        return False
 
 
 def _imported(name: str, module_name: str, attribute: str, options: list[str]) -> Reward:

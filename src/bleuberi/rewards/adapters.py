@@ -129,9 +129,9 @@ class OpenRlhfReward:
 
 
 def _behind_prompt(query: str, prompt: str) -> str:
-    """The query without its prompt, which may follow a start token or have lost its beginning.
+    """The part of the query after its prompt, which may follow a start token or have lost its beginning.
 
-    Errors: `UserError` if the query does not begin with the prompt: the prompt would be scored as an answer.
+    Errors: `UserError` if the query does not begin with the prompt: the prompt would be scored as part of the response.
     """
     at = query.find(prompt)
     if at >= 0:

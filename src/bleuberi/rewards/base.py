@@ -44,7 +44,7 @@ class Reward(Protocol):
 
 
 class Traits(NamedTuple):
-    """The optional attributes of a reward; each default counts for a reward without the attribute."""
+    """The optional attributes of a reward, with the defaults for rewards that lack them."""
 
     needs_references: bool = True
     needs_prompts: bool = False
@@ -52,13 +52,16 @@ class Traits(NamedTuple):
 
 
 def traits_of(reward: object) -> Traits:
-    """The optional attributes of any reward, a user's own too."""
+    """The optional attributes of any reward, including a user's own."""
     return Traits(**{name: getattr(reward, name) for name in Traits._fields if hasattr(reward, name)})
 
 
 @runtime_checkable
 class OverPool(Protocol):
-    """A reward over the whole pool whose parts a trainer gets instead, as rewards that it standardises itself."""
+    """A reward over the whole pool.
+
+    Give a trainer this reward's `parts` instead of the reward: it takes them as separate rewards and standardises each.
+    """
 
     over_whole_pool: bool
     parts: Sequence[Reward]

@@ -1,4 +1,4 @@
-"""A language model behind an OpenAI-compatible server, asked by rewards that judge."""
+"""Ask a language model on an OpenAI-compatible server, for rewards that use a judge."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
+from bleuberi.artifacts import content_hash, user_cache
 from bleuberi.errors import UserError
 from bleuberi.records import Message
 from bleuberi.redaction import redact
@@ -20,11 +22,13 @@ from bleuberi.web.retried import RefusedError, post_retried
 log = logging.getLogger(__name__)
 
 DEFAULT_URL: Final = "https://api.openai.com/v1"
+_WHOLE: Final = frozenset({"", "stop", "eos", "eos_token", "end_turn", "stop_sequence"})
+"""Finish reasons of a reply that has not been cut; servers that send none are trusted."""
 
 
 @dataclass(frozen=True)
 class ChatModel:
-    """Which model, where, and how it is asked. The key is read from the environment when it is needed."""
+    """The model, its address and its request settings. The key is read from the environment when it is needed."""
 
     model: str
     base_url: str = ""  # none: OPENAI_BASE_URL, else OpenAI's own server
@@ -41,7 +45,7 @@ class ChatModel:
         return (self.base_url or os.environ.get("OPENAI_BASE_URL") or DEFAULT_URL).strip().rstrip("/")
 
     def check(self) -> None:
-        """Errors: `UserError` for no model, an address that is none, or OpenAI's own server without a key."""
+        """Errors: `UserError` for a missing model, an invalid address, or OpenAI's own server without a key."""
         if not self.model.strip():
             raise UserError("The judge has no model.", "Name the model as its server does.")
         check_web_address(self.url, "The judge's URL")
@@ -53,12 +57,13 @@ class ChatModel:
             )
 
     def signature(self) -> str:
-        """The model and how it is asked, not where."""
+        """The model and its request settings, without the address."""
         words = ",".join(f"{name}={value}" for name, value in sorted(self.settings.items()))
         return f"model:{self.model}|{words}"
 
     def replies(self, asked: Sequence[list[Message]]) -> list[str | None]:
-        """The reply to each conversation; None for one that the server refuses. Equal conversations are asked once.
+        """The reply to each conversation; None if the server refuses one, empty if the reply is not complete. Equal
+        conversations are sent once.
 
         Errors: `UserError` if the server cannot be reached, or refuses all of them.
         """
@@ -95,6 +100,12 @@ class ChatModel:
             if refused.total() == len(distinct):
                 raise self._error(reason)
             log.warning("The judge refused %d of %d requests: %s", refused.total(), len(distinct), reason)
+        if without := sum(text == "" for text in found.values()):
+            log.warning(
+                "%d of %d replies of the judge are empty, cut or not chat completions: it may need more tokens, "
+                "or another URL (that up to /v1)",
+                without, len(distinct),
+            )  # fmt: skip
         return [found[_key(turns)] for turns in asked]
 
     def _error(self, reason: str) -> UserError:
@@ -106,9 +117,19 @@ def _key(turns: list[Message]) -> tuple[tuple[str, str], ...]:
 
 
 def _text(reply: Reply) -> str:
-    """The text of a completion; empty if the reply has none."""
+    """The text of a completion; empty for a missing or cut one, because its last line could be half a number."""
     try:
-        content = reply.json()["choices"][0]["message"]["content"]
-    except (ValueError, KeyError, IndexError, TypeError):
+        choice = reply.json()["choices"][0]
+        content, reason = choice["message"]["content"], choice.get("finish_reason") or ""
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError):
         return ""
-    return content if isinstance(content, str) else ""
+    return content if isinstance(content, str) and str(reason).lower() in _WHOLE else ""
+
+
+def scores_file(judges: Sequence[ChatModel]) -> Path:
+    """The file in the user's cache with the scores of these judges: one per address, since signatures contain no
+    address.
+
+    Errors: `UserError` if there is no home folder.
+    """
+    return user_cache() / "judges" / f"{content_hash(*(one.url for one in judges))[:16]}.sqlite"

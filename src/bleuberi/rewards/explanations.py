@@ -19,7 +19,7 @@ from bleuberi.rewards.tags import OnAnswer, tagged_answer
 
 @dataclass(frozen=True, slots=True)
 class ReferenceScore:
-    """The score against a single reference."""
+    """A response's score against a single reference."""
 
     text: str
     score: float | None

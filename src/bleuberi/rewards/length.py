@@ -11,8 +11,8 @@ from bleuberi.rewards.tokens import tokenize_13a
 class LengthRatio(TextReward):
     """min(w / r, r / w) for w response tokens and r reference tokens, best over the references; 0..1.
 
-    13a tokens. A response without tokens scores 0.0; references without tokens are ignored; if none is left,
-    the score is None.
+    Tokens are counted with the 13a tokenizer. A response without tokens scores 0.0; references without tokens are
+    ignored; if none is left, the score is None.
     """
 
     name = "length"

@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from bleuberi.cluster import ClusterOptions, map_units, plan_workers
+from bleuberi.cluster.mapping import map_units
+from bleuberi.cluster.options import ClusterOptions
+from bleuberi.cluster.workers import plan_workers
 from bleuberi.errors import UserError
 from bleuberi.rewards import WITH_MODEL, Reward, load_reward
 from bleuberi.rewards.base import Scores, TextReward, traits_of
@@ -20,14 +22,15 @@ _TEXT_ROWS_A_PART: Final = 2048  # BLEU and ROUGE-L score these in a fraction of
 
 
 def load_reward_on(metric: str, cluster: ClusterOptions | None) -> Reward:
-    """The reward of that name (`load_reward`) as `spread` gives it."""
+    """The reward of that name, scored by the cluster's workers as in `spread`."""
     return spread(load_reward(metric), metric, cluster)
 
 
 def spread(reward: Reward, metric: str, cluster: ClusterOptions | None) -> Reward:
-    """The reward `metric` scored by the cluster's workers; by this process if `cluster` is None.
+    """Make the cluster's workers compute the scores of `reward`, whose name is `metric`; this process if `cluster` is
+    None.
 
-    A reward of your own that is not a `TextReward` is scored here too.
+    Your own reward that is not a `TextReward` is also scored by this process.
     """
     if cluster is None or not isinstance(reward, TextReward):
         return reward
@@ -69,7 +72,8 @@ class ClusterReward(TextReward):
     def score_parts(
         self, prompts: Sequence[str], responses: Sequence[str], references: Sequence[Sequence[str]]
     ) -> Iterator[tuple[range, Scores]]:
-        """As `rewards.cached.PartScorer`. Errors: `UserError`, also if a worker has a different model of that name."""
+        """The same as in `rewards.cached.PartScorer`. Errors: `UserError`, also if a worker has a different model of
+        that name."""
         if not responses:
             return
         with_model = self.name in WITH_MODEL

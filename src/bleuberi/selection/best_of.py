@@ -1,52 +1,50 @@
-"""Data sets from scored samples: the best one of each prompt for SFT, the best against the worst for DPO."""
+"""Create data sets from scored samples: the best sample per prompt for SFT, the best against the worst for DPO."""
 
 from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from bleuberi import columns
 from bleuberi.errors import UserError
 from bleuberi.records import Example, Message
+from bleuberi.selection.card import open_dataset, push_dataset
+from bleuberi.selection.config import BestConfig, Kind
 from bleuberi.selection.dataset_folder import check_dataset_name, find_made, save_dataset
-from bleuberi.selection.scored_samples import SamplesConfig, ScoredText, find_source, read_scored
+from bleuberi.selection.scored_samples import ScoredText, find_source, read_scored
 
 log = logging.getLogger(__name__)
 
-Kind = Literal["bestof", "pairs"]
 FOLDERS: Final[dict[Kind, str]] = {"bestof": "data_sft", "pairs": "data_dpo"}
 
 
 @dataclass(frozen=True, slots=True)
-class BestConfig:
-    """Which data set to make of which samples."""
-
-    kind: Kind
-    samples: SamplesConfig
-    output_dataset_name: str | None = None
-    min_margin: float = 0.0  # of pairs: the least difference of scores
-    overwrite: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class BestData:
-    """A data set made of samples."""
+    """A created data set of chosen samples."""
 
     folder: Path
     rows: int
     reused: bool
     generated_now: int = 0
+    hub: str | None = None  # the address of the repository that it was pushed to
 
 
 def create_best_data(config: BestConfig) -> BestData:
-    """Make the data set, or find it made: `data_sft/NAME_bestofK` or `data_dpo/NAME_pairsK`. Errors: `UserError`."""
+    """Create the data set, or reuse an equal one: `data_sft/NAME_bestofK` or `data_dpo/NAME_pairsK`. Errors:
+    `UserError`."""
     if not 0 <= config.min_margin < float("inf"):
         raise UserError(f"--min_margin is {config.min_margin}.", "Give a difference of scores, 0 or more.")
+    repository = open_dataset(config.push_to_hub, config.hub_public)
+    made = _create(config)
+    return replace(made, hub=push_dataset(made.folder, repository))
+
+
+def _create(config: BestConfig) -> BestData:
     source = find_source(config.samples)
     name = config.output_dataset_name or f"{source.name}_{config.kind}{source.samples}"
     check_dataset_name(name)
@@ -60,6 +58,7 @@ def create_best_data(config: BestConfig) -> BestData:
     dropped: Counter[str] = Counter(source.dropped)
     dropped.update(scored.dropped)
     rows, used = [], []
+    written: list[Mapping[str, float]] = []
     for example in source.examples:
         samples = scored.by_id.get(example.id)
         if samples is None:
@@ -68,13 +67,14 @@ def create_best_data(config: BestConfig) -> BestData:
         if isinstance(made_row, str):
             dropped[made_row] += 1
         else:
-            rows.append(made_row)
+            rows.append(made_row[0])
+            written.append(made_row[1])
             used.append([sample.score for sample in samples])
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in dropped.items() if count)
     if not rows:
         raise UserError(
-            f"No row is left of {source.rows_in:,}: {reasons}.",
-            "Draw more samples, raise --inference_max_new_tokens, or lower --min_margin, by what was dropped.",
+            f"None of {source.rows_in:,} rows remains: {reasons}.",
+            "Draw more samples, raise --inference_max_new_tokens, or lower --min_margin, depending on the reasons.",
         )
     log.info("%s: %d rows of %d prompts%s", config.kind, len(rows), source.rows_in, f" ({reasons})" if reasons else "")
     folder = save_dataset(
@@ -86,7 +86,10 @@ def create_best_data(config: BestConfig) -> BestData:
         rows_out=len(rows),
         dropped=dict(dropped),
         unscored_samples=scored.unscored,
-        samples={"mean_score": fmean(map(fmean, used)), "mean_best": fmean(map(max, used))},
+        samples={
+            "mean_score": fmean(map(fmean, used)),  # of every sample of the prompts that have a row
+            **{f"mean_{name}": fmean(row[name] for row in written) for name in written[0]},
+        },
         outputs=scored.provenance,
         reward_signature=scored.signature,
         parents=source.parents,
@@ -94,15 +97,23 @@ def create_best_data(config: BestConfig) -> BestData:
     return BestData(folder, len(rows), False, scored.generated_now)
 
 
-def _row(example: Example, samples: Sequence[ScoredText], config: BestConfig, metric: str) -> dict[str, Any] | str:
-    """The row of a prompt, or why it has none. Cut samples are left out: training would teach to end there."""
+def _row(
+    example: Example, samples: Sequence[ScoredText], config: BestConfig, metric: str
+) -> tuple[dict[str, Any], dict[str, float]] | str:
+    """The row of a prompt with the scores of its responses, or the reason why it has none.
+
+    Empty and cut samples are left out: training on them would teach the model to stop there.
+    """
+    if not samples:
+        return "without a scored sample"
     whole = [sample for sample in samples if sample.whole]
     if not whole:
         return "with empty or cut samples alone"
     best = max(whole, key=lambda sample: sample.score)  # the first of equals
     row: dict[str, Any] = {columns.ID: example.id, columns.SOURCE: example.source, columns.PROMPT: example.messages}
     if config.kind == "bestof":
-        return row | {"completion": _turn(best), columns.score_column(metric): best.score, "samples": len(samples)}
+        row |= {"completion": _turn(best), columns.score_column(metric): best.score, "samples": len(samples)}
+        return row, {"best": best.score}
     worst = min(whole, key=lambda sample: sample.score)
     if len(whole) < 2:
         return "with fewer than two whole samples"
@@ -110,12 +121,9 @@ def _row(example: Example, samples: Sequence[ScoredText], config: BestConfig, me
         return "tied"
     if best.score - worst.score < config.min_margin:
         return f"with a margin below {config.min_margin:g}"
-    return row | {
-        "chosen": _turn(best),
-        "rejected": _turn(worst),
-        "score_chosen": best.score,
-        "score_rejected": worst.score,
-    }
+    row |= {"chosen": _turn(best), "rejected": _turn(worst)}
+    row |= {"score_chosen": best.score, "score_rejected": worst.score}
+    return row, {"best": best.score, "worst": worst.score}
 
 
 def _turn(sample: ScoredText) -> list[Message]:

@@ -1,4 +1,4 @@
-"""Data set folders: found again, refused, saved."""
+"""Find, check and save the folders of data sets."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from bleuberi import made
-from bleuberi.artifacts import MANIFEST, file_hash, make_manifest, read_manifest, write_json
+from bleuberi.artifacts import MANIFEST, file_hash, make_manifest, read_manifest, write_json, write_text
 from bleuberi.atomic_files import fresh_folder
-from bleuberi.errors import MissingExtraError, UserError
+from bleuberi.data.written_datasets import write_dataset
+from bleuberi.errors import UserError
+from bleuberi.selection.card import CARD, folder_card
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +22,7 @@ _NAME_BYTES: Final = 250  # file systems take 255; the pairs of a data set get i
 
 
 class MadeDataset(NamedTuple):
-    """A finished data set that lies on disk."""
+    """A finished data set on disk."""
 
     folder: Path
     rows: int
@@ -28,20 +30,21 @@ class MadeDataset(NamedTuple):
 
 
 def check_dataset_name(name: str) -> None:
-    """Refuse a name that is a path, or climbs out of its folder."""
+    """Reject a name that is a path, or that leads out of its folder."""
     # Hidden names are those of unfinished folders.
     if not name or name.startswith(".") or any(char in name for char in "/\\\0") or len(name.encode()) > _NAME_BYTES:
         raise UserError(
-            f"The data set name {name!r:.80} is not a plain folder name.",
+            f"The data set name {name!r:.80} is not a simple folder name.",
             f"Give a name without slashes or a leading dot, of at most {_NAME_BYTES} bytes; "
             "the place is chosen with --output_dir.",
         )
 
 
 def find_made(parent: Path, request: Mapping[str, Any], name: str | None) -> MadeDataset | None:
-    """The data set that an equal request made: the one of that name, or, with a generated name, any in the folder.
+    """The data set that an equal request made: with that name, or, if the name is generated, any in the folder.
 
-    Errors: `UserError` if the name is taken by another request or program, or if the data set was changed since.
+    Errors: `UserError` if another request or program made a data set of that name, or if the data set was changed
+    since.
     """
     if name is not None:
         return _found(parent / name, made.find(parent / name, KIND, request, CURE))
@@ -60,16 +63,17 @@ def _found(folder: Path, manifest: dict[str, Any] | None) -> MadeDataset | None:
         return None
     rows = manifest.get("rows_out")
     if not isinstance(rows, int):
-        raise UserError(f"{folder / MANIFEST} has no number of rows.", "Move the folder away and run again.")
+        raise UserError(f"{folder / MANIFEST} lacks the number of rows.", "Move the folder away and rerun.")
     log.info("The data set %s was made by an equal request and is reused", folder)
     return MadeDataset(folder, rows, manifest.get("reward_signature"))
 
 
 def refuse_taken_name(parent: Path, request: Mapping[str, Any], before: str, after: str, count: int | None) -> None:
-    """Refuse, before anything is answered or scored, a generated name `{before}{rows}{after}` of another request.
+    """Before anything is generated or scored, reject a generated name `{before}{rows}{after}` that another request has
+    used.
 
-    How many rows there will be is not known without `count`: names of requests without a count are then compared.
-    Errors: as `made.find`.
+    Without `count` the number of rows is not known yet; names of requests without a count are then compared. Errors: as
+    `made.find`.
     """
     folders = [parent / f"{before}{count}{after}"] if count is not None else sorted(parent.glob("[!.]*/"))
     for folder in folders:
@@ -87,26 +91,18 @@ def save_dataset(
     request: Mapping[str, Any],
     *,
     overwrite: bool,
-    records: Mapping[str, object] | None = None,  # file name -> JSON that lies beside the data
-    draw: Callable[[Path], None] | None = None,  # adds figures to the folder, so that no kill can leave them out
+    add: Callable[[Path], None] | None = None,  # adds files to the folder, so that no kill can leave them out
     **facts: object,
 ) -> Path:
-    """Save rows as a `DatasetDict` with `train`, its manifest last; whole or not at all."""
-    try:
-        from datasets import Dataset, DatasetDict, disable_progress_bars
-    except ImportError as error:
-        raise MissingExtraError("datasets", "train", "Saving a data set") from error
+    """Save rows atomically as a `DatasetDict` with `train`, with a card, and the manifest last."""
     if not overwrite:
         made.find(folder, KIND, request, CURE)
-    names = dict.fromkeys(name for row in rows for name in row)  # `from_list` drops what the first row has not
-    table = {name: [row.get(name) for row in rows] for name in names}
-    disable_progress_bars()  # saving takes less time than reading its bar
     with fresh_folder(folder) as partial:
-        DatasetDict({"train": Dataset.from_dict(table)}).save_to_disk(str(partial))
-        for name, record in (records or {}).items():
-            write_json(partial / name, record)
-        if draw is not None:
-            draw(partial)
+        names = write_dataset(partial, rows)
+        if add is not None:
+            add(partial)
         hashes = {str(path.relative_to(partial)): file_hash(path) for path in sorted(partial.rglob("*.arrow"))}
-        write_json(partial / MANIFEST, make_manifest(KIND, request, rows=len(rows), files_sha256=hashes, **facts))
+        manifest = make_manifest(KIND, request, rows=len(rows), files_sha256=hashes, **facts)
+        write_text(partial / CARD, folder_card(folder.name, manifest, names))
+        write_json(partial / MANIFEST, manifest)
     return folder

@@ -1,4 +1,4 @@
-"""Why a response scored as it did."""
+"""Measure why a response got its score: length, brevity penalty, distance to the floor."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _MAX_ORDER: Final = 4
 
 
 class Measures(NamedTuple):
-    """A response's length against the shortest reference (in 13a tokens), and where its score lies.
+    """A response's length against the shortest reference (in 13a tokens), and its score's distance to the floor.
 
-    `floor_distance` is the score less the floor: what an unrelated answer of the reference's length gets by smoothing
-    alone. None where the metric's floor is not known.
+    `floor_distance` is the score minus the floor: the score that an unrelated response of the reference's length gets
+    by smoothing alone. None if the metric's floor is unknown.
     """
 
     length_ratio: float
@@ -36,23 +36,23 @@ def measure_response(metric: str, score: float, response: str, reference_tokens:
 
 
 def floor_distance(metric: str, score: float, reference_tokens: int) -> float | None:
-    """How far a score lies above the metric's floor, if that is known."""
+    """The score minus the metric's floor; None if the floor is unknown."""
     if metric == "bleu":
         return score - bleu_floor(reference_tokens)
     return score if metric.startswith(_FLOOR_OF_ZERO) else None
 
 
 def bleu_floor(tokens: int) -> float:
-    """Smoothed BLEU, before the brevity penalty, where nothing matches: 0.841 for one token, 0.005 for 200."""
+    """Smoothed BLEU without any match, before the brevity penalty: 0.841 for one token, 0.005 for 200."""
     return math.exp(-sum(math.log(max(0, tokens - order) + 1) for order in range(_MAX_ORDER)) / _MAX_ORDER)
 
 
 def shortest_reference(references: Sequence[str]) -> int:
-    """The length in 13a tokens that BLEU's brevity penalty is taken against."""
+    """The length in 13a tokens of the shortest reference, which BLEU's brevity penalty uses."""
     return min((length for length in (len(tokenize_13a(text)) for text in references) if length), default=0)
 
 
 def is_at_floor(metric: str, score: float, reference_tokens: int) -> bool:
-    """Whether the score is next to what an unrelated answer gets."""
+    """Whether the score is at most AT_FLOOR above the score of an unrelated response."""
     distance = floor_distance(metric, score, reference_tokens)
     return distance is not None and distance <= AT_FLOOR

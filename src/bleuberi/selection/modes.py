@@ -1,6 +1,6 @@
-"""The selection modes: a table of functions, each from a plan and a pool's examples to what it picked.
+"""The selection modes: a table of functions that pick examples of a pool for a plan.
 
-To add a mode, write its function, and name it in `MODES` and in the choices of `cli/create_training_data.py`.
+To add a mode, write its function, and name it in `MODES` and in the choices of `config`, whose import needs no numpy.
 """
 
 from __future__ import annotations
@@ -9,10 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+import numpy as np
+
+from bleuberi.on_disk import Mapped
 from bleuberi.records import Example
 from bleuberi.rewards import Reward
 from bleuberi.rewards.on_cluster import spread
-from bleuberi.selection.pick import BY_SCORE, select, select_random
+from bleuberi.selection.pick import BY_SCORE, Places, rows_at, select, select_random
 from bleuberi.selection.record import Picked, ScoredSample
 from bleuberi.selection.responses import Answers, answers_from_file, answers_from_model
 from bleuberi.selection.samples import Samples, samples_from_file, samples_from_model
@@ -26,22 +29,25 @@ if TYPE_CHECKING:
 def _random(plan: Plan, examples: Sequence[Example]) -> Picked:
     """Draw rows; only they are answered and scored, and only if responses are given."""
     config, path = plan.config, plan.scores_path
-    by_id = {row.id: row for row in examples}
-    drawn = [by_id[row] for row in select_random(list(by_id), config.num_examples or len(by_id), config.seed)]
+    places = select_random(len(examples), config.num_examples or len(examples), config.seed)
     if path is not None:  # beside the whole pool's scores, which stay for the modes that need them
-        path = path.with_name(f"{path.stem}_random_{len(drawn)}.json")
-    answers, scores = _score(plan, drawn, path)
-    chosen = drawn if scores is None else [row for row in drawn if row.id in scores.by_id]
-    return _picked(plan, chosen, answers, scores, path, len(examples) - len(drawn))
+        path = path.with_name(f"{path.stem}_random_{len(places)}.json")
+    answers, scores = _score(plan, rows_at(examples, places), path)
+    unselected = len(examples) - len(places)
+    if scores is None:
+        return Picked(places, {**answers.dropped, "not selected": unselected})
+    places = places[np.asarray(scores.places)]
+    return _picked(plan, places, places, answers, scores, path, unselected)
 
 
 def _by_score(plan: Plan, examples: Sequence[Example]) -> Picked:
     """Score all rows, and choose by the rule of `pick.BY_SCORE`."""
     answers, scores = _score(plan, examples, plan.scores_path)
-    found = scores.by_id if scores else {}
-    by_id = {row.id: row for row in examples}
-    chosen = [by_id[row] for row in select(found, plan.config.selection_mode, plan.config.num_examples)]
-    return _picked(plan, chosen, answers, scores, plan.scores_path, len(found) - len(chosen))
+    if scores is None:
+        raise ValueError("a choice by score was asked for without scores")
+    places = np.asarray(scores.places)
+    chosen = places[select(np.asarray(scores.values), plan.config.selection_mode, plan.config.num_examples)]
+    return _picked(plan, chosen, places, answers, scores, plan.scores_path, len(places) - len(chosen))
 
 
 def _signal(plan: Plan, examples: Sequence[Example]) -> Picked:
@@ -76,10 +82,10 @@ def _signal(plan: Plan, examples: Sequence[Example]) -> Picked:
 
 
 class Mode(NamedTuple):
-    """How a mode picks, and what it needs."""
+    """A mode's function, and whether it needs scores or several samples."""
 
     pick: Callable[[Plan, Sequence[Example]], Picked]
-    needs_scores: bool = True
+    needs_scores: bool = True  # without: --num_examples is required, and a protocol's flags for scores are ignored
     takes_samples: bool = False  # several of each row, by `SignalSettings`
 
 
@@ -91,7 +97,7 @@ MODES: Final[Mapping[str, Mode]] = {
 
 
 def _score(plan: Plan, examples: Sequence[Example], path: Path | None) -> tuple[Answers, Scores | None]:
-    """Answers and scores; scores of the original program are imported, new ones kept at `path`."""
+    """Get responses and scores. Scores of the original program are imported; new ones are saved at `path`."""
     config = plan.config
     if path is None or plan.reward is None or plan.metric is None:
         return Answers({}), None
@@ -116,21 +122,22 @@ def _spread(plan: Plan, reward: Reward) -> Reward:
 
 def _picked(
     plan: Plan,
-    chosen: list[Example],
+    chosen: Places,
+    places: Places,  # of the scored rows
     answers: Answers,
-    scores: Scores | None,
+    scores: Scores,
     path: Path | None,
     unselected: int,
 ) -> Picked:
-    dropped = {**answers.dropped, **(scores.dropped if scores else {}), "not selected": unselected}
-    metric = plan.metric
-    if scores is None or metric is None:
-        return Picked(chosen, dropped)
+    values, texts, metric = scores.values, scores.responses, plan.metric or ""
+    numbers = range(len(values))
     return Picked(
         chosen=chosen,
-        dropped=dropped,
-        samples_by_id={row: [ScoredSample(score, answers.text_by_id.get(row))] for row, score in scores.by_id.items()},
-        columns_by_id={row.id: {metric: scores.by_id[row.id]} for row in chosen},
+        dropped={**answers.dropped, **scores.dropped, "not selected": unselected},
+        scored=places,
+        scores=np.asarray(values),
+        samples=Mapped(numbers, lambda row: [ScoredSample(values[row], None if texts is None else texts[row])]),
+        columns=Mapped(numbers, lambda row: {metric: values[row]}),
         signature=scores.signature,
         scores_path=None if scores.imported_from else path,
         provenance={"scores_imported_from": scores.imported_from.name} if scores.imported_from else answers.provenance,

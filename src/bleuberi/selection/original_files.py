@@ -1,4 +1,4 @@
-"""Finds files and data sets of the method's original program in an output folder, under the names that it gave them.
+"""Find files and data sets of the method's original program in an output folder, by the names that it used.
 
 A file or folder counts as the original's if it has no manifest.
 """
@@ -20,7 +20,7 @@ _SAVED = ("dataset_dict.json", "state.json")  # of a DatasetDict or a Dataset th
 
 
 def original_response_file(folder: Path, model: str) -> Path | None:
-    """`{model}_inference_results.csv` with the model's responses; None if there is none."""
+    """`{model}_inference_results.csv` with the model's responses, or None."""
     for name in dict.fromkeys((model_short_name(model), model.replace("/", "_"))):
         path = folder / f"{name}_inference_results.csv"
         if len(path.name.encode()) <= MAX_FILE_NAME_BYTES and path.is_file():
@@ -29,8 +29,8 @@ def original_response_file(folder: Path, model: str) -> Path | None:
 
 
 def original_dataset(folders: Iterable[Path], read: Callable[[Path], Sequence[Any]]) -> MadeDataset | None:
-    """The first of the folders that is a data set without a manifest, whatever its rows; None if none is. A warning
-    says that it is used.
+    """The first of the folders that is a data set without a manifest, whatever its rows, or None. A
+    warning says that it is used.
 
     `read` returns a data set's rows. Errors: `UserError` if it is a data set of another kind, or cannot be read.
     """

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from bleuberi.errors import UserError
+from bleuberi.selection.pick import Places
 
 STRATA: Final = ("source", "length")
 LENGTH_BINS: Final = 4
@@ -17,23 +18,27 @@ Stratum = tuple[str, ...]
 
 
 def check_strata(names: Sequence[str]) -> None:
-    """Refuse unknown words of `--stratify`. Errors: `UserError`."""
+    """Reject unknown words of `--stratify`. Errors: `UserError`."""
     for name in names:
         if name not in STRATA:
-            raise UserError(f"--stratify got {name!r}.", f"Give {', '.join(STRATA)}, both joined by a comma, or none.")
+            raise UserError(f"--stratify got {name!r}.", "Give `source`, `length`, `source,length` or `none`.")
 
 
 def length_bins(lengths: Sequence[int]) -> list[str]:  # N -> N
     """The quarter of the pool that each length falls in, named by its range, e.g. `12-31 tokens`."""
-    if not lengths:
-        return []
-    edges = np.unique(np.quantile(lengths, np.linspace(0, 1, LENGTH_BINS + 1)[1:-1], method="lower"))
-    bins = np.searchsorted(edges, lengths, side="left")
-    ranges = {}
-    for number in np.unique(bins):
-        held = np.asarray(lengths)[bins == number]
-        ranges[int(number)] = f"{held.min()}-{held.max()} tokens"
-    return [ranges[int(number)] for number in bins]
+    bins, ranges = binned(lengths)
+    return [ranges[number] for number in bins]
+
+
+def binned(lengths: Sequence[int]) -> tuple[Places, list[str]]:  # N -> N, and the names
+    """As `length_bins`, with numbers for the names; the names are in ascending order."""
+    held = np.asarray(lengths, np.int64)
+    if not len(held):
+        return held, []
+    edges = np.unique(np.quantile(held, np.linspace(0, 1, LENGTH_BINS + 1)[1:-1], method="lower"))
+    _, bins = np.unique(np.searchsorted(edges, held, side="left"), return_inverse=True)
+    parts = (held[bins == number] for number in range(bins.max() + 1))
+    return bins, [f"{part.min()}-{part.max()} tokens" for part in parts]
 
 
 def select_by_signal(

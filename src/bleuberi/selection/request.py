@@ -1,4 +1,4 @@
-"""A GRPO data command resolved: its reward, its request, the names of its files, and the original program's files."""
+"""Resolve a GRPO data command: its reward, its request, the names of its files, and the original program's files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from bleuberi.selection.scores import imported_signature, original_score_file
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A config with what its names stand for, each looked up once."""
+    """A config with its names resolved, each once."""
 
     config: GrpoDataConfig  # its metric reads the answer alone, if the config asks for thoughts
     reward: Reward | None
@@ -46,7 +46,7 @@ class Plan:
 
     @property
     def scores_path(self) -> Path | None:
-        """Where the scores go; None if nothing is scored."""
+        """The file for the scores; None if nothing is scored."""
         return self.config.output_dir / "scored_outputs" / f"{self.label}.json" if self.config.scores_needed else None
 
 
@@ -60,7 +60,8 @@ def resolve(config: GrpoDataConfig) -> Plan:
 
 
 def request_of(plan: Plan, pool: Pool) -> dict[str, Any]:
-    """What makes two commands the same: settings that decide rows, and the content behind the paths."""
+    """Everything that decides the rows: settings, and hashes of the content behind paths. Commands with equal requests
+    share a data set."""
     config = plan.config
     request: dict[str, Any] = {
         "pool": pool.name,
@@ -101,14 +102,14 @@ def request_of(plan: Plan, pool: Pool) -> dict[str, Any]:
 
 
 def _named_model(config: GrpoDataConfig) -> str | None:
-    """The model as a request has it; of a random draw it is a part of the name alone."""
+    """The model as the request names it; for a random draw without scores, only the part that appears in file names."""
     if config.scores_needed or config.model is None:
         return config.model if config.scores_needed else None
     return model_short_name(config.model) if config.metric is not None else None
 
 
 def made_by_original(plan: Plan, parent: Path, count: int | None) -> MadeDataset | None:
-    """A data set that the original program made: of the name that is asked for, or of the name that it generates."""
+    """A data set that the original program made, with the requested name or with the name that it would generate."""
     config = plan.config
     if config.overwrite or config.reasoning or config.shuffle_references is not None:  # theirs is neither
         return None
@@ -122,7 +123,7 @@ def made_by_original(plan: Plan, parent: Path, count: int | None) -> MadeDataset
 
 
 def _scored_by_original(plan: Plan) -> Path | None:
-    """The original's score file that the command takes in place of responses; None if it has to score them itself."""
+    """The original program's score file, used instead of responses; None if responses have to be scored here."""
     config, mode = plan.config, MODES[plan.config.selection_mode]
     if config.outputs is not None or plan.metric is None or not mode.needs_scores or mode.takes_samples:
         return None

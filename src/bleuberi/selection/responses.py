@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from bleuberi.data.made_responses import join_responses, no_response_fits, read_
 from bleuberi.errors import UserError
 from bleuberi.generation import EngineOptions, cached_engine
 from bleuberi.generation.base import Sampling
+from bleuberi.on_disk import Looked, Mapped, Numbers, Spilled
 from bleuberi.records import Example
 from bleuberi.selection.original_files import original_response_file
 
@@ -22,22 +23,23 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """Responses by example id, why others have none, and where they came from (for the manifest)."""
+    """Responses by example id, counts of examples without one by reason, and the responses' origin for the manifest."""
 
-    text_by_id: dict[str, str]
+    text_by_id: Mapping[str, str]
     dropped: dict[str, int] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
     generated_now: int = 0
 
 
 def answers_from_file(examples: Sequence[Example], path: Path, model: str | None) -> Answers:
-    """Responses that were made elsewhere; examples without one are counted. Errors: `UserError` where none fits."""
+    """Read existing responses from a file; examples without one are counted. Errors: `UserError` if no row of it
+    fits."""
     made = join_responses(examples, read_responses(path, model))
     if not made.by_id:
         raise no_response_fits(path)
     if made.repeated:
         log.info("%d further outputs for ids that had one already were left aside", made.repeated)
-    text_by_id = {row_id: rows[0].text for row_id, rows in made.by_id.items()}
+    text_by_id = Looked(made.by_id, lambda _, rows: rows[0].text)
     return Answers(
         text_by_id,
         {"without an output": len(examples) - len(text_by_id)},
@@ -55,10 +57,10 @@ def answers_from_model(
     *,
     generate_missing: bool = False,
 ) -> Answers:
-    """Responses of `model`: cached ones first, the rest generated now.
+    """Get the responses of `model`: cached ones first, the rest generated now.
 
-    If the cache folder has a response file of the original program, its responses count, and examples without one are
-    dropped as there, or, with `generate_missing`, generated. Errors: `UserError` if no example has a response.
+    If the cache folder has a response file of the original program, its responses are used. Examples without one are
+    dropped, as in that program, or generated with `generate_missing`. Errors: `UserError` if no example has a response.
     """
     path = original_response_file(cache_folder, model)
     if path is None:
@@ -73,13 +75,13 @@ def answers_from_model(
         if not imported.text_by_id:
             raise UserError(
                 f"No id in {path} is an id of the pool.",
-                "Check that it was made from this pool, or add --generate_missing to generate the responses.",
+                "Check that it was created from this pool, or add --generate_missing to generate the responses.",
             )
         log.warning("%s: they are dropped (--generate_missing generates them)", said)
         return Answers(imported.text_by_id, {f"without a response in {path.name}": len(asked)}, imported.provenance)
     log.info("%s: %s generates them now", said, model)
     rest = _generate(asked, model, sampling, engine, cache_folder, options)
-    text_by_id = imported.text_by_id | rest.text_by_id
+    text_by_id = {**imported.text_by_id, **rest.text_by_id}
     in_pool_order = {row.id: text_by_id[row.id] for row in examples if row.id in text_by_id}
     return Answers(in_pool_order, rest.dropped, imported.provenance | rest.provenance, rest.generated_now)
 
@@ -93,16 +95,25 @@ def _generate(
     options: EngineOptions | None,
 ) -> Answers:
     cached = cached_engine(model, engine, cache_folder, options or EngineOptions())
-    outputs = cached.answer([row.conversation for row in examples], sampling)
-    dropped = Counter(output.unanswered for output in outputs.values() if output.unanswered)
-    text_by_id = {row.id: outputs[row.id].text for row in examples if not outputs[row.id].unanswered}
+    texts: Spilled[str] = Spilled()
+    places: Numbers[str] = Numbers()
+    dropped: Counter[str] = Counter()
+    reasons: Counter[str | None] = Counter()
+    for asked, output in cached.answer_each(Mapped(examples, lambda row: row.conversation), sampling):
+        reasons[output.finish_reason] += 1
+        if output.unanswered:
+            dropped[output.unanswered] += 1
+        else:
+            places.add(asked.id, len(texts))
+            texts.append(output.text)
     provenance = {
         "model": cached.identity.settings(),
         "sampling": sampling.settings(),
         "sampling_signature": sampling.signature(),
-        "cut_at_max_new_tokens": sum(output.finish_reason == "length" for output in outputs.values()),
-        "refused": sum(output.finish_reason == "refused" for output in outputs.values()),
+        "cut_at_max_new_tokens": reasons["length"],
+        "refused": reasons["refused"],
     }
+    text_by_id = Looked(places, lambda _, found: texts[found[0]])
     return Answers(text_by_id, dict(dropped), provenance, cached.answered_now)
 
 

@@ -1,4 +1,4 @@
-"""Several responses for every example, from a file or a model."""
+"""Get several responses per example, from a file or a model."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 class Sample(NamedTuple):
-    """One of several responses to a prompt. `finish_reason` is None if the file does not tell it."""
+    """One of several responses to a prompt. `finish_reason` is None if the file does not record it."""
 
     text: str
     finish_reason: str | None
@@ -32,7 +32,8 @@ class Sample(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """Samples by example id in the pool's order, why others have none, and where they came from."""
+    """Samples by example id in the pool's order, counts of examples without samples by reason, and the samples'
+    origin."""
 
     by_id: dict[str, list[Sample]]
     dropped: dict[str, int]
@@ -43,8 +44,8 @@ class Samples:
 def samples_from_file(
     examples: Sequence[Example], path: Path, model: str | None, sampling: Sampling, most: int
 ) -> Samples:
-    """Samples made elsewhere: all rows of a prompt, at most `most`. Errors: `UserError` for too few, mixed or foreign
-    ones."""
+    """Read existing samples: all rows of a prompt, at most `most`. Errors: `UserError` for too few samples, mixed
+    sampling settings, or rows of another pool."""
     rows_by_id = join_responses(examples, read_responses(path, model)).by_id
     if not rows_by_id:
         raise no_response_fits(path)
@@ -58,12 +59,12 @@ def samples_from_file(
             "Draw more (8 is a good number), or choose --selection_mode hard, which needs one.",
         )
     if told is None:
-        log.warning("%s does not tell how its samples were drawn (no column `sampling`)", path.name)
+        log.warning("%s does not record how its samples were drawn (no column `sampling`)", path.name)
     elif differing := _differing(told, sampling):
-        log.warning("The samples were drawn otherwise than those of the training to come: %s", differing)
+        log.warning("The samples were drawn with different settings than training will use: %s", differing)
     provenance: dict[str, Any] = {"from": path.name, "sha256": file_hash(path), "sampling": told}
     if all(sample.finish_reason is None for samples in by_id.values() for sample in samples):
-        log.warning("%s does not tell which samples were cut (no column `finish_reason`)", path.name)
+        log.warning("%s does not record which samples were cut (no column `finish_reason`)", path.name)
         provenance["cut_outputs"] = "not known"
     return Samples(by_id, {"without an output": len(examples) - len(by_id)}, provenance)
 
@@ -97,9 +98,9 @@ def samples_from_model(
 
 
 def one_sampling(path: Path, rows: Iterable[MadeResponse]) -> str | None:
-    """How a file says that its rows were drawn (seeds may differ); None if it does not.
+    """The sampling settings recorded in a file (seeds may differ); None if it records none.
 
-    Errors: `UserError` if rows were drawn with different settings: their spread would be that of the settings.
+    Errors: `UserError` if rows were drawn with different settings: their spread would come from the settings.
     """
     first: tuple[str, str | None] | None = None  # place, sampling
     for row in rows:
@@ -110,13 +111,13 @@ def one_sampling(path: Path, rows: Iterable[MadeResponse]) -> str | None:
             raise UserError(
                 f"{path.name} mixes samples of different settings: {first[0]} has {first[1] or 'no `sampling`'}, "
                 f"{row.place} has {sampling or 'no `sampling`'}.",
-                "Keep the rows of one setting, or draw all samples again: their spread would be that of the settings.",
+                "Keep the rows with one setting, or draw all again: else part of the spread is due to the settings.",
             )
     return None if first is None else first[1]
 
 
 def _sampling_without_seed(value: object) -> str | None:
-    """The settings in one spelling: as JSON if the file has them so, also within a text, else as they stand."""
+    """The settings in a normal form: as JSON if the file has JSON (also inside a text), else unchanged."""
     if value is None or value == "":
         return None
     if isinstance(value, str) and value.lstrip().startswith("{"):
@@ -129,7 +130,7 @@ def _sampling_without_seed(value: object) -> str | None:
 
 
 def _differing(told: str, sampling: Sampling) -> str:
-    """In which settings a file's samples differ from the ones asked for, as far as they have the same names."""
+    """The settings in which a file's samples differ from the requested ones, as far as the names match."""
     try:
         settings = json.loads(told)
     except ValueError:

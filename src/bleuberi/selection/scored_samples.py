@@ -1,4 +1,4 @@
-"""Several scored responses per prompt: of a file, of the cache of a `signal` data set, or drawn now.
+"""Several scored responses per prompt: from a file, from the output cache of a `signal` data set, or drawn now.
 
 Read by `data bestof`, `data pairs` and `headroom`.
 """
@@ -13,49 +13,25 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from bleuberi import columns
-from bleuberi.artifacts import file_hash, json_hash, read_manifest
-from bleuberi.data.grpo_rows import prompt_messages
+from bleuberi.artifacts import file_hash, json_hash
 from bleuberi.data.made_responses import MadeResponse, join_responses, no_response_fits, read_responses
-from bleuberi.data.pool import pool_name, read_pool
-from bleuberi.data.references import join_references
-from bleuberi.data.tables import read_rows
 from bleuberi.errors import UserError
-from bleuberi.generation import EngineOptions, check_engine, local_revision
+from bleuberi.flags import OUTPUT_DIR
+from bleuberi.generation import check_engine, local_revision
 from bleuberi.generation.base import Sampling
 from bleuberi.records import Example
-from bleuberi.rewards import REWARDS, Reward, load_reward
+from bleuberi.rewards import Reward, load_reward, reward_name
 from bleuberi.rewards.on_cluster import load_reward_on
+from bleuberi.selection.config import SamplesConfig, SignalSettings
+from bleuberi.selection.sample_prompts import read_examples
 from bleuberi.selection.samples import one_sampling, samples_from_model
 from bleuberi.selection.scores import score_pool
-from bleuberi.selection.signal import SignalSettings
 
 log = logging.getLogger(__name__)
 
 SCORE: Final = "score"  # the column of scores whose reward a file does not name
 _DRAWN: Final = SignalSettings()
-
-
-@dataclass(frozen=True, slots=True)
-class SamplesConfig:
-    """Which prompts, which samples and which reward. Settings that are None are those of a `signal` data set, else
-    `data grpo`'s."""
-
-    input_data_path: str  # a GRPO data set, or a pool
-    split: str = "train"
-    ref_models: tuple[str, ...] = (columns.ALL_REFERENCES,)
-    min_references: int | None = None
-    outputs: Path | None = None
-    model: str | None = None
-    metric: str | None = None
-    num_samples: int | None = None
-    sample_temperature: float | None = None
-    sample_top_p: float | None = None
-    sample_top_k: int | None = None
-    inference_max_new_tokens: int | None = None
-    seed: int | None = None
-    engine: str = "auto"
-    engine_options: EngineOptions = field(default_factory=EngineOptions)
-    output_dir: Path | None = None  # None: where the GRPO data set lies, else ../data
+_BY_REWARD: Final = "{} gives no score"
 
 
 class ScoredText(NamedTuple):
@@ -67,13 +43,13 @@ class ScoredText(NamedTuple):
 
     @property
     def whole(self) -> bool:
-        """Whether it is neither empty nor cut at the token limit."""
+        """Whether the response has text and was not cut at the token limit."""
         return bool(self.text.strip()) and self.finish_reason != "length"
 
 
 @dataclass(frozen=True, slots=True)
 class SampleSource:
-    """What was asked for, with every setting filled in, before anything is drawn."""
+    """The requested sampling with all defaults filled in, fixed before the first sample is drawn."""
 
     config: SamplesConfig
     name: str  # of the data set or pool, for generated names
@@ -81,12 +57,13 @@ class SampleSource:
     rows_in: int
     dropped: Mapping[str, int]  # rows without enough references
     parents: list[dict[str, Any]]
-    samples: int
+    samples: int  # the most of a prompt
     sampling: Sampling
     output_dir: Path
+    found: Mapping[str, Sequence[MadeResponse]] = field(default_factory=dict)  # in the file `outputs`, by example id
 
     def request(self) -> dict[str, Any]:
-        """What decides the samples and their scores."""
+        """The settings and hashes that decide the samples and their scores."""
         config = self.config
         rows = [[row.id, row.messages, row.references] for row in self.examples]
         request: dict[str, Any] = {"input": self.name, "input_sha256": json_hash(rows), "num_samples": self.samples}
@@ -110,16 +87,19 @@ class ScoredSamples:
     metric: str  # the reward's name
     signature: str
     dropped: dict[str, int]
-    unscored: int
+    unscored: dict[str, int]  # by reason
     provenance: dict[str, Any]
     generated_now: int = 0
 
 
 def find_source(config: SamplesConfig) -> SampleSource:
-    """Read prompts and references, and fill in the settings. Errors: `UserError` if no samples or scores are named."""
+    """Read prompts and references, and fill in the settings. Errors: `UserError` if no file of samples is given and no
+    model or no reward is known."""
     if config.outputs is not None and not config.outputs.is_file():
-        raise UserError(f"There is no file {config.outputs}.", "Check the path given with --outputs.")
-    name, examples, rows_in, dropped, manifest = _read_examples(config)
+        raise UserError(f"File {config.outputs} does not exist.", "Check the path given with --outputs.")
+    name, examples, rows_in, dropped, manifest = read_examples(
+        config.input_data_path, config.split, config.ref_models, config.min_references
+    )
     drawn: Mapping[str, Any] = (manifest or {}).get("outputs") or {}
     stored = drawn["sampling"] if isinstance(drawn.get("sampling"), dict) else {}
     settings = (manifest or {}).get("config") or {}
@@ -129,12 +109,16 @@ def find_source(config: SamplesConfig) -> SampleSource:
         cure = "Add --outputs FILE with several responses per prompt, or --model MODEL to draw them."
         if drawn.get("from"):
             cure = f"It was made from {drawn['from']}: add --outputs with that file."
-        raise UserError(f"{config.input_data_path} does not name the samples to use.", cure)
+        raise UserError(f"{config.input_data_path} does not say which samples to use.", cure)
     if config.outputs is None and metric is None:
-        raise UserError("No reward is named.", "Add --metric bleu.")
+        raise UserError("No reward is given.", "Add --metric bleu.")
     samples = config.num_samples or drawn.get("samples") or _DRAWN.num_samples
     if samples < 2:
-        raise UserError(f"--num_samples is {samples}: there would be nothing to choose from.", "Give 2 or more.")
+        raise UserError(f"--num_samples is {samples}, which leaves nothing to choose from.", "Give 2 or more.")
+    found: dict[str, list[MadeResponse]] = {}
+    if config.outputs is not None:
+        found = _responses_of(config, examples)
+        samples = max(map(len, found.values()))
     plain = _DRAWN.sampling(512, 42)
     asked = {
         "max_new_tokens": config.inference_max_new_tokens,
@@ -148,15 +132,31 @@ def find_source(config: SamplesConfig) -> SampleSource:
     sampling.check()
     if config.outputs is None:
         if sampling.temperature == 0:
-            raise UserError("--sample_temperature is 0: all samples of a prompt would be the same.", "Give e.g. 0.9.")
+            raise UserError("--sample_temperature is 0, so all samples of a prompt would be equal.", "Give e.g. 0.9.")
         check_engine(model, config.engine, config.engine_options)
     given = Path(config.input_data_path)
-    place = given.resolve().parent.parent if given.parent.name == "data_grpo" else Path("../data")
-    parents = [{"folder": name, "files_sha256": manifest.get("files_sha256")}] if manifest else []
+    place = given.resolve().parent.parent if given.parent.name == "data_grpo" else OUTPUT_DIR
+    parents = []
+    if manifest:
+        parents = [{"folder": name, **{key: manifest.get(key) for key in ("files_sha256", "rows_sha256")}}]
     filled = replace(config, model=model, metric=metric)
     return SampleSource(
-        filled, name, examples, rows_in, dropped, parents, samples, sampling, config.output_dir or place
+        filled, name, examples, rows_in, dropped, parents, samples, sampling, config.output_dir or place, found
     )
+
+
+def _responses_of(config: SamplesConfig, examples: Sequence[Example]) -> dict[str, list[MadeResponse]]:
+    """The file's responses by example id, at most `num_samples` each. Errors: `UserError` if no prompt has two."""
+    path = Path(str(config.outputs))
+    joined = join_responses(examples, read_responses(path, config.model)).by_id
+    if not joined:
+        raise no_response_fits(path)
+    if max(map(len, joined.values())) < 2:
+        raise UserError(
+            f"{path.name} has one response per prompt: there would be nothing to choose from.",
+            "Give a file with several samples per prompt.",
+        )
+    return {row: rows[: config.num_samples] for row, rows in joined.items()}
 
 
 def read_scored(source: SampleSource) -> ScoredSamples:
@@ -171,51 +171,34 @@ def read_scored(source: SampleSource) -> ScoredSamples:
     )
     texts = {row: [(one.text, one.finish_reason) for one in found] for row, found in drawn.by_id.items()}
     by_id, reward = _score(source, texts, columns.model_short_name(str(config.model)))
-    unscored = sum(map(len, texts.values())) - sum(map(len, by_id.values()))
     return ScoredSamples(
-        by_id, reward.name, reward.signature(), drawn.dropped, unscored, drawn.provenance, drawn.generated_now
+        by_id,
+        reward.name,
+        reward.signature(),
+        drawn.dropped,
+        _without_score(texts, by_id, _BY_REWARD.format(reward.name)),
+        drawn.provenance,
+        drawn.generated_now,
     )
 
 
+def _without_score(
+    found: Mapping[str, Sequence[object]], scored: Mapping[str, Sequence[object]], why: str
+) -> dict[str, int]:
+    """How many samples have no score, with the reason; logged, since they are left out."""
+    count = sum(map(len, found.values())) - sum(map(len, scored.values()))
+    if count:
+        log.warning("%d of %d samples are left out: %s", count, sum(map(len, found.values())), why)
+    return {why: count} if count else {}
+
+
 def _reward_of(signature: object, *, with_model: bool) -> str | None:
-    """The name of the reward that has this signature; None if there is none, or it needs settings to be loaded."""
-    name = str(signature or "").partition("|")[0]
-    if not with_model or name not in REWARDS or load_reward(name).signature() != signature:
-        return None
-    return name
-
-
-def _read_examples(
-    config: SamplesConfig,
-) -> tuple[str, list[Example], int, Mapping[str, int], Mapping[str, Any] | None]:
-    """Name, examples, rows, dropped rows by reason, and the manifest of a data set."""
-    source, name = config.input_data_path, pool_name(config.input_data_path)
-    first = next(iter(read_rows(source, config.split)), None)
-    if first is not None and {columns.REFERENCES, columns.MESSAGES} <= first.values.keys():
-        rows = [dict(raw.values) for raw in read_rows(source, config.split)]
-        examples = [
-            Example(
-                str(row[columns.ID]),
-                row.get(columns.SOURCE) or name,
-                prompt_messages(row),
-                row[columns.PROMPT],
-                row.get(columns.GROUND_TRUTH) or "",
-                list(row[columns.REFERENCES]),
-            )
-            for row in rows
-        ]
-        manifest = read_manifest(Path(source)) if Path(source).is_dir() else None
-        return name, examples, len(rows), {}, manifest
-    pool = read_pool(source, config.ref_models, config.split)
-    examples, tally = join_references(pool, config.ref_models, config.min_references)
-    return name, examples, len(pool.rows), tally.dropped, None
+    """The name of the reward with this signature. None for an unknown one, or if loading it needs settings."""
+    return reward_name(str(signature)) if with_model and signature else None
 
 
 def _from_file(source: SampleSource, path: Path) -> ScoredSamples:
-    rows_by_id = join_responses(source.examples, read_responses(path, source.config.model)).by_id
-    if not rows_by_id:
-        raise no_response_fits(path)
-    rows_by_id = {row: found[: source.samples] for row, found in rows_by_id.items()}
+    rows_by_id = {row.id: source.found[row.id] for row in source.examples if row.id in source.found}
     told = one_sampling(path, [row for found in rows_by_id.values() for row in found])
     provenance = {"from": path.name, "sha256": file_hash(path), "sampling": told}
     dropped = {"without a response": len(source.examples) - len(rows_by_id)}
@@ -230,16 +213,17 @@ def _from_file(source: SampleSource, path: Path) -> ScoredSamples:
         metric = columns.safe_name(load_reward(source.config.metric).name) if source.config.metric else SCORE
         signature = f"{metric}|imported:{file_hash(path)[:16]}"
         log.info("The scores are those of the column %s of %s", column, path.name)
+        why = f"`{column}` is null or not a number"
     else:
         texts = {row: [(one.text, one.finish_reason) for one in found] for row, found in rows_by_id.items()}
         by_id, reward = _score(source, texts, path.name.split(".")[0])
-        metric, signature = reward.name, reward.signature()
-    unscored = sum(map(len, rows_by_id.values())) - sum(map(len, by_id.values()))
-    return ScoredSamples(by_id, metric, signature, dropped, unscored, provenance)
+        metric, signature, why = reward.name, reward.signature(), _BY_REWARD.format(reward.name)
+    return ScoredSamples(by_id, metric, signature, dropped, _without_score(rows_by_id, by_id, why), provenance)
 
 
 def _score_column(rows_by_id: Mapping[str, Sequence[MadeResponse]], metric: str | None) -> str | None:
-    """The column with the scores of the rows; None if they have to be computed. Errors: neither is possible."""
+    """The column with the rows' scores; None if they have to be computed. Errors: `UserError` if neither is
+    possible."""
     wanted = [SCORE]
     if metric is not None:
         name = load_reward(metric).name
@@ -247,14 +231,20 @@ def _score_column(rows_by_id: Mapping[str, Sequence[MadeResponse]], metric: str 
     counts = Counter(column for found in rows_by_id.values() for row in found for column in row.numbers)
     column = next((name for name in wanted if counts[name]), None)
     if column is None and metric is None:
-        raise UserError("The responses have no column `score`, and no reward is named.", "Add --metric bleu.")
+        empty = any(SCORE in row.no_numbers for found in rows_by_id.values() for row in found)
+        what = (
+            "Every `score` of the responses is null or not a number"
+            if empty
+            else "The responses have no column `score`"
+        )
+        raise UserError(f"{what}, and no reward is given.", "Add --metric bleu.")
     return column
 
 
 def _score(
     source: SampleSource, texts: Mapping[str, Sequence[tuple[str, str | None]]], label: str
 ) -> tuple[dict[str, list[ScoredText]], Reward]:
-    """Every sample scored in one batch; scores are kept in `scored_outputs/`."""
+    """Score every sample in one batch; the scores are saved in `scored_outputs/`."""
     config = source.config
     cluster = config.engine_options.cluster if config.engine == "ray" else None
     reward = load_reward_on(str(config.metric), cluster)

@@ -2,71 +2,116 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from bleuberi.artifacts import (
-    content_hash,
     file_hash,
     json_hash,
     make_manifest,
+    parts_hash,
     read_json,
     read_state,
     set_aside,
     sidecar,
     write_json,
-    write_text,
 )
+from bleuberi.atomic_files import fresh_file
 from bleuberi.columns import score_column
 from bleuberi.data.disguised import refuse_disguised
+from bleuberi.data.json_rows import json_rows
 from bleuberi.errors import UserError
+from bleuberi.on_disk import Mapped, Spilled
 from bleuberi.records import Example
 from bleuberi.rewards import WITH_MODEL, Reward
 from bleuberi.rewards.base import TextReward, score_responses, traits_of
 from bleuberi.rewards.cached import CachedReward
-from bleuberi.strict_json import as_finite, is_finite, strict_json
+from bleuberi.strict_json import as_finite, indented, is_finite, strict_json
 
 log = logging.getLogger(__name__)
+
+_ROWS_AT_ONCE: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Scores by example id in the pool's order, how many could not be scored, and how the scores were made."""
+    """The scores of N of a pool's examples in its order, how many could not be scored, and how the scores were made."""
 
-    by_id: dict[str, float]
+    examples: Sequence[Example]  # the pool's
+    places: Sequence[int]  # N, of those with a score
+    values: Sequence[float]  # N
+    responses: Sequence[str] | None  # N; None if the scores are imported
     dropped: dict[str, int]
     signature: str
     imported_from: Path | None = None  # a file of the original program
 
+    @property
+    def by_id(self) -> dict[str, float]:
+        """In memory, so not for large pools."""
+        return {self.examples[place].id: value for place, value in zip(self.places, self.values, strict=True)}
+
 
 def score_pool(examples: Sequence[Example], response_by_id: Mapping[str, str], reward: Reward, path: Path) -> Scores:
-    """Score every response against its example's references, and keep the scores at `path` (JSON).
+    """Score every response against its example's references, and save the scores at `path` (JSON).
 
-    Scores that lie there already are taken where their manifest says that they are of the same texts and the same
-    reward. A row to which the reward gives no finite number is left out and counted.
+    Scores at `path` are reused if their manifest says that they are of the same texts and the same reward. A row to
+    which the reward gives no finite number is left out and counted.
     """
-    scored = [row for row in examples if row.id in response_by_id]
-    # Row by row: the text of a whole pool would take twice its memory.
-    inputs = content_hash(*(json_hash([row.id, response_by_id[row.id], row.references]) for row in scored))
+    places, responses = array("q"), Spilled[str]()
+    inputs = parts_hash(_inputs(examples, response_by_id, places, responses))
+    scored = Mapped(places, examples.__getitem__)
     key = {"inputs_sha256": inputs, "reward_signature": reward.signature()}
     values = _kept_scores(path, score_column(reward.name), key)
     if values is None:
         log.info("Scoring %d responses with %s", len(scored), reward.signature())
-        values = score_responses(
-            _row_by_row(reward, path.parent),
-            prompts=[row.prompt for row in scored],
-            responses=[response_by_id[row.id] for row in scored],
-            references=[row.references for row in scored],
-        )
-        _keep_scores(path, score_column(reward.name), key, response_by_id, scored, values)
+        values = _score(_row_by_row(reward, path.parent), scored, responses)
+        _keep_scores(path, score_column(reward.name), key, scored, responses, values)
     else:
         log.info("All %d scores come from %s", len(scored), path)
-    by_id = {row.id: value for row, value in zip(scored, values, strict=True) if value is not None}
-    return Scores(by_id, {"not scorable": len(scored) - len(by_id)}, reward.signature())
+    kept = array("q", (number for number, value in enumerate(values) if not math.isnan(value)))
+    return Scores(
+        examples,
+        array("q", map(places.__getitem__, kept)),
+        array("d", map(values.__getitem__, kept)),
+        Mapped(kept, responses.__getitem__),
+        {"not scorable": len(scored) - len(kept)},
+        reward.signature(),
+    )
+
+
+def _inputs(
+    examples: Sequence[Example], response_by_id: Mapping[str, str], places: array[int], responses: Spilled[str]
+) -> Iterator[str]:
+    """A hash of each scored row; the rows' places and responses are added to the last two."""
+    for place, row in enumerate(examples):
+        response = response_by_id.get(row.id)
+        if response is not None:
+            places.append(place)
+            responses.append(response)
+            yield json_hash([row.id, response, row.references])
+
+
+def _score(reward: Reward, scored: Sequence[Example], responses: Sequence[str]) -> array[float]:
+    """The scores of N rows, NaN for none. Text rewards get a part of the rows at a time; rewards that need all
+    rows, and other rewards, get all at once."""
+    by_parts = isinstance(reward, TextReward) and not traits_of(reward).over_whole_pool
+    rows_at_once = _ROWS_AT_ONCE if by_parts else max(1, len(scored))
+    values = array("d")
+    for start in range(0, max(1, len(scored)), rows_at_once):
+        part = scored[start : start + rows_at_once]
+        found = score_responses(
+            reward,
+            prompts=[row.prompt for row in part],
+            responses=responses[start : start + rows_at_once],
+            references=[row.references for row in part],
+        )
+        values.extend(math.nan if value is None else value for value in found)
+    return values
 
 
 def original_score_file(paths: Iterable[Path], metric: str) -> Path | None:
@@ -80,21 +125,22 @@ def original_score_file(paths: Iterable[Path], metric: str) -> Path | None:
     rows = content.values() if isinstance(content, dict) else content if isinstance(content, list) else []
     named = {str(row["metric"]) for row in rows if isinstance(row, dict) and "metric" in row}
     if named - {metric}:
-        log.warning("%s has scores of %s, not of %s: they are not used", path, ", ".join(sorted(named)), metric)
+        log.warning("%s has scores by %s, not by %s; they are ignored", path, ", ".join(sorted(named)), metric)
         return None
     return path
 
 
 def imported_signature(path: Path) -> str:
-    """What stands for a reward's signature if the scores are of a file: how they were made is not known."""
+    """The text in place of a reward's signature for imported scores, whose making is unknown."""
     return f"imported:{file_hash(path)[:16]}"
 
 
 def imported_scores(examples: Sequence[Example], metric: str, path: Path) -> Scores:
-    """The scores of the original program in that file.
+    """Read the scores of the original program from that file.
 
-    Read are an object of id -> `{"score": number, "metric": name}`, as there, or of id -> score, or a list of rows with
-    `id` and a score. Examples without a score in the file are counted. Errors: `UserError` if it has another shape.
+    Accepted are an object of id -> `{"score": number, "metric": name}`, as that program writes, or of id -> score, or a
+    list of rows with `id` and a score. Examples without a score in the file are counted. Errors: `UserError` for
+    another format.
     """
     content = read_json(path)
     if isinstance(content, dict):
@@ -108,27 +154,32 @@ def imported_scores(examples: Sequence[Example], metric: str, path: Path) -> Sco
         is_score = value is None or (isinstance(value, int | float) and not isinstance(value, bool))
         if not isinstance(row, dict) or "id" not in row or not is_score:
             raise UserError(
-                f"{path} is not a file of scores: a row has no `id` or no `{score_column(metric)}`.",
-                "Move the file away; the scores are then computed.",
+                f"{path} is not a score file: a row lacks `id` or `{score_column(metric)}`.",
+                "Move the file away; the scores are then recomputed.",
             )
         number = None if value is None else as_finite(value)
         if number is not None:
             found.setdefault(str(row["id"]), number)
-    by_id = {row.id: found[row.id] for row in examples if row.id in found}
-    log.info("Imported %d scores from %s (made elsewhere: their signature is not known)", len(by_id), path)
-    dropped = {"without an imported score": len(examples) - len(by_id)}
-    return Scores(by_id, dropped, f"{metric}|{imported_signature(path)}", path)
+    places, values = array("q"), array("d")
+    for place, example in enumerate(examples):
+        if example.id in found:
+            places.append(place)
+            values.append(found[example.id])
+    log.info("Imported %d scores from %s (made elsewhere: their signature is not known)", len(places), path)
+    dropped = {"without an imported score": len(examples) - len(places)}
+    return Scores(examples, places, values, None, dropped, f"{metric}|{imported_signature(path)}", path)
 
 
 def _row_by_row(reward: Reward, folder: Path) -> Reward:
-    """A reward that runs a model keeps each row's score, so a killed run goes on; text rewards outrun the disk."""
+    """A reward that runs a model gets a score cache, so that a killed run resumes; text rewards are faster than the
+    disk."""
     if reward.name in WITH_MODEL and isinstance(reward, TextReward) and not traits_of(reward).over_whole_pool:
         return CachedReward(reward, folder / "scores.sqlite")
     return reward
 
 
-def _kept_scores(path: Path, column: str, key: Mapping[str, str]) -> list[float | None] | None:
-    """The scores at `path` where their manifest vouches for this key and for the file as it is; else None."""
+def _kept_scores(path: Path, column: str, key: Mapping[str, str]) -> array[float] | None:
+    """The scores at `path`, NaN for none, if their manifest has this key and the file's hash; else None."""
     if not (path.is_file() and sidecar(path).is_file()):
         return None
     manifest = read_state(sidecar(path))
@@ -137,32 +188,38 @@ def _kept_scores(path: Path, column: str, key: Mapping[str, str]) -> list[float 
         return None
     if manifest.get("config") != dict(key) or manifest.get("sha256") != file_hash(path):
         return None
-    rows = read_json(path)
-    values = [row.get(column, math.nan) if isinstance(row, dict) else math.nan for row in rows]
-    if all(value is None or is_finite(value) for value in values):
-        return values
-    log.warning("%s holds scores that are not finite numbers: they are computed again", path)
-    return None
+    values = array("d")
+    for raw in json_rows(path, one_per_line=False):
+        value = raw.values.get(column, math.nan)
+        if value is not None and not is_finite(value):
+            log.warning("%s has scores that are not finite numbers; they are recomputed", path)
+            return None
+        values.append(math.nan if value is None else value)
+    return values
 
 
 def _keep_scores(
     path: Path,
     column: str,
     key: Mapping[str, str],
-    response_by_id: Mapping[str, str],
     scored: Sequence[Example],  # N
-    values: Sequence[float | None],  # N
+    responses: Sequence[str],  # N
+    values: Sequence[float],  # N, NaN for none
 ) -> None:
-    """Write the scores, and before them the manifest with their hash: a kill between the two vouches for nothing."""
+    """Write the scores, and before them the manifest with their hash: after a kill between the two, the old scores do
+    not match it."""
     if path.is_file() and not sidecar(path).is_file():
         path.replace(path.with_name(path.stem + ".imported.json"))  # the user's own file is never overwritten
-    rows = [
-        {"id": row.id, column: value, "response": response_by_id[row.id]}
-        for row, value in zip(scored, values, strict=True)
-    ]
-    text = strict_json(rows, ascii_only=True, indent=1) + "\n"
-    write_json(sidecar(path), make_manifest("scores", key, sha256=hashlib.sha256(text.encode()).hexdigest()))
-    write_text(path, text)
+    rows = (
+        strict_json({"id": row.id, column: value, "response": response}, ascii_only=True, indent=1)
+        for row, value, response in zip(scored, values, responses, strict=True)
+    )
+    with fresh_file(path) as partial:
+        with partial.open("w", encoding="utf-8", newline="\n") as stream:
+            stream.write("[")
+            stream.writelines(indented(rows, 1))
+            stream.write("\n]\n" if scored else "]\n")
+        write_json(sidecar(path), make_manifest("scores", key, sha256=file_hash(partial)))
 
 
 def _score_names(metric: str) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """Pick examples that a policy can learn from: those whose samples get different rewards.
 
-What needs no sample is dropped first, so that nothing is spent on it.
+Examples that can be dropped without samples are dropped first, so that nothing is spent on them.
 """
 
 from __future__ import annotations
@@ -8,21 +8,20 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from statistics import fmean
 
 import numpy as np
 
-from bleuberi.data.near_duplicates import METHOD, near_duplicate_groups
-from bleuberi.data.token_lengths import token_lengths
-from bleuberi.errors import UserError
-from bleuberi.generation.base import Sampling
+from bleuberi.data.near_duplicates import METHOD, prompt_groups
+from bleuberi.data.token_lengths import token_counter
 from bleuberi.records import Example
 from bleuberi.rewards import Reward
+from bleuberi.selection.config import SignalSettings
 from bleuberi.selection.measures import AT_FLOOR, is_at_floor, shortest_reference
-from bleuberi.selection.pick_signal import Stratum, check_strata, length_bins, select_by_signal
-from bleuberi.selection.record import Picked, ScoredSample
+from bleuberi.selection.pick_signal import Stratum, length_bins, select_by_signal
+from bleuberi.selection.record import Picked, ScoredSample, Signal
 from bleuberi.selection.samples import Sample, Samples
 from bleuberi.selection.scores import score_pool
 from bleuberi.statistics.spread import CONFIDENCE, MIN_SAMPLES, deviation_lower_bounds, split_half_reliability
@@ -31,49 +30,8 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class SignalSettings:
-    """How samples are drawn and picked. The sampling is that of the training to come: the preset grpo_paper's."""
-
-    num_samples: int = 8
-    stratify: tuple[str, ...] = ("source", "length")
-    sample_temperature: float = 0.9
-    sample_top_p: float = 1.0
-    sample_top_k: int = 50
-    max_cut_share: float = 0.0
-
-    def check(self) -> None:
-        """Refuse what cannot work. Errors: `UserError`."""
-        check_strata(self.stratify)
-        if self.num_samples < MIN_SAMPLES:
-            raise UserError(
-                f"--num_samples is {self.num_samples}: {'one sample has' if self.num_samples == 1 else 'so few have'} "
-                "no spread to rank by.",
-                f"Give {MIN_SAMPLES} or more (8 is a good number), or choose --selection_mode hard.",
-            )
-        if not self.sample_temperature > 0:
-            raise UserError(
-                f"--sample_temperature is {self.sample_temperature}: all samples of a prompt would be the same.",
-                "Give the temperature of the training to come, e.g. 0.9.",
-            )
-        if not 0 < self.sample_top_p <= 1 or self.sample_top_k < 0:
-            raise UserError(
-                f"--sample_top_p {self.sample_top_p} or --sample_top_k {self.sample_top_k} is out of range.",
-                "Give a top_p above 0 and up to 1 (1: off), and a top_k of 0 (off) or more.",
-            )
-        if not 0 <= self.max_cut_share <= 1:
-            raise UserError(f"--max_cut_share is {self.max_cut_share}.", "Give a share from 0 (none) to 1 (all).")
-
-    def sampling(self, max_new_tokens: int, seed: int) -> Sampling:
-        """The sampling settings of a prompt's first sample; `seed` is its seed."""
-        return Sampling(max_new_tokens, self.sample_temperature, self.sample_top_p, self.sample_top_k, seed)
-
-    def settings(self) -> dict[str, Any]:
-        return {**asdict(self), "stratify": list(self.stratify)}
-
-
-@dataclass(frozen=True, slots=True)
 class SignalRequest:
-    """What the picking works with; `draw` gets samples for the examples that are worth them."""
+    """The inputs of the picking; `draw` gets samples for the examples that are worth sampling."""
 
     settings: SignalSettings
     reward: Reward
@@ -97,7 +55,7 @@ def pick_by_signal(examples: Sequence[Example], request: SignalRequest) -> Picke
     signal = dict(zip([row.id for row in candidates], deviation_lower_bounds(rewards), strict=True))
     chosen = select_by_signal(signal, request.count, _strata(examples, request.settings.stratify))
     dropped["not selected"] = len(candidates) - len(chosen)
-    by_id = {row.id: row for row in candidates}
+    place_of = {row.id: place for place, row in enumerate(examples)}
     metric = request.reward.name
     columns = {
         row.id: {metric: float(np.mean(values)), f"{metric}_deviation": float(np.std(values, ddof=1)),
@@ -105,29 +63,31 @@ def pick_by_signal(examples: Sequence[Example], request: SignalRequest) -> Picke
         for row, values in zip(candidates, rewards, strict=True)
     }  # fmt: skip
     return Picked(
-        chosen=[by_id[row] for row in chosen],
+        chosen=np.array([place_of[row] for row in chosen], np.int64),
         dropped=dict(dropped),
-        samples_by_id=scored,
-        columns_by_id=columns,
+        scored=np.array([place_of[row] for row in scored], np.int64),
+        scores=np.array([fmean(sample.score for sample in found) for found in scored.values()]),
+        samples=list(scored.values()),
+        columns=[columns.get(row, {}) for row in scored],
         signature=signature,
         scores_path=request.scores_path,
         provenance=samples.provenance,
         generated_now=samples.generated_now,
-        details={"signal": _details(request, rewards, length_method, samples.provenance.get("sampling"))},
+        signal=_signal(request, rewards, length_method, samples.provenance.get("sampling")),
     )
 
 
 def _worth_sampling(
     examples: Sequence[Example], request: SignalRequest, dropped: Counter[str]
 ) -> tuple[list[Example], str]:
-    """Without references that no completion can reach, and without the later ones of near-duplicate prompts."""
+    """Drop examples whose references no completion can reach, and all but the first of near-duplicate prompts."""
     texts = [reference for row in examples for reference in row.references]
-    lengths, method = token_lengths(texts, request.tokenizer_of)
-    given = iter(lengths)
+    count, method = token_counter(request.tokenizer_of)
+    given = iter(count(texts))
     shortest = [min(next(given) for _ in row.references) for row in examples]
     fitting = [row for row, tokens in zip(examples, shortest, strict=True) if tokens <= request.max_tokens]
     dropped[f"with references of more than {request.max_tokens} tokens"] = len(examples) - len(fitting)
-    groups = near_duplicate_groups(["\n".join(turn["content"] for turn in row.messages) for row in fitting])
+    groups = prompt_groups(["\n".join(turn["content"] for turn in row.messages) for row in fitting]).near
     first = [row for place, row in enumerate(fitting) if groups[place] == place]
     dropped["near-duplicate prompts"] = len(fitting) - len(first)
     return first, method
@@ -136,7 +96,7 @@ def _worth_sampling(
 def _whole(
     examples: Sequence[Example], samples: Samples, settings: SignalSettings, dropped: Counter[str]
 ) -> list[Example]:
-    """Those with samples enough, and few enough of them empty or cut."""
+    """Keep examples with enough samples, of which few enough are empty or cut."""
     kept = []
     for row in examples:
         drawn = samples.by_id.get(row.id)
@@ -158,7 +118,7 @@ def _is_broken(sample: Sample) -> bool:
 def _score(
     examples: Sequence[Example], samples: Samples, request: SignalRequest, dropped: Counter[str]
 ) -> tuple[dict[str, list[ScoredSample]], str]:
-    """Scores of all samples, in a file for each sample number; rows with one that has no score are left out."""
+    """Score all samples, with one file per sample number; rows with a sample that has no score are left out."""
     scored: dict[str, list[ScoredSample]] = {row.id: [] for row in examples}
     for number in range(max((len(samples.by_id[row.id]) for row in examples), default=0)):
         texts = {row.id: samples.by_id[row.id][number].text for row in examples if len(samples.by_id[row.id]) > number}
@@ -187,7 +147,8 @@ def _off_the_floor(
 
 
 def _strata(examples: Sequence[Example], names: Sequence[str]) -> dict[str, Stratum]:
-    """By id the source, the quarter of the reference lengths, both or nothing, over the whole pool."""
+    """Each row's stratum by id: its source, the quarter of its reference length, both, or nothing; computed over the
+    whole pool."""
     bins = length_bins([shortest_reference(row.references) for row in examples])
     return {
         row.id: tuple({"source": row.source, "length": length}[name] for name in names)
@@ -195,26 +156,26 @@ def _strata(examples: Sequence[Example], names: Sequence[str]) -> dict[str, Stra
     }
 
 
-def _details(
+def _signal(
     request: SignalRequest, rewards: Sequence[Sequence[float]], length_method: str, drawn_with: object
-) -> dict[str, Any]:
-    """How the ranking was made and what it is worth. Stored samples were drawn as their file says, if it does."""
+) -> Signal:
+    """How the ranking was made, and its reliability. For stored samples, the sampling is what their file records."""
     samples = min(map(len, rewards), default=0)
     reliability = split_half_reliability([row[:samples] for row in rewards]) if rewards else float("nan")
     if rewards:
         log.info(
             "Signal of %d prompts from %d samples each: split-half reliability %.2f", len(rewards), samples, reliability
         )
-    return {
-        "num_samples": request.settings.num_samples,
-        "stratify": list(request.settings.stratify),
-        "max_cut_share": request.settings.max_cut_share,
-        "drawn_with": drawn_with,
-        "rank": f"lower {CONFIDENCE:.0%} confidence bound of the standard deviation (Bonett 2006, pooled kurtosis)",
-        "samples_of_a_prompt": samples,
-        "split_half_reliability": None if np.isnan(reliability) else round(reliability, 4),
-        "candidates": len(rewards),
-        "near_duplicates": METHOD,
-        "reference_lengths": length_method,
-        "at_floor": f"score <= floor + {AT_FLOOR}",
-    }
+    return Signal(
+        num_samples=request.settings.num_samples,
+        stratify=tuple(request.settings.stratify),
+        max_cut_share=request.settings.max_cut_share,
+        drawn_with=drawn_with,
+        rank=f"lower {CONFIDENCE:.0%} confidence bound of the standard deviation (Bonett 2006, pooled kurtosis)",
+        samples_of_a_prompt=samples,
+        split_half_reliability=None if np.isnan(reliability) else round(reliability, 4),
+        candidates=len(rewards),
+        near_duplicates=METHOD,
+        reference_lengths=length_method,
+        at_floor=f"score <= floor + {AT_FLOOR}",
+    )

@@ -27,8 +27,10 @@ from bleuberi.statistics.bootstrap import (
     mean_estimate,
     paired_difference,
     prompt_clusters,
+    prompt_codes,
     replicate_interval,
     resampled_means,
+    text_digests,
 )
 from bleuberi.statistics.comparison_of_runs import Difference, RunTable, pooled_run_spread, runs_of
 from bleuberi.statistics.comparisons import bootstrap_p_values, holm, step_down_p_values
@@ -61,6 +63,7 @@ __all__ = [
     "pooled_run_spread",
     "power_of",
     "prompt_clusters",
+    "prompt_codes",
     "rate_estimate",
     "replicate_interval",
     "resampled_means",
@@ -68,4 +71,5 @@ __all__ = [
     "spearman",
     "spearman_p_value",
     "step_down_p_values",
+    "text_digests",
 ]

@@ -8,8 +8,9 @@ t quantile and the factor sqrt(n / (n - 1)) (Hesterberg 2015, "expanded percenti
 
 from __future__ import annotations
 
+import hashlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -20,16 +21,19 @@ from bleuberi.statistics.estimate import Estimate
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+Clusters = Sequence[object] | IntArray  # labels
 
 DRAWS_AT_A_TIME = 1 << 21  # limits one block of resamples to about 50 MB
 
 
-def cluster_codes(clusters: Sequence[object] | None, size: int) -> tuple[IntArray, int]:
+def cluster_codes(clusters: Clusters | None, size: int) -> tuple[IntArray, int]:
     """The cluster number (0..G-1, by first appearance) of every value, and G. By default each value is a cluster."""
     if clusters is None:
         return np.arange(size, dtype=np.int64), size
     if len(clusters) != size:
         raise ValueError(f"{size} values, but {len(clusters)} cluster labels")
+    if isinstance(clusters, np.ndarray):
+        return _by_first_appearance(clusters)
     seen: dict[object, int] = {}
     codes = np.fromiter((seen.setdefault(label, len(seen)) for label in clusters), dtype=np.int64, count=size)
     return codes, len(seen)
@@ -38,6 +42,27 @@ def cluster_codes(clusters: Sequence[object] | None, size: int) -> tuple[IntArra
 def prompt_clusters(prompts: Sequence[str]) -> list[str]:
     """A cluster label per prompt; prompts that differ only in white space or case get the same label."""
     return [" ".join(prompt.split()).casefold() for prompt in prompts]
+
+
+def prompt_codes(prompts: Iterable[str]) -> IntArray:
+    """The cluster number of every prompt, by first appearance, with the clusters of `prompt_clusters`. Texts are not
+    kept: memory grows by a hash of 16 bytes per prompt."""
+    return _by_first_appearance(text_digests(" ".join(prompt.split()).casefold() for prompt in prompts))[0]
+
+
+def text_digests(texts: Iterable[str]) -> NDArray[np.bytes_]:
+    """A hash of 16 bytes per text; equal only for equal texts."""
+    found = bytearray()
+    for text in texts:
+        found += hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    return np.frombuffer(found, dtype="S16")
+
+
+def _by_first_appearance(labels: NDArray[np.int64] | NDArray[np.bytes_]) -> tuple[IntArray, int]:
+    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
+    codes = np.empty(len(first), dtype=np.int64)
+    codes[np.argsort(first)] = np.arange(len(first))
+    return codes[inverse], len(first)
 
 
 def cluster_draws(n_clusters: int, resamples: int, seed: int) -> Iterator[FloatArray]:

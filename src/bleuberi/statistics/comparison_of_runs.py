@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bleuberi.statistics.bootstrap import cluster_codes
+from bleuberi.statistics.bootstrap import Clusters, cluster_codes
 from bleuberi.statistics.estimate import Estimate
 from bleuberi.statistics.run_margins import RunSpread, Side, Spread, margins, p_value, smallest_visible, spread_of
 
@@ -27,6 +27,7 @@ FEWEST_DIFFERING: Final = 10  # prompts on which the two sides score differently
 ONE_RUN: Final = "one run"
 FEW_PROMPTS: Final = "few prompts"
 FEW_DIFFERING: Final = "few prompts differ"
+_ROWS_AT_ONCE: Final = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +35,8 @@ class Difference:
     """`other - base` with its confidence interval.
 
     `p_value` is two-sided and matches the interval. `smallest_visible` is the true difference that an evaluation like
-    this one would detect with 80 % power at the level `size`. Both are None if this evaluation cannot detect a
-    difference; `no_verdict` is then the reason: ONE_RUN, FEW_PROMPTS or FEW_DIFFERING.
+    this one would detect with 80 % power at the level `size`, infinite if it is larger than any possible one. Both are
+    None if there is no verdict; `no_verdict` is then the reason: ONE_RUN, FEW_PROMPTS or FEW_DIFFERING.
     """
 
     value: float
@@ -46,10 +47,14 @@ class Difference:
     method: str
     p_value: float | None
     smallest_visible: float | None
-    size: float
-    runs: tuple[int, int]  # of base and other
-    run_spread: float | None  # from other runs, for a side with a single run
-    no_verdict: str | None
+    size: float = 0.05
+    runs: tuple[int, ...] = (1, 1)  # of base and other
+    run_spread: float | None = None  # from other runs, for a side with a single run
+    no_verdict: str | None = None
+
+    def turned(self) -> Difference:
+        """The difference with base and other swapped."""
+        return replace(self, value=-self.value, low=-self.high, high=-self.low, runs=self.runs[::-1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,7 @@ class RunTable:
     shares: FloatArray  # G
     counts: NDArray[np.int64]  # C, rows with a value
     confidence: float = 0.95
+    limits: tuple[float, float] = (-math.inf, math.inf)  # of all possible values; intervals end there
 
     @property
     def n_clusters(self) -> int:
@@ -70,7 +76,7 @@ class RunTable:
         """The mean over the columns (one per run)."""
         spread = self._spread([Side(1.0, columns)], tested=False)
         value = float(self.means[list(columns)].mean())
-        low, high = self._interval(value, spread)
+        low, high = self._interval(value, spread, self.limits)
         over = f"prompts and runs ({len(columns)})" if len(columns) > 1 else "prompts"
         return Estimate(value, low, high, self._rows(columns), self.n_clusters, f"mean; {_interval_over(over)}")
 
@@ -111,13 +117,15 @@ class RunTable:
             reason = reason or FEW_PROMPTS
         elif spread is not None and float(spread.shape.differing) < FEWEST_DIFFERING:
             reason = reason or FEW_DIFFERING
-        low, high = self._interval(value, spread)
+        width = self.limits[1] - self.limits[0]
+        low, high = self._interval(value, spread, (-width, width))
         tells = spread is not None and reason is None
+        visible = smallest_visible(spread, size) if spread is not None and tells else None
         return Difference(
             value, low, high, self._rows(columns), self.n_clusters,
             f"{kind}; {_interval_over(_covered(sides, used))}",
             p_value(value, spread) if spread is not None and tells else None,
-            smallest_visible(spread, size) if spread is not None and tells else None,
+            math.inf if visible is not None and visible > width else visible,
             size, (counts[0], counts[-1]), None if used is None else used.value, reason,
         )  # fmt: skip
 
@@ -127,11 +135,11 @@ class RunTable:
             return None
         return spread_of(self.influences, self.means, self.shares, sides, tested=tested)
 
-    def _interval(self, value: float, spread: Spread | None) -> tuple[float, float]:
+    def _interval(self, value: float, spread: Spread | None, possible: tuple[float, float]) -> tuple[float, float]:
         if spread is None:
             return -math.inf, math.inf
         below, above = margins(spread, 1.0 - self.confidence)
-        return value - float(below), value + float(above)
+        return max(value - float(below), possible[0]), min(value + float(above), possible[1])
 
     def _rows(self, columns: Sequence[int]) -> int:
         return int(self.counts[list(columns)].min())
@@ -139,25 +147,42 @@ class RunTable:
 
 def runs_of(
     values: ArrayLike,  # N x C; NaN = missing
-    clusters: Sequence[object] | None = None,  # N
+    clusters: Clusters | None = None,  # N
     *,
     confidence: float = 0.95,
+    limits: tuple[float, float] = (-math.inf, math.inf),
 ) -> RunTable:
-    """Build the table; rows of one cluster count as one observation. Errors: `ValueError`."""
+    """Build the table; rows of one cluster count as one observation. Errors: `ValueError`.
+
+    `limits`: the smallest and largest value that a score can have; two runs can give intervals far beyond it.
+    """
     matrix = np.asarray(values, dtype=np.float64)
     if matrix.ndim != 2 or not len(matrix) or np.isinf(matrix).any():
         raise ValueError("values must be a non-empty matrix of finite numbers (NaN marks missing ones)")
     if not 0.0 < confidence < 1.0:
         raise ValueError(f"confidence must be between 0 and 1, not {confidence}")
     codes, n_clusters = cluster_codes(clusters, len(matrix))
-    present = ~np.isnan(matrix)
-    counts = present.sum(axis=0)
+    counts = (~np.isnan(matrix)).sum(axis=0)
     if not counts.all():
         raise ValueError("a column has no value")
-    means = np.where(present, matrix, 0.0).sum(axis=0) / counts
+    means = _column_sums(matrix) / counts
     influences = np.zeros((n_clusters, matrix.shape[1]))
-    np.add.at(influences, codes, np.where(present, matrix - means, 0.0) / counts)
-    return RunTable(means, influences, np.bincount(codes, minlength=n_clusters) / len(matrix), counts, confidence)
+    for start in range(0, len(matrix), _ROWS_AT_ONCE):
+        rows = slice(start, start + _ROWS_AT_ONCE)
+        np.add.at(influences, codes[rows], np.where(np.isnan(matrix[rows]), 0.0, matrix[rows] - means) / counts)
+    shares = np.bincount(codes, minlength=n_clusters) / len(matrix)
+    return RunTable(means, influences, shares, counts, confidence, limits)
+
+
+def _column_sums(matrix: FloatArray) -> FloatArray:
+    """The sums of the columns without NaN; the same to the bit however many rows are added at once."""
+    if matrix.shape[1] == 1:  # numpy adds a single column in another order
+        return np.asarray(np.where(np.isnan(matrix), 0.0, matrix).sum(axis=0))
+    sums = np.empty((0, matrix.shape[1]))
+    for start in range(0, len(matrix), _ROWS_AT_ONCE):
+        rows = matrix[start : start + _ROWS_AT_ONCE]
+        sums = np.vstack([sums, np.where(np.isnan(rows), 0.0, rows)]).sum(axis=0, keepdims=True)
+    return np.asarray(sums[0])
 
 
 def pooled_run_spread(variances: Sequence[tuple[float, int]]) -> RunSpread | None:

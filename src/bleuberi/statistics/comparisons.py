@@ -22,7 +22,7 @@ def bootstrap_p_values(values: ArrayLike, replicates: ArrayLike) -> FloatArray: 
 
 
 def step_down_p_values(values: ArrayLike, replicates: ArrayLike) -> FloatArray:  # C; B x C -> C
-    """P values against 0 that control the chance of any false finding among all columns (Romano-Wolf)."""
+    """Per column, the p value of a zero mean, adjusted for all columns (Romano-Wolf)."""
     observed, drawn = _columns(values, replicates)
     spread = drawn.std(axis=0)
     # A column without variation is certainly 0 or certainly not 0.

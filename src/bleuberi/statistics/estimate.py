@@ -1,4 +1,4 @@
-"""A number with its interval and method."""
+"""An estimate: a number with its interval and method."""
 
 from __future__ import annotations
 

@@ -87,7 +87,9 @@ def spread_of(
     shape = shape_of(total + value[..., None] * shares, worth, tested=tested)
     squares = total * total
     variance = squares.sum(axis=-1)
-    kurtosis = n_clusters * np.square(squares).sum(axis=-1) / np.square(np.where(variance > 0.0, variance, 1.0))
+    # Divided before they are squared: the square of a tiny variance is 0.
+    parts = squares / np.where(variance > 0.0, variance, 1.0)[..., None]
+    kurtosis = n_clusters * np.square(parts).sum(axis=-1)
     return Spread(few * variance, shared, shape, np.maximum(kurtosis - 1.0, 0.0) / worth, tuple(runs))
 
 

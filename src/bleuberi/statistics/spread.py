@@ -44,7 +44,10 @@ def deviation_lower_bounds(rows: Sequence[Sequence[float]], confidence: float = 
 
 
 def pooled_kurtosis(rows: Sequence[Sequence[float]]) -> float:
-    """The mean of the rows' kurtoses, each corrected for its number of samples (3: normal); 3 if no row varies."""
+    """The mean of the rows' kurtoses, each corrected for the row's number of samples.
+
+    A normal distribution has 3, which is also returned if no row varies.
+    """
     kurtoses = []
     for row in rows:
         k = len(row)

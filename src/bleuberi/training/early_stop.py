@@ -1,4 +1,5 @@
-"""Stopping a training before its last step: between two steps, with a checkpoint, and not as a finished run."""
+"""Stop a training before its last step: between two steps, with a checkpoint, and without marking the run as
+finished."""
 
 from __future__ import annotations
 
@@ -17,11 +18,12 @@ if TYPE_CHECKING:
 
 
 class NothingLeft(Exception):  # noqa: N818 - not an error
-    """The checkpoint that a run resumes from is its last: there is nothing left to train."""
+    """Raised if a run resumes from the checkpoint of its last step, so nothing is left to train."""
 
 
 def ends_generation(args: Any, step: int, steps_in_epoch: int) -> bool:  # noqa: ANN401 - trl.GRPOConfig or SFTConfig
-    """Whether no sampled completion is left to train on after that step; an exact resume needs that. True for SFT."""
+    """Whether every sampled completion has been trained on after that step, as an exact resume needs. Always true for
+    SFT."""
     # SFTConfig has neither field.
     generation = getattr(args, "steps_per_generation", 1) * getattr(args, "num_iterations", 1)
     done: int = step % steps_in_epoch * args.gradient_accumulation_steps  # an epoch ends with a whole generation
@@ -35,10 +37,11 @@ def steps_in_epoch(args: Any, train_dataloader: Any) -> int:  # noqa: ANN401 - t
 
 
 def early_stop_callback(args: Any) -> TrainerCallback:  # noqa: ANN401 - transformers.TrainingArguments
-    """A callback that saves a checkpoint when a run stops early. Add it after the callbacks that may stop the run.
+    """Create a callback that saves a checkpoint when a run stops early. Add it after the callbacks that may stop the
+    run.
 
-    It takes `enable_jit_checkpoint` over from the trainer, which would save in the middle of a step or generation, and
-    unmarked. Train within `sigterm_delayed`.
+    It replaces the trainer's `enable_jit_checkpoint`, which would save in the middle of a step or generation, and
+    without the mark of a complete checkpoint. Train within `sigterm_delayed`.
     """
     from accelerate import PartialState
     from accelerate.utils import gather_object
@@ -83,7 +86,8 @@ def early_stop_callback(args: Any) -> TrainerCallback:  # noqa: ANN401 - transfo
 
 @contextmanager
 def sigterm_delayed(callback: Any) -> Iterator[None]:  # noqa: ANN401 - of `early_stop_callback`
-    """Within, SIGTERM only makes the callback stop the run after a step, if that was asked for; then it is raised."""
+    """In this context SIGTERM only tells the callback to stop the run after a step; afterwards SIGTERM is raised again.
+    Does nothing unless `enable_jit_checkpoint` was set."""
     if not callback.delays_sigterm:
         yield
         return
@@ -97,7 +101,7 @@ def sigterm_delayed(callback: Any) -> Iterator[None]:  # noqa: ANN401 - of `earl
 
 
 def refuse_unfinished(folder: Path, state: Any) -> None:  # noqa: ANN401 - transformers.TrainerState
-    """Errors: `UserError` if the training ended before its last step, whatever stopped it."""
+    """Errors: `UserError` if the training ended before its last step, for whatever reason."""
     if state.global_step < state.max_steps:
         raise UserError(
             f"The training stopped after step {state.global_step} of {state.max_steps}, so {folder} is not a finished "

@@ -50,7 +50,7 @@ _NOT_FOR_TRL: Final = (columns.MESSAGES, columns.ID, "image", "images", "environ
 
 
 class _Prompts(NamedTuple):
-    """The prompts of a run, as the trainer sees them, and what became of the data set's rows."""
+    """The prompts of a run in the trainer's format, and counts of the data set's kept and dropped rows."""
 
     train: list[dict[str, Any]]
     dev: list[dict[str, Any]]
@@ -80,7 +80,7 @@ def train_grpo(settings: RunSettings, callbacks: Sequence[TrainerCallback] = ())
         return folder
     tokenizer = settings.load_tokenizer()
     if differing := other_prompts(settings):
-        log.warning("Not the prompts of the data set: %s", differing)
+        log.warning("Prompts differ from those of the data set: %s", differing)
     prompts = _usable_prompts(settings, tokenizer, rows, dev)
     every = fitting_interval(settings.args, len(prompts.train), settings.run.dev_every)
     asked = checkpoint_settings(settings.args, decided, parents)
@@ -126,7 +126,7 @@ def train_grpo(settings: RunSettings, callbacks: Sequence[TrainerCallback] = ())
 
 
 def run_rewards(settings: RunSettings) -> list[Reward]:
-    """The rewards as the trainer gets them. Errors: `UserError` for an unknown one, and another number of weights."""
+    """Load the rewards for the trainer. Errors: `UserError` for an unknown reward, or a wrong number of weights."""
     named = [load_reward(name) for name in settings.run.reward_funcs]
     rewards = trainable_rewards(named, settings.args.multi_objective_aggregation)
     weights = settings.args.reward_weights
@@ -190,28 +190,29 @@ def _make_trainer(
 
 
 def name_end_tokens(args: Any, ends: Sequence[int]) -> None:  # noqa: ANN401 - trl.GRPOConfig
-    """Let vLLM end answers where transformers does: TRL hands it none, and it knows but those of the model's files.
+    """Tell vLLM the end tokens that transformers uses. TRL passes none, and vLLM reads only those in the model's files.
 
-    A base model that was given a template would otherwise write on behind the end of its turn.
+    Otherwise a base model that was given a template would continue after the end of its turn.
     """
     if args.use_vllm:
         args.generation_kwargs = {"stop_token_ids": list(ends), **(args.generation_kwargs or {})}
 
 
 def check_one_step(rows: list[dict[str, Any]], args: Any) -> None:  # noqa: ANN401 - trl.GRPOConfig
-    """Refuse fewer prompts than are drawn at once: the trainer would end without a step, and without an error."""
+    """Reject a data set with fewer prompts than one generation draws: the trainer would end without a step and without
+    an error."""
     needed = args.generation_batch_size // args.num_generations
     if len(rows) < needed:
         raise UserError(
-            f"The data set has {len(rows)} usable prompts, fewer than the {needed} that are drawn at once "
-            f"({args.generation_batch_size} completions, {args.num_generations} a prompt).",
+            f"The data set has {len(rows)} usable prompts, fewer than the {needed} drawn at once "
+            f"({args.generation_batch_size} completions, {args.num_generations} per prompt).",
             "Use more data, or lower --per_device_train_batch_size or --gradient_accumulation_steps.",
         )
 
 
 def to_trainer_row(row: dict[str, Any]) -> dict[str, Any]:
-    """What the trainer sees: turns as `prompt`, since it applies no chat template to a plain string; other columns of
-    the data set as they are, for reward functions that take them."""
+    """Convert a row for the trainer. `prompt` gets the turns, because the trainer applies no chat template to plain
+    text. Other columns are kept for reward functions that read them."""
     return {
         **{name: value for name, value in row.items() if name not in _NOT_FOR_TRL},
         "prompt": prompt_messages(row),
@@ -225,13 +226,13 @@ def drop_long_prompts(
     tokenizer: Any,  # noqa: ANN401
     max_tokens: int,
 ) -> tuple[list[dict[str, Any]], Tally, int]:
-    """The rows whose prompt, rendered with its template, has at most `max_tokens`, and the longest of them in tokens.
+    """Keep the rows whose prompt, rendered with its template, has at most `max_tokens`.
 
-    Errors: `UserError` if no row is left.
+    Returns these rows, their counts, and the longest prompt in tokens. Errors: `UserError` if no row is left.
     """
     lengths = [len(prompt_ids(tokenizer, prompt_messages(row), row.get(columns.ID))) for row in rows]
     kept = [row for row, length in zip(rows, lengths, strict=True) if length <= max_tokens]
     tally = Tally(len(rows), len(kept), {f"prompts over {max_tokens} tokens": len(rows) - len(kept)})
     if not kept:
-        raise UserError(f"No row is left: {tally.sentence()}.", "Raise --max_prompt_tokens.")
+        raise UserError(f"No row remains: {tally.sentence()}.", "Raise --max_prompt_tokens.")
     return kept, tally, max(length for length in lengths if length <= max_tokens)

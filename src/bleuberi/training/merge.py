@@ -1,4 +1,4 @@
-"""LoRA merged into its base without loss: for vLLM during a run, and for the model that a run leaves."""
+"""Merge LoRA into its base without loss: for vLLM during a run, and for the exported model."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from bleuberi.training.model_loading import load_policy
 
 
 def keep_base_exact(model: Any) -> None:  # noqa: ANN401 - a PEFT model
-    """Let every LoRA layer merge in float32, and get its own weights back bit by bit afterwards.
+    """Make every LoRA layer merge in float32, and restore its base weights bit by bit afterwards.
 
-    TRL adds the adapter in place for each hand-over of weights to vLLM and subtracts it again. In bfloat16 both round,
-    and the base drifts (after 300 times by a third of what LoRA learnt). The layers' own weights are kept on the host.
+    For each transfer of weights to vLLM, TRL adds the adapter to the base in place and subtracts it again. In bfloat16
+    both operations round, and the base drifts (after 300 times by a third of what LoRA learnt). So the layers' base
+    weights are kept in host memory.
     """
     from peft.tuners.lora import LoraLayer
 
@@ -62,9 +63,9 @@ def _part(weight: Any) -> Any:  # noqa: ANN401 - torch tensors
 
 
 def merged_model(settings: Any, adapter: Path, tokenizer: Any, trust_remote_code: bool) -> Any:  # noqa: ANN401 - trl.ModelConfig; transformers objects
-    """The base from its own files plus the adapter, in float32 on the CPU, wherever and however it was trained.
+    """The base loaded from its own files plus the adapter, in float32 on the CPU, whatever device trained it.
 
-    `adapter`: the folder of the saved adapter. Errors: `UserError` if the base cannot be had any more.
+    `adapter`: the folder of the saved adapter. Errors: `UserError` if the base is no longer available.
     """
     from peft import PeftModel
 

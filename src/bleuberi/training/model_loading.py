@@ -1,4 +1,4 @@
-"""The policy and its tokenizer, with a template and end tokens that are right."""
+"""Load the policy and its tokenizer, with the right template and end tokens."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def load_policy_tokenizer(
     base_template: str = "plain",
     template_kwargs: Mapping[str, Any] | None = None,
 ) -> Any:  # noqa: ANN401
-    """The tokenizer, its end token being the one that closes an assistant's turn.
+    """Load the policy's tokenizer and make the token that closes an assistant's turn its end token.
 
     Base models end texts with one token and turns with another; a policy has to learn to end its turn. If no padding
     token is set, one that is not the end token is taken, so that the end token keeps its place in the loss.
@@ -41,12 +41,12 @@ def load_policy(
     trust_remote_code: bool = False,
     use_kernels: bool = False,
 ) -> Any:  # noqa: ANN401 - a transformers model
-    """The model to train, ending its answers at every end token its template and its own files name.
+    """Load the model to train. Its responses end at every end token that its template and its own files name.
 
-    If a revision is asked for, the name that the model carries is the folder of that revision's files in the hub
-    cache: TRL reads the reference model by this name, and vLLM its own, and both would take the main branch.
-    Call it after the training arguments were made: ZeRO-3 then splits the weights while they are read.
-    Errors: `UserError` where the model cannot be had.
+    If a revision is requested, the model's name becomes the folder of that revision's files in the hub cache: TRL loads
+    the reference model by this name, and vLLM its copy, and both would otherwise take the main branch. Call it after
+    the training arguments were made: ZeRO-3 then splits the weights while they are read. Errors: `UserError` if the
+    model is not available.
     """
     import torch
     from safetensors import SafetensorError
@@ -86,7 +86,7 @@ def load_policy(
 
 @contextmanager
 def whole_weights() -> Iterator[None]:
-    """Within, models are made with whole weights, though the process trains under ZeRO-3."""
+    """In this context models are created with unsplit weights, even if the process trains under ZeRO-3."""
     from transformers.integrations import deepspeed
 
     before = deepspeed._hf_deepspeed_config_weak_ref
@@ -98,9 +98,10 @@ def whole_weights() -> Iterator[None]:
 
 
 def with_lora(model: Any, settings: Any) -> Any:  # noqa: ANN401 - a transformers model, trl.ModelConfig, a PEFT model
-    """The model with the LoRA that the trainer would put on it; use a model on the meta device to try the settings.
+    """The model with the LoRA layers that the trainer would add. To check the settings, use a model on the meta device.
 
-    Errors: `UserError` if the model has no such layers, or if LoRA is on its output layer, where it would not train.
+    Errors: `UserError` if the model does not have the named layers, or if LoRA is on its output layer, where it would
+    not train.
     """
     from peft import get_peft_model
     from peft.tuners.tuners_utils import BaseTunerLayer
@@ -129,13 +130,13 @@ def _pass_contiguous_states(model: Any) -> None:  # noqa: ANN401 - transformers.
 
 
 def base_commit(model: Any) -> str | None:  # noqa: ANN401 - a transformers model
-    """The commit of the hub that a loaded model's files are from; None for a local folder."""
+    """The hub commit that a loaded model's files come from; None for a local folder."""
     commit: str | None = getattr(model.config, "_commit_hash", None)
     return commit
 
 
 def name_base(adapter: Path, model: str, revision: str | None) -> None:
-    """Let a saved adapter name its base as the hub does, with its revision; PEFT knows a folder of the hub cache.
+    """Write the base's hub name and revision into a saved adapter; PEFT would write a folder of the hub cache.
 
     `adapter`: a folder, with an adapter or without.
     """

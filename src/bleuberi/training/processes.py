@@ -1,4 +1,4 @@
-"""Several processes of one run."""
+"""Connect and disconnect the processes of one run."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from bleuberi.errors import UserError
 
 
 def join_processes(args: Any) -> None:  # noqa: ANN401 - transformers.TrainingArguments
-    """Let DeepSpeed's processes meet before the model is built, since ZeRO-3 splits the weights while they are read.
+    """Connect DeepSpeed's processes before the model is built, since ZeRO-3 splits the weights while they are read.
 
-    Without a GPU the backend has to be named: DeepSpeed would look for one that needs a compiler from Intel.
-    Errors: `UserError` for a ZeRO-3 config that would leave no model behind.
+    Without a GPU the backend has to be named: DeepSpeed would look for one that needs a compiler from Intel. Errors:
+    `UserError` for a ZeRO-3 config with which no model could be saved.
     """
     if not args.deepspeed:
         return
@@ -32,9 +32,10 @@ def join_processes(args: Any) -> None:  # noqa: ANN401 - transformers.TrainingAr
 
 
 def part_processes() -> None:
-    """Let the processes part at the end of a run, if they had met; this one trains no more then.
+    """Disconnect the processes at the end of a run, if they were connected. This process cannot train afterwards.
 
-    gloo's threads may end a process that parts in no way with SIGABRT: a good run, told by its launcher as failed.
+    If a process exits while connected, gloo's threads may end it with SIGABRT, and the launcher reports a good run as
+    failed.
     """
     import torch.distributed
 

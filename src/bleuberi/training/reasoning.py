@@ -1,4 +1,4 @@
-"""`--reasoning`: the model is asked to think first, and its rewards score the answer that follows."""
+"""`--reasoning`: ask the model to think first, and score only the answer that follows."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _ON_ANSWER: Final = "answer:"
 
 
 def rewards_of_answers(names: Sequence[str]) -> list[str]:
-    """The rewards' names, each on the tagged answer (`answer:bleu`), except `format`, which scores the tags.
+    """The rewards' names, changed to score the tagged answer (`answer:bleu`), except `format`, which scores the tags.
 
-    Errors: `UserError` without `format`: no reward would teach the tags.
+    Errors: `UserError` without `format`, because then no reward would teach the tags.
     """
     if _FORMAT not in names:
         raise UserError(
@@ -28,5 +28,5 @@ def rewards_of_answers(names: Sequence[str]) -> list[str]:
 
 
 def asked_to_reason(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The row of a GRPO data set with the system turn that asks for tags, once if the data set has it already."""
+    """Add the system turn that asks for tags to a GRPO data set's row, unless the row has it already."""
     return {**row, MESSAGES: with_reasoning(prompt_messages(row))}

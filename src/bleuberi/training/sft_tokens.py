@@ -27,9 +27,10 @@ class SftTokens(NamedTuple):
 
 
 class SftEncoder:
-    """Renders and masks rows; `tokenizer.eos_token` is the end of a turn (`load_policy_tokenizer` sets it).
+    """Renders rows and masks their loss; `tokenizer.eos_token` ends a turn (`load_policy_tokenizer` sets it).
 
-    `note` says what it does about a template that writes more than a response into an assistant's turn; else empty.
+    `note` describes how a template is handled that writes more than a response into an assistant's turn; otherwise it
+    is empty.
     """
 
     def __init__(self, tokenizer: Any) -> None:  # noqa: ANN401 - any transformers tokenizer
@@ -43,7 +44,7 @@ class SftEncoder:
         self._context, self._lead, self.note = _around(between, self._opens_thought)
 
     def __call__(self, prompt: Sequence[Message], completion: Sequence[Message], row: object = None) -> SftTokens:
-        """One row; `completion` is its last turn, `row` its id for errors."""
+        """Encode one row. `completion` is its last turn; `row` is its id, for error messages."""
         response = completion[-1]["content"]
         response = response.strip() if self._strips else response
         asked, context = prompt_ids(self._tokenizer, list(prompt), row), self._context

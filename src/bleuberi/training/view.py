@@ -1,4 +1,4 @@
-"""The page's part on a training run: finished, running or killed."""
+"""The report section of a training run: finished, running or killed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bleuberi.view.without_texts import short_paths
 
 
 class Run(NamedTuple):
-    """A run as its files tell it."""
+    """The content of a run's folder."""
 
     name: str
     entries: list[Json]  # logged, by step; the closing entry is not among them
@@ -24,7 +24,7 @@ class Run(NamedTuple):
 
     @property
     def signatures(self) -> dict[str, str]:
-        """Reward's name -> its signature, as the run noted them."""
+        """The signature of each reward, by its name, as recorded by the run."""
         noted = self.manifest.get("parents", {}).get("reward_signatures") or self.config.get("reward_signatures") or []
         names = reward_names(self.entries)  # logged in the order of the rewards
         if len(names) != len(noted):
@@ -33,9 +33,11 @@ class Run(NamedTuple):
 
     @property
     def method(self) -> str:
-        """By what was logged; a run that logged nothing is told by its settings, if at all."""
+        """The training method, derived from the logged metrics; if nothing was logged, from the settings."""
         if any(name in entry for entry in self.entries for name in ("reward", "completions/mean_length")):
             return "GRPO"
+        if any("rewards/margins" in entry for entry in self.entries):
+            return "DPO"
         if self.entries:
             return "SFT"
         return "GRPO" if "num_generations" in self.config else "training"
@@ -46,12 +48,12 @@ class Run(NamedTuple):
 
     @property
     def warnings(self) -> list[tuple[int, str]]:
-        """The monitor's, by step."""
+        """The monitor's warnings, each with its step."""
         return [(int(entry["step"]), str(text)) for entry in self.entries for text in entry.get("warnings") or []]
 
 
 def read_run(folder: Path, name: str) -> Run:
-    """Everything that the folder tells; of a step that was logged twice, after a crash, the later entry."""
+    """Read a run's folder. If a step was logged twice, after a crash, the later entry is used."""
     rows, damaged = read_lines(folder / "metrics.jsonl")
     by_step = {int(row["step"]): row for row in rows if is_number(row.get("step")) and "train_runtime" not in row}
     manifest = read_object(folder / "manifest.json")
@@ -60,7 +62,7 @@ def read_run(folder: Path, name: str) -> Run:
 
 
 def run_section(folder: Path, id_: str, name: str) -> Section:
-    """State, curves, warnings and completions of one run."""
+    """The section of one run: state, curves, warnings and completions."""
     run = read_run(folder, name)
     steps = run.config.get("max_steps")
     planned = int(steps) if is_number(steps) and steps > 0 else None

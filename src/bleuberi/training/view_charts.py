@@ -12,7 +12,7 @@ from bleuberi.view.reading import Json
 
 
 class Curves(NamedTuple):
-    """Metrics that share a quantity, and so an axis."""
+    """Metrics of the same quantity, which therefore share an axis."""
 
     name: str
     title: str
@@ -44,22 +44,29 @@ _CURVES: Final = (
     Curves("kl", "Divergence from the start", "KL", {"kl": "kl"}),
     Curves("gradient", "Gradient norm", "norm", {"grad_norm": "norm before clipping"}),
     Curves("accuracy", "Token accuracy", "share of tokens", {"mean_token_accuracy": "token accuracy"}, "", ".0%"),
-    Curves("time", "Time a step", "seconds", {"step_time": "seconds"}),
+    Curves("preferred", "Pairs in which the chosen response gained more", "share of pairs",
+           {"rewards/accuracies": "chosen first"}, "", ".0%", _SHARE),
+    Curves("margins", "Implicit rewards", "beta x log ratio to the start",
+           {"rewards/chosen": "chosen", "rewards/rejected": "rejected", "rewards/margins": "difference"}),
+    Curves("logps", "Log-probabilities of responses", "nats",
+           {"logps/chosen": "chosen", "logps/rejected": "rejected"}),
+    Curves("time", "Time per step", "seconds", {"step_time": "seconds"}),  # logged by GRPO alone
 )  # fmt: skip
 
 
 def is_number(value: object) -> TypeGuard[float]:
-    """A finite number; a word or NaN in a log is none."""
+    """Whether the value is a finite number; logs may also contain words or NaN."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def series(entries: Sequence[Json], name: str) -> list[tuple[int, float]]:
-    """A metric's steps and values, where it was logged."""
+    """The steps and values of a metric, for the entries that have it."""
     return [(int(entry["step"]), float(entry[name])) for entry in entries if is_number(entry.get(name))]
 
 
 def run_charts(entries: Sequence[Json], signatures: dict[str, str], warnings: Sequence[tuple[int, str]]) -> list[Chart]:
-    """Rewards first, each on its own axis; then what was logged of the completions and of the optimisation."""
+    """The charts of a run: rewards first, each on its own axis, then metrics of the completions and of the
+    optimisation."""
     marks = [{"step": step, "text": text} for step, text in warnings]
     names = reward_names(entries)
     charts = []
@@ -72,7 +79,7 @@ def run_charts(entries: Sequence[Json], signatures: dict[str, str], warnings: Se
 
 
 def reward_names(entries: Sequence[Json]) -> list[str]:
-    """The rewards that were logged under their names."""
+    """The names of the rewards that have logged metrics."""
     found = {name.split("/")[1]: None for entry in entries for name in entry
              if name.startswith("rewards/") and name.endswith("/mean")}  # fmt: skip
     return list(found)

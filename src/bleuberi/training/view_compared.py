@@ -1,4 +1,4 @@
-"""Several training runs side by side. Draws on one axis only what was measured in the same way."""
+"""Several training runs side by side. Only curves measured in the same way share an axis."""
 
 from __future__ import annotations
 

@@ -1,20 +1,21 @@
-"""What a run answered to the same prompts as it learned, for the browser."""
+"""A run's responses to the same prompts as training progresses, for the report's browser."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from bleuberi.plain_text import one_line
+from bleuberi.statistics.shown import finite
 from bleuberi.view.highlight import unmarked
 from bleuberi.view.parts import Block, Browser, Example
-from bleuberi.view.reading import Json, finite
+from bleuberi.view.reading import Json
 
 _MOST_PROMPTS: Final = 16
 _MOST_SAMPLES: Final = 12  # of one prompt: the first, the last, and some between
 
 
 def completions_browser(rows: list[Json], signatures: dict[str, str]) -> Browser | None:
-    """One row a prompt, its completions by step; None where nothing was sampled."""
+    """One row per prompt with its completions by step; None if nothing was sampled."""
     by_prompt: dict[str, list[Json]] = {}
     for row in rows:
         if isinstance(row.get("completion"), str) and isinstance(row.get("prompt"), str):

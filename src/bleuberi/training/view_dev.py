@@ -1,14 +1,15 @@
-"""The page's charts and sentence on a run's evaluations on dev prompts."""
+"""Charts and notices of the report on a run's evaluations on dev prompts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bleuberi.statistics.shown import finite
 from bleuberi.training.view_charts import series
 from bleuberi.view.curve_charts import lines
 from bleuberi.view.parts import Chart, Notice
-from bleuberi.view.reading import Json, finite
+from bleuberi.view.reading import Json
 
 
 def dev_charts(entries: Sequence[Json], manifest: Json, signature: str) -> list[Chart]:
@@ -39,7 +40,7 @@ def dev_charts(entries: Sequence[Json], manifest: Json, signature: str) -> list[
 
 
 def dev_notices(entries: Sequence[Json], manifest: Json) -> list[Notice]:
-    """Which checkpoint the exported model is, and where its gain has to be measured."""
+    """State which checkpoint was exported, and that its gain must be measured on other prompts."""
     chosen = manifest.get("dev", {})
     best = chosen.get("best") or {}
     if finite(best.get("step")) is None:

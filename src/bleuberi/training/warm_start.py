@@ -21,10 +21,11 @@ _SHARED: Final = ("seed", "use_cpu", "trust_remote_code")
 
 
 def warm_start(settings: RunSettings, rows: Sequence[dict[str, Any]]) -> RunSettings:
-    """Train SFT on every reference of these rows, in `warm_start/` of the run's folder; the settings that start there.
+    """Train SFT on every reference of these rows, in `warm_start/` of the run's folder. Returns the settings of a GRPO
+    run that starts from the SFT model.
 
-    `rows`: those that GRPO will be trained on. An SFT that is finished is not repeated, and a killed one resumes.
-    Errors: `UserError` as those of SFT.
+    `rows`: the rows that GRPO will be trained on. A finished SFT is not repeated, and a killed one resumes. Errors:
+    `UserError`, as SFT.
     """
     folder = Path(settings.args.output_dir) / WARM_START
     with settings.args.main_process_first(local=False):  # the other processes find the data set made

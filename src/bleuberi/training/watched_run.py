@@ -1,4 +1,4 @@
-"""Put the gate, the monitor and the samples onto a GRPO run."""
+"""Add the gate, the monitor and the samples to a GRPO run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def watched_rewards(
     group_size: int,
     end_ids: Sequence[int],
 ) -> list[TrlReward]:
-    """The rewards as the trainer calls them, each behind the gate and before the monitor's eyes."""
+    """The rewards for the trainer, each wrapped with the gate and the monitor."""
     gate = RewardGate(run.low_signal_gate, run.low_signal_spread, run.low_signal_floor_share, len(rewards))
     return [
         TrlReward(reward, Handover(gate, RewardMonitor(frozenset(end_ids), logs_texts=place == 0), group_size))
@@ -36,7 +36,7 @@ def add_samples(
     rewards: Sequence[Reward],
     run: RunConfig,
 ) -> None:
-    """Let the trainer sample the same few prompts as it goes, where that is asked for."""
+    """Make the trainer sample the same few prompts during training, if `sample_every` is set."""
     if run.sample_every:
         chosen = evenly_spaced(rows, run.sample_prompts)
         trainer.add_callback(samples_callback(trainer, folder, chosen, rewards, run.sample_every))

@@ -1,6 +1,6 @@
-"""How charts look, on a page in light or dark, and in a file.
+"""The style of charts, on a light or dark page and in a file.
 
-Colours are CSS variables of the page, so that a chart follows its colour scheme; files get the light ones.
+Colours are CSS variables of the page, so a chart follows the page's colour scheme; files get the light colours.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ CONFIG: Final[dict[str, Any]] = {
 
 
 def chart(values: list[dict[str, Any]], height: int, **parts: object) -> Spec:
-    """A specification as wide as its place, with one flat table of data."""
+    """A specification that fills the available width, with one flat table of data."""
     return {
         "$schema": SCHEMA,
         "width": "container",
@@ -61,7 +61,7 @@ def chart(values: list[dict[str, Any]], height: int, **parts: object) -> Spec:
 
 
 def for_file(spec: Spec, width: int) -> Spec:
-    """The same chart with light colours, a width in pixels, and without the layers that only a pointer shows."""
+    """The same chart with light colours and a width in pixels, without the layers that only appear under a pointer."""
     still = {**spec, "layer": [layer for layer in spec.get("layer", ()) if "params" not in layer]}
     text = strict_json(still if "layer" in spec else spec, ascii_only=True)
     for name, color in LIGHT.items():

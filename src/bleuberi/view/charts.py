@@ -1,4 +1,4 @@
-"""The kinds of charts that a page has."""
+"""The kinds of charts on a page."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def histogram(
     rows: bool = False,
     line: float | None = None,
 ) -> Spec:
-    """Two sets over the same bins, as shares of each set's rows, or as `rows`; the first is behind the second.
+    """Two sets over the same bins, as shares of each set's rows, or as `rows`; the first set is drawn below the second.
 
     `line`: a value to mark with a dashed line.
     """
@@ -90,7 +90,7 @@ def bar_pairs(kinds: Mapping[str, tuple[int, int]], names: tuple[str, str], tota
 
 
 def bars(counts: Mapping[str, int], label: str) -> Spec:
-    """One bar a kind with its number behind it."""
+    """One bar per kind, with its number at the end."""
     values = [{"kind": kind, "rows": rows} for kind, rows in counts.items()]
     y = {
         "field": "kind",
@@ -160,7 +160,7 @@ def intervals(values: list[Row], label: str, *, form: str = ".3f", lines: Sequen
 
 
 def ranked(values: list[Row], label: str) -> Spec:
-    """Differences example by example, the largest gain first: rows of `rank`, `series`, `value`, `id`."""
+    """Differences by example, the largest gain first: rows of `rank`, `series`, `value`, `id`."""
     names = list(dict.fromkeys(row["series"] for row in values))
     color: Row = {"field": "series", "type": "nominal", "scale": colors(names)}
     if len(names) == 1:
@@ -197,7 +197,7 @@ def ranked(values: list[Row], label: str) -> Spec:
 
 
 def scatter(values: list[Row], x_label: str, y_label: str) -> Spec:
-    """Points with intervals upright: rows of `name`, `x`, `value`, `low`, `high`."""
+    """Points with vertical intervals: rows of `name`, `x`, `value`, `low`, `high`."""
     y: Row = {"type": "quantitative", "scale": {"zero": False}, "axis": {"title": y_label, "tickCount": 5}}
     x: Row = {
         "field": "x",
@@ -230,7 +230,7 @@ def scatter(values: list[Row], x_label: str, y_label: str) -> Spec:
 
 
 def _line(at: float, x: Row) -> Row:
-    """A layer with an upright dashed line."""
+    """A layer with a vertical dashed line."""
     return {
         "data": {"values": [{"at": at}]},
         "mark": {"type": "rule", "stroke": QUIET, "strokeDash": [3, 3]},
@@ -239,7 +239,7 @@ def _line(at: float, x: Row) -> Row:
 
 
 def _spans(values: Sequence[Row], mark: Row, encoding: Row) -> list[Row]:
-    """A layer of intervals, where any is known: an axis over none would be infinite."""
+    """A layer of intervals if any is known; without one, its axis would be infinite."""
     if not any(row.get("low") is not None and row.get("high") is not None for row in values):
         return []
     return [

@@ -22,7 +22,7 @@ def lines(
     marks: Sequence[Row] = (),  # step, text: upright lines
     domain: tuple[float, float] | None = None,
 ) -> Spec:
-    """Series over the steps; a pointer shows all values of a step. Long series get a thick smoothed line."""
+    """Curves over the steps; a pointer shows all values of a step. Long curves get a thick smoothed line."""
     names = list(dict.fromkeys(row["series"] for row in values))
     values = [row for name in names for row in _smoothed([row for row in values if row["series"] == name])]
     smooth = any("smooth" in row for row in values)
@@ -86,7 +86,7 @@ def lines(
 
 
 def _dashes(names: Sequence[str]) -> Row:
-    """Where colours are used twice, dashes tell the lines apart; nothing where they are not."""
+    """Dashes that distinguish lines with the same colour; empty if no colour is used twice."""
     if len(names) <= len(SERIES):
         return {}
     kinds = [[1, 0], [6, 3], [2, 2]]

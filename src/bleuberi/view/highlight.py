@@ -1,4 +1,4 @@
-"""Which pieces of a text matched."""
+"""Mark the pieces of a text that matched."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ MOST_CHARACTERS: Final = 4000  # of one text on the page
 
 
 def unmarked(text: str) -> Parts:
-    """A text without marks, cut to what the page carries."""
+    """A text without marks, cut to the page's limit."""
     return _cut([(plain(text), 0)])
 
 
 def marked(text: str, others: Sequence[str]) -> Parts:
-    """The text in pieces, each with the longest n-gram (up to 4) that it shares with the others, as BLEU counts.
+    """The text in pieces, each with the length (up to 4) of the longest n-gram that it shares with the others, as BLEU
+    counts.
 
-    An n-gram is marked as often as its largest count in one of the others allows, from left to right.
+    An n-gram is marked at most as often as it occurs in any one of the others, from left to right.
     """
     tokens = tokenize_13a(text)
     depths = matched_depths(tokens, [tokenize_13a(other) for other in others])
@@ -42,7 +43,7 @@ def marked(text: str, others: Sequence[str]) -> Parts:
 
 
 def _joined(pieces: Parts) -> Parts:
-    """Neighbours of one depth as one piece, as plain text."""
+    """Join neighbouring pieces of equal depth, as plain text."""
     joined: Parts = []
     run: list[str] = []
     for place, (text, depth) in enumerate(pieces):

@@ -1,7 +1,7 @@
-"""From sections to one HTML file that needs nothing else.
+"""Write sections to one HTML file that needs no other files.
 
-Words go through `plain` and Jinja's escaping; texts of examples and charts travel as JSON, and the page's script puts
-them in as text. The policy lets the browser run and load nothing but the two scripts and the style of this very page.
+Words go through `plain` and Jinja's escaping. Texts of examples and charts are stored as JSON, and the page's script
+inserts them as text. The content policy lets the browser run and load only the page's own two scripts and its style.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from bleuberi.view.without_texts import SENTENCE
 
 
 def render(sections: Sequence[Section], title: str, *, texts: bool = True) -> str:
-    """The page; without `texts` it says that they were left out. Errors: `UserError` where a library is missing."""
+    """The page as HTML; without `texts` it says that texts were left out. Errors: `UserError` if a library is
+    missing."""
     try:
         from jinja2 import Environment
         from markupsafe import Markup
@@ -64,7 +65,8 @@ def render(sections: Sequence[Section], title: str, *, texts: bool = True) -> st
 
 
 def _groups(sections: Sequence[Section]) -> list[tuple[str, list[Section]]]:
-    """The sections by kind, for the list of them; what stands side by side belongs to what it compares."""
+    """The sections grouped by kind for the table of contents; a side-by-side section belongs to the kind that it
+    compares."""
     groups: list[tuple[str, list[Section]]] = []
     for section in sections:
         if not groups or section.kind not in (groups[-1][1][0].kind, "side by side"):
@@ -75,20 +77,20 @@ def _groups(sections: Sequence[Section]) -> list[tuple[str, list[Section]]]:
 
 @cache
 def _library() -> str:
-    """The plotting library in one script; putting it together takes seconds."""
+    """The plotting library as one script; bundling it takes seconds."""
     from vl_convert import javascript_bundle
 
     return javascript_bundle("window.vegaEmbed = vegaEmbed;").replace("</script", "<\\/script")
 
 
 def embedded(value: object) -> str:
-    """JSON for a script element: no text can close it, or open a comment in it."""
+    """JSON for a script element; no text in it can close the element or open a comment."""
     text = json.dumps(clean(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False)  # noqa: TID251 - it raises
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def clean(value: object) -> Any:  # noqa: ANN401 - any JSON value
-    """The value with plain texts, finite numbers of six digits, and None for other numbers."""
+    """The value with plain texts, numbers rounded to six digits, and None for numbers that are not finite."""
     if isinstance(value, str):
         return plain(value)
     if isinstance(value, float):
@@ -114,13 +116,13 @@ def _payload(sections: Sequence[Section]) -> dict[str, Any]:
 
 
 def _row(row: Any) -> dict[str, Any]:  # noqa: ANN401 - an Example
-    """An example in short keys: thousands of them travel with the page."""
+    """An example with short keys, because a page has thousands of them."""
     blocks = [[block.kind, block.label, block.note, block.parts] for block in row.blocks]
     return {"id": row.id, "title": row.title, "tag": row.tag, "numbers": list(row.numbers.values()), "blocks": blocks}
 
 
 def numbers(sections: Sequence[Section]) -> dict[str, Any]:
-    """Everything that the page draws, without the examples' texts: for programs."""
+    """All numbers and sentences of the page, for programs, without the examples' texts."""
     found = []
     for section in sections:
         content = asdict(section)

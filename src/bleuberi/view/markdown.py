@@ -1,4 +1,4 @@
-"""A section as Markdown, for files that people read without a browser."""
+"""Write a section as Markdown."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ def write_markdown(path: Path, section: Section) -> None:
 
 
 def markdown(section: Section) -> str:
-    """Verdicts, then tables without the page's details, then notes and warnings, then how the numbers were made."""
+    """Verdicts, then tables without the columns for the page only, then notes and warnings, then how the numbers were
+    made."""
     verdicts = [one_line(notice.text) for notice in section.notices if notice.level == "verdict"]
     others = [
         f"{LABELS[notice.level]}: {one_line(notice.text)}" for notice in section.notices if notice.level != "verdict"
@@ -27,12 +28,12 @@ def markdown(section: Section) -> str:
 
 
 def markdown_block(table: Table) -> str:
-    """The table under its title, with its note."""
+    """The table with its title and note."""
     return f"**{one_line(table.title)}**\n\n{markdown_table(table)}" + (f"\n{table.note}\n" if table.note else "")
 
 
 def markdown_table(table: Table) -> str:
-    """The table without its details; columns of numbers are right-aligned."""
+    """The table without its detail columns; columns of numbers are right-aligned."""
     table = table.without(table.details)
     marks = ["---:" if right else "---" for right in table.numeric]
     rows = [[cell.text for cell in row] for row in table.rows]
@@ -44,5 +45,5 @@ def _line(cells: Iterable[str]) -> str:
 
 
 def _cell(text: str) -> str:
-    """Words of a file as one harmless cell."""
+    """Text from a file, made safe for a table cell."""
     return one_line(text).replace("|", "\\|").replace("<", "&lt;")

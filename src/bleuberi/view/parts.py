@@ -1,8 +1,8 @@
-"""What a page is made of: sections of facts, charts, tables and examples."""
+"""The parts of a page: sections with facts, charts, tables and examples."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, NamedTuple
 
@@ -14,7 +14,7 @@ LABELS: Final[dict[Level, str]] = {"note": "Note", "warning": "Warning", "verdic
 
 
 class Fact(NamedTuple):
-    """One number or word that is read at a glance."""
+    """One number or word to be seen at a glance."""
 
     label: str
     value: str
@@ -22,7 +22,7 @@ class Fact(NamedTuple):
 
 
 class Notice(NamedTuple):
-    """A sentence that belongs beside the numbers."""
+    """A sentence to be shown beside the numbers."""
 
     level: Level
     text: str
@@ -53,7 +53,8 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Columns are words if their cells have no value, else numbers. `details` are for the page alone."""
+    """A table. A column counts as text if its cells have no value, else as numbers. `details`: columns for the page
+    only."""
 
     name: str
     title: str
@@ -74,7 +75,7 @@ class Table:
 
     @property
     def numeric(self) -> list[bool]:
-        """By column, whether it has numbers."""
+        """Whether each column has numbers."""
         return [any(row[place].value is not None for row in self.rows) for place in range(len(self.columns))]
 
 
@@ -88,7 +89,7 @@ class Block(NamedTuple):
 
 
 class Example(NamedTuple):
-    """A row of the browser; `numbers` by column, None where there is none."""
+    """A row of the browser; `numbers` by column, None for a missing one."""
 
     id: str
     title: str
@@ -99,7 +100,7 @@ class Example(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Browser:
-    """A bounded number of examples to browse, search and sort. They come in the order that is shown first."""
+    """A bounded number of examples to browse, search and sort, in their initial order."""
 
     name: str
     title: str
@@ -111,7 +112,7 @@ class Browser:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One folder's part of the page."""
+    """The part of the page about one folder."""
 
     id: str
     kind: str
@@ -127,7 +128,7 @@ class Section:
 
 
 def number(value: float | None, digits: int = 3) -> Cell:
-    """A cell with a number; empty where there is none."""
+    """A cell with a number; empty if it is missing."""
     return Cell("", None) if value is None else Cell(f"{value:,.{digits}f}", value)
 
 
@@ -141,15 +142,15 @@ def share(value: float | None, digits: int = 1) -> Cell:
     return Cell("", None) if value is None else Cell(f"{value:.{digits}%}", value)
 
 
-def estimated(estimate: Mapping[str, Any] | None, form: str = ".3f", scale: float = 1.0) -> Cell:
+def estimated(estimate: shown.Estimated | None, form: str = ".3f", scale: float = 1.0) -> Cell:
     """A cell with an estimate and its interval; empty if there is no number. `scale`: 100 for per cent."""
-    if not shown.is_number(estimate):
+    value, low, high = shown.numbers(estimate)
+    if value is None or estimate is None:
         return Cell("")
-    value, low, high = (estimate[name] for name in ("value", "low", "high"))
-    bounds = (scale * low, scale * high) if shown.has_interval(estimate) else (None, None)
+    bounds = (None, None) if low is None or high is None else (scale * low, scale * high)
     return Cell(shown.interval(estimate, form, scale), scale * value, *bounds)
 
 
 def p_value(value: float | None) -> Cell:
-    """A cell with a p value; empty if there is none."""
+    """A cell with a p value, or an empty text."""
     return Cell("") if value is None or value != value else Cell(f"{value:.2g}", value)

@@ -61,7 +61,7 @@ def _png(svg: str) -> bytes:
 
 
 def _titled(chart: Chart) -> Spec:
-    """The chart as a file shows it: with a width, its title, and the small print under it."""
+    """The chart for a file: with a width, its title, and its note and signature below."""
     letters = int(_WIDTH / _LETTER)
     small = [line for text in (chart.note, chart.signature) if text
              for line in textwrap.wrap(text, letters, break_on_hyphens=False)]  # fmt: skip

@@ -1,4 +1,4 @@
-"""A section on the terminal: tables that keep names and numbers whole, then sentences, the verdict last."""
+"""Print a section on the terminal: tables that keep names and numbers unbroken, then sentences, the verdict last."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MOST_ROWS: Final = 60
 
 
 def print_section(section: Section) -> None:
-    """Print tables without the page's details, notes and warnings, and the verdicts last."""
+    """Print the tables without the columns for the page only, then notes and warnings, and the verdicts last."""
     for table in section.tables:
         if not table.only_page:
             print_table(table)
@@ -30,7 +30,7 @@ def print_section(section: Section) -> None:
 
 
 def print_table(table: Table) -> None:
-    """Print the table as wide as it needs; a console that is too narrow gets it without its `wide` columns."""
+    """Print the table as wide as it needs; on a console that is too narrow, without its `wide` columns."""
     console = Console()
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console = Console(width=LOG_WIDTH)
@@ -49,7 +49,7 @@ def print_table(table: Table) -> None:
 
 
 def _drawn(table: Table, console: Console) -> tuple[RichTable, int]:
-    """The table for the console, and the width that it needs at least."""
+    """The table for the console, and the smallest width that it needs."""
     drawn = RichTable(header_style="bold", box=None, pad_edge=False)
     for place, (name, right) in enumerate(zip(table.columns, table.numeric, strict=True)):
         whole = right or not place  # names and numbers are of no use in pieces

@@ -1,6 +1,6 @@
-"""Sections that can be shown to anybody: no text, id or word of the data, and no folder of the machine. Names that a
-user gave (of models, metrics, runs) stay, and so do settings, signatures, numbers and verdicts.
-"""
+"""Make sections that can be shown to anybody: without texts, ids and words of the data, and without folders of the
+machine. Names that a user gave (of models, metrics, runs) stay, and so do settings, signatures, numbers and
+verdicts."""
 
 from __future__ import annotations
 
@@ -28,16 +28,17 @@ _PATH: Final = re.compile(
 
 
 def without_texts(sections: Sequence[Section], folders: Iterable[Path]) -> list[Section]:
-    """The sections without examples, with numbers for words of the data, and with names for paths.
+    """The sections without examples, with words of the data replaced by numbers, and paths replaced by names.
 
-    `folders` are known to be on this machine; what lies in them or beside them is found whatever its name holds.
+    `folders` are known to be on this machine; paths in them or beside them are found whatever characters their names
+    contain.
     """
     known = _known(folders)
     return [_mapped(_bare(section), lambda text: short_paths(text, known)) for section in sections]
 
 
 def short_paths(text: str, known: Sequence[str] = ()) -> str:
-    """The text with the last name of every path in place of the path; `known` folders, longest first, come first."""
+    """The text with every path replaced by its last name; `known` folders, longest first, are replaced first."""
     for folder in known:
         text = text.replace(f"{folder}/", "/-/")
     return _PATH.sub(_last_name, text)
@@ -68,7 +69,7 @@ def _bare(section: Section) -> Section:
 
 
 def _renamed(chart: Chart) -> Chart:
-    """Every word of the data as what it is with a number: the same word has the same number all over the chart."""
+    """Replace each word of the data by its kind and a number; the same word gets the same number in the whole chart."""
     values: list[Spec] = [dict(row) for row in chart.spec["data"]["values"]]
     for name, kind in chart.words.items():
         numbers: dict[str, int] = {}
@@ -93,7 +94,7 @@ def _mapped(value: Any, change: Callable[[str], str]) -> Any:  # noqa: ANN401 - 
 
 
 def own_name(folder: Path) -> str:
-    """The last name of its path; `~` for a home, whose name is its user's."""
+    """The last component of the folder's path; `~` for a home folder, because its name is its user's."""
     whole = folder.resolve()
     home = home_folder()
     is_home = (home is not None and whole == home.resolve()) or whole.parent in (Path("/home"), Path("/Users"))

@@ -1,4 +1,4 @@
-"""Addresses of servers that a user names."""
+"""Check addresses of servers that a user names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LONGEST_TIMEOUT_SECONDS = 86_400.0
 
 
 def check_web_address(url: str, name: str) -> None:
-    """Refuse an address without a host, which an unset shell variable leaves behind. `name`: the flag or setting.
+    """Reject an address without a host, which can come from an unset shell variable. `name`: the flag or setting.
 
     Errors: `UserError`.
     """
@@ -31,7 +31,7 @@ def check_web_address(url: str, name: str) -> None:
 
 
 def check_timeout(seconds: float, name: str) -> None:
-    """Refuse a timeout that is not a number of seconds above 0 and at most a day. Errors: `UserError`."""
+    """Reject a timeout that is not a number of seconds above 0 and at most a day. Errors: `UserError`."""
     if not 0 < seconds <= LONGEST_TIMEOUT_SECONDS or math.isnan(seconds):
         raise UserError(
             f"{name} is {seconds:g}.", f"Give seconds above 0, and at most {LONGEST_TIMEOUT_SECONDS:,.0f} (a day)."
@@ -39,7 +39,7 @@ def check_timeout(seconds: float, name: str) -> None:
 
 
 def is_this_machine(url: str) -> bool:
-    """Whether the address is one of this machine's own, which no proxy can reach."""
+    """Whether the address belongs to this machine, so that no proxy can reach it."""
     host = urlsplit(url).hostname or ""
     try:
         address = ipaddress.ip_address(host.partition("%")[0])

@@ -1,4 +1,4 @@
-"""One address that takes JSON: a request out, a reply in, bounded in bytes and in time."""
+"""Send JSON to one address and read the reply, limited in bytes and in time."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _CONNECT_SECONDS: Final = 10.0
 
 
 class NoReplyError(Exception):
-    """No whole reply came, in words; `unreachable` if the server could not even be connected to."""
+    """No complete reply came; the text says why. `unreachable` if the server could not even be connected to."""
 
     def __init__(self, what: str, *, unreachable: bool = False) -> None:
         super().__init__(what)
@@ -28,18 +28,18 @@ class NoReplyError(Exception):
 
 
 class Reply(NamedTuple):
-    """A whole reply, unpacked. `headers`: names in lower case."""
+    """A complete, unpacked reply. `headers`: names in lower case."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
 
     def text(self) -> str:
-        """The body as text, U+FFFD for what cannot be read: for messages."""
+        """The body as text for messages, with U+FFFD for unreadable bytes."""
         return _decoded(self.body, self.headers) or self.body.decode("utf-8", "replace")
 
     def json(self) -> Any:  # noqa: ANN401 - whatever the server sent
-        """The body's value. Errors: ValueError for a body that is not JSON, or not in a charset that is known."""
+        """The body's JSON value. Errors: `ValueError` if the body is not JSON, or has an unknown charset."""
         text = _decoded(self.body, self.headers)
         if text is None:
             raise ValueError("it is not UTF-8")
@@ -102,7 +102,7 @@ class WebClient:
 
 
 async def _bounded(response: Any, headers: Mapping[str, str]) -> bytes:  # noqa: ANN401 - httpx.Response
-    """The body, unpacked. Errors: `NoReplyError` for one that is too large, or packed in a way that cannot be read."""
+    """The unpacked body. Errors: `NoReplyError` if it is too large, or packed in an unsupported way."""
     packing = headers.get("content-encoding", "").strip().lower()
     if packing not in ("", "identity", "gzip", "x-gzip", "deflate"):
         raise NoReplyError(f"its reply is packed as {packing!r:.40}, which was not asked for")

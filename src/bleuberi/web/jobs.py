@@ -1,7 +1,7 @@
-"""Many requests at once, on an event loop in a thread of its own.
+"""Send many requests at once, on an event loop in a separate thread.
 
-The caller's thread only waits, so Ctrl-C and SIGTERM reach it at once; the thread is a daemon, so that the process
-ends although a server hangs.
+The caller's thread only waits, so Ctrl-C and SIGTERM interrupt it immediately. The thread is a daemon, so the process
+can end even if a server hangs.
 """
 
 from __future__ import annotations
@@ -31,9 +31,10 @@ def as_finished(
     close: Callable[[], Awaitable[None]],  # what the jobs opened
     may_start: Callable[[], bool] = lambda: True,  # asked before each new item
 ) -> Iterator[tuple[T, R]]:
-    """Each item with its job's result, in the order of their ends. Items are taken by the caller's thread.
+    """Yield each item with its job's result, in the order in which the jobs finish. Items are taken by the caller's
+    thread.
 
-    After an error of a job no further item is taken; the results of the others are handed on before it is raised.
+    After a job's error no further item is taken; the results of running jobs are yielded before the error is raised.
     """
     done: queue.SimpleQueue[tuple[T, Future[R]]] = queue.SimpleQueue()
     waiting = iter(items)
@@ -91,7 +92,8 @@ async def _end(close: Callable[[], Awaitable[None]]) -> None:
 
 
 class _Loop(asyncio.SelectorEventLoop):
-    """Looks names up in daemon threads: Python waits at its end for asyncio's own, and a resolver can hang."""
+    """Resolves host names in daemon threads: at exit Python waits for asyncio's own threads, and a resolver can
+    hang."""
 
     async def getaddrinfo(self, *given: Any, **named: Any) -> Any:  # noqa: ANN401 - as asyncio's own
         found: asyncio.Future[Any] = self.create_future()

@@ -1,4 +1,4 @@
-"""When to ask a busy server again: delays that grow, HTTP's Retry-After, and one pause for all requests."""
+"""Decide when to retry a busy server: growing delays, HTTP's Retry-After, and one pause for all requests."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _WORTH_A_WORD_SECONDS: Final = 3.0
 
 
 class Gate:
-    """One door for all requests: when the server asks for a pause, all of them wait. For one event loop."""
+    """Makes all requests of one event loop wait while the server has asked for a pause."""
 
     def __init__(self) -> None:
         self._open_at = 0.0
@@ -29,28 +29,28 @@ class Gate:
         self._stopped = asyncio.Event()
 
     def pause(self, seconds: float, reason: str) -> None:
-        """Close the door for so many seconds, and say so if that is more than a few."""
+        """Make all requests wait for that many seconds; a wait of more than a few seconds is logged."""
         self._open_at = max(self._open_at, time.monotonic() + seconds)
         # 16 requests can be told the same at once: one line for all of them.
         if seconds > _WORTH_A_WORD_SECONDS and self._open_at > self._said_until + _WORTH_A_WORD_SECONDS:
             self._said_until = self._open_at
-            log.warning("Waiting %.0f s before the server is asked again: %s", seconds, reason)
+            log.warning("Waiting %.0f s before the next request: %s", seconds, reason)
 
     async def wait(self) -> bool:
-        """Wait until the door is open. False if the run has been stopped meanwhile."""
+        """Wait until the pause is over. False if the run was stopped meanwhile."""
         while (left := self._open_at - time.monotonic()) > 0:
             if not await self._sleep(left):
                 break
         return not self._stopped.is_set()
 
     async def sleep(self, seconds: float, reason: str) -> bool:
-        """Wait before one request is retried, and say so if it is long. False if the run has been stopped meanwhile."""
+        """Wait before one request is retried; a long wait is logged. False if the run was stopped meanwhile."""
         if seconds > _WORTH_A_WORD_SECONDS:
             log.info("Waiting %.0f s before this row is asked again: %s", seconds, reason)
         return await self._sleep(seconds)
 
     def stop(self) -> None:
-        """Let nobody through from now on."""
+        """End all waits; no further request may start."""
         self._stopped.set()
 
     async def _sleep(self, seconds: float) -> bool:
@@ -61,15 +61,16 @@ class Gate:
 
 
 def delay_seconds(attempt: int, first_delay_seconds: float) -> float:
-    """Twice as long each time, and never the same for two requests, so that they do not come back together."""
+    """The delay before a retry: it doubles with each attempt, with a random part so that requests do not all retry at
+    once."""
     ceiling = min(LONGEST_DELAY_SECONDS, first_delay_seconds * 2.0 ** min(attempt, 30))
     return ceiling * random.uniform(0.5, 1.0)
 
 
 def pause_seconds(asked: float | None, attempt: int, first_delay_seconds: float) -> float:
-    """How long to wait if the server asked for `asked` seconds (None: it named no time).
+    """The pause in seconds if the server asked for `asked` seconds (None: it named no time).
 
-    A server that asks for no time at all would be asked hundreds of times per second: then our own delay counts.
+    If a server asks for 0 seconds, our own delay is used; otherwise it would get hundreds of requests per second.
     """
     own = delay_seconds(attempt, first_delay_seconds)
     if asked is None or asked <= 0:

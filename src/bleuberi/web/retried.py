@@ -1,4 +1,4 @@
-"""One request, asked again after transient failures."""
+"""Send one request, and retry it after transient failures."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LONGEST_PAUSE_SECONDS: Final = 300.0  # a training waits for no more
 
 
 class RefusedError(Exception):
-    """The server does not take a request; `for_all` if it would take no other one either."""
+    """The server refuses a request; `for_all` if it would refuse every other one too."""
 
     def __init__(self, what: str, *, for_all: bool) -> None:
         super().__init__(what)
@@ -30,7 +30,7 @@ class RefusedError(Exception):
 async def post_retried(
     client: WebClient, body: Mapping[str, Any], *, who: str, retries: int, wait_seconds: float
 ) -> Reply:
-    """The reply with status 200. `who` names the server in messages, e.g. `The reward model`.
+    """Send a request and return the reply with status 200. `who` names the server in messages, e.g. `The reward model`.
 
     Errors: `RefusedError` for a status that no retry changes; `UserError` if no attempt succeeds, or the server asks
     for a pause of more than five minutes.
@@ -53,7 +53,7 @@ async def post_retried(
         if attempt < retries:
             if seconds > LONGEST_PAUSE_SECONDS:
                 raise UserError(
-                    f"{place} asks to wait {min(seconds, 1e9):,.0f} s: {reason}.",
+                    f"{place} asks for a wait of {min(seconds, 1e9):,.0f} s: {reason}.",
                     "Rerun the command after that time, or use another server.",
                 )
             if seconds > 3:

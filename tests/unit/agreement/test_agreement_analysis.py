@@ -6,7 +6,8 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from bleuberi.agreement.analysis import Sureness, analyse
+from bleuberi.agreement.analysis import analyse
+from bleuberi.agreement.config import Sureness
 from bleuberi.agreement.pairs import PreferencePair, Votes
 from bleuberi.agreement.scores import Scored
 from bleuberi.agreement.verdict import annotators_sentence, verdict, warnings_of
@@ -199,7 +200,7 @@ def test_no_infinite_bound_is_ever_printed(tmp_path, capsys):
 
 
 def test_only_ties_is_an_error():
-    with pytest.raises(UserError, match="No pair is decisive"):
+    with pytest.raises(UserError, match="No pair can be used"):
         run(1, 5, ties=1.1)
 
 

@@ -130,6 +130,13 @@ def test_kaggle_rows_without_a_winner():
     plain = {"prompt": "p", "response_a": "x", "response_b": "y"}
     assert only([{**plain, **flags}]).winner == "tie"
     assert read_preferences([row(), {**plain, **flags, "winner_tie": 0}])[1].dropped == {"without a winner": 1}
+    assert (
+        only([{**plain, **flags, "winner_model_a": None, "winner_model_b": "0.0", "winner_tie": True}]).winner == "tie"
+    )
+    with pytest.raises(UserError, match="Row 2 has several winners: a, tie"):
+        read_preferences([row(), {**plain, **flags, "winner_model_a": 1}])
+    with pytest.raises(UserError, match="Row 2: winner_tie is 'yes', neither 0 nor 1"):
+        read_preferences([row(), {**plain, **flags, "winner_tie": "yes"}])
 
 
 def test_scores_made_elsewhere():

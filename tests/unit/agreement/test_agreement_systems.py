@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bleuberi.agreement.analysis import Sureness
 from bleuberi.agreement.answers import Answer, labels_of, number_of, read_answers, serving_as_references
+from bleuberi.agreement.config import Sureness, SystemsConfig
 from bleuberi.agreement.judged import answer_pairs
-from bleuberi.agreement.run_systems import Grid, SystemsConfig, analyse_systems
+from bleuberi.agreement.run_systems import Grid, analyse_systems
 from bleuberi.agreement.systems import (
     SystemScores,
     check_order,
@@ -117,7 +117,7 @@ def analysed(labels, per_answer=None, prompts=40, noise=0.2):
     grid = Grid(answers, [str(prompt) for prompt in range(prompts)], names)
     kinds = {"longer_words": "baseline", "echo": "baseline"}
     made = [SystemScores(name, kinds.get(name, "reward"), name, grid.matrix(row)) for name, row in rows.items()]
-    config = SystemsConfig("", Path(), "elo", sureness=Sureness(resamples=400))
+    config = SystemsConfig(outputs="", output_dir=Path(), label_column="elo", sureness=Sureness(resamples=400))
     result = analyse_systems(grid, made, np.asarray(labels, dtype=float), config)
     return {**result, "length_baseline": "longer_words", "label": "elo", "sureness": {"confidence": 0.95}}
 

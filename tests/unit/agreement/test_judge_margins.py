@@ -96,7 +96,7 @@ def test_a_judge_that_fails_or_contradicts_itself_decides_nothing(pairs):
 @pytest.mark.parametrize(
     ("words", "message"),
     [(["--judge", "m", "--judge_share", "0"], "--judge_share is 0"),
-     (["--judge_references"], "do nothing without --judge"), (["--judge", " "], "--judge is empty")],
+     (["--judge_references"], "has no effect without --judge"), (["--judge", " "], "--judge is empty")],
 )  # fmt: skip
 def test_judge_flags_that_cannot_work_are_refused(pairs, words, message):
     with pytest.raises(UserError, match=message):

@@ -7,8 +7,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from bleuberi.agreement.analysis import Sureness
 from bleuberi.agreement.best_of import best_of_n, pick_weights, sizes
+from bleuberi.agreement.config import Sureness
 from bleuberi.agreement.damage import damaged, dropped, negated, sentences, shuffled, wrong_numbers
 from bleuberi.agreement.judged import answer_pairs
 from bleuberi.agreement.systems import SystemScores

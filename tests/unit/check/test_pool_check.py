@@ -12,13 +12,21 @@ from bleuberi.check.findings import check_texts
 from bleuberi.check.held_out import split_held_out
 from bleuberi.check.prompt_overlap import TestPrompts
 from bleuberi.check.run import CheckConfig, check_pool
-from bleuberi.data.near_duplicates import NEAR_JACCARD, near_duplicate_groups
+from bleuberi.cli.main import find_command
+from bleuberi.data.near_duplicates import NEAR_JACCARD, prompt_groups
 from bleuberi.data.refusals import is_refusal
 from bleuberi.data.shingles import jaccard, shingles
+from bleuberi.data.tables import read_rows
 from bleuberi.data.text_checks import is_damaged, is_looping, is_truncated
+from bleuberi.errors import UserError
 from bleuberi.records import Message, PoolRow
+from tests.conftest import pool_rows
 
 WORDS = "river stone lamp green seven walk under paper quiet north bread glass open winter copper bridge".split()  # noqa: SIM905
+
+
+def near(texts):
+    return prompt_groups(texts).near.tolist()
 
 
 def prose(words, seed=0):
@@ -86,11 +94,11 @@ def test_sound_texts_are_not_damaged(text):
 def test_near_duplicates_differ_in_little():
     base = prose(60)
     texts = [base, prose(60, 1), base.upper() + "!!", base.replace("river", "ocean", 1), prose(60, 2)]
-    assert near_duplicate_groups(texts) == [0, 1, 0, 0, 4]
+    assert near(texts) == [0, 1, 0, 0, 4]
 
 
 def test_prompts_without_words_or_spaces_are_told_apart():
-    assert near_duplicate_groups(["???", "!!!", "", "???", "日本の首都はどこですか", "フランスの首都はどこですか"]) == [
+    assert near(["???", "!!!", "", "???", "日本の首都はどこですか", "フランスの首都はどこですか"]) == [
         0, 1, 2, 0, 4, 5,
     ]  # fmt: skip
 
@@ -99,7 +107,7 @@ def test_prompts_without_words_or_spaces_are_told_apart():
 @given(st.lists(st.lists(st.sampled_from(WORDS), min_size=1, max_size=12).map(" ".join), max_size=12))
 def test_groups_are_those_of_comparing_all_pairs(texts):
     sets = [shingles(text) for text in texts]
-    groups = near_duplicate_groups(texts)
+    groups = near(texts)
     for one in range(len(texts)):
         assert groups[groups[one]] == groups[one] <= one
         for other in range(one):
@@ -113,7 +121,7 @@ def test_groups_are_those_of_comparing_all_pairs(texts):
 def test_thousands_of_one_template_are_joined_without_comparing_all_pairs():
     template = prose(60)
     texts = [f"{template} {number}" for number in range(2000)]
-    assert set(near_duplicate_groups(texts)) == {0}
+    assert set(near(texts)) == {0}
 
 
 def test_prompts_of_a_test_set_are_found():
@@ -144,7 +152,20 @@ def test_test_prompts_are_read_in_any_shape(row, write_pool, tmp_path):
     pool = write_pool([{"id": "a", "prompt": ASKED}, {"id": "b", "prompt": "Name a river."}])
     (tmp_path / "tests.jsonl").write_text(json.dumps(row) + "\n")
     table = check_pool(CheckConfig(str(pool), against=(str(tmp_path / "tests.jsonl"),))).table
-    assert [entry["rows"] for entry in table if entry["flag"] == "in_test_prompts"] == [1]
+    assert [entry.rows for entry in table if entry.flag == "in_test_prompts"] == [1]
+
+
+def test_the_command_prints_the_flags_and_the_sizes_of_both_parts(tmp_path, capsys):
+    pool = tmp_path / "pool.jsonl"
+    rows = [
+        {"id": str(n), "prompt": f"Name the {word} thing.", "ref_output_gold": word} for n, word in enumerate(WORDS)
+    ]
+    pool.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    command, words = find_command(["data", "check", str(pool)])
+    assert command(words) == 0
+    assert f"{len(rows)} rows, {len(rows)} references" in capsys.readouterr().out
+    assert command([*words, "--held_out", "3", "--output_dir", str(tmp_path / "out")]) == 0
+    assert f"{len(rows) - 3} rows to train on (train.jsonl), 3 held out" in capsys.readouterr().out
 
 
 def test_pictures_of_a_parquet_pool_are_left_out_and_said(tmp_path, caplog):
@@ -158,15 +179,15 @@ def test_pictures_of_a_parquet_pool_are_left_out_and_said(tmp_path, caplog):
     written = [json.loads(line) for line in (tmp_path / "out/train.jsonl").read_text().splitlines()]
     assert len(written) == len(rows) - 2
     assert all(row.keys() == {"id", "prompt", "seen"} for row in written)
-    assert "pictures, sounds or other bytes are not written: image, sounds" in caplog.text
+    assert "images, audio or other bytes are not written: image, sounds" in caplog.text
 
 
 @given(st.lists(st.integers(0, 8), min_size=1, max_size=40), st.integers(0, 30), st.integers(0, 5))
 def test_held_out_rows_keep_groups_together(groups, count, seed):
-    held = split_held_out(groups, count, seed)
+    held = split_held_out(groups, count, seed).tolist()
     assert sum(held) <= count
     assert all(len({side for other, side in zip(groups, held, strict=True) if other == group}) == 1 for group in groups)
-    assert held == split_held_out(groups, count, seed)
+    assert held == split_held_out(groups, count, seed).tolist()
     if len(set(groups)) == len(groups):
         assert sum(held) == min(count, len(groups))
 
@@ -183,15 +204,16 @@ def test_every_row_gets_its_flags():
         row("d", "broken \ufffd", gold="brokenÃ© text"),
     ]
     findings = check_texts(rows, TestPrompts([prose(30, 1)]))
-    assert findings.flags_by_id() == {
+    written = list(findings.flag_rows())
+    assert {entry["id"]: [flag for flag, is_set in entry.items() if is_set is True] for entry in written} == {
         "a": ["in_test_prompts", "refusal"],
         "b": ["duplicate_prompt", "in_test_prompts", "no_reference"],
         "c": ["near_duplicate_prompt", "in_test_prompts", "encoding_damage"],
         "d": ["encoding_damage"],
     }
-    entry = next(entry for entry in findings.table() if entry["flag"] == "refusal")
-    assert (entry["rows"], entry["share"], entry["references"], entry["examples"]) == (1, 0.25, 1, ["a"])
-    assert findings.group_by_id == {"a": "a", "b": "a", "c": "a", "d": "d"}
+    entry = next(entry for entry in findings.table() if entry.flag == "refusal")
+    assert (entry.rows, entry.share, entry.references, entry.examples) == (1, 0.25, 1, ("a",))
+    assert {entry["id"]: entry["group"] for entry in written} == {"a": "a", "b": "a", "c": "a", "d": "d"}
 
 
 def test_thoughts_and_tokens_of_chat_formats_are_flagged():
@@ -199,6 +221,21 @@ def test_thoughts_and_tokens_of_chat_formats_are_flagged():
              "c": ("Hello?", "I think <b>so</b> [1]."), "d": ("Hello?", "Hi.<|eot_id|>")}  # fmt: skip
     rows = [PoolRow(row_id, "s", [Message(role="user", content=f"{row_id} {prompt}")], prompt, text, {"gold": text})
             for row_id, (prompt, text) in texts.items()]  # fmt: skip
-    flags = check_texts(rows, None).row_ids
+    found = check_texts(rows, None).places
+    flags = {flag: [rows[place].id for place in places] for flag, places in found.items()}
     assert flags["thoughts"] == ["a"]
     assert flags["control_tokens"] == ["b", "d"]
+
+
+@pytest.mark.parametrize("rows", [0, 1, 3])
+def test_a_pool_that_changes_during_the_check_is_refused(tmp_path, write_pool, monkeypatch, rows):
+    pool = write_pool(pool_rows(2))
+
+    def changed(*where):
+        write_pool(pool_rows(rows))
+        return read_rows(*where)
+
+    monkeypatch.setattr("bleuberi.check.run.read_rows", changed)
+    with pytest.raises(UserError, match="was changed while it was checked"):
+        check_pool(CheckConfig(str(pool), held_out=1, output_dir=tmp_path / "checked"))
+    assert not (tmp_path / "checked").exists()

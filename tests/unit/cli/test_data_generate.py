@@ -62,5 +62,5 @@ def test_every_dial_has_a_flag_whose_help_tells_its_default_and_every_preset_is_
     text = " ".join(make_parser().format_help().split())
     flags = {flag: action for action in make_parser()._actions for flag in action.option_strings}
     for field in dataclasses.fields(Dials):
-        assert f"({field.default})" in flags[f"--{field.name}"].help
+        assert f"(default: {field.default})" in flags[f"--{field.name}"].help
     assert all(name in text for name in PRESETS)

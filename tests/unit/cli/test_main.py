@@ -80,6 +80,16 @@ def test_every_command_exists_and_has_help(name, capsys):
     assert "usage" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("family", ["data", "train", "benchmark", "cache"])
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_the_help_of_a_family_lists_its_commands(monkeypatch, capsys, family, flag):
+    assert called(monkeypatch, family, flag) == 0
+    usage, _, *lines = capsys.readouterr().out.splitlines()
+    assert usage.startswith(f"usage: bleuberi {family} COMMAND")
+    members = {name: entry.summary for name, entry in COMMANDS.items() if name.split()[0] == family}
+    assert {" ".join(line.split()) for line in lines} == {f"{name} {summary}" for name, summary in members.items()}
+
+
 @pytest.mark.parametrize(
     ("words", "nearest"),
     [(["trian", "grpo"], "train grpo"), (["evalute"], "evaluate"), (["train"], "train"), (["data", "dpo"], "data")],
@@ -114,5 +124,5 @@ def test_expected_trouble_is_two_lines_and_an_interrupt_is_one(capsys):
 def test_help_states_each_default_once_and_no_empty_ones():
     text = " ".join(grpo_parser("prog").format_help().split())
     assert "(default: 512)" in text
-    assert "split, for data sets with splits (train) --ref_models" in text
+    assert "split, for data sets with splits (default: train) --ref_models" in text
     assert not [empty for empty in ("None", "False", "{}", "[]") if f"default: {empty}" in text]

@@ -2,8 +2,9 @@
 
 import pytest
 
-from bleuberi.cluster import ClusterOptions, Workers, check_ray, connect
-from bleuberi.cluster.workers import Machine, fit_workers
+from bleuberi.cluster.options import ClusterOptions, check_ray
+from bleuberi.cluster.session import connect
+from bleuberi.cluster.workers import Machine, Workers, fit_workers
 from bleuberi.errors import UserError
 
 TWO_NODES = [Machine(64, 8), Machine(64, 8)]
@@ -31,9 +32,9 @@ def test_as_many_workers_as_fit(options, machines, needed, workers):
 @pytest.mark.parametrize(
     ("options", "machines", "needed", "what"),
     [
-        (ClusterOptions(workers=17), TWO_NODES, 1, "17 workers with 1 GPU requested, but the cluster has room for 16"),
+        (ClusterOptions(workers=17), TWO_NODES, 1, "17 workers with 1 GPU each, but the cluster has room for 16"),
         (ClusterOptions(), TWO_NODES, 16, "room for 0"),  # a worker does not span machines
-        (ClusterOptions(gpus=2), CPU_NODES, 1, "1 worker with 2 GPU requested, but .* room for 0"),
+        (ClusterOptions(gpus=2), CPU_NODES, 1, "1 worker with 2 GPU each, but .* room for 0"),
         (ClusterOptions(workers=25), CPU_NODES, 1, "the cluster has 24 CPU"),
     ],
 )

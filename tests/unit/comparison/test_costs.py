@@ -4,8 +4,9 @@ import dataclasses
 
 import pytest
 
-from bleuberi.comparison.costs import DEFAULTS, Cost, Passes, answering_cost, grpo_cost, sft_cost
+from bleuberi.comparison.costs import DEFAULTS, Cost, Passes, answering_cost, dpo_cost, grpo_cost, sft_cost
 from bleuberi.comparison.process import Seconds
+from bleuberi.records import from_json
 
 
 def log(lengths, total):
@@ -57,6 +58,12 @@ def test_sft_counts_pairs_over_epochs_and_the_short_last_batch(steps, sequences)
     assert cost == Cost(backward=Passes(sequences, 99))
 
 
+def test_dpo_reads_two_responses_per_pair_in_policy_and_reference():
+    config = {"per_device_train_batch_size": 2, "gradient_accumulation_steps": 2}
+    cost = dpo_cost([{"num_tokens": 50.0}, {"num_tokens": 99.0}], config, 3, rows=10)
+    assert cost == Cost(forward=Passes(20, 99), backward=Passes(20, 99))
+
+
 def test_responses_are_written_once_and_their_prompts_read_once():
     cost = answering_cost([{"tokens": 3}, {"tokens": 8}], prompt_tokens=40)
     assert cost == Cost(generated=Passes(2, 11), forward=Passes(2, 51))
@@ -64,7 +71,7 @@ def test_responses_are_written_once_and_their_prompts_read_once():
 
 def test_costs_add_and_survive_json():
     cost = Cost(Passes(1, 2), Passes(3, 4), Passes(5, 6), Seconds(7.0, 8.0))
-    assert Cost.from_json((cost + cost).to_json()) == Cost(
+    assert from_json(Cost, (cost + cost).to_json(), "cost") == Cost(
         Passes(2, 4), Passes(6, 8), Passes(10, 12), Seconds(14.0, 16.0)
     )
 

@@ -10,9 +10,13 @@ import pytest
 
 from bleuberi.cli.evaluate import main
 from bleuberi.comparison.arms import Arm
+from bleuberi.comparison.costs import Cost, Passes
 from bleuberi.comparison.decision import Spent, decide, decision_text, spent
+from bleuberi.comparison.process import Seconds
 from bleuberi.comparison.protocol import read_protocol
 from bleuberi.demo.facts_pool import generate, preset
+from bleuberi.evaluation.record import EvaluationRecord
+from bleuberi.records import from_json
 from bleuberi.statistics.comparison_of_runs import ONE_RUN
 from tests.conftest import ROOT
 
@@ -99,15 +103,19 @@ def run(folder, pool, sft, grpo):
     return json.loads((folder / "made/evaluation.json").read_text())
 
 
+def decided(evaluation, *rest, **options):
+    return decide(from_json(EvaluationRecord, evaluation, "evaluation"), *rest, **options)
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_made_pools_get_the_right_sentence(evaluated, case):
-    decision = decide(evaluated(case), "bleu", ARMS, SPENDING)
+    decision = decided(evaluated(case), "bleu", ARMS, SPENDING)
     assert decision.use == CASES[case][3], decision.sentence
     assert CASES[case][4] in decision.sentence
 
 
 def test_the_page_has_gain_cost_and_the_strictest_control(evaluated):
-    text = decision_text(decide(evaluated("sft is enough"), "bleu", ARMS, SPENDING))
+    text = decision_text(decided(evaluated("sft is enough"), "bleu", ARMS, SPENDING))
     lines = text.splitlines()
     assert lines[0].startswith("**Do SFT: sft gains")
     assert [line.split(" | ")[0] for line in lines[4:6]] == ["| sft", "| grpo"]
@@ -117,7 +125,7 @@ def test_the_page_has_gain_cost_and_the_strictest_control(evaluated):
 
 def test_what_was_not_tried_is_said(evaluated):
     arms = {name: arm for name, arm in ARMS.items() if name != "sft"}
-    sentence = decide(evaluated("rl is right"), "bleu", arms, SPENDING).sentence
+    sentence = decided(evaluated("rl is right"), "bleu", arms, SPENDING).sentence
     assert "No arm of SFT was compared, so it may be better still." in sentence
 
 
@@ -126,10 +134,11 @@ def test_a_large_gain_with_too_few_runs_keeps_the_question_open(evaluated):
     evaluation = json.loads(json.dumps(evaluated("no headroom")))
     row = next(row for row in evaluation["comparisons"] if (row["base"], row["other"]) == ("base", "sft"))
     row["difference"]["bleu"] |= {"value": 0.279, "low": 0.074, "high": 0.485, "smallest_visible": 0.706}
-    decision = decide(evaluation, "bleu", ARMS, SPENDING)
+    row["difference"]["bleu"] |= {"no_verdict": None, "n_clusters": 40}
+    decision = decided(evaluation, "bleu", ARMS, SPENDING)
     assert decision.use == "no verdict"
-    assert "sft gains +0.279 [+0.074, +0.485] and has too few runs" in decision.sentence
-    assert decide(evaluation, "bleu", ARMS, SPENDING, worthwhile=0.5).use == "do not train"
+    assert "sft gains +0.279 [+0.074, +0.485] and is not settled (40 prompts, runs: 3)" in decision.sentence
+    assert decided(evaluation, "bleu", ARMS, SPENDING, worthwhile=0.5).use == "do not train"
 
 
 @pytest.mark.parametrize(
@@ -146,9 +155,9 @@ def test_the_committed_experiments(name, use, said):
     evaluation = json.loads((folder / "evaluation.json").read_text())
     costs = {}
     for path in folder.glob("runs/*/cost.json"):
-        costs.setdefault(path.parent.name.partition("@")[0], []).append(json.loads(path.read_text()))
-    spending = {arm: spent([cost["total"] for cost in found if "total" in cost]) for arm, found in costs.items()}
-    decision = decide(evaluation, protocol.primary.metric, protocol.arms, spending)
+        costs.setdefault(path.parent.name.partition("@")[0], []).append(json.loads(path.read_text()).get("total"))
+    spending = {arm: spent([from_json(Cost, one, "cost") for one in found if one]) for arm, found in costs.items()}
+    decision = decided(evaluation, protocol.primary.metric, protocol.arms, spending)
     assert (decision.use, said in decision.sentence) == (use, True), decision.sentence
 
 
@@ -158,26 +167,38 @@ def test_one_run_per_arm_is_no_verdict(evaluated):
         question["answer"] = "one training run"
     for row in evaluation["comparisons"]:
         row["difference"]["bleu"]["no_verdict"] = ONE_RUN
-    assert decide(evaluation, "bleu", ARMS, SPENDING).use == "no verdict"
+    assert decided(evaluation, "bleu", ARMS, SPENDING).use == "no verdict"
+
+
+def test_no_verdict_names_its_reasons(evaluated):
+    evaluation = json.loads(json.dumps(evaluated("rl is right")))
+    reasons = {"sft": ("one run", 60), "grpo": ("few prompts", 12)}
+    for question in evaluation["verdict"]["questions"]:
+        question["answer"] = ""
+    to_base = {row["other"]: row["difference"]["bleu"] for row in evaluation["comparisons"] if row["base"] == "base"}
+    for name, (reason, prompts) in reasons.items():
+        to_base[name] |= {"no_verdict": reason, "n_clusters": prompts}
+    assert decided(evaluation, "bleu", ARMS, SPENDING).sentence == (
+        "No verdict: sft has one training run, and two are needed; 12 prompts are fewer than 30."
+    )
+    to_base["sft"] |= {"no_verdict": "few prompts differ", "high": 0.4, "smallest_visible": None}
+    alone = {name: arm for name, arm in ARMS.items() if name != "grpo"}
+    sentence = decided(evaluation, "bleu", alone, SPENDING).sentence
+    assert sentence.endswith(", but sft scores differently on fewer than 10 prompts.")
 
 
 def test_a_prompt_that_does_as_well_is_cheapest(evaluated):
     arms = {**ARMS, "sft": Arm("sft", "prompted", instruction="Be brief.")}
-    decision = decide(evaluated("rl adds nothing"), "bleu", arms, {"grpo": Spent(7_000, 90_000, 5)})
+    decision = decided(evaluated("rl adds nothing"), "bleu", arms, {"grpo": Spent(7_000, 90_000, 5)})
     assert decision.use == "prompt"
     assert decision.sentence.startswith("Do not train: change the prompt")
 
 
-def test_no_comparisons_no_decision():
-    assert decide({"metrics": []}, "bleu", ARMS, SPENDING) is None
+def test_no_comparisons_no_decision(evaluated):
+    assert decided({**evaluated("no headroom"), "comparisons": []}, "bleu", ARMS, SPENDING) is None
 
 
 def test_a_pass_with_gradients_counts_three_times():
-    cost = {
-        "generated": {"tokens": 10},
-        "forward": {"tokens": 100},
-        "backward": {"tokens": 50},
-        "seconds": {"wall": 120.0},
-    }
+    cost = Cost(Passes(1, 10), Passes(2, 100), Passes(1, 50), Seconds(120.0))
     assert spent([cost, cost]) == Spent(10, 250, 2)
     assert spent([]) == Spent()

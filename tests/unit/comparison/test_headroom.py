@@ -10,6 +10,7 @@ from bleuberi.comparison.headroom import Row, measure
 from bleuberi.demo.facts_pool import generate, preset
 from bleuberi.errors import UserError
 from bleuberi.records import Example
+from bleuberi.report.build import build
 from bleuberi.rewards import load_reward
 from bleuberi.selection.scored_samples import ScoredText
 from tests.unit.comparison.test_decision import HELD, TALK
@@ -142,13 +143,52 @@ def test_the_command_on_files(files, tmp_path, capsys):
     assert "is not predicted" in said
     saved = json.loads((tmp_path / "headroom.json").read_text())
     assert (saved["kind"], saved["headroom"]["prompts"]) == ("headroom", 40)
+    section = build([tmp_path / "headroom.json"])[0]
+    assert section.lead == said.partition("\n")[0] == saved["headroom"]["sentence"]
+    table = {row[0].text: row[1:] for row in section.tables[0].rows}
+    assert table["baseline: greedy"][0].value == saved["headroom"]["means"]["greedy"]
+    for name, gain in saved["headroom"]["gains"].items():
+        mean, shown = table[saved["meanings"][name]]
+        assert (mean.value, shown.value) == (saved["headroom"]["means"][name], gain["value"])
+        assert (shown.low, shown.high) == (gain["low"], gain["high"])
+    assert [row["name"] for row in section.charts[0].spec["data"]["values"]] == [*table][1:]
+    assert section.signatures == {"bleu": saved["headroom"]["signature"]}
     few = json.loads(run([*files, "--metric", "bleu", "--num_prompts", "30", "--json"], capsys))
     assert (few["prompts"], few["verdict"]) == (30, "train")
+    assert (few["rows_in"], few["dropped"]) == (40, {"not among --num_prompts": 10})
+
+
+def test_rows_that_are_left_out_are_told(files, tmp_path, capsys):
+    """No references, a single sample, scores that are null, no greedy response: a row each."""
+    paths = {name: tmp_path / f"{name}.jsonl" for name in ("pool", "samples", "greedy")}
+    rows = {name: [json.loads(line) for line in path.open()] for name, path in paths.items()}
+    lost, single, null, silent = (row["id"] for row in rows["pool"][:4])
+    for name in ("gold", "writer_2", "writer_3"):
+        rows["pool"][0][f"ref_output_{name}"] = None
+    draw = Random(3)
+    kept = [row | {"bleu_score": None if row["id"] == null else draw.random()} for row in rows["samples"]]
+    alone = next(row for row in kept if row["id"] == single)
+    kept = [row for row in kept if row["id"] not in (lost, single)]
+    kept = [alone, *kept[:-1], kept[-1] | {"finish_reason": "length"}]
+    write(paths["pool"], rows["pool"])
+    write(paths["samples"], kept)
+    write(paths["greedy"], [row for row in rows["greedy"] if row["id"] not in (lost, silent)])
+    said = run([*files, "--metric", "bleu", "--output", str(tmp_path / "found.json")], capsys)
+    assert said.splitlines()[-1] == (
+        "Rows: kept 36 of 40 (1 without gold, 2 with fewer than two scored samples, "
+        "1 without a greedy or brief response)."
+    )
+    assert "Samples that end at the token limit: 1%." in said
+    saved = json.loads((tmp_path / "found.json").read_text())
+    assert (saved["rows_used"], saved["unscored_samples"]) == (36, {"`bleu_score` is null or not a number": 4})
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
-    [([], "No reward is named|no column `score`"), (["--metric", "bleu", "--num_prompts", "0"], "num_")],
+    [
+        ([], "No reward is given, but the controls have to be scored"),
+        (["--metric", "bleu", "--num_prompts", "0"], "num_"),
+    ],
 )
 def test_bad_input(files, capsys, words, said):
     with pytest.raises(UserError, match=said):

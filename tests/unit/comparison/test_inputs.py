@@ -107,6 +107,32 @@ def test_configs_are_presets_or_files_beside_the_protocol(protocol, tmp_path):
         training_config(read.arms["grpo"], read)
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"ref_output_gold": None, "ref_output_second": None}, "The data of dpo: No row "),
+        ({"prompt": "Say it."}, "The data of dpo: None of 8 rows remains: "),
+    ],
+)
+def test_pools_that_leave_dpo_nothing_to_learn_from(protocol, tiny_model, tmp_path, change, said):
+    """Rows without references, and responses that all score the same: BLEU of one word is that of another."""
+    pytest.importorskip("transformers")
+    rows = [json.loads(line) | change for line in (tmp_path / "train.jsonl").open(encoding="utf-8")]
+    if "prompt" in change:
+        rows = [row | dict.fromkeys(("ref_output_gold", "ref_output_second"), "漢字") for row in rows]
+    (tmp_path / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    arms = {"base": {"kind": "base"}, "dpo": {"kind": "dpo", "seeds": [1], "samples": 2, "reward": "rouge"}}
+    primary = {"arm": "dpo", "against": "base", "metric": "bleu"}
+    read = protocol(model=str(eager(tiny_model, tmp_path)), arms=arms, primary=primary)
+    base, store = identify_base(read, None), Store(tmp_path / "store")
+    pools = make_pools(read, store)
+    run = next(run for run in read.runs if run.name == "dpo@1")
+    settings = model_decides(run, read, base, pools)["data"]
+    with pytest.raises(UserError) as caught:
+        make_data_set(run.arm, settings, pools["train"], base, store, 1)
+    assert said in caught.value.what
+
+
 @pytest.mark.slow
 def test_samples_that_only_the_choice_of_examples_needs_are_counted(protocol, tmp_path):
     examples = {"mode": "hard", "metric": "bleu", "count": 4, "seed": 1}
@@ -126,12 +152,14 @@ def test_samples_that_only_the_choice_of_examples_needs_are_counted(protocol, tm
     assert data_cost(again, Workshop(read, base, pools, store)) == cost, "nothing ran a second time"
 
 
-def test_the_best_samples_are_data_for_sft_and_are_counted(protocol, tiny_model, tmp_path):
+@pytest.mark.slow
+def test_scored_samples_are_data_for_sft_and_dpo_and_are_counted_in_both(protocol, tiny_model, tmp_path):
     pytest.importorskip("transformers")
     arms = {
         "base": {"kind": "base"},
         "sft": {"kind": "sft", "seeds": [1]},
-        "best": {"kind": "bestof", "seeds": [1], "samples": 2},
+        "best": {"kind": "bestof", "seeds": [1], "samples": 4},
+        "dpo": {"kind": "dpo", "seeds": [1], "samples": 4},
     }
     primary = {"arm": "best", "against": "base", "metric": "bleu"}
     read = protocol(model=str(eager(tiny_model, tmp_path)), arms=arms, primary=primary)
@@ -143,11 +171,20 @@ def test_the_best_samples_are_data_for_sft_and_are_counted(protocol, tiny_model,
         made[run.arm.name] = make_data_set(run.arm, settings, pools["train"], base, store, 1)
     rows = [dict(raw.values) for raw in read_rows(str(made["best"].folder))]
     assert 0 < len(rows) <= 8
-    assert {row["samples"] for row in rows} == {2}
+    assert {row["samples"] for row in rows} == {4}
     assert rows[0]["completion"][0]["role"] == "assistant"
     cost = data_cost(made["best"], workshop)
-    assert cost.generated.sequences == 16, "two samples of each of the eight examples"
+    assert cost.generated.sequences == 32, "four samples of each of the eight examples"
     assert cost.forward.tokens > cost.generated.tokens > 0
+    pairs = [dict(raw.values) for raw in read_rows(str(made["dpo"].folder))]
+    best = {row["id"]: row["completion"] for row in rows}
+    assert pairs, "samples differ in their scores"
+    assert all(row["chosen"] == best[row["id"]] != row["rejected"] for row in pairs), "the same samples"
+    assert data_cost(made["dpo"], workshop).generated == cost.generated
+    assert made["dpo"].samples[-1] == made["best"].samples[-1], "one cache, so the second arm draws nothing"
+    (log,) = {folder / "log.txt" for folder in made["dpo"].processes if (folder / "data_dpo").is_dir()}
+    said = log.read_text(encoding="utf-8")
+    assert (said.count("Generating 8 of 8 responses"), said.count("All 8 responses come from the cache")) == (4, 4)
     assert data_cost(made["sft"], workshop).generated.sequences == 0, "those samples are not the other arm's"
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from bleuberi.comparison.arms import KINDS, find_runs
+from bleuberi.comparison.evaluation import evaluate_words
 from bleuberi.comparison.pool_parts import GeneratedPool, HeldOut, PoolFile
 from bleuberi.comparison.protocol import FIELDS, read_protocol
 from bleuberi.errors import UserError
@@ -109,7 +110,7 @@ def test_a_file_can_be_split(write):
         ("stopping: All runs above.", "stopping: ' '", 22, "stopping must be a text"),
         ("texts: commit", "texts: all", 23, "texts must be one of commit, scores_only (got 'all')"),
         ("name: learn\n", "name: learn\nname: twice\n", 2, "name is duplicated"),
-        ("kind: base", "kind: bass", 13, "arms.base.kind must be one of base, prompted, sft, bestof, grpo"),
+        ("kind: base", "kind: bass", 13, "arms.base.kind must be one of base, prompted, sft, bestof, dpo, grpo"),
         ("{kind: base}", "{kind: base, seeds: [1]}", 13, "arms.base.seeds is not a field of an arm of kind base"),
         ("  base: {kind: base}\n", "", 13, "arms must start with the only arm of kind base"),
         ("Be brief.", "''", 14, "arms.prompted.instruction must be a text"),
@@ -194,12 +195,23 @@ def test_an_arm_of_the_best_samples(write):
         0.7,
         50,
     )
+    dpo = read_protocol(write((arms, f"{arms}\n{best.replace('bestof', 'dpo')}"))).arms["best"]
+    assert (dpo.config, dpo.rewards, dpo.sampling) == ("dpo_cpu", ("rouge",), arm.sampling)
+
+
+@pytest.mark.parametrize("kind", ["sft", "bestof", "dpo", "grpo"])
+def test_a_trained_arm_without_data_is_refused(write, kind):
+    without = ("examples: {mode: random, count: 16, seed: 3}\n", "")
+    with pytest.raises(UserError, match=r"is trained, but the protocol has no `examples` and `pool\.train`"):
+        read_protocol(write(without, ("sft_grpo: {kind: grpo", f"sft_grpo: {{kind: {kind}")))
 
 
 @pytest.mark.parametrize(
     ("arm", "said"),
     [
-        ("{kind: dpo, seeds: [1]}", "is dpo, which bleuberi does not train"),
+        ("{kind: dpo, seeds: [1], samples: 1}", "samples must be a whole number from 2"),
+        ("{kind: dpo, seeds: [1], reward: [bleu, rouge]}", "names several rewards"),
+        ("{kind: dpo, seeds: [1], sampling: {num_samples: 2}}", "sets num_samples"),
         ("{kind: bestof, seeds: [1], samples: 1}", "samples"),
         ("{kind: sft, seeds: [1], settings: {max_steps: 0}}", "max_steps 0: less than one step"),
         ("{kind: bestof, seeds: [1], sampling: {temperature: 1}}", "sets temperature"),
@@ -213,3 +225,21 @@ def test_arms_that_cannot_be_made_are_refused(write, arm, said):
         read_protocol(write((kept, f"{kept}\n  other: {arm}")))
     assert said in caught.value.what
     assert "line" in caught.value.what
+
+
+def test_one_part_can_be_had_as_another(write):
+    part = f"{{file: a.jsonl, sha256: {HASH}, get: GET}}"
+    text = PROTOCOL.partition("pool:\n")[2].partition("min_ref")[0]
+    parts = {"train": "see the page", "dev": "as train", "test": "as nobody"}
+    new = "".join(f"  {name}: {part.replace('GET', how)}\n" for name, how in parts.items())
+    pool = read_protocol(write((f"pool:\n{text}", f"pool:\n{new}"))).pool
+    assert [pool[name].get for name in parts] == ["see the page", "see the page", "as nobody"]
+
+
+def test_the_evaluation_is_told_what_the_arms_were_trained_on(write):
+    reward = "  length: {kind: grpo, reward: length, seeds: [1], examples: {count: 8}, ref_models: [gold]}"
+    assert "--trained_on" not in evaluate_words(read_protocol(write()), "test.jsonl")
+    mixed = reward.replace("reward: length", "reward: [meteor, rouge]")
+    words = evaluate_words(read_protocol(write((reward, mixed))), "test.jsonl")
+    place = words.index("--trained_on")
+    assert words[place : place + 4] == ["--trained_on", "bleu", "meteor", "rouge"]

@@ -1,12 +1,15 @@
 """What stands beside a run: whether its protocol was committed first, and how long others will take."""
 
 import subprocess
+from types import SimpleNamespace
 
 import pytest
 
 from bleuberi.comparison.arms import Arm, Run
+from bleuberi.comparison.costs import Cost
 from bleuberi.comparison.evaluation import refuse_texts
-from bleuberi.comparison.record import RunRecord
+from bleuberi.comparison.process import Seconds
+from bleuberi.comparison.record import RunManifest, RunProtocol, RunRecord, changed_promises
 from bleuberi.comparison.times import Times
 from bleuberi.comparison.versions import is_committed, last_commit, versions
 
@@ -43,11 +46,11 @@ def test_versions_name_the_source_of_a_clone():
 
 
 def record(arm, method, *, training, answering):
-    cost = {
-        name: {"seconds": {"wall": wall}} for name, wall in (("training", training), ("answering", answering)) if wall
-    }
+    walls = {"training": training, "answering": answering}
+    cost = {name: Cost(seconds=Seconds(wall)) for name, wall in walls.items() if wall}
     config = {"training": {"method": method} if method else {"model": {}}}
-    return RunRecord(arm, None, {"arm": arm, "config": config}, cost)
+    manifest = RunManifest(config, "key", "sha256", {}, None, "cpu", RunProtocol({}), {})
+    return RunRecord(arm, None, manifest, cost)
 
 
 def test_an_estimate_is_of_the_same_arm_or_of_one_of_its_kind_and_names_what_is_unknown():
@@ -61,6 +64,30 @@ def test_an_estimate_is_of_the_same_arm_or_of_one_of_its_kind_and_names_what_is_
     assert times.estimate([sft]) == times.estimate([]) == ""
     times.add(record("length", "grpo", training=7000, answering=0))
     assert times.estimate([length]) == ", about 1.9 hours to go"
+
+
+def test_changes_of_the_protocol_are_one_sentence_for_runs_that_share_them():
+    def made(run, promises, **protocol):
+        made_by = RunProtocol(promises, **protocol)
+        return RunRecord(run, None, RunManifest({}, "key", "sha256", {}, None, "cpu", made_by, {}), {})
+
+    now = {
+        "primary": "meteor - bleu in facts", "smallest_visible": {"facts": 0.1}, "stopping": "All.",
+        "runs": {name: [1, 2, 3] for name in ("bleu", "meteor", "rouge", "length")},
+    }  # fmt: skip
+    protocol = SimpleNamespace(name="rewards", promises=lambda: now)
+    then = {**now, "primary": "grpo - sft in facts", "runs": {"grpo": [1], "sft": [1]}}
+    records = {name: made(name, then) for name in ("base", "bleu@1", "bleu@2", "bleu@3", "meteor@1")}
+    (said,) = changed_promises(records, protocol)
+    assert said == (
+        "The protocol was changed after base, bleu@1, bleu@2 and 2 more had run: primary: grpo - sft in facts then, "
+        "meteor - bleu in facts now; runs: grpo, sft, bleu and 3 more"
+    )
+    (said,) = changed_promises({"base": made("base", {**now, "search": {"sft": ["pilot/a"]}})}, protocol)
+    assert said.endswith("had run: search: {'sft': ['pilot/a']} then, None now")
+    copied = {"base": made("base", then, name="learn"), "bleu@1": made("bleu@1", now, name="learn")}
+    (said,) = changed_promises(copied, protocol)
+    assert said.startswith("base ran for the experiment learn, whose protocol has other decisions: primary: ")
 
 
 def test_a_text_in_what_is_committed_without_texts_is_caught_also_as_json_writes_it():

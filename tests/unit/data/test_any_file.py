@@ -69,7 +69,7 @@ def test_zstd(tmp_path, name):
     (tmp_path / name).write_bytes(zstd(content))
     assert values(tmp_path / name) == ROWS
     (tmp_path / name).write_bytes(zstd(content * 9)[:-4])
-    assert "is not a whole .zst file" in refused(tmp_path / name).what
+    assert "is an incomplete or damaged .zst file" in refused(tmp_path / name).what
 
 
 def test_names_of_pools_stay_and_new_endings_are_cut():
@@ -94,8 +94,8 @@ def test_values_of_an_array_are_read_piece_by_piece(tmp_path):
         (b'[{"id": 1}] []', "text follows its array"),
         (b'[{"id": 1},]', "item 2: "),
         (b'{\n "id": 1\n}\n{\n "id"\n}', "item 2: "),
-        (b'{"id": 1, "id": 2}', "line 1 is not valid JSON: the key 'id' is there twice"),
-        (b'[{"m": {"a": 1, "a": 2}}]', "item 1: the key 'a' is there twice"),
+        (b'{"id": 1, "id": 2}', "line 1 is not valid JSON: duplicate key 'id'"),
+        (b'[{"m": {"a": 1, "a": 2}}]', "item 1: duplicate key 'a'"),
     ],
 )
 def test_damaged_json(tmp_path, content, what):
@@ -108,12 +108,12 @@ def test_damaged_json(tmp_path, content, what):
     [
         ("p.jsonl", LFS, "Git LFS pointer", "lfs pull"),
         ("p.parquet", LFS, "Git LFS pointer", "lfs"),
-        ("p.json", b"\n <!DOCTYPE html><html>", "is a web page, not data", "download the file itself"),
-        ("p.csv", b"<html><body>Sign in", "is a web page, not data", "download the file itself"),
+        ("p.json", b"\n <!DOCTYPE html><html>", "is a web page, not data", "Download the file itself"),
+        ("p.csv", b"<html><body>Sign in", "is a web page, not data", "Download the file itself"),
         ("p.jsonl", '{"id": "a"}\n'.encode("utf-16-le"), "is UTF-16LE text without", "iconv -f UTF-16LE -t UTF-8 p.js"),
         ("p.csv", "id,prompt\n".encode("utf-16-be"), "is UTF-16BE text without", "iconv -f UTF-16BE"),
-        ("p.jsonl", LINES.decode().encode("utf-16")[:-1], "is not whole UTF-16 text: truncated data", "UTF-8"),
-        ("p.csv", CSV.decode().encode("utf-16") + b"\x00\xd8", "is not whole UTF-16 text: unexpected end", "UTF-8"),
+        ("p.jsonl", LINES.decode().encode("utf-16")[:-1], "is not valid UTF-16 text: truncated data", "UTF-8"),
+        ("p.csv", CSV.decode().encode("utf-16") + b"\x00\xd8", "is not valid UTF-16 text: unexpected end", "UTF-8"),
         ("p.jsonl", b"PAR1....", "is a Parquet file", "the ending .parquet"),
         ("p.jsonl", gzip.compress(LINES, mtime=0), "is packed with gzip", "the ending .gz"),
         ("p.xlsx", b"PK\x03\x04....", "Excel", ".csv"),
@@ -188,7 +188,7 @@ def test_folders_of_other_shards(tmp_path):
     (tmp_path / "two/train/0.csv").write_bytes(CSV + b"c,x,y\n")
     assert values(tmp_path / "two", "validation") == ROWS
     assert len(values(tmp_path / "two")) == 3
-    assert "several kinds: .csv, .jsonl" in refused(tmp_path).what
+    assert "several types: .csv, .jsonl" in refused(tmp_path).what
 
 
 @pytest.mark.parametrize("kind", ["Image", "Audio"])
@@ -209,7 +209,7 @@ def test_pictures_and_sounds_are_never_decoded(tmp_path, kind, caplog):
     hashes = [read_pool(str(tmp_path / "set"), ()).content_sha256 for _ in range(2)]
     assert hashes[0] == hashes[1]
     assert values(tmp_path / "set") == [{"id": "a", "prompt": "P"}]
-    assert "pictures, sounds or other bytes are not read: media, more" in caplog.text
+    assert "images, audio or other bytes are ignored: media, more" in caplog.text
 
 
 def test_data_sets_keep_their_values_and_hashes(tmp_path):
@@ -263,7 +263,7 @@ def test_bombs(tmp_path):
 def test_an_array_item_without_end(monkeypatch, tmp_path):
     monkeypatch.setattr(bounds, "MAX_ROW_BYTES", 1 << 20)
     (tmp_path / "p.json").write_bytes(b'[{"id": "' + b"x" * (8 << 20))
-    assert "item 1 is longer than 1 MiB, or not closed" in refused(tmp_path / "p.json").what
+    assert "item 1 is longer than 1 MiB, or is not closed" in refused(tmp_path / "p.json").what
 
 
 def test_letters_that_blocks_cut_in_utf_16(tmp_path, monkeypatch):

@@ -1,8 +1,11 @@
 """`bleuberi data export`: read back with the other project's own code where it can be imported, else its facts."""
 
+import inspect
 import json
+import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -246,7 +249,7 @@ def test_the_same_export_is_kept_and_another_one_refused(pool, tmp_path):
         (["--to", "verl", "--output", "x.csv"], "not a .jsonl or .parquet file"),
         (["--to", "verifiers", "--output", "1 x"], "cannot be the name of a Python package"),
         (["--to", "dpo", "--output", "x.jsonl"], "pairs need responses"),
-        (["--to", "trl", "--output", "x.jsonl", "--outputs", "r.jsonl"], "belongs to --to dpo"),
+        (["--to", "trl", "--output", "x.jsonl", "--outputs", "r.jsonl"], "is for --to dpo"),
         (["--to", "trl", "--output", "x.jsonl", "--metric", "blue"], "Unknown reward or metric"),
         (["--to", "trl", "--output", "x.jsonl", "--ref_models", "nobody"], "No column ref_output_nobody"),
     ],
@@ -256,6 +259,58 @@ def test_what_does_not_fit_is_refused_in_two_lines(pool, tmp_path, monkeypatch, 
     with pytest.raises(UserError, match=message):
         main([str(pool), *words])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["pool.jsonl"]
+
+
+def next_command(capsys):
+    return shlex.split(capsys.readouterr().out.rpartition("\nNext: ")[2])
+
+
+def test_the_next_line_is_one_whole_command(pool, tmp_path, monkeypatch, capsys):
+    """Its flags, settings and programs are those that tests/trainers read out of the wheels."""
+    monkeypatch.chdir(tmp_path)
+    main([str(pool), "--to", "verl", "--output", "my data.parquet"])
+    program, given = (words := next_command(capsys))[:3], dict(word.partition("=")[::2] for word in words[3:])
+    assert program == ["python", "-m", "verl.trainer.main_ppo"]
+    assert given.keys() <= recorded("verl")["settings"].keys()
+    assert given["data.train_files"] == '"my data.parquet"'  # Hydra's quotes, inside the shell's
+    main([str(pool), "--to", "openrlhf", "--output", "my rows.jsonl"])
+    words = next_command(capsys)
+    assert words[:4] == ["python", "-m", "openrlhf.cli.train_ppo_ray", "--data.prompt_dataset"]
+    assert words[4] == "my rows.jsonl"
+    assert {word for word in words[3:] if word.startswith("-")} <= set(recorded("openrlhf")["train_ppo_ray_flags"])
+    main([str(pool), "--to", "verifiers", "--output", "my_Tasks"])
+    words = next_command(capsys)
+    assert words[:9] == ["pip", "install", "-e", "my_Tasks", "&&", "vf-eval", "my-tasks", "-n", "3"]
+    assert "--no-push" in words  # test_other_trainers.py compares the flags with the wheel's settings
+    assert "vf-eval" in recorded("verifiers")["commands"]
+    assert 'name = "my-tasks"' in Path("my_Tasks/pyproject.toml").read_text()
+
+
+@pytest.mark.parametrize("to", ["trl", "dpo"])
+def test_the_next_line_reads_the_file_and_hands_it_to_trls_trainer(pool, tmp_path, monkeypatch, capsys, to):
+    datasets = pytest.importorskip("datasets", reason="datasets is not installed")
+    trl = pytest.importorskip("trl", reason="trl is not installed")
+    monkeypatch.chdir(tmp_path)
+    Path("it's.jsonl").write_text(json.dumps({"id": "a", "response": "Off."}) + "\n")
+    main([str(pool), "--to", to, "--output", 'a "b".jsonl', *(["--outputs", "it's.jsonl"] if to == "dpo" else [])])
+    program, flag, code = next_command(capsys)
+    assert (program, flag) == ("python", "-c")
+    given = {}
+
+    class Trainer:  # the command's own would download the model
+        def __init__(self, model, **named):
+            given.update(named, model=model)
+
+        def train(self):
+            given["trained"] = True
+
+    name = "DPOTrainer" if to == "dpo" else "GRPOTrainer"
+    inspect.signature(getattr(trl, name)).bind("m", train_dataset=[], **({} if to == "dpo" else {"reward_funcs": 1}))
+    monkeypatch.setattr(trl, name, Trainer)
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    exec(code, {})
+    assert given["trained"]
+    assert [row["prompt"] for row in given["train_dataset"]] == (TURNS[:1] if to == "dpo" else TURNS)
 
 
 def push(environment, pool, output, *words):
@@ -282,6 +337,9 @@ def test_an_export_is_pushed_with_its_card_to_a_private_repository(pool, tmp_pat
         assert "| rows | 3 |" in card
         assert "1 with fewer than 1 references" in card
         assert "reward.custom_reward_function.path" in card
+        assert "compute_score = VerlScore(Bleu())" in card
+        assert "## Licence\n\nNot stated." in card
+        assert "license" not in card
         assert str(tmp_path) not in card
         yaml = pytest.importorskip("yaml")
         assert yaml.safe_load(card.split("---")[1])["configs"] == [
@@ -289,7 +347,7 @@ def test_an_export_is_pushed_with_its_card_to_a_private_repository(pool, tmp_pat
         ]
         refused = push(environment, pool, out, "me/open")
         assert refused.returncode == 2
-        assert "can be read by everybody" in refused.stderr
+        assert "is public" in refused.stderr
         assert not list((tmp_path / "open").iterdir())
         assert push(environment, pool, out, "me/open", "--hub_public").returncode == 0
         assert (tmp_path / "open/README.md").exists()

@@ -105,7 +105,7 @@ CASES = {  # file -> its content, prompts and references, or the words of the er
     "excel.csv": (EXCEL, [("Q", {"gold": "A, and b"})]),
     "by_columns.json": (json.dumps(COLUMNS), "`prompt` holds dict, not text"),
     "commas.jsonl": ('{"prompt": "Q"},\n{"prompt": "R"},\n', "commas.jsonl, line 1 is not valid JSON: Extra data"),
-    "ids.jsonl": (lines([{"id": 1, "prompt": "Q"}, {"id": 1, "prompt": "R"}]), "The id '1' stands for two different"),
+    "ids.jsonl": (lines([{"id": 1, "prompt": "Q"}, {"id": 1, "prompt": "R"}]), "The id '1' has two different"),
 }
 
 
@@ -145,12 +145,6 @@ def test_what_is_not_taken_is_said(tmp_path, rows, flags, said, capsys):
     assert command(words) == 0
     found = capsys.readouterr().out
     assert [part for part in said if part not in found] == []
-
-
-def test_a_label_that_may_be_a_verdict_is_named(tmp_path, caplog):
-    (tmp_path / "f.jsonl").write_text(lines({"prompt": "Q", "completion": "A", "label": n} for n in (0, 1)))
-    import_pool(ImportConfig((str(tmp_path / "f.jsonl"),), tmp_path / "p.jsonl"))
-    assert "the column label has other values than true and false and is not read" in caplog.text
 
 
 def test_two_messages_of_one_name(tmp_path):

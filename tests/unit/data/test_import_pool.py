@@ -192,3 +192,24 @@ def test_a_limit_is_per_file_and_of_the_request(files, tmp_path):
             made(tmp_path, one, two, limit=limit)
     with pytest.raises(UserError, match="--limit must be at least 1"):
         made(tmp_path, one, limit=0)
+    (tmp_path / "pool.jsonl").unlink()
+    assert made(tmp_path, one, two, limit=10**20).rows_read == 6
+
+
+def test_columns_that_are_not_read_are_named(files, tmp_path, capsys):
+    rows = [{"id": "1", "prompt": "a", "completion": "A", "rating": 5}, {"id": "2", "prompt": "b", "topic": None}]
+    other = {"instruction": "c", "reward_model": {"ground_truth": "C"}, **{f"x{n:02}": n for n in range(14)}}
+    command, words = find_command(["data", "import", files("f.jsonl", *rows), files("g.jsonl", other)])
+    words = [*words, "--output", str(tmp_path / "pool.jsonl")]
+    assert command(words) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Not read: rating, topic " in said
+    assert f"Not read: {', '.join(f'x{n:02}' for n in range(12))} and 2 more " in said
+    assert command([*words, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["unread"].popitem()[1] == [f"x{n:02}" for n in range(14)]
+    decided = files("k.jsonl", {"prompt": "a", "completion": "B", "label": True, "place": 3})
+    assert find_command(["data", "import"])[0]([decided, "--output", str(tmp_path / "decided.jsonl")]) == 0
+    assert "Not read: place\n" in capsys.readouterr().out
+    again = str(tmp_path / "again.jsonl")
+    assert find_command(["data", "import"])[0]([str(ROOT / "src/bleuberi/demo/pool.jsonl"), "--output", again]) == 0
+    assert "Not read" not in capsys.readouterr().out

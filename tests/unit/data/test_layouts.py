@@ -156,8 +156,8 @@ def test_a_tree_is_every_way_through_it():
     ("row", "what"),
     [
         ({"instruction": None, "output": None}, "no row has a text in instruction; its columns: instruction, output"),
-        ({"parent_id": "1", "text": "x"}, "has no column that is known to hold a prompt: parent_id, text"),
-        ({"instruction": "Q", "history": [["a"]]}, "`history` holds no couples of question and answer: ['a']"),
+        ({"parent_id": "1", "text": "x"}, "has no known column for prompts: parent_id, text"),
+        ({"instruction": "Q", "history": [["a"]]}, "`history` has no pairs of question and answer: ['a']"),
     ],
 )
 def test_errors_name_what_is_wrong(row, what):

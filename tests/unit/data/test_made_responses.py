@@ -82,9 +82,14 @@ def test_only_the_named_models_rows_count(tmp_path):
 @pytest.mark.parametrize(
     ("rows", "model", "what", "cure"),
     [
-        ([{"id": "a"}], None, "o.jsonl, line 1 lacks a response; its columns are: id.", "Name its column `response`"),
+        (
+            [{"id": "a"}],
+            None,
+            "o.jsonl, line 1 lacks a response; its columns are: id.",
+            "Rename its column to `response`",
+        ),
         ([{"output": "T"}], None, "o.jsonl, line 1 lacks `id` and `prompt`; its columns are: output.", "its `prompt`"),
-        ([{"id": "a", "output": 3}], None, "o.jsonl, line 1: `output` holds no text: 3", "as a text"),
+        ([{"id": "a", "output": 3}], None, "o.jsonl, line 1: `output` holds no text: 3", "as a string"),
         (
             [{"id": "a", "model": name, "output": "T"} for name in ("one", "two")],
             None,
@@ -107,7 +112,7 @@ def test_mistakes(tmp_path, rows, model, what, cure):
 
 
 def test_a_missing_file(tmp_path):
-    with pytest.raises(UserError, match=r"There is no file .*\nCheck the path given with --outputs\."):
+    with pytest.raises(UserError, match=r"File .* does not exist\.\nCheck the path given with --outputs\."):
         read_responses(tmp_path / "none.jsonl")
 
 
@@ -186,5 +191,5 @@ def test_a_packed_csv(tmp_path):
     (tmp_path / "o.csv.gz").write_bytes(gzip.compress(b'id,response\r\n1,"two\nlines"\r\n'))
     assert texts(tmp_path / "o.csv.gz") == {"1": "two\nlines"}
     (tmp_path / "o.csv.gz").write_bytes(gzip.compress(b"id,response\n1,x\n")[:-9])
-    with pytest.raises(UserError, match="is not a whole gzip file"):
+    with pytest.raises(UserError, match="is an incomplete or damaged gzip file"):
         texts(tmp_path / "o.csv.gz")

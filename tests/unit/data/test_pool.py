@@ -89,7 +89,7 @@ def test_shapes_of_other_tools_are_read(write_pool, row):
 
 def test_tool_calls_are_not_lost_in_silence(write_pool):
     turns = [{"role": "user", "content": "Q"}, {"role": "assistant", "content": "", "tool_calls": [{"id": "1"}]}]
-    with pytest.raises(UserError, match="`messages` has tool calls, which no text shows"):
+    with pytest.raises(UserError, match="`messages` has tool calls, which cannot be shown as text"):
         read(write_pool([{"id": "1", "messages": turns, "ref_output_gold": "A"}]))
 
 
@@ -126,16 +126,20 @@ def test_pool_names(source, name):
         ({"id": True, "prompt": "P"}, "pool.jsonl, line 2 has no usable `id`: True", "column `id`"),
         ({"id": "", "prompt": "P"}, "pool.jsonl, line 2 has no usable `id`: ''", "column `id`"),
         ({"id": 1.5, "prompt": "P"}, "pool.jsonl, line 2 has no usable `id`: 1.5", "column `id`"),
-        ({"id": "r0", "prompt": "P"}, "The id 'r0' stands twice: pool.jsonl, line 1 and pool.jsonl, line 2.", "id of"),
+        ({"id": "r0", "prompt": "P"}, "Duplicate id 'r0' (pool.jsonl, line 1 and pool.jsonl, line 2).", "unique"),
         ({"id": "x"}, "pool.jsonl, line 2 has neither `messages` with a user turn nor a `prompt`.", "`prompt` (text)"),
         ({"id": "x", "prompt": "  "}, "pool.jsonl, line 2 has neither `messages` with a user turn", "`prompt` (text)"),
-        ({"id": "x", "prompt": 3}, "pool.jsonl, line 2: `prompt` holds int, not text: 3", "Write `prompt` as a text"),
+        ({"id": "x", "prompt": 3}, "pool.jsonl, line 2: `prompt` holds int, not text: 3", "Write `prompt` as a string"),
         ({"id": "x", "prompt": "P", "source": ["s"]}, "pool.jsonl, line 2: `source` holds list", "Write `source`"),
-        ({"id": "x", "prompt": "P", "ref_output_gold": ["G"]}, "`ref_output_gold` holds list, not text", "as a text"),
+        ({"id": "x", "prompt": "P", "ref_output_gold": ["G"]}, "`ref_output_gold` holds list, not text", "as a string"),
         ({"id": "x", "messages": "hello"}, "pool.jsonl, line 2: `messages` is not a list of turns", '"role": "user"'),
         ({"id": "x", "messages": [{"role": "user"}]}, "pool.jsonl, line 2: `messages` is not a list", '"role": "user"'),
         ({"id": "x", "messages": [TALK[0]]}, "pool.jsonl, line 2 has neither `messages` with a user turn", "`prompt`"),
-        ({"id": "x", "prompt": "\ud800", "ref_output_gold": "G"}, "pool.jsonl, line 2: `prompt` is no valid", "surrog"),
+        (
+            {"id": "x", "prompt": "\ud800", "ref_output_gold": "G"},
+            "pool.jsonl, line 2: `prompt` is not a valid",
+            "surrog",
+        ),
     ],
 )
 def test_mistakes_are_told_with_their_place(tmp_path, row, what, cure):
@@ -149,7 +153,7 @@ def test_mistakes_are_told_with_their_place(tmp_path, row, what, cure):
 
 def test_an_empty_pool(tmp_path):
     (tmp_path / "pool.jsonl").write_text("\n\n")
-    with pytest.raises(UserError, match=r"pool\.jsonl has no rows\.\nCheck the path, and that the file was written"):
+    with pytest.raises(UserError, match=r"pool\.jsonl has no rows\.\nCheck the path, and that the file is complete"):
         read(tmp_path / "pool.jsonl")
 
 

@@ -94,6 +94,12 @@ def test_no_row_has_so_many(pool_path):
         join_references(read_pool(str(pool_path), ["all"]), ["all"], 4)
 
 
+def test_a_pool_without_references_is_told_apart(tmp_path):
+    (tmp_path / "bare.jsonl").write_text('{"id": "1", "prompt": "Q"}\n')
+    with pytest.raises(UserError, match="The pool bare has no references"):
+        join_references(read_pool(str(tmp_path / "bare.jsonl"), None), ["all"])
+
+
 def example(number, *references):
     turns = [Message(role="user", content=f"P{number}")]
     return Example(f"r{number}", "s", turns, f"P{number}", references[0], list(references))

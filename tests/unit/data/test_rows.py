@@ -56,28 +56,30 @@ def test_prompt_and_completion_split_before_the_answer():
 
 @pytest.mark.parametrize("messages", [[], ASKED, [{"role": "assistant", "content": "A"}]])
 def test_a_pair_needs_a_prompt_and_an_answer(messages):
-    with pytest.raises(UserError, match="does not end with an answer to a prompt"):
+    with pytest.raises(UserError, match="does not end with a response"):
         to_prompt_and_completion(messages)
 
 
 def test_each_reader_takes_its_own_kind_of_folder(save):
     grpo = save([to_row(EXAMPLE, {"bleu": 0.25})])
     assert read_grpo_rows(grpo) == [to_row(EXAMPLE, {"bleu": 0.25})]
-    with pytest.raises(UserError, match="is no SFT data set"):
+    with pytest.raises(UserError, match="is not an SFT data set"):
         read_sft_rows(grpo)
     sft = save(list(to_sft_rows(to_row(EXAMPLE, {}))))
     assert [row["id"] for row in read_sft_rows(sft)] == ["e1_0", "e1_1"]
-    with pytest.raises(UserError, match="is no GRPO data set: it lacks prompt, references"):
+    with pytest.raises(UserError, match="is not a GRPO data set: it lacks prompt, references"):
         read_grpo_rows(sft)
 
 
 @pytest.mark.parametrize("read", [read_grpo_rows, read_sft_rows])
 def test_missing_folders_name_the_command_that_makes_one(tmp_path, read):
-    with pytest.raises(UserError, match=r"There is no data set folder .*\nMake one with: python training/create_tra"):
+    with pytest.raises(
+        UserError, match=r"Data set folder .* does not exist\.\nMake one with: python training/create_tra"
+    ):
         read(tmp_path / "none")
 
 
 def test_columns_that_the_trainer_reserves_are_refused(save):
     folder = save([{**to_row(EXAMPLE, {}), "completions": "x", "images": "y"}])
-    with pytest.raises(UserError, match="whose names the trainer reserves: completions, images"):
+    with pytest.raises(UserError, match="with names reserved by the trainer: completions, images"):
         read_grpo_rows(folder)

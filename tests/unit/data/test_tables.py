@@ -83,23 +83,23 @@ def test_the_home_folder_may_be_written_as_a_tilde(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "content", "what", "cure"),
     [
-        ("p.jsonl", b'{"id": 1}\n{"id": \n', "p.jsonl, line 2 is not valid JSON: ", "Mend or remove that line"),
-        ("p.jsonl", b'{"id": 1}\n\n[1, 2]\n', "p.jsonl, line 3 is not a JSON object.", "Every row has to be an object"),
-        ("p.jsonl", b'{"id": "\xff"}\n', "p.jsonl, line 1 is not valid JSON: ", "Mend or remove that line"),
-        ("p.jsonl", b'{"a": ' + b"[" * 200_000, "p.jsonl, line 1 is not valid JSON: ", "Mend or remove that line"),
-        ("p.json", b'[{"id": 1}, 7]', "p.json, item 2 is not a JSON object.", "Every row has to be an object"),
-        ("p.json", b'[{"id": 1},\n', "p.json is not valid JSON: ", "one object a line"),
-        ("p.json", b"[" * 200_000, "p.json is not valid JSON: ", "one object a line"),
-        ("p.jsonl.gz", as_jsonl(ROWS), "p.jsonl.gz is not a whole gzip file: ", "again"),
+        ("p.jsonl", b'{"id": 1}\n{"id": \n', "p.jsonl, line 2 is not valid JSON: ", "Correct or remove that line"),
+        ("p.jsonl", b'{"id": 1}\n\n[1, 2]\n', "p.jsonl, line 3 is not a JSON object.", "Every row must be an object"),
+        ("p.jsonl", b'{"id": "\xff"}\n', "p.jsonl, line 1 is not valid JSON: ", "Correct or remove that line"),
+        ("p.jsonl", b'{"a": ' + b"[" * 200_000, "p.jsonl, line 1 is not valid JSON: ", "Correct or remove that line"),
+        ("p.json", b'[{"id": 1}, 7]', "p.json, item 2 is not a JSON object.", "Every row must be an object"),
+        ("p.json", b'[{"id": 1},\n', "p.json is not valid JSON: ", "one object per line"),
+        ("p.json", b"[" * 200_000, "p.json is not valid JSON: ", "one object per line"),
+        ("p.jsonl.gz", as_jsonl(ROWS), "p.jsonl.gz is an incomplete or damaged gzip file: ", "again"),
         (
             "p.jsonl.gz",
             gzip.compress(as_jsonl(ROWS * 99), mtime=0)[:-20],
-            "p.jsonl.gz is not a whole gzip file: ",
+            "p.jsonl.gz is an incomplete or damaged gzip file: ",
             "again",
         ),
         ("p.parquet", b"PAR1 and no more", "p.parquet is not a readable Parquet file: ", "Write the file again."),
-        ("p.parquet.gz", b"no gzip", "p.parquet.gz is not a whole gzip file: ", "again"),
-        ("p.xlsx", b"x", "p.xlsx is of a kind that is not read here.", "Give one of: .jsonl, .json, .parquet"),
+        ("p.parquet.gz", b"no gzip", "p.parquet.gz is an incomplete or damaged gzip file: ", "again"),
+        ("p.xlsx", b"x", "p.xlsx has an unsupported file type.", "Give one of: .jsonl, .json, .parquet"),
     ],
 )
 def test_damaged_files_are_told_in_two_lines(tmp_path, name, content, what, cure):
@@ -115,7 +115,7 @@ def test_gzip_with_damage_in_its_middle(tmp_path):
     content = bytearray(gzip.compress(as_jsonl(ROWS * 999), mtime=0))
     content[60:80] = b"\xff" * 20
     (tmp_path / "p.jsonl.gz").write_bytes(bytes(content))
-    with pytest.raises(UserError, match=r"p\.jsonl\.gz is not a whole gzip file"):
+    with pytest.raises(UserError, match=r"p\.jsonl\.gz is an incomplete or damaged gzip file"):
         values(tmp_path / "p.jsonl.gz")
 
 
@@ -124,11 +124,11 @@ def test_missing_files(name):
     with pytest.raises(UserError) as caught:
         read_rows(name)
     cure = "Check the path: a file, a data set folder, or a hub id owner/name."
-    assert str(caught.value) == f"There is no file or folder {name}.\n{cure}"
+    assert str(caught.value) == f"File or folder {name} does not exist.\n{cure}"
 
 
 def test_folders_without_a_data_set(tmp_path):
-    with pytest.raises(UserError, match="is a folder, but no data set that `save_to_disk` wrote"):
+    with pytest.raises(UserError, match="is a folder, but not a data set that `save_to_disk` wrote"):
         values(tmp_path)
 
 

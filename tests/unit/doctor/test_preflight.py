@@ -17,6 +17,14 @@ pytest.importorskip("trl")
 REFERENCE = "A short answer in plain words."
 
 
+def dpo_rows(count=16):
+    return [
+        {"id": row["id"], "prompt": row["messages"][:1], "chosen": row["messages"][1:],
+         "rejected": [{"role": "assistant", "content": "No."}]}
+        for row in grpo_rows(count)
+    ]  # fmt: skip
+
+
 def grpo_rows(count=16, references=(REFERENCE,)):
     return [
         {
@@ -38,7 +46,11 @@ def save(tmp_path):
 
     def make(rows, name="data"):
         kinds = {key: Value("string") for key in rows[0]}
-        kinds["messages"] = List({"role": Value("string"), "content": Value("string")})
+        kinds |= {
+            key: List({"role": Value("string"), "content": Value("string")})
+            for key, value in rows[0].items()
+            if isinstance(value, list)
+        }
         if REFERENCES in rows[0]:
             kinds[REFERENCES] = List(Value("string"))
         DatasetDict({"train": Dataset.from_list(rows, features=Features(kinds))}).save_to_disk(str(tmp_path / name))
@@ -73,12 +85,12 @@ def finding(told, topic):
 def test_every_preset_gets_a_report(preset, doctor, save):
     grpo = preset.startswith("grpo")
     limit = ["--max_prompt_tokens", "64"] if grpo else []
-    data = save(grpo_rows(64) if grpo else sft_rows(64))
+    data = save({"grpo": grpo_rows, "sft": sft_rows, "dpo": dpo_rows}[preset.partition("_")[0]](64))
     told = doctor(preset, data, "--gpu", "A100-80GB", *limit)
     problems = {entry["topic"] for entry in told["findings"] if entry["verdict"] == "problem"}
     # What this machine may lack, and the tiny model's 512 positions, are no fault of the preset.
     assert problems <= {"versions", "positions", "use_vllm", "optim", "load_in_4bit", "attn_implementation"}, told
-    assert finding(told, "settings")["text"].startswith(f"a {'GRPO' if grpo else 'SFT'} run")
+    assert finding(told, "settings")["text"].startswith(f"a {preset.partition('_')[0].upper()} run")
     assert told["numbers"]["memory_estimate"]["peak"] > 1e7
 
 
@@ -214,8 +226,9 @@ def test_references_longer_than_a_completion(doctor, save):
         (["--reward_weights", "1", "2"], "rewards", "2 reward_weights for 1 rewards"),
         (["--host_memory", "0.1"], "host memory", "of 0.1 GB"),
         (["--gpu", "C64", "--use_cpu", "false"], "settings", "No GPU is known as 'C64'"),
-        (["--deepspeed", "nowhere.json"], "model", "nowhere.json is no DeepSpeed config"),
-        (["--launch", "nowhere.yaml"], "settings", "There is no launch config nowhere.yaml"),
+        (["--deepspeed", "nowhere.json"], "model", "DeepSpeed config nowhere.json does not exist"),
+        (["--nodes", "2"], "settings", "--processes is 1, which is not a multiple of the 2 nodes"),
+        (["--launch", "nowhere.yaml"], "settings", "Launch config nowhere.yaml does not exist"),
         (["--dtype", "float3"], "settings", "float3"),
     ],
 )
@@ -266,6 +279,11 @@ def test_numbers_that_mean_nothing(flag):
         main(["--config", "grpo_cpu", flag, "-1"])
 
 
+def test_a_memory_must_be_a_number():
+    with pytest.raises(UserError, match="must be above 0"):
+        main(["--config", "grpo_cpu", "--host_memory", "nan"])
+
+
 @pytest.mark.parametrize(("generation", "accumulated", "steps"), [(2, 2, 16), (4, 2, 16), (2, 4, 8), (4, 1, 32)])
 def test_steps_are_counted_as_the_trainer_counts_them(doctor, save, generation, accumulated, steps):
     words = [
@@ -301,15 +319,22 @@ def test_trusted_code_of_a_model_runs_in_the_doctor_too(doctor, save, tiny_model
     assert "contains its own Python code" in finding(told, "model")["text"]
 
 
-def test_grpo_or_sft_is_told_from_the_fields(tmp_path):
+def test_the_method_is_told_from_the_fields(tmp_path):
     assert told_method(["--config", "grpo_cpu"]) == "grpo"
     assert told_method(["--config=sft_paper"]) == "sft"
     assert told_method(["--max_length", "5"]) == "sft"
     assert told_method(["--base_template", "paper", "--max_length", "5"]) == "sft"
-    with pytest.raises(UserError, match=r"no field that tells\.\nAdd --method grpo or --method sft\."):
+    assert told_method(["--use_kernels", "true", "--max_length", "5"]) == "sft"
+    assert told_method(["--config", "dpo_cpu"]) == "dpo"
+    assert told_method(["--max_length", "5", "--beta", "0.1"]) == "dpo"
+    with pytest.raises(
+        UserError, match=r"only fields that all of them have\.\nAdd --method grpo, --method sft or --method dpo\."
+    ):
         told_method(["--seed", "1"])
-    with pytest.raises(UserError, match="fields of both"):
-        told_method(["--max_length", "5", "--beta", "0"])
+    with pytest.raises(UserError, match=r"several methods \(beta of GRPO and DPO, packing of SFT\)"):
+        told_method(["--packing", "true", "--beta", "0"])
+    with pytest.raises(UserError, match=r"several methods \(beta of GRPO and DPO\)"):
+        told_method(["--beta", "0.1"])
 
 
 def test_the_loss_mask_is_shown(tiny_model, save, capsys, tmp_path, monkeypatch):
@@ -326,6 +351,20 @@ def test_the_loss_mask_is_shown(tiny_model, save, capsys, tmp_path, monkeypatch)
     monkeypatch.delenv("NO_COLOR")
     main([*words, "--output_dir", str(tmp_path)])
     assert f"\x1b[1;32m⟦{REFERENCE}<|im_end|>⟧" in capsys.readouterr().out
+
+
+def test_pairs_for_dpo(doctor, save):
+    rows = dpo_rows()
+    rows[0]["rejected"] = rows[0]["chosen"]
+    told = doctor("dpo_cpu", save(rows), expected=0)
+    assert finding(told, "responses")["text"].startswith("32 responses: half up to")
+    assert finding(told, "pairs")["text"] == "kept 15 of 16 (1 with two equal responses within 512 tokens)"
+    assert told["numbers"]["rows"] == 15
+    whole = doctor("dpo_cpu", save(dpo_rows(), "whole"), "--use_peft", "false", expected=0)
+    assert "start model for the KL term" in whole["numbers"]["memory_estimate"]["static"]
+    assert "start model for the KL term" not in told["numbers"]["memory_estimate"]["static"], "LoRA needs none"
+    told = doctor("dpo_cpu", save(sft_rows(), "sft"), expected=2)
+    assert "is not a DPO data set" in finding(told, "data set")["text"]
 
 
 def test_pairs_that_are_cut(doctor, save):

@@ -120,13 +120,6 @@ def test_no_controls_if_none_are_wanted_or_nothing_is_compared(place):
     assert content()["primary"] is None
 
 
-def test_the_old_flag_is_taken_and_does_nothing(place, capsys):
-    assert call(*FILES, "--length_control") == 0
-    with pytest.raises(SystemExit):
-        call("--help")
-    assert "length_control" not in capsys.readouterr().out
-
-
 def test_a_placebo_is_compared_with_every_other_group_and_comes_last_as_a_question(place):
     models = ["--models", "base=base.jsonl", "shuffled=other.jsonl", "good=good.jsonl"]
     assert call(*models, "--placebo", "shuffled", "--controls", "none") == 0
@@ -161,13 +154,13 @@ def test_scores_that_nobody_was_trained_on(place, trained_on, families, untraine
         (["--controls", "echo", "echo"], "--controls got 'echo'."),
         (["--controls", "echo=base.jsonl"], "--controls got 'echo=base.jsonl'."),
         (["--controls", "brief="], "--controls got 'brief='."),
-        (["--controls", "brief=gone.jsonl"], "There is no file gone.jsonl."),
+        (["--controls", "brief=gone.jsonl"], "File gone.jsonl does not exist."),
         (["--placebo", "base"], "--placebo names base, which is not one of the groups to choose from."),
         (["--untrained", "nobody"], "--untrained names nobody, which is not one of the groups to choose from."),
         (["--primary", "good"], "--primary got 'good'."),
         (["--primary", "good:good"], "--primary got 'good:good'."),
-        (["--primary", "good:bose"], "The primary comparison good:bose is not one of two groups here."),
-        (["--primary", "good:base:facts"], "--primary names the metric facts, which is not computed."),
+        (["--primary", "good:bose"], "The primary comparison good:bose is not a pair of two of the groups."),
+        (["--primary", "good:base:facts"], "--primary has the metric facts, which is not computed."),
     ],
 )
 def test_bad_words(place, capsys, words, what):

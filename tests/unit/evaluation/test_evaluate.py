@@ -175,21 +175,21 @@ def test_a_primary_comparison_of_unknown_groups_is_refused_before_any_model_answ
     asked = len(server.bodies)
     plain = ["--models", "base=weak", "grpo=good-0"]
     assert call(tmp_path / "out", *plain, "--primary", "nobody:base") == 2
-    assert "The primary comparison nobody:base is not one of two groups here." in capsys.readouterr().err
+    assert "The primary comparison nobody:base is not a pair of two of the groups." in capsys.readouterr().err
     assert call(tmp_path / "out", *plain, "--primary", "grpo") == 2
     assert "--primary got 'grpo'." in capsys.readouterr().err
     assert len(server.bodies) == asked
 
 
 def test_one_run_gets_the_interval_of_a_stated_spread(call, tmp_path, capsys):
-    assert call(tmp_path / "out", "--models", "base=weak", "grpo=good-0", "--run_spread", "0.3") == 0
+    assert call(tmp_path / "out", "--models", "base=weak", "grpo=good-0", "--run_spread", "0.1") == 0
     assert "One training run per side: another seed may reverse this. bleu: " in capsys.readouterr().out
     content = json.loads((tmp_path / "out/evaluation.json").read_text())
     found = content["comparisons"][0]["difference"]
-    assert found["bleu"]["run_spread"] == 0.3
-    assert found["bleu"]["high"] - found["bleu"]["low"] > 2 * 1.96 * 0.3
+    assert found["bleu"]["run_spread"] == 0.1
+    assert found["bleu"]["high"] - found["bleu"]["low"] > 2 * 1.96 * 0.1
     assert found["rouge"]["run_spread"] is None
-    assert content["config"]["run_spread"] == 0.3
+    assert content["config"]["run_spread"] == 0.1
 
 
 def test_tables_and_sentences_are_printed_and_kept(made, call, server, capsys):
@@ -247,7 +247,7 @@ def test_a_row_that_cannot_be_scored_is_left_out_for_all_and_counted(call, tmp_p
         (["--models", "a=weak", "g@0=x", "g@1=x"], "g@0 and g@1 are the same model, not two seeds."),
         (
             ["--models", "a=weak", "--judge_url", "http://x"],
-            "--judge_url and --judge_pairs have no effect without --judge.",
+            "--judge_url has no effect without --judge.",
         ),
         (["--models", "a=weak", "b=x", "--judge", "j", "--judge_pairs", "b"], "Invalid --judge_pairs 'b'."),
         (
@@ -258,7 +258,7 @@ def test_a_row_that_cannot_be_scored_is_left_out_for_all_and_counted(call, tmp_p
             ["--models", "a=weak", "b=x", "--judge", "j", "--judge_url", ""],
             "--judge_url '' is not a web address.",
         ),
-        (["--models", "a=weak", "--judge_url", ""], "--judge_url and --judge_pairs have no effect without --judge."),
+        (["--models", "a=weak", "--judge_url", ""], "--judge_url has no effect without --judge."),
         (["--models", "a=weak", "b=x", "--judge", ""], "--judge is empty."),
         (["--models", "a=weak", "b=x", "--base_url", ""], "--base_url '' is not a web address."),
         (

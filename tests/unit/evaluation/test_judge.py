@@ -10,9 +10,11 @@ from bleuberi.errors import UserError
 from bleuberi.evaluation.judge_results import judge_warnings, member_pairs, pairs_to_judge, summarise
 from bleuberi.evaluation.model_facts import TrainingFacts
 from bleuberi.evaluation.models import Group
+from bleuberi.evaluation.record import WonLost
 from bleuberi.generation import EngineOptions
-from bleuberi.generation.judge import Judge, JudgeConfig, joint_verdict
-from bleuberi.generation.judge_prompt import judge_messages, read_verdict
+from bleuberi.generation.judge import Judge, joint_verdict
+from bleuberi.generation.options import JudgeConfig
+from bleuberi.judge_prompt import judge_messages, read_verdict
 from bleuberi.records import Example, Message
 from tests.unit.generation.chat_server import ChatServer
 
@@ -97,11 +99,11 @@ def test_a_fair_judge_is_counted_and_lengths_stand_beside(tmp_path):
         found, pair = judged(server, tmp_path, count=6, better=lambda n: n < 4)
         assert len(server.bodies) == 12
     assert [row.verdict for row in found] == ["other"] * 4 + ["base"] * 2
-    assert (pair["counts"]["other"], pair["counts"]["base"]) == (4, 2)
-    assert pair["win_rate"]["value"] == pytest.approx(4 / 6)
-    assert pair["win_rate"]["low"] < 4 / 6 < pair["win_rate"]["high"]
-    assert pair["mean_words"] == {"winner": 3.0, "loser": 1.0}
-    assert pair["longer_won"] == 1.0
+    assert (pair.counts["other"], pair.counts["base"]) == (4, 2)
+    assert pair.win_rate.value == pytest.approx(4 / 6)
+    assert pair.win_rate.low < 4 / 6 < pair.win_rate.high
+    assert pair.mean_words == WonLost(3.0, 1.0)
+    assert pair.longer_won == 1.0
     assert any("longer answer won 100%" in said for said in judge_warnings([pair]))
 
 
@@ -125,10 +127,10 @@ def test_verdicts_are_cached_and_a_killed_judging_goes_on(tmp_path):
 def test_a_judge_that_takes_the_first_answer_has_no_consistent_verdict(tmp_path):
     with ChatServer(speak=lambda body: "VERDICT: A") as server:
         _, pair = judged(server, tmp_path)
-    assert pair["counts"]["inconsistent"] == 6
-    assert pair["win_rate"] is None
-    assert pair["mean_words"] is None
-    assert pair["first_place"] == 1.0
+    assert pair.counts["inconsistent"] == 6
+    assert pair.win_rate is None
+    assert pair.mean_words is None
+    assert pair.first_place == 1.0
     assert any("only 0 of 6 verdicts hold" in said for said in judge_warnings([pair]))
 
 
@@ -139,8 +141,8 @@ def test_nonsense_is_counted_and_never_guessed(tmp_path):
 
     with ChatServer(speak=nonsense) as server:
         _, pair = judged(server, tmp_path)
-    assert pair["counts"]["unparsable"] == 6
-    assert pair["win_rate"] is None
+    assert pair.counts["unparsable"] == 6
+    assert pair.win_rate is None
     assert any("no verdict on 6 of 6 comparisons (6 unparsable)" in said for said in judge_warnings([pair]))
 
 
@@ -151,7 +153,7 @@ def test_a_judge_that_fails_on_some_rows_goes_on_with_the_others(tmp_path):
     with ChatServer(misbehave, speak=likes_good) as server:
         found, pair = judged(server, tmp_path, count=5)
         assert [row.verdict for row in found] == ["no_answer", "refused", "other", "other", "other"]
-        assert pair["win_rate"]["n"] == 3
+        assert pair.win_rate.n == 3
         server.misbehave = lambda prompt, attempt: None
         again, _ = judged(server, tmp_path, count=5)  # what was not answered is asked again
         assert [row.verdict for row in again] == ["other", "refused", "other", "other", "other"]
@@ -162,8 +164,8 @@ def test_a_silent_judge_is_given_up_and_counted(tmp_path):
         found, pair = judged(server, tmp_path, count=30)
         assert {row.verdict for row in found} == {"no_answer"}
         assert len(server.bodies) < 60  # of 180 tries
-    assert pair["counts"]["no_answer"] == 30
-    assert pair["win_rate"] is None
+    assert pair.counts["no_answer"] == 30
+    assert pair.win_rate is None
 
 
 def test_equal_answers_are_not_asked_about(tmp_path):
@@ -190,8 +192,11 @@ def test_which_pairs_are_judged():
     kinds = {"base": None, "grpo": facts("grpo"), "sft": facts("sft"), "api": None}
     chosen = [(base.name, other.name) for base, other in pairs_to_judge((), groups, kinds)]
     assert chosen == [("base", "grpo"), ("base", "sft"), ("base", "api"), ("sft", "grpo")]
+    more = [*groups[:3], Group("dpo", ("dpo",))]
+    chosen = [(base.name, other.name) for base, other in pairs_to_judge((), more, kinds | {"dpo": facts("dpo")})]
+    assert chosen[3:] == [("sft", "grpo"), ("dpo", "grpo"), ("sft", "dpo")]
     assert [(b.name, o.name) for b, o in pairs_to_judge([("api", "sft")], groups, kinds)] == [("sft", "api")]
-    with pytest.raises(UserError, match="no such pair"):
+    with pytest.raises(UserError, match="is not a pair of these models"):
         pairs_to_judge([("api", "nobody")], groups, kinds)
 
 
@@ -202,14 +207,15 @@ def test_seeds_are_judged_side_by_side():
 
 def test_a_judge_stands_beside_any_engine_of_the_models():
     from bleuberi.cli.engine_flags import take_engine_options
-    from bleuberi.cli.evaluate import _take_judge, make_parser
+    from bleuberi.cli.evaluate import make_parser
+    from bleuberi.cli.judge_flags import take_judge
     from bleuberi.generation.options import resolve_engine
 
     known = ["--models", "a=b", "--prompts", "p", "--output_dir", "o", "--judge", "j", "--judge_url", "http://x/v1"]
     for engine in (["--engine", "canned", "--answers", "f"], ["--engine", "ray", "--ray_engine", "transformers"]):
         arguments = vars(make_parser().parse_args([*known, *engine, "--concurrency", "3"]))
         take_engine_options(arguments)
-        judge = _take_judge(arguments)
+        judge = take_judge(arguments, arguments["engine_options"])
         assert resolve_engine("openai", judge.options) == "openai"
         assert (judge.options.url, judge.options.concurrency) == ("http://x/v1", 3)
 
@@ -246,7 +252,7 @@ def test_the_judge_sees_the_references_if_asked_and_the_verdicts_are_kept_apart(
     rows = [replace(row, references=[f"R{n}{row.id}" for n in range(5)]) for row in examples(2)]
     with ChatServer(speak=lambda body: "VERDICT: TIE") as server:
         options = EngineOptions(base_url=server.url, timeout_seconds=2.0)
-        plain, shown = (JudgeConfig("judge", options=options, show_references=show) for show in (False, True))
+        plain, shown = (JudgeConfig("judge", options=options, references=show) for show in (False, True))
         for config in (plain, shown, shown):
             Judge(config, tmp_path, first_delay_seconds=0.01).compare("base", "grpo", rows, texts(2))
         asked = [body["messages"][0]["content"] for body in server.bodies]

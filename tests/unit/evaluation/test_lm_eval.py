@@ -30,7 +30,7 @@ def test_numbers_are_read_and_words_are_left_out(tmp_path):
     assert read_results(tmp_path) == {
         "gsm8k": {"exact_match,strict-match": 0.25, "exact_match_stderr,strict-match": 0.1}
     }
-    with pytest.raises(UserError, match="left no results"):
+    with pytest.raises(UserError, match="wrote no results"):
         read_results(tmp_path / "model/other")
 
 

@@ -151,10 +151,13 @@ def test_an_echo_is_all_copied(place):
 @pytest.mark.parametrize(
     ("models", "what"),
     [
-        (["base=none.jsonl"], "There is no file none.jsonl."),
-        (["base=base.jsonl", "b=notes.txt"], "is of a kind that is not read here"),
+        (["base=none.jsonl"], "File none.jsonl does not exist."),
+        (["base=base.jsonl", "b=notes.txt"], "has an unsupported file type"),
         (["base=base.jsonl", "b=strangers.csv"], "No row of strangers.csv has an id or a prompt of the pool."),
-        (["base=first.jsonl", "b=last.jsonl"], "No prompt has a response of every model: 40 of 40 lack one in a file."),
+        (
+            ["base=first.jsonl", "b=last.jsonl"],
+            "No prompt has a response from every model (40 of 40 prompts are missing from at least one file).",
+        ),
         (["base=two.jsonl"], "two.jsonl holds responses of 2 models: a, b."),
     ],
 )

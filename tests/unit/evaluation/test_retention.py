@@ -26,7 +26,7 @@ def test_files_of_responses_cannot_be_asked(tmp_path):
     pool = write(tmp_path / "pool.jsonl", pool_rows(3))
     answers = write(tmp_path / "answers.jsonl", [{"id": f"r{n}", "response": "x"} for n in range(3)])
     words = ["--models", f"base={answers}", f"other={answers}", "--prompts", pool, "--retention", pool]
-    with pytest.raises(UserError, match="--retention asks the models, and base is a file of responses"):
+    with pytest.raises(UserError, match="--retention needs a model, but base contains responses"):
         main([*words, "--output_dir", str(tmp_path / "made")])
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bleuberi.evaluation.comparison import ScoreComparison, comparisons, turned
+from bleuberi.evaluation.comparison import ScoreComparison, comparisons
 from bleuberi.evaluation.models import Group
 from bleuberi.evaluation.verdict import TrainedGroup, question_sizes, questions, verdict
 
@@ -34,13 +34,12 @@ def say(scores, groups, prompts=None, **options):
     trained = [TrainedGroup(group.name, None) for group in groups]
     asked = questions(trained[0], trained[1:])
     found = comparisons(compared, groups, question_sizes(asked, "bleu"))
-    differences = {(row["base"], row["other"]): row["difference"] for row in found}
+    differences = {(row.base, row.other): row.difference for row in found}
     differences |= {
-        (other, base): {name: turned(estimate) for name, estimate in by_metric.items()}
-        for (base, other), by_metric in list(differences.items())
+        (row.other, row.base): {name: estimate.turned() for name, estimate in row.difference.items()} for row in found
     }
-    question = verdict(asked, ["bleu"], differences)["questions"][0]
-    return question["answer"], question["sentence"], question["difference"]
+    question = verdict(asked, ["bleu"], differences).questions[0]
+    return question.answer, question.sentence, question.difference
 
 
 def test_a_policy_that_truly_learnt_is_a_yes():
@@ -48,8 +47,8 @@ def test_a_policy_that_truly_learnt_is_a_yes():
     assert answer == "yes"
     assert sentence.startswith("Yes, in bleu: +0.1")
     assert "on 60 prompts with 3 runs of run and base as one fixed model, p = " in sentence
-    assert f"Smallest visible difference: {found['smallest_visible']:.3f} (80 % power)." in sentence
-    assert 0.0 < found["smallest_visible"] < 0.1
+    assert f"Smallest visible difference: {found.smallest_visible:.3f} (80 % power)." in sentence
+    assert 0.0 < found.smallest_visible < 0.1
 
 
 def test_a_policy_that_got_worse_is_a_no():
@@ -57,7 +56,7 @@ def test_a_policy_that_got_worse_is_a_no():
     mirrored = say({name: {"bleu": [-x for x in one["bleu"]]} for name, one in made(gain=-0.1).items()}, [BASE, RUN])
     assert (answer, mirrored[0]) == ("no", "yes")
     assert sentence.startswith("No, it is worse in bleu: -0.0")
-    assert mirrored[2]["p_value"] == pytest.approx(found["p_value"])
+    assert mirrored[2].p_value == pytest.approx(found.p_value)
 
 
 def test_nothing_learnt_is_not_told_apart():
@@ -73,15 +72,15 @@ def test_one_run_is_no_verdict_however_large_the_gain():
     assert "over prompts alone" in sentence
     _, stated, found = say(scores, [BASE, one], run_spread={"bleu": 0.2})
     assert "with a spread of 0.200 between runs" in stated
-    assert found["low"] < 0.0 < found["high"]
+    assert found.low < 0.0 < found.high
 
 
 def test_the_spread_of_other_groups_stands_in_for_that_of_a_single_run():
     scores = made(between_runs=0.05) | {"lone": made(seed=1)["run@0"]}
     _, sentence, found = say(scores, [BASE, Group("lone", ("lone",)), RUN])
     means = [np.mean(scores[name]["bleu"]) for name in RUN.members]
-    assert found["run_spread"] == pytest.approx(np.std(means, ddof=1))
-    assert f"with a spread of {found['run_spread']:.3f} between runs" in sentence
+    assert found.run_spread == pytest.approx(np.std(means, ddof=1))
+    assert f"with a spread of {found.run_spread:.3f} between runs" in sentence
 
 
 def test_three_prompts_are_no_verdict():
@@ -95,7 +94,7 @@ def test_prompts_that_differ_by_white_space_or_case_are_one():
         f"Tell  me\nabout {number // 2}" if number % 2 else f"tell me about {number // 2} " for number in range(40)
     ]
     answer, _, found = say(made(prompts=40, gain=0.5), [BASE, RUN], names)
-    assert (answer, found["n"], found["n_clusters"]) == ("too few prompts", 40, 20)
+    assert (answer, found.n, found.n_clusters) == ("too few prompts", 40, 20)
 
 
 def test_a_gain_over_the_control_is_paired_by_run():

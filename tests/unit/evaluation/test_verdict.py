@@ -1,6 +1,8 @@
 """Was RL worth it? Real manifests on disk, made estimates, and every way in which runs are not comparable."""
 
 import json
+import math
+from dataclasses import replace
 
 import pytest
 
@@ -8,32 +10,32 @@ from bleuberi.errors import UserError
 from bleuberi.evaluation.control_sentences import control_sentences
 from bleuberi.evaluation.model_facts import training_facts
 from bleuberi.evaluation.models import Group
+from bleuberi.evaluation.record import ControlResult, Copying, Gain, Halves
 from bleuberi.evaluation.responses import ModelAnswers
-from bleuberi.evaluation.verdict import TrainedGroup, answer_to, question_sizes, questions, verdict
+from bleuberi.evaluation.verdict import TrainedGroup, _measured_by, answer_to, question_sizes, questions, verdict
 from bleuberi.evaluation.warnings import answer_warnings, prompts_in, training_warnings
 from bleuberi.generation.model_identity import ModelIdentity
 from bleuberi.records import Example, Tally
+from bleuberi.rewards import load_reward
+from bleuberi.statistics import Difference
 
 BLEU = "bleu|tok:13a|order:4|smooth:add1-all|ref:shortest|v:1"
 
 
 def estimate(low, high, p_value=0.01, **more):
-    """A difference of three runs against one fixed base, as `evaluation.json` has it."""
-    middle = (low + high) / 2
-    return {
-        "value": middle, "low": low, "high": high, "n": 50, "n_clusters": 50, "method": "m", "p_value": p_value,
-        "smallest_visible": 0.015, "size": 0.05, "runs": [1, 3], "run_spread": None, "no_verdict": None, **more,
-    }  # fmt: skip
+    """A difference of three runs against one fixed base."""
+    found = Difference((low + high) / 2, low, high, 50, 50, "m", p_value, 0.015, runs=(1, 3))
+    return replace(found, **more)
 
 
-ONE_RUN = {"p_value": None, "smallest_visible": None, "runs": [1, 1], "no_verdict": "one run"}
+ONE_RUN = {"p_value": None, "smallest_visible": None, "runs": (1, 1), "no_verdict": "one run"}
 
 
 @pytest.fixture
 def trained(tmp_path):
     """Writes a model folder as training leaves it; gives its group."""
 
-    def make(name, rewards=(), data="d1", steps=6, base="org/base", dataset="gone", **more):
+    def make(name, rewards=(), data="d1", steps=6, base="org/base", dataset="gone", method=None, **more):
         folder = tmp_path / name
         folder.mkdir(exist_ok=True)
         parents = {"data_sha256": data if rewards else f"sft-of-{data}"}
@@ -42,6 +44,7 @@ def trained(tmp_path):
         config = {"model_name_or_path": base, "dataset_path": str(tmp_path / dataset), **more}
         config["reward_funcs"] = [signature.partition("|")[0] for signature in rewards] or ["bleu"]
         manifest = {"schema_version": 1, "kind": "model", "config": config, "steps": steps, "rows_used": 24}
+        manifest |= {"method": method} if method else {}  # earlier versions have none
         (folder / "manifest.json").write_text(json.dumps({**manifest, "parents": parents}))
         return TrainedGroup(name, training_facts(str(folder)))
 
@@ -56,7 +59,7 @@ def ask(groups, controls=(), more=None, primary=None, **differences):
     names = ["base", *(group.name for group in groups)]
     found = {
         (base, other): {
-            "bleu": {**estimate(*differences.get(f"{other}_{base}", (-1.0, 1.2, 0.9))), **(more or {})},
+            "bleu": replace(estimate(*differences.get(f"{other}_{base}", (-1.0, 1.2, 0.9))), **(more or {})),
             "rouge": estimate(-1, 1, 0.9),
             "words": estimate(-3, 3, 0.9),
             "brevity_penalty": estimate(0.1, 0.3),
@@ -73,7 +76,7 @@ def ask(groups, controls=(), more=None, primary=None, **differences):
 
 
 def about(found, question):
-    return next(one for one in found["questions"] if question in one["question"])
+    return next(one for one in found.questions if question in one.question)
 
 
 @pytest.mark.parametrize("other", [BLEU.replace("shortest", "closest"), BLEU + "|on:answer-tags", "rouge|v:1"])
@@ -93,6 +96,47 @@ def test_what_a_manifest_tells(trained):
     assert trained("revised", model_revision="v1").facts.base_model == "org/base@v1"
 
 
+def test_dpo_is_a_method_of_its_own_and_its_reward_is_that_of_the_pairs(trained, tmp_path):
+    for kind in ("pairs", "bestof"):
+        (tmp_path / kind).mkdir()
+        data = {"schema_version": 1, "config": {"kind": kind, "input_sha256": "of samples"}, "reward_signature": BLEU}
+        data["parents"] = [{"folder": "x", "rows_sha256": "d1"}]
+        (tmp_path / kind / "manifest.json").write_text(json.dumps(data))
+    dpo, best = trained("dpo", dataset="pairs", method="dpo"), trained("best", dataset="bestof", method="sft")
+    grpo, sft = trained("grpo", [BLEU], method="grpo"), trained("sft", dataset="sft_data", method="sft")
+    assert (dpo.role, dpo.label, dpo.facts.prompts_sha256, dpo.facts.paid) == ("dpo", "DPO", "d1", (BLEU,))
+    assert (best.role, best.facts.prompts_sha256, best.facts.paid, sft.facts.paid) == ("sft", "d1", (BLEU,), ())
+    assert [(one.kind, one.pair) for one in questions(TrainedGroup("base", None), [grpo, sft, dpo])] == [
+        ("better", ("base", "grpo")), ("worth", ("sft", "grpo")), ("better", ("base", "sft")),
+        ("better", ("base", "dpo")),
+    ]  # fmt: skip
+    sentence = about(ask([dpo], dpo_base=(0.01, 0.03)), "Is dpo (DPO)").sentence
+    assert "bleu is also what dpo was trained on" in sentence
+
+
+@pytest.mark.parametrize(
+    ("signature", "names"),
+    [
+        (load_reward("rouge:stem").signature(), {"rouge"}),
+        (load_reward("answer:rouge:auto").signature(), {"rouge"}),
+        (load_reward("chrf++").signature(), {"chrfpp"}),
+        ("bertscore|model:m|v:1", {"bertscore"}),
+        ("my_package:Reward|v:1", {"my_package:Reward"}),
+    ],
+)
+def test_metrics_that_measure_a_reward(signature, names):
+    assert names <= _measured_by(signature)
+
+
+def test_a_relative_of_the_metric_is_not_what_a_run_was_trained_on(trained):
+    stranger = ["bleu_closest", "rouge", "meteor"]
+    for name in ["bleu", "answer:bleu", "bleu:auto", *stranger]:
+        grpo = trained("grpo", [load_reward(name).signature()])
+        said = name not in stranger
+        sentence = about(ask([grpo], grpo_base=(0.01, 0.03)), "Is grpo").sentence
+        assert ("bleu is also what grpo was trained on" in sentence) == said
+
+
 @pytest.mark.parametrize(
     ("bounds", "answer", "begins"),
     [
@@ -110,13 +154,13 @@ def test_what_a_manifest_tells(trained):
 def test_was_rl_worth_it(trained, bounds, answer, begins):
     found = ask([trained("grpo", [BLEU]), trained("sft", dataset="sft_data")], grpo_sft=bounds)
     question = about(found, "Was RL (grpo) worth it over SFT (sft) here?")
-    assert question["answer"] == answer
-    assert question["sentence"].startswith(begins)
-    assert ("also what grpo was trained on" in question["sentence"]) == (answer == "yes")
-    assert f"rouge {'agrees' if answer == 'not told apart' else 'does not tell them apart'}:" in question["sentence"]
-    assert question["sentence"].endswith("The judge prefers grpo in 60 % [50, 70] of its consistent verdicts.")
-    assert "Note" not in question["sentence"]
-    assert found["unequal"] == []
+    assert question.answer == answer
+    assert question.sentence.startswith(begins)
+    assert ("also what grpo was trained on" in question.sentence) == (answer == "yes")
+    assert f"rouge does not tell them apart{' either' if answer == 'not told apart' else ''}:" in question.sentence
+    assert question.sentence.endswith("The judge prefers grpo in 60 % [50, 70] of its consistent verdicts.")
+    assert "Note" not in question.sentence
+    assert found.unequal == ()
 
 
 @pytest.mark.parametrize(
@@ -129,17 +173,17 @@ def test_was_rl_worth_it(trained, bounds, answer, begins):
 def test_runs_that_differ_are_not_comparable(trained, other, said):
     found = ask([trained("grpo", [BLEU]), trained("rouge", ["rouge|v:1"], **other)], rouge_grpo=(0.1, 0.2))
     question = about(found, "Was the other reward (rouge) better than BLEU (grpo)?")
-    assert question["answer"] == "not comparable"
-    assert said in question["sentence"]
-    assert said in found["unequal"][0]
-    assert "The numbers still say: Yes, in bleu GRPO(rouge) beats GRPO(bleu)" in question["sentence"]
+    assert question.answer == "not comparable"
+    assert said in question.sentence
+    assert said in found.unequal[0]
+    assert "The numbers still say: Yes, in bleu GRPO(rouge) beats GRPO(bleu)" in question.sentence
 
 
 def test_what_is_not_known_is_not_taken_for_equal(trained):
     found = ask([trained("grpo", [BLEU]), trained("sft")], grpo_sft=(0.1, 0.2))
     question = about(found, "worth it")
-    assert question["answer"] == "yes"
-    assert "Note: sft and grpo: whether they saw the same prompts is not known" in question["sentence"]
+    assert question.answer == "yes"
+    assert "Note: sft and grpo: whether they saw the same prompts is not known" in question.sentence
 
 
 def test_the_primary_question_comes_first_and_keeps_its_level(trained):
@@ -147,23 +191,23 @@ def test_the_primary_question_comes_first_and_keeps_its_level(trained):
     groups = [trained("grpo", [BLEU]), trained("sft", dataset="sft_data"), TrainedGroup("api", None)]
     gains = {f"{name}_base": (0.01, 0.03, 0.04) for name in ("grpo", "sft", "api")}
     found = ask(groups, grpo_sft=(0.01, 0.03, 0.04), **gains)
-    first, *others = found["questions"]
-    assert (first["question"], first["primary"], first["answer"]) == (
+    first, *others = found.questions
+    assert (first.question, first.primary, first.answer) == (
         "Is grpo (GRPO(bleu)) better than base?", True, "yes",
     )  # fmt: skip
-    assert first["p_corrected"] is None
-    assert "corrected" not in first["sentence"]
-    assert {one["answer"] for one in others} == {"not told apart"}
-    assert all("p = 0.04 (corrected for 3 questions: p = 0.12)" in one["sentence"] for one in others)
+    assert first.p_corrected is None
+    assert "corrected" not in first.sentence
+    assert {one.answer for one in others} == {"not told apart"}
+    assert all("p = 0.04 (corrected for 3 questions: p = 0.12)" in one.sentence for one in others)
     declared = ask(groups, primary=("sft", "grpo"), grpo_sft=(0.01, 0.03, 0.04), **gains)
-    assert (declared["questions"][0]["other"], declared["questions"][0]["answer"]) == ("grpo", "yes")
-    assert about(declared, "Is grpo")["answer"] == "not told apart"
+    assert (declared.questions[0].other, declared.questions[0].answer) == ("grpo", "yes")
+    assert about(declared, "Is grpo").answer == "not told apart"
 
 
 def test_any_two_groups_can_be_the_primary_comparison(trained):
     groups = [trained("grpo", [BLEU]), trained("shuffled", [BLEU])]
     found = ask(groups, primary=("shuffled", "grpo"), grpo_shuffled=(0.01, 0.03))
-    assert (found["questions"][0]["question"], found["questions"][0]["answer"]) == (
+    assert (found.questions[0].question, found.questions[0].answer) == (
         "Is grpo (GRPO(bleu)) better than shuffled?", "yes",
     )  # fmt: skip
     with pytest.raises(UserError, match="primary comparison nobody:base"):
@@ -179,17 +223,21 @@ def test_every_other_question_has_its_share_of_the_level(trained):
 
 def test_one_run_is_never_a_yes_or_a_no(trained):
     for bounds in ((0.4, 0.5), (-0.5, -0.4)):
-        question = ask([trained("grpo", [BLEU])], more=ONE_RUN, grpo_base=bounds)["questions"][0]
-        assert question["answer"] == "one training run"
-        assert "another seed may reverse this" in question["sentence"]
-        assert "over prompts alone" in question["sentence"]
-        assert not question["sentence"].startswith(("Yes", "No"))
-    assert ask([trained("grpo", [BLEU])], more=ONE_RUN)["questions"][0]["sentence"].startswith(
-        "One training run per side: another seed may reverse this. bleu: +0.100 [-1.000, +1.200] on 50 prompts"
+        question = ask([trained("grpo", [BLEU])], more=ONE_RUN, grpo_base=bounds).questions[0]
+        assert question.answer == "one training run"
+        assert "another seed may reverse this" in question.sentence
+        assert "over prompts alone" in question.sentence
+        assert not question.sentence.startswith(("Yes", "No"))
+    assert (
+        ask([trained("grpo", [BLEU])], more=ONE_RUN)
+        .questions[0]
+        .sentence.startswith(
+            "One training run per side: another seed may reverse this. bleu: +0.100 [-1.000, +1.200] on 50 prompts"
+        )
     )
-    three = ask([trained("grpo", [BLEU])], more={**ONE_RUN, "runs": [3, 1]})["questions"][0]["sentence"]
+    three = ask([trained("grpo", [BLEU])], more={**ONE_RUN, "runs": (3, 1)}).questions[0].sentence
     assert three.startswith("One training run of grpo: another seed may reverse this.")
-    stated = ask([trained("grpo", [BLEU])], more={**ONE_RUN, "run_spread": 0.012})["questions"][0]["sentence"]
+    stated = ask([trained("grpo", [BLEU])], more={**ONE_RUN, "run_spread": 0.012}).questions[0].sentence
     assert "with a spread of 0.012 between runs" in stated
 
 
@@ -202,16 +250,14 @@ def test_one_run_is_never_a_yes_or_a_no(trained):
 )
 def test_few_prompts_have_no_verdict(trained, reason, said):
     more = {"no_verdict": reason, "n_clusters": 24, "p_value": None, "smallest_visible": None}
-    question = ask([trained("grpo", [BLEU])], more=more, grpo_base=(0.3, 0.5))["questions"][0]
-    assert question["answer"] == "too few prompts"
-    assert question["sentence"].startswith(f"{said} bleu: +0.400 [+0.300, +0.500] on 24 prompts.")
+    question = ask([trained("grpo", [BLEU])], more=more, grpo_base=(0.3, 0.5)).questions[0]
+    assert question.answer == "too few prompts"
+    assert question.sentence.startswith(f"{said} bleu: +0.400 [+0.300, +0.500] on 24 prompts.")
 
 
 def control(name="cut", bounds=(0.01, 0.02), **more):
-    return {
-        "name": name, "other": "grpo", "computed": True, "reason": None, "shortened": 0.9,
-        "difference": {"bleu": estimate(*bounds)}, **more,
-    }  # fmt: skip
+    found = ControlResult(name=name, base="base", other="grpo", shortened=0.9, difference={"bleu": estimate(*bounds)})
+    return replace(found, **more)
 
 
 SHORTER = {("base", "grpo"): {"words": estimate(-9, -5)}}
@@ -228,7 +274,7 @@ SHORTER = {("base", "grpo"): {"words": estimate(-9, -5)}}
 )
 def test_a_gain_over_the_base_and_its_length(trained, own, bounds, said):
     found = ask([trained("grpo", [BLEU])], [control(bounds=bounds)], grpo_base=own, metrics=SHORTER)
-    assert said in found["questions"][0]["sentence"]
+    assert said in found.questions[0].sentence
 
 
 @pytest.mark.parametrize(("shortened", "words"), [(0.3, (-9, -5)), (0.9, (-2, 3)), (0.9, (5, 9))])
@@ -238,7 +284,7 @@ def test_a_cut_that_did_not_shorten_says_nothing_of_length(trained, shortened, w
         [trained("grpo", [BLEU])], [control(shortened=shortened)], grpo_base=(0.01, 0.03),
         metrics={("base", "grpo"): {"words": estimate(*words)}},
     )  # fmt: skip
-    said = found["questions"][0]["sentence"]
+    said = found.questions[0].sentence
     assert "ore than length" not in said
     assert f"says nothing of length here: {shortened:.0%} of them got shorter." in said
     assert "By factor of BLEU: brevity penalty +0.200 [+0.100, +0.300], precision 1 +0.010" in said
@@ -256,27 +302,27 @@ def test_a_cut_that_did_not_shorten_says_nothing_of_length(trained, shortened, w
 def test_every_control_is_beaten_or_not(trained, name, more, perhaps):
     for bounds, said in (((0.01, 0.02), more), ((-0.01, 0.02), perhaps)):
         found = ask([trained("grpo", [BLEU])], [control(name, bounds)], grpo_base=(0.01, 0.03))
-        assert said in found["questions"][0]["sentence"]
+        assert said in found.questions[0].sentence
 
 
 def test_a_control_from_which_few_prompts_differ_is_not_beaten(trained):
     echo = control("echo", (0.01, 0.02), difference={"bleu": estimate(0.01, 0.02, no_verdict="few prompts differ")})
     found = ask([trained("grpo", [BLEU])], [echo], grpo_base=(0.01, 0.03))
-    assert "Perhaps copying alone: against an echo" in found["questions"][0]["sentence"]
+    assert "Perhaps copying alone: against an echo" in found.questions[0].sentence
 
 
 def test_a_control_that_was_not_computed_is_named(trained):
-    missing = {"name": "brief", "other": "grpo", "computed": False, "reason": "the base is a file", "difference": {}}
+    missing = ControlResult(name="brief", base="base", other="grpo", computed=False, reason="the base is a file")
     found = ask([trained("grpo", [BLEU])], [missing], grpo_base=(0.01, 0.03))
-    assert "Not computed: brief (the base is a file)." in found["questions"][0]["sentence"]
+    assert "Not computed: brief (the base is a file)." in found.questions[0].sentence
     nothing = ask([trained("grpo", [BLEU])], grpo_base=(0.01, 0.03))
-    assert "No control for length or copying was computed." in nothing["questions"][0]["sentence"]
+    assert "No control for length or copying was computed." in nothing.questions[0].sentence
 
 
 def test_a_model_that_was_trained_elsewhere_is_judged_too():
     found = ask([TrainedGroup("run", None)], run_base=(0.01, 0.03))
-    assert found["questions"][0]["question"] == "Is run better than base?"
-    assert found["questions"][0]["answer"] == "yes"
+    assert found.questions[0].question == "Is run better than base?"
+    assert found.questions[0].answer == "yes"
 
 
 def test_nothing_but_a_base_is_no_verdict():
@@ -284,7 +330,7 @@ def test_nothing_but_a_base_is_no_verdict():
 
 
 def test_an_unknown_spread_tells_nothing_apart():
-    assert answer_to({"value": 1.0, "low": None, "high": None}) == "not told apart"
+    assert answer_to(estimate(-math.inf, math.inf, None)) == "not told apart"
 
 
 def test_the_prompts_of_a_training_are_found(tmp_path):
@@ -304,7 +350,7 @@ def test_the_prompts_of_a_training_are_found(tmp_path):
     asked = [Example("r", "s", [], prompt, "", []) for prompt in ("Why? ", "How?")]
     (said,) = training_warnings([], facts, models, asked)
     assert said.startswith("grpo was trained on 1 of the 2 prompts")
-    assert prompts_in(tmp_path) == set()
+    assert not len(prompts_in(tmp_path))
 
 
 def test_members_that_were_not_trained_alike_are_no_seeds(trained):
@@ -329,11 +375,9 @@ def test_what_is_said_of_answers():
 
 
 def gain(top10=0.12, rest=0.02, above=None, below=None, own=0.02, references=0.01, low=-0.01):
-    halves = {"median": 0.1, "above": above, "below": below} if above else None
-    copying = {"own": own, "references": references, "difference": estimate(low, 2 * (own - references) - low)}
-    return {
-        "other": "grpo", "top10_share": top10, "without_extremes": rest, "by_overlap": halves, "copying": copying,
-    }  # fmt: skip
+    halves = Halves(0.1, above, below) if above else None
+    copying = Copying(own, references, estimate(low, 2 * (own - references) - low))
+    return Gain("bleu", "base", "grpo", 1.0, 50, top10, rest, halves, copying)
 
 
 @pytest.mark.parametrize(
@@ -358,29 +402,34 @@ def test_copying_and_the_place_of_a_gain_are_said(trained, found, echo, said):
         ("base", "grpo"): {"bleu": estimate(0.01, 0.03)}, ("grpo", "base"): {"bleu": estimate(-0.03, -0.01)},
     }  # fmt: skip
     asked = questions(TrainedGroup("base", None), [trained("grpo", [BLEU])])
-    (answer,) = verdict(asked, ["bleu"], differences, [control("echo", echo)], gains=[found])["questions"]
-    assert said in answer["sentence"]
+    (answer,) = verdict(asked, ["bleu"], differences, [control("echo", echo)], gains=[found]).questions
+    assert said in answer.sentence
 
 
 def test_a_second_score_that_contradicts_is_said_with_but(trained):
     metrics = {("base", "grpo"): {"rouge": estimate(-0.05, -0.02)}}
     found = ask([trained("grpo", [BLEU])], grpo_base=(0.01, 0.03), metrics=metrics)
-    assert "But it is worse in rouge: -0.035 [-0.050, -0.020]." in found["questions"][0]["sentence"]
+    assert "But it is worse in rouge: -0.035 [-0.050, -0.020]." in found.questions[0].sentence
     metrics = {("base", "grpo"): {"rouge": estimate(0.02, 0.05)}}
     found = ask([trained("grpo", [BLEU])], grpo_base=(-0.03, -0.01), metrics=metrics)
-    assert "But it is better in rouge: +0.035" in found["questions"][0]["sentence"]
+    assert "But it is better in rouge: +0.035" in found.questions[0].sentence
 
 
 def test_a_gain_in_facts_is_compared_with_an_echo_in_bleu():
     """An echo of the prompt mentions every fact that it repeats, so facts alone cannot tell learning from an echo."""
-    control = {"name": "echo", "other": "grpo", "computed": True}
-    control["difference"] = {"facts": estimate(-0.2, -0.1), "bleu": estimate(0.1, 0.2)}
-    said = control_sentences("base", "grpo", "facts", [control], {}, better=True)
+    found = {"facts": estimate(-0.2, -0.1), "bleu": estimate(0.1, 0.2)}
+    said = control_sentences("base", "grpo", "facts", [control("echo", difference=found)], {}, better=True)
     assert said == [
         "More than copying: against an echo of the prompt at its length it gains +0.150 [+0.100, +0.200] in bleu (an "
         "echo repeats every fact)."
     ]
-    del control["difference"]["bleu"]
-    assert control_sentences("base", "grpo", "facts", [control], {}, better=True)[0].startswith(
-        "Perhaps copying alone: "
-    )
+    alone = control("echo", difference={"facts": found["facts"]})
+    assert control_sentences("base", "grpo", "facts", [alone], {}, better=True)[0].startswith("Perhaps copying alone: ")
+
+
+def test_a_pair_is_asked_once_whichever_way_round_it_is_declared(trained):
+    groups = [trained("grpo", [BLEU])]
+    (found,) = ask(groups, primary=("grpo", "base"), grpo_base=(0.01, 0.03)).questions
+    assert (found.question, found.primary, found.answer) == (
+        "Is grpo (GRPO(bleu)) better than base?", True, "yes",
+    )  # fmt: skip

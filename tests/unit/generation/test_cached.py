@@ -113,7 +113,7 @@ def test_a_damaged_shard_is_made_again_as_it_was(tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         cache(tmp_path, again).answer(TEN, SAMPLING)
     assert 2 <= len(again.asked) <= 4
-    assert "is damaged; it is set aside" in caplog.text
+    assert "is damaged; it is renamed" in caplog.text
     assert {name: data for name, data in files(tmp_path).items() if not name.endswith(".damaged")} == whole
 
 

@@ -91,6 +91,7 @@ def test_workers_end_with_the_process_that_asked(tmp_path):
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_two_gpus_give_the_responses_of_one_process(tiny_model, tmp_path, monkeypatch, caplog):
     asked = [Conversation(f"r{n}", [Message(role="user", content=f"Say {n}.")]) for n in range(10)]
     options = EngineOptions(engine_args={"batch_rows": 2})

@@ -92,7 +92,7 @@ def test_a_row_on_which_the_server_always_fails_does_not_end_the_run(tmp_path, t
         engine = make_engine(server, tmp_path, concurrency=3)
         outputs = engine.answer(conversations(20), SAMPLING)
         assert [row for row, output in outputs.items() if output.finish_reason == "no_answer"] == ["row9"]
-        assert f"No answer after {MOST_TRIES} tries" in caplog.text
+        assert f"No answer in {MOST_TRIES} attempts" in caplog.text
         server.misbehave = lambda prompt, attempt: None
         again = make_engine(server, tmp_path)
         assert again.answer(conversations(20), SAMPLING)["row9"].text == "echo p9"
@@ -105,7 +105,7 @@ def test_what_was_answered_is_kept_when_the_server_fails_for_good(tmp_path):
 
     with ChatServer(misbehave) as server:
         engine = make_engine(server, tmp_path, concurrency=3)
-        with pytest.raises(UserError, match=rf"no answer after {MOST_TRIES} tries: HTTP 500: broken"):
+        with pytest.raises(UserError, match=rf"did not answer in {MOST_TRIES} attempts: HTTP 500: broken"):
             engine.answer(conversations(20), SAMPLING)
         kept = engine.answered_now
         assert kept >= 9
@@ -155,7 +155,7 @@ def test_a_setting_that_means_something_is_never_left_out(tmp_path):
     refuse = (400, error("Unsupported value: 'temperature' does not support 0.7 with this model."))
     with (
         ChatServer(lambda prompt, attempt: refuse) as server,
-        pytest.raises(UserError, match=r"does not take temperature 0\.7"),
+        pytest.raises(UserError, match=r"rejects temperature 0\.7"),
     ):
         make_engine(server, tmp_path).answer(conversations(1), SAMPLING)
 
@@ -184,7 +184,7 @@ def test_a_server_that_is_not_there(tmp_path):
         url = server.url
     options = EngineOptions(base_url=url)
     engine = CachedEngine(ModelIdentity("m", "x", ""), lambda: OpenAIEngine("m", options, 0.01), tmp_path)
-    with pytest.raises(UserError, match=r"after 3 tries: it cannot be reached") as caught:
+    with pytest.raises(UserError, match=r"in 3 attempts: it cannot be reached") as caught:
         engine.answer(conversations(2), SAMPLING)
     assert "--base_url" in caught.value.cure
 

@@ -80,7 +80,7 @@ def test_what_is_there_is_not_overwritten(pool, tmp_path):
             references.main(words)
         assert output.read_text() == "mine"
         assert references.main([*words, "--overwrite"]) == 0
-        with pytest.raises(UserError, match="has a column ref_output_gold already"):
+        with pytest.raises(UserError, match="already has a column ref_output_gold"):
             references.main([*words, "--name", "gold", "--overwrite"])
         with pytest.raises(UserError, match="temperature must be at least 0"):
             references.main([*words, "--temperature", "-1"])

@@ -129,7 +129,7 @@ def test_data_and_evaluation_leave_out_and_count_what_has_no_answer(pool, tmp_pa
     rows = json.loads((tmp_path / "out/evaluation.json").read_text())["rows"]
     assert rows["kept"] == ROWS - 2
     assert rows["dropped"]["without a usable answer of a model"] == 2
-    assert "2 prompts have no usable answer of a model and are left out for all" in caplog.text
+    assert "2 prompts lack a usable answer of a model and are omitted for all models" in caplog.text
 
 
 @pytest.mark.parametrize("count", ['"many"', "NaN", "Infinity", "-1", "1e400", "true", "9" * 400, "[2]", "2.5"])
@@ -216,7 +216,7 @@ def test_a_poisoned_cache_heals(pool, tmp_path, caplog, capsys):
         caplog.clear()
         assert ask(pool, server, tmp_path / "again.jsonl")[0] == texts
         assert caplog.text.count(f"{len(POISON)} rows in ") == 1
-        assert "not usable answers" in caplog.text
+        assert "unusable answers" in caplog.text
         assert len(server.bodies) == ROWS + len(POISON)
         caplog.clear()
         assert ask(pool, server, tmp_path / "third.jsonl")[0] == texts
@@ -244,4 +244,4 @@ def test_a_poisoned_journal_heals(pool, tmp_path, caplog):
         shard.unlink()
         assert ask(pool, server, tmp_path / "again.jsonl")[0] == texts
     assert len(server.bodies) == ROWS + len(POISON)
-    assert "not usable answers" in caplog.text
+    assert "unusable answers" in caplog.text

@@ -53,15 +53,18 @@ def estimate(value, low=None, high=None):
 
 def write_evaluation(folder, signature=BLEU, pool="p1", evil="", prompts=30):
     """Two models; the second gains most on the last prompt."""
+    means = {"base": {"bleu": estimate(0.1, 0.05, 0.2)}, f"grpo{evil}": {"bleu": estimate(0.2, 0.1, 0.3)}}
     models = [
-        {"name": "base", "model": "m", "mean": {"bleu": estimate(0.1, 0.05, 0.2)}, "difference": None,
-         "mean_words": 10.0, "cut_share": 0.1},
-        {"name": f"grpo{evil}", "model": "m2", "mean": {"bleu": estimate(0.2, 0.1, 0.3)},
-         "difference": {"bleu": estimate(0.1)}, "mean_words": 12.0, "cut_share": 0.2},
+        {"name": name, "group": name, "model": "m", "revision": "r", "mean": mean, "mean_words": 10.0, "cut_share": 0.1,
+         "refused": 0} for name, mean in means.items()
     ]  # fmt: skip
     write_json(folder / "evaluation.json", {
-        "schema_version": 1, "kind": "evaluation", "prompts": prompts, "signatures": {"bleu": signature},
+        "schema_version": 1, "kind": "evaluation", "base": "base", "prompts": prompts,
+        "signatures": {"bleu": signature},
         "config": {"pool_sha256": pool, "sampling_signature": "greedy|max:48"}, "models": models,
+        "groups": [{"name": name, "members": [name], "role": "base", "label": name, "mean": mean}
+                   for name, mean in means.items()],
+        "comparisons": [{"base": "base", "other": f"grpo{evil}", "difference": {"bleu": estimate(0.1)}}],
     })  # fmt: skip
     rows = [
         {"id": f"e{number}", "prompt": f"Question {number} {evil}", "references": [f"the answer is {number} {evil}"],

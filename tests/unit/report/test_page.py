@@ -37,7 +37,7 @@ def test_a_folder_with_nothing_known_is_refused(tmp_path):
     (tmp_path / "notes.txt").write_text("nothing")
     with pytest.raises(UserError, match="Nothing to report"):
         find([tmp_path])
-    with pytest.raises(UserError, match="There is no"):
+    with pytest.raises(UserError, match=r"/absent does not exist\."):
         find([tmp_path / "absent"])
 
 
@@ -137,24 +137,12 @@ def test_the_largest_differences_come_first(tmp_path):
     assert "not known" in evaluation.lead  # the interval of one prompt is infinite
 
 
-def test_cut_answers_are_one_note_also_of_older_evaluations(tmp_path):
-    folder = write_evaluation(tmp_path / "evaluation")
-    content = json.loads((folder / "evaluation.json").read_text())
-    old = "{} reached the token limit in {}% of its answers: its scores are those of cut answers."
-    content["warnings"] = ["First.", old.format("base", 66), old.format("grpo@42", 23), "Last.", old.format("sft", 51)]
-    write_json(folder / "evaluation.json", content)
-    notices = section(build([tmp_path]), "evaluation").notices
-    told = [notice.text for notice in notices if notice.level == "note"]
-    shares = "base 66%, grpo@42 23%, sft 51%"
-    cut = f"Answers that reached the token limit, so that scores are those of cut answers: {shares}."
-    assert told == ["First.", cut, "Last."]
-
-
 def test_a_difference_is_drawn_the_way_the_verdict_tells_it(tmp_path):
     folder = write_evaluation(tmp_path / "evaluation")
     content = json.loads((folder / "evaluation.json").read_text())
     content["comparisons"] = [{"base": "grpo", "other": "sft", "difference": {"bleu": estimate(-0.1, -0.3, 0.1)}}]
-    question = {"question": "Worth it?", "sentence": "So.", "base": "sft", "other": "grpo"}
+    question = {"question": "Worth it?", "answer": "yes", "sentence": "So.", "metric": "bleu", "base": "sft",
+                "other": "grpo", "difference": estimate(0.1)}  # fmt: skip
     for questions, expected in (([question], ("grpo - sft", 0.1, -0.1, 0.3)), ([], ("sft - grpo", -0.1, -0.3, 0.1))):
         content["verdict"] = {"questions": questions, "table": [], "unequal": []}
         write_json(folder / "evaluation.json", content)
@@ -257,9 +245,12 @@ def test_a_reward_of_ones_own_keeps_its_signature(tmp_path):
 @pytest.mark.parametrize(
     ("harm", "told"),
     [
-        (lambda content: content["models"][0].update(name=["a", "list"]), "unhashable"),
-        (lambda content: content["models"][0]["mean"]["bleu"].update(value=10**400), "too large"),
-        (lambda content: content.pop("signatures"), "no 'signatures'"),
+        (lambda content: content["models"][0].update(name=["a", "list"]), "models.0.name is ['a', 'list'], not a text"),
+        (
+            lambda content: content["groups"][0]["mean"]["bleu"].update(value="x"),
+            "mean.bleu.value is 'x', not a number",
+        ),
+        (lambda content: content.pop("signatures"), "evaluation.json has no signatures"),
     ],
 )
 def test_values_that_no_page_can_show_are_said_beside_the_other_folders(tmp_path, harm, told):
@@ -277,9 +268,21 @@ def test_values_that_no_page_can_show_are_said_beside_the_other_folders(tmp_path
     assert all("damaged" not in text for own in notices[1:] for text in own)
 
 
+def test_a_number_too_large_for_a_float_is_shown_as_missing(tmp_path):
+    """Like a NaN, it is read as no value; the other numbers of the folder are shown."""
+    pages = []
+    for value in (10**400, None):
+        content = json.loads((write_evaluation(tmp_path / "evaluation") / "evaluation.json").read_text())
+        content["groups"][0]["mean"]["bleu"]["value"] = value
+        write_json(tmp_path / "evaluation/evaluation.json", content)
+        pages.append(render(build([tmp_path]), "title"))
+    assert pages[0] == pages[1]
+    assert "half-written or damaged" not in pages[0]
+
+
 def test_a_number_where_a_text_belongs_is_said(tmp_path):
     entry = {"flag": "empty", "meaning": 5, "rows": 1, "share": 0.1, "references": None, "examples": []}
     write_json(tmp_path / "check.json", {"rows": 9, "table": [entry]})
     (found,) = build([tmp_path])
-    assert "5 is no text" in found.notices[0].text
+    assert "table.0.meaning is 5, not a text" in found.notices[0].text
     render([found], "title")

@@ -16,7 +16,9 @@ from bleuberi.cli import report as command
 from bleuberi.cli.agreement import main as agreement
 from bleuberi.cli.data_check import main as data_check
 from bleuberi.errors import UserError
+from bleuberi.records import to_json
 from bleuberi.report.find import own_name
+from bleuberi.selection.record import Signal
 from bleuberi.view.without_texts import SENTENCE, short_paths
 from tests.unit.report.report_folders import BLEU, write_evaluation, write_json, write_run, write_selection
 
@@ -59,7 +61,8 @@ def selection(root):
     folder = write_selection(root / "data" / "picked")
     record = json.loads((folder / "selection.json").read_text())
     record["source_mix"] = {f"zzsource {place}": {"pool": 30, "picked": 15} for place in range(2)}
-    record["signal"] = {"rank": "spread", "drawn_with": {"model": f"{root}/models/small"}}
+    drawn_with = {"model": f"{root}/models/small"}
+    record["signal"] = to_json(Signal(8, (), 0.0, drawn_with, "spread", 8, None, 30, "method", "method", "floor"))
     for row in record["rows"]:
         row["id"] = f"zzid-{row['id']}"
     write_json(folder / "selection.json", record)

@@ -91,7 +91,7 @@ def test_mistakes_are_told(tmp_path):
         (["--response", "@nowhere", "--reference", "a"], "nowhere"),
         (["--file", str(path)], "has no response or no references. Its columns: id, text"),
         (["--file", str(path), "--id", "9"], "No row with the id 9"),
-        (["--file", str(tmp_path / "none")], "There is no file or folder"),
+        (["--file", str(tmp_path / "none")], r"File or folder .*/none does not exist\."),
     ]:
         with pytest.raises(UserError, match=what):
             main(flags)

@@ -7,19 +7,18 @@ import pickle
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.generation.chat_server import ChatServer, raw_server
 
 from bleuberi.cli.data_import import main as data_import
 from bleuberi.errors import UserError
 from bleuberi.rewards import Bleu, Meteor, load_reward
 from bleuberi.rewards.graders.formula import Formula
-from bleuberi.rewards.graders.model import read_number
 from bleuberi.rewards.graders.similarity import METRICS, Gleu
 from bleuberi.rewards.tokens import tokenize_13a
 
 OUTPUT, REFERENCE = "{{sample.output_text}}", "{{ item.reference_answer }}"
 SIMILAR = {"type": "text_similarity", "name": "s", "input": OUTPUT, "reference": REFERENCE}
 CHECK = {"type": "string_check", "name": "c", "operation": "eq", "input": OUTPUT, "reference": REFERENCE}
+ASKED = [{"role": "user", "content": OUTPUT}]
 PAIRS = [
     ("The cat sat on the mat.", "The cat sits on the mat."),
     ("the the the the the the", "The cat is on the mat, and the dog is not."),
@@ -154,7 +153,7 @@ def test_formulas_are_pythons_arithmetic(text):
     "text",
     ["", "a +", "(a", "a)", "a b", "c", "__import__('os')", "a.real", "a[0]", "lambda: a", "min(a)", "exp(a, b)",
      "a if b else a", "'x'", "a; b", "a == b", "(" * 200 + "a" + ")" * 200, "2^" * 300 + "2", "a " * 2000, "min",
-     "a @ b"],
+     "a @ b", "+".join(["a"] * 900)],
 )  # fmt: skip
 def test_what_is_not_a_formula_is_refused(text):
     with pytest.raises(UserError, match="cannot be read"):
@@ -226,6 +225,8 @@ def test_the_prompt_may_be_part_of_a_template(tmp_path):
         ({"type": "multi", "graders": {"a": CHECK}, "calculate_output": "a + open(b)"}, "cannot be read"),
         ({"type": "multi", "graders": {"a": {"type": "multi"}}, "calculate_output": "a"}, "inside a multi"),
         ({"type": "score_model", "model": "m", "input": []}, "no `input`"),
+        ({"type": "score_model", "model": "m", "input": ASKED, "range": [0, 10**400]}, "has the range"),
+        ({"type": "score_model", "model": "m", "input": ASKED, "range": [1, 1]}, "has the range"),
         ([], "is not a grader"),
     ],
 )
@@ -236,76 +237,25 @@ def test_what_is_not_run_here_is_refused_in_two_lines(tmp_path, grader, message)
 
 
 def test_files_that_are_no_graders(tmp_path):
-    with pytest.raises(UserError, match="There is no grader file"):
+    with pytest.raises(UserError, match=r"^Grader file .*/none\.json does not exist\."):
         load_reward(f"grader:{tmp_path / 'none.json'}")
     (tmp_path / "bad.json").write_text("{")
     with pytest.raises(UserError, match="is not JSON"):
         load_reward(f"grader:{tmp_path / 'bad.json'}")
 
 
-JUDGE = {
-    "type": "score_model",
-    "name": "judge",
-    "model": "small",
-    "range": [0, 10],
-    "input": [
-        {"role": "developer", "content": "Grade."},
-        {"role": "user", "content": f"Reference: {REFERENCE}\nAnswer: {OUTPUT}"},
-    ],
-    "sampling_params": {"seed": 3, "max_completions_tokens": 64},
-}
+def test_a_file_with_a_byte_order_mark_is_read(tmp_path):
+    (tmp_path / "marked.json").write_text(json.dumps(CHECK), encoding="utf-8-sig")
+    assert load_reward(f"grader:{tmp_path / 'marked.json'}")(responses=["a"], references=[["a"]]) == [1.0]
 
 
-def test_a_judge_scores_and_what_it_does_not_say_is_no_score(tmp_path):
-    says = {
-        "Paris": "Right.\nSCORE: 9.5",
-        "Rome": '{"result": 2}',
-        "odd": "I like it",
-        "over": "11",
-        "thinks": "<think>7</think>3",
-    }
-
-    def speak(body):
-        text = body["messages"][-1]["content"]
-        return next(reply for answer, reply in says.items() if f"Answer: {answer}" in text)
-
-    with ChatServer(speak=speak) as server:
-        grader = reward(tmp_path, {**JUDGE, "base_url": server.url})
-        rows = {"responses": [*says, "Paris"], "references": [["Paris"]] * 6}
-        assert grader(**rows) == [9.5, 2.0, None, None, 3.0, 9.5]
-        assert len(server.bodies) == 5  # equal questions are asked once
-        body = server.bodies[0]
-        assert (body["model"], body["seed"], body["max_tokens"], body["temperature"]) == ("small", 3, 64, 0.0)
-        assert [turn["role"] for turn in body["messages"]] == ["system", "user"]
-        assert server.url not in grader.signature()
-        assert "range:0..10" in grader.signature()
-
-
-def test_a_judge_that_fails_gives_no_number(tmp_path):
-    with ChatServer(misbehave=lambda prompt, attempt: "400" if "Answer: bad" in prompt else None,
-                    speak=lambda body: "5") as server:  # fmt: skip
-        grader = reward(tmp_path, {**JUDGE, "base_url": server.url})
-        assert grader(responses=["good", "bad"], references=[["r"], ["r"]])[0] == 5.0
-    with raw_server(lambda handler: (handler.send_response(401), handler.end_headers())) as server:
-        grader = reward(tmp_path, {**JUDGE, "base_url": server.url})
-        with pytest.raises(UserError, match="refused: HTTP 401"):
-            grader(responses=["good"], references=[["r"]])
-
-
-def test_the_hosted_server_needs_a_key(tmp_path, monkeypatch):
-    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
-    with pytest.raises(UserError, match="needs a key"):
-        reward(tmp_path, JUDGE)(responses=["a"], references=[["r"]])
-
-
-@pytest.mark.parametrize(
-    ("reply", "number"),
-    [("7", 7), ("**Score: 7/10**", None), ("Score: 0.5", 0.5), ("x\n**8**\n", 8), ("-1", -1), ("7 or 8", None),
-     ('{"score": 1}', 1), ('{"score": true}', None), ('{"result": 1e999}', None), ("", None), ("score is 7!", None)],
-)  # fmt: skip
-def test_numbers_of_replies(reply, number):
-    assert read_number(reply) == number
+def test_templates_are_part_of_the_signature(tmp_path):
+    """A grader whose file has changed must not find the scores of the earlier one."""
+    changed = "{{sample.output_json.answer}}"
+    for grader in (CHECK, {**SIMILAR, "evaluation_metric": "bleu"}):
+        first = reward(tmp_path, grader).signature()
+        assert reward(tmp_path, {**grader, "input": changed}).signature() != first
+        assert reward(tmp_path, grader).signature() == first
 
 
 def test_fine_tuning_data_becomes_a_pool_whose_references_are_what_the_grader_reads(tmp_path):

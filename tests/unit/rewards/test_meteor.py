@@ -81,6 +81,7 @@ def words_to_stem():
     yield from ["", "y", "yy", "yyyyy", "sky", "skies", "dying", "news", "howe", "succeed", "\ud800s", "dies", "died"]
 
 
+@pytest.mark.slow
 def test_stems_are_nltks_on_a_hundred_thousand_words():
     oracle, words = PorterStemmer(), sorted(set(words_to_stem()))
     assert len(words) > 100_000

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bleuberi.cluster import ClusterOptions
+from bleuberi.cluster.options import ClusterOptions
 from bleuberi.rewards import load_reward
 from bleuberi.rewards.bleu_rm import BleuRm
 from bleuberi.rewards.on_cluster import ClusterReward, load_reward_on

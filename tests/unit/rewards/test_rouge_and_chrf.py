@@ -38,7 +38,7 @@ def test_two_thousand_pairs_equal_rouge_score(stem, back_end):
         assert len(set(found)) > 500
 
 
-@pytest.mark.parametrize("words", [0, 2])
+@pytest.mark.parametrize("words", [pytest.param(0, marks=pytest.mark.slow), 2])
 def test_two_thousand_pairs_equal_sacrebleu(words, back_end):
     pairs = [row for row in all_pairs() if all(text.strip() for text in row[1])]
     assert len(pairs) > 1990

@@ -93,7 +93,7 @@ def test_a_pause_that_no_training_waits_for():
         handler.send_header("Content-Length", "0")
         handler.end_headers()
 
-    with raw_server(busy) as server, pytest.raises(UserError, match="asks to wait 1,000,000,000 s"):
+    with raw_server(busy) as server, pytest.raises(UserError, match="asks for a wait of 1,000,000,000 s"):
         score(server, ["a"])
 
 

@@ -94,7 +94,7 @@ def test_missing_responses_are_said_before_a_model_is_looked_for(command, partia
 def test_no_prompt_fits_the_model(command, tmp_path):
     with pytest.raises(UserError) as caught:
         front_door([*command, "--inference_max_new_tokens", "600"])
-    assert caught.value.what == "No example is left: kept 0 of 10 (10 prompts too long for the model)."
+    assert caught.value.what == "No example remains: kept 0 of 10 (10 prompts too long for the model)."
     assert "smaller --inference_max_new_tokens" in caught.value.cure
     assert not (tmp_path / "data/data_grpo").exists()
 
@@ -110,4 +110,4 @@ def test_samples_may_tell_their_settings_in_any_words(tmp_path, caplog, told, wa
     row = Example("a", "s", [Message(role="user", content="q")], "q", "gold", ["gold"])
     samples = samples_from_file([row], path, None, Sampling(temperature=0.9), 4)
     assert len(samples.by_id["a"]) == 4
-    assert ("drawn otherwise" in caplog.text) is warned
+    assert ("drawn with different settings than training will use" in caplog.text) is warned

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from bleuberi.cli.main import find_command
+from bleuberi.data.dpo_rows import read_dpo_rows
 from bleuberi.data.sft_rows import pair_of, read_sft_rows
 from bleuberi.data.tables import read_rows
 from bleuberi.errors import UserError
@@ -46,6 +47,7 @@ def test_the_best_of_each_prompt_by_the_files_own_scores(tmp_path):
     assert (manifest["rows_in"], manifest["rows_out"], manifest["dropped"]) == (
         4, 3, {"with fewer than 1 references": 0, "without a response": 1}
     )  # fmt: skip
+    assert [path.name for path in (tmp_path / "data/data_sft").iterdir()] == ["pool_bestof2"], "the file has two each"
     assert manifest["samples"]["mean_best"] == pytest.approx((0.9 + 0.5 - 1) / 3)
     assert manifest["samples"]["mean_score"] == pytest.approx((0.5 + 0.5 - 1) / 3)
     assert "imported" in manifest["reward_signature"]
@@ -53,7 +55,7 @@ def test_the_best_of_each_prompt_by_the_files_own_scores(tmp_path):
 
 def test_train_sft_reads_it(tmp_path):
     run(tmp_path, "bestof", *files(tmp_path, samples(("a", "low", 0.1), ("a", "high", 0.9))))
-    rows = read_sft_rows(tmp_path / "data/data_sft/pool_bestof8")
+    rows = read_sft_rows(tmp_path / "data/data_sft/pool_bestof2")
     assert pair_of(rows[0]) == {
         "prompt": [{"role": "user", "content": "Say a."}],
         "completion": [{"role": "assistant", "content": "high"}],
@@ -90,6 +92,37 @@ def test_cut_and_empty_samples_are_left_out(tmp_path):
     made, manifest = run(tmp_path, "bestof", *files(tmp_path, rows))
     assert [row["completion"][0]["content"] for row in made] == ["whole"]
     assert manifest["dropped"]["with empty or cut samples alone"] == 1
+    assert manifest["samples"]["mean_best"] == 0.5, "of the rows that are written, not of the cut sample"
+
+
+def test_the_means_of_pairs_are_those_of_both_responses(tmp_path):
+    rows = [*samples(("a", "cut", 0.9), finish_reason="length"), *samples(("a", "y", 0.5), ("a", "z", 0.1))]
+    _, manifest = run(tmp_path, "pairs", *files(tmp_path, rows))
+    assert manifest["samples"] == {"mean_score": 0.5, "mean_best": 0.5, "mean_worst": 0.1}
+
+
+def test_samples_without_a_score_are_counted_with_the_reason(tmp_path, caplog):
+    rows = samples(("a", "x", 0.2), ("a", "y", 0.5), ("a", "z", None), ("b", "x", None), ("b", "y", None))
+    made, manifest = run(tmp_path, "bestof", *files(tmp_path, rows))
+    assert [row["id"] for row in made] == ["a"]
+    assert manifest["unscored_samples"] == {"`score` is null or not a number": 3}
+    assert manifest["dropped"]["without a scored sample"] == 1
+    assert "3 of 5 samples are left out: `score` is null or not a number" in caplog.text
+    words = files(tmp_path, samples(("a", "x", None), ("a", "y", None)))
+    with pytest.raises(UserError, match="Every `score` of the responses is null or not a number, and no reward"):
+        run(tmp_path, "pairs", *words)
+
+
+def test_a_file_with_one_response_per_prompt_leaves_nothing_to_choose_from(tmp_path):
+    with pytest.raises(UserError, match=r"samples\.jsonl has one response per prompt"):
+        run(tmp_path, "pairs", *files(tmp_path, samples(("a", "x", 0.2), ("b", "y", 0.5))))
+
+
+@pytest.mark.parametrize("pool", [[{"id": "a", "prompt": "Say a."}], [{**POOL[0], "ref_output_gold": None}]])
+def test_a_pool_without_references_has_no_pairs(tmp_path, pool):
+    words = files(tmp_path, [{"id": "a", "response": "x"}, {"id": "a", "response": "the word"}], pool)
+    with pytest.raises(UserError, match=r"reference"):
+        run(tmp_path, "pairs", *words, "--metric", "bleu")
 
 
 def test_only_the_first_samples_count_if_a_number_is_given(tmp_path):
@@ -113,15 +146,15 @@ def test_the_same_command_again_makes_nothing_and_another_one_is_refused(tmp_pat
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ([], "does not name the samples"),
+        ([], "does not say which samples"),
         (["--outputs", "OUTPUTS"], "no column `score`"),
         (["--outputs", "OUTPUTS", "--metric", "bleu", "--num_samples", "1"], "nothing to choose from"),
         (["--outputs", "OUTPUTS", "--metric", "bleu", "--min_margin", "-1"], "min_margin is -1"),
-        (["--outputs", "OUTPUTS", "--metric", "bleu", "--min_margin", "2"], "No row is left of 4"),
-        (["--model", "M"], "No reward is named"),
+        (["--outputs", "OUTPUTS", "--metric", "bleu", "--min_margin", "2"], "None of 4 rows remains"),
+        (["--model", "M"], "No reward is given"),
         (
             ["--model", "M", "--metric", "bleu", "--sample_temperature", "0"],
-            "all samples of a prompt would be the same",
+            "--sample_temperature is 0, so all samples of a prompt would be equal.",
         ),
     ],
 )
@@ -178,7 +211,9 @@ def test_trl_trains_a_step_on_pairs(tmp_path, tiny_model):
                          report_to="none")  # fmt: skip
     model = AutoModelForCausalLM.from_pretrained(tiny_model)
     tokenizer = AutoTokenizer.from_pretrained(tiny_model)
-    data = load_from_disk(str(tmp_path / "data/data_dpo/pool_pairs8"))["train"]
+    folder = tmp_path / "data/data_dpo/pool_pairs2"
+    assert [row["chosen"][0]["content"] for row in read_dpo_rows(folder)] == ["yes it is"] * 4
+    data = load_from_disk(str(folder))["train"]
     trainer = trl.DPOTrainer(model=model, args=args, train_dataset=data, processing_class=tokenizer)
     assert len(trainer.train_dataset) == 4
     assert trainer.train().training_loss == pytest.approx(0.6931, abs=1e-3)  # log 2: both policies are the same

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from bleuberi.artifacts import readable_json
 from bleuberi.cli.create_training_data import front_door
 from bleuberi.data.reasoning import with_reasoning, without_reasoning
 from bleuberi.errors import UserError
@@ -75,6 +76,7 @@ def test_names_and_columns(grpo, words, scored, name):
     assert not list(grpo.data.rglob("*partial*"))
 
 
+@pytest.mark.slow
 def test_shuffled_references_are_another_data_set_of_the_same_rows(grpo):
     words = ["--num_examples", "5", "--selection_mode", "random"]
     own, placebo = grpo(*words), grpo(*words, "--shuffle_references", "7")
@@ -111,7 +113,7 @@ def test_what_lies_beside_the_data_set(grpo):
 
 def test_fewer_rows_than_asked_for_are_all_kept_with_a_warning(grpo, caplog):
     assert len(rows(grpo("--num_examples", "99"))) == 12
-    assert "Asked for 99 examples, but only 12 are there: all are kept" in caplog.text
+    assert "99 examples requested, but only 12 exist; all are kept" in caplog.text
 
 
 def test_rows_without_an_output_are_dropped_and_counted(grpo, caplog):
@@ -234,6 +236,13 @@ def test_a_source_that_looks_like_broken_tex_is_only_text(grpo, tmp_path):
         assert (folder / name).read_bytes().startswith(b"\x89PNG")
     write_picture(tmp_path / "selection.svg", selection_section(folder, "selection", "made").charts)
     assert r"$\frac{x$" in (tmp_path / "selection.svg").read_text()
+
+
+def test_the_record_is_written_in_parts_as_it_is_written_whole(grpo):
+    for words in (["--num_examples", "4"], ["--num_examples", "1", "--selection_mode", "random"]):
+        text = (grpo(*words) / "selection.json").read_text()
+        assert text == readable_json(json.loads(text), indent=2) + "\n"
+        assert len(json.loads(text)["rows"]) == int(words[1])
 
 
 def test_a_reward_of_ones_own_gives_the_column_its_name(grpo):

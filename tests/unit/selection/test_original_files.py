@@ -144,7 +144,7 @@ def test_an_sft_data_set_without_a_manifest_is_used_and_said(grpo, caplog):
 def test_a_grpo_data_set_in_the_place_of_pairs_is_told(grpo):
     save_released(grpo.data / "data_sft/mine_SFT")
     save_released(grpo.data / "data_grpo/mine")
-    with pytest.raises(UserError, match="is no SFT data set"):
+    with pytest.raises(UserError, match="is not an SFT data set"):
         front_door(["sft", "--input_data_path", str(grpo.data / "data_grpo/mine"), "--output_dir", str(grpo.data)])
 
 
@@ -177,7 +177,7 @@ def test_scores_of_another_metric_are_not_taken(grpo, caplog):
         grpo.data / "inference_outputs/some-model_inference_results.csv", [(f"r{n}", "It is 3.") for n in range(12)]
     )
     made = grpo("--num_examples", "3")
-    assert f"{path} has scores of rouge, not of bleu: they are not used" in caplog.text
+    assert f"{path} has scores by rouge, not by bleu; they are ignored" in caplog.text
     assert rows(made)[0]["bleu_score"] not in (0.02, 0.01)
     assert json.loads(path.with_name(path.stem + ".imported.json").read_text())["r1"]["metric"] == "rouge"
 

@@ -54,5 +54,5 @@ def test_length_bins_are_quarters_named_by_their_range():
 
 
 def test_unknown_strata_are_refused():
-    with pytest.raises(UserError, match="source, length"):
+    with pytest.raises(UserError, match="`source,length`"):
         check_strata(["sauce"])

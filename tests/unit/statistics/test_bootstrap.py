@@ -4,9 +4,19 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
-from bleuberi.statistics import bootstrap, mean_estimate, paired_difference, resampled_means
+from bleuberi.statistics import (
+    bootstrap,
+    cluster_codes,
+    mean_estimate,
+    paired_difference,
+    prompt_clusters,
+    prompt_codes,
+    resampled_means,
+)
 
 
 def clustered_outcomes(generator, n_clusters, rate, concentration=2.0):
@@ -119,3 +129,8 @@ def test_missing_values_leave_only_their_own_column():
 def test_values_that_do_not_belong_together_are_refused(base, other, clusters):
     with pytest.raises(ValueError, match=r"values|paired"):
         paired_difference(base, other, clusters)
+
+
+@given(st.lists(st.sampled_from(["Why?", " why? ", "Why  so?", "WHY so?", "", " ", "ß", "ss", "\udcff"]) | st.text()))
+def test_the_codes_of_prompts_are_those_of_their_clusters(prompts):
+    assert prompt_codes(prompts).tolist() == cluster_codes(prompt_clusters(prompts), len(prompts))[0].tolist()

@@ -7,7 +7,7 @@ import pytest
 from benchmarks.seed_intervals import Design, simulate
 from scipy import stats
 
-from bleuberi.statistics import RunSpread, pooled_run_spread, runs_of
+from bleuberi.statistics import RunSpread, cluster_codes, pooled_run_spread, runs_of
 
 FIXED = (False, True)  # a base that nobody trained
 
@@ -168,3 +168,42 @@ def test_the_difference_that_is_named_is_found_in_80_percent(shape, runs, ratio)
     found = simulate(Design(runs, 100, ratio, shape), 1_200, np.random.default_rng(7), named=60)
     assert found.power >= 0.8 - 0.03
     assert found.effect < (4.6 if ratio == (0.0, 0.0) else 6.5)  # 2.8 standard errors if nothing had to be estimated
+
+
+def test_intervals_end_where_scores_end():
+    values = table(3, prompts=60)[:, :3]
+    values[:, 1:] = np.clip(values[:, :1] + [0.0, 0.7], 0.0, 1.0)
+    free = runs_of(values).difference([0], [1, 2], trained=FIXED)
+    assert free.low < -1.0
+    assert free.high > 1.0
+    assert free.smallest_visible > 1.0
+    bound = runs_of(values, limits=(0.0, 1.0))
+    found, mean = bound.difference([0], [1, 2], trained=FIXED), bound.mean([1, 2])
+    assert (found.low, found.high, mean.low, mean.high) == (-1.0, 1.0, 0.0, 1.0)
+    assert (found.value, found.p_value, found.smallest_visible) == (free.value, free.p_value, math.inf)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("scale", [0.0, 1e-170, 1.0])
+def test_no_variance_or_a_tiny_one_gives_no_warning(scale):
+    values = np.column_stack([np.zeros(40), *[scale * np.arange(40.0)] * 2])
+    found = runs_of(values).difference([0], [1, 2], trained=FIXED)
+    assert found.low <= found.value <= found.high
+    assert math.isfinite(found.high)
+
+
+@pytest.mark.parametrize("columns", [1, 2, 7])
+def test_sums_by_parts_of_the_rows_have_the_bits_of_a_sum_at_once(columns):
+    generator = np.random.default_rng(columns)
+    values = generator.lognormal(size=(150_000, columns)) * generator.choice([-1.0, 1.0], (150_000, 1))
+    values[generator.random(values.shape) < 0.1] = np.nan
+    clusters = generator.integers(0, 90_000, 150_000)
+    found = runs_of(values, clusters)
+    present = ~np.isnan(values)
+    means = np.where(present, values, 0.0).sum(axis=0) / present.sum(axis=0)
+    codes, count = cluster_codes(clusters.tolist(), len(values))
+    influences = np.zeros((count, columns))
+    np.add.at(influences, codes, np.where(present, values - means, 0.0) / present.sum(axis=0))
+    assert found.means.tobytes() == means.tobytes()
+    assert found.influences.tobytes() == influences.tobytes()
+    assert found.shares.tobytes() == (np.bincount(codes) / len(values)).tobytes()

@@ -34,6 +34,10 @@ DECIDING = {
         "max_length truncation_mode completion_only_loss packing padding_free label_smoothing_factor "
         # GRPO has a sampler and a normaliser of its own
         "train_sampling_strategy dataloader_drop_last average_tokens_across_devices"),
+    "dpo": _BOTH - {"shuffle_dataset"} | _names(
+        "max_length truncation_mode train_sampling_strategy dataloader_drop_last "
+        "beta loss_weights ld_alpha discopop_tau f_divergence_type label_smoothing use_weighting sync_ref_model "
+        "disable_dropout"),
 }  # fmt: skip
 
 # Fields that count where another one switches them on: (field, its values) -> what has to be stated then.
@@ -54,5 +58,6 @@ CONDITIONAL = {
     ("loss_type", ("sapo",)): frozenset({"sapo_temperature_neg", "sapo_temperature_pos"}),
     ("loss_type", ("vespo",)): frozenset({"vespo_k_pos", "vespo_k_neg", "vespo_lambda_pos", "vespo_lambda_neg"}),
     ("packing", (True,)): frozenset({"packing_strategy"}),
+    ("f_divergence_type", ("alpha_divergence",)): frozenset({"f_alpha_divergence_coef"}),
     ("use_transformers_continuous_batching", (True,)): frozenset({"transformers_continuous_batching_config"}),
 }

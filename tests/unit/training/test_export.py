@@ -41,14 +41,14 @@ def test_a_whole_model_with_tied_weights_passes(folder):
 )
 def test_what_is_wrong_is_told(folder, change, said):
     rewrite(folder, change)
-    with pytest.raises(UserError, match=f"is not whole: .*{said}"):
+    with pytest.raises(UserError, match=f"is incomplete: .*{said}"):
         check_model_folder(folder)
 
 
 def test_a_file_that_was_cut_short(folder):
     content = (folder / "model.safetensors").read_bytes()
     (folder / "model.safetensors").write_bytes(content[: len(content) // 2])
-    with pytest.raises(UserError, match="is not whole"):
+    with pytest.raises(UserError, match="is incomplete"):
         check_model_folder(folder)
 
 

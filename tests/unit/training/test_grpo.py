@@ -41,7 +41,7 @@ def test_prompts_over_the_limit_are_dropped_and_counted(tokenizer):
 
 
 def test_no_prompt_left(tokenizer):
-    with pytest.raises(UserError, match=r"No row is left: kept 0 of 1 .*\nRaise --max_prompt_tokens\."):
+    with pytest.raises(UserError, match=r"No row remains: kept 0 of 1 .*\nRaise --max_prompt_tokens\."):
         drop_long_prompts([row(1, "Hi")], tokenizer, 2)
 
 
@@ -50,7 +50,7 @@ def test_fewer_prompts_than_a_step_needs_are_refused():
     check_one_step([row(number, "Hi") for number in range(4)], args)
     with pytest.raises(UserError) as caught:
         check_one_step([row(number, "Hi") for number in range(3)], args)
-    assert "has 3 usable prompts, fewer than the 4 that are drawn at once" in caught.value.what
+    assert "has 3 usable prompts, fewer than the 4 drawn at once" in caught.value.what
     assert "lower --per_device_train_batch_size" in caught.value.cure
 
 

@@ -23,8 +23,12 @@ class Hub(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         status, answer = 200, {}
         if self.path == "/api/repos/create":
-            name = json.loads(body)["name"]
+            asked = json.loads(body)
+            name = asked["name"]
             self.server.created.append(name)
+            # An existing repository stays as it is.
+            wanted = asked.get("private", False) or asked.get("visibility") == "private"
+            self.server.private.setdefault(f"ann/{name}", wanted)
             status = 403 if name == "closed" else 200
             answer = {"url": f"{self.server.address}/ann/{name}"}
         elif "/preupload/" in self.path:
@@ -38,6 +42,12 @@ class Hub(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(json.dumps(answer).encode())
 
+    def do_GET(self):
+        name = self.path.removeprefix("/api/models/").partition("?")[0]
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps({"id": name, "private": self.server.private[name]}).encode())
+
     def log_message(self, *_):
         pass
 
@@ -45,7 +55,7 @@ class Hub(BaseHTTPRequestHandler):
 @pytest.fixture
 def hub(monkeypatch):
     server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-    server.files, server.created = {}, []
+    server.files, server.created, server.private = {}, [], {}
     server.address = f"http://127.0.0.1:{server.server_port}"
     threading.Thread(target=server.serve_forever, daemon=True).start()
     monkeypatch.setattr(constants, "ENDPOINT", server.address)
@@ -82,6 +92,28 @@ def test_the_finished_model_goes_up_and_nothing_else(hub, folder):
     publish(folder, repository, run)
     assert hub.files.keys() == {"model.safetensors", "README.md", "adapter/adapter_config.json"}
     assert hub.files["model.safetensors"] == b"# model.safetensors"
+
+
+@pytest.mark.parametrize(("asked", "private"), [(None, True), (True, True), (False, False)])
+def test_a_new_repository_is_private_unless_the_user_says_otherwise(hub, folder, asked, private):
+    assert open_repository(settings(folder, hub_private_repo=asked).args) == "ann/mine"
+    assert hub.private == {"ann/mine": private}
+
+
+@pytest.mark.parametrize("asked", [None, True])
+def test_a_repository_that_everybody_can_read_is_refused_before_anything_is_trained(hub, folder, asked):
+    hub.private["ann/mine"] = False
+    with pytest.raises(UserError, match="is public") as caught:
+        open_repository(settings(folder, hub_private_repo=asked).args)
+    assert "--hub_private_repo false" in caught.value.cure
+    assert open_repository(settings(folder, hub_private_repo=False).args) == "ann/mine"
+
+
+def test_a_trackers_space_is_private_too(folder):
+    """transformers hands this setting to Trackio, whose Space would else be public."""
+    run = settings(folder, push_to_hub=False)
+    open_repository(run.args)
+    assert run.args.hub_private_repo is True
 
 
 def test_code_that_a_model_brings_goes_along(hub, folder):

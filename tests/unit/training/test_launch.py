@@ -124,7 +124,7 @@ def test_words_are_words_and_not_patterns_of_files(tmp_path):
 def test_a_run_is_a_folder_in_ckpt_dir(script, name, tmp_path):
     done, words = job(tmp_path, script, RUN_NAME=name)
     assert (done.returncode, words) == (2, [])
-    assert f"Error: RUN_NAME is '{name}', which is not a plain folder name." in done.stderr
+    assert f"Error: RUN_NAME is '{name}', which is not a simple folder name." in done.stderr
     assert len(done.stderr.splitlines()) == 2
 
 
@@ -157,7 +157,17 @@ def test_the_scripts_launch_what_is_asked(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"), [({"LAUNCH": "zero4"}, "LAUNCH is 'zero4', which is none of"), ({"NODES": "2"}, "NODE_RANK")]
+    ("settings", "said"),
+    [
+        ({"LAUNCH": "zero4"}, "LAUNCH is 'zero4', which is not one of"),
+        ({"NODES": "2"}, "NODE_RANK"),
+        ({"NODES": "2", "NODE_RANK": "2", "MAIN_ADDRESS": "10.0.0.1"}, "NODE_RANK is 2, but the 2 nodes"),
+        ({"NODES": "two"}, "NODES is 'two', which is not a whole number from 1"),
+        ({"NODES": "08"}, "NODES is '08', which is not"),
+        ({"NUM_EXAMPLES": "5k"}, "NUM_EXAMPLES is '5k', which is not"),
+        ({"NUM_EXAMPLES": "0"}, "NUM_EXAMPLES is '0', which is not"),
+        ({"NUM_GPUS": "-1"}, "NUM_GPUS is '-1', which is not a whole number from 0"),
+    ],
 )
 def test_the_scripts_refuse_what_they_do_not_know(settings, said, tmp_path):
     done, words = job(tmp_path, **settings)
@@ -168,7 +178,7 @@ def test_the_scripts_refuse_what_they_do_not_know(settings, said, tmp_path):
 
 def test_every_launch_and_preset_is_told_in_the_readme():
     text = (ROOT / "training/README.md").read_text()
-    named = set(re.findall(r"\b(?:grpo|sft)_\w+(?=`)", text)) | set(re.findall(r"launch/(\w+)\.yaml", text))
+    named = set(re.findall(r"\b(?:grpo|sft|dpo)_\w+(?=`)", text)) | set(re.findall(r"launch/(\w+)\.yaml", text))
     assert {path.stem for path in (ROOT / "training/configs").glob("*.yaml")} <= named
     assert {path.stem for path in MACHINES} <= named
     assert all(f"| `{path.stem}` |" in text for path in SPLITS)

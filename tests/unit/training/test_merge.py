@@ -57,7 +57,7 @@ def drift(before, after, learnt):
     return float((moved / sum(part.pow(2).sum() for part in learnt.values())).sqrt())
 
 
-@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, pytest.param(torch.float32, marks=pytest.mark.slow)])
 def test_300_hand_overs_leave_the_base_as_it_was(tiny_model, dtype):
     model = tuned(tiny_model, dtype)
     before, learnt = base_weights(model), delta(model)

@@ -25,7 +25,7 @@ GRPO_FLAGS = NAMES.split()
 VALUES = {"train_split": "train", "max_prompt_length": "512", "warmup_ratio": "0.05", "eval_strategy": "steps"}
 DATA_FLAGS = ["output_dataset_name", "metric", "model", "num_examples"]
 DATA_DEFAULTS = {
-    "hf_dataset_path": "yapeichang/BLEUBERI-Tulu3-50k", "inference_max_new_tokens": 512, "ref_models": ["gold"],
+    "hf_dataset_path": "yapeichang/BLEUBERI-Tulu3-50k", "inference_max_new_tokens": 512, "ref_models": ("gold",),
     "selection_mode": "hard", "output_dir": Path("../data"), "seed": 42,
 }  # fmt: skip
 WITHOUT_EFFECT = {"eval_steps": "0.1", "per_device_eval_batch_size": "4", "dataset_text_field": "text"}

@@ -2,7 +2,8 @@
 
 import yaml
 
-from bleuberi.training.folder.model_card import model_card, without_path
+from bleuberi.hub import without_path
+from bleuberi.training.folder.model_card import model_card
 
 MANIFEST = {
     "config": {

@@ -4,7 +4,8 @@ import random
 
 import pytest
 
-from bleuberi.training.watch.warnings import MonitorConfig, Watch
+from bleuberi.training.config import MonitorConfig
+from bleuberi.training.watch.warnings import Watch
 
 CONFIG = MonitorConfig(monitor_window=2)
 

@@ -14,7 +14,7 @@ from tests.unit.training.deciding_fields import CONDITIONAL, DECIDING
 trl = pytest.importorskip("trl")
 
 NAMES = sorted(path.stem for path in PRESETS.glob("*.yaml"))
-KINDS = {"grpo": trl.GRPOConfig, "sft": trl.SFTConfig}
+KINDS = {"grpo": trl.GRPOConfig, "sft": trl.SFTConfig, "dpo": trl.DPOConfig}
 CPU = ["--use_cpu", "true", "--bf16", "false"]  # bf16 needs a GPU
 
 
@@ -73,19 +73,19 @@ def test_a_preset_fits_any_number_of_processes(name):
         raise_first(check_batch(preset(name), processes))
 
 
-@pytest.mark.parametrize("method", ["grpo", "sft"])
+@pytest.mark.parametrize("method", ["grpo", "sft", "dpo"])
 def test_every_field_of_the_installed_classes_is_sorted(method):
     """A new field of TRL has to be looked at, and put among the deciding or the other ones."""
     switched = frozenset().union(*CONDITIONAL.values())
     names = fields(KINDS[method], trl.ModelConfig)
-    sorted_already = DECIDING["grpo"] | DECIDING["sft"] | switched | NOT_DECIDING
+    sorted_already = frozenset().union(*DECIDING.values()) | switched | NOT_DECIDING
     assert sorted(names - sorted_already) == []
     assert sorted(DECIDING[method] - names - fields(RunConfig)) == []
 
 
 def test_the_sets_do_not_overlap_and_name_real_fields():
     switched = frozenset().union(*CONDITIONAL.values())
-    assert not NOT_DECIDING & (DECIDING["grpo"] | DECIDING["sft"] | switched)
+    assert not NOT_DECIDING & (frozenset().union(*DECIDING.values()) | switched)
     assert NOT_DECIDING | switched <= fields(*KINDS.values(), trl.ModelConfig, RunConfig)
 
 

@@ -62,7 +62,7 @@ def test_the_handover_gates_by_group_and_notes_what_it_saw():
 
 def test_groups_that_do_not_come_out_even():
     assert whole_groups(list("abcd"), 2) == ([["a", "b"], ["c", "d"]], 0)
-    with pytest.raises(UserError, match=r"^3 completions do not make groups of 2\."):
+    with pytest.raises(UserError, match=r"^3 completions cannot be split into groups of 2\."):
         whole_groups(list("abc"), 2)
 
 

@@ -67,25 +67,25 @@ def test_numbers_that_yaml_takes_for_texts_are_numbers(tmp_path):
 @pytest.mark.parametrize(
     ("text", "what", "cure"),
     [
-        ("learing_rate: 1", "run.yaml has a field 'learing_rate' that neither TRL nor this", "mean learning_rate?"),
+        ("learing_rate: 1", "run.yaml has a field 'learing_rate' that neither TRL nor bleuberi", "mean learning_rate?"),
         ("zzqqxx: 1", "run.yaml has a field 'zzqqxx'", "Remove it."),
         ("7: 1", "run.yaml has a field 7", "Remove it."),
         ("max_steps: hello", "--max_steps", "--help"),
-        ("max_steps: 1.5", "run.yaml: max_steps is 1.5, not int.", "Mend the file"),
-        ("max_steps: true", "run.yaml: max_steps is True, not int.", "Mend the file"),
-        ("max_steps: [1]", "run.yaml: max_steps is [1], not int.", "Mend the file"),
-        ("beta: null", "run.yaml: beta is None, not float.", "Mend the file"),
-        ("learning_rate: {a: 1}", "run.yaml: learning_rate is {'a': 1}, not float.", "Mend the file"),
-        ("reward_weights: 1.0", "run.yaml: reward_weights is 1.0, not list or null.", "Mend the file"),
-        ("use_peft: 3", "run.yaml: use_peft is 3, not bool.", "Mend the file"),
+        ("max_steps: 1.5", "run.yaml: max_steps is 1.5, not int.", "Correct the file"),
+        ("max_steps: true", "run.yaml: max_steps is True, not int.", "Correct the file"),
+        ("max_steps: [1]", "run.yaml: max_steps is [1], not int.", "Correct the file"),
+        ("beta: null", "run.yaml: beta is None, not float.", "Correct the file"),
+        ("learning_rate: {a: 1}", "run.yaml: learning_rate is {'a': 1}, not float.", "Correct the file"),
+        ("reward_weights: 1.0", "run.yaml: reward_weights is 1.0, not list or null.", "Correct the file"),
+        ("use_peft: 3", "run.yaml: use_peft is 3, not bool.", "Correct the file"),
         ("reward_funcs: []", "reward_funcs is empty.", "--reward_funcs bleu"),
         ("max_prompt_tokens: 0", "max_prompt_tokens is 0.", "at least 1"),
-        ("lr_scheduler_type: nonsense", "is 'nonsense', which is none of: linear, cosine, ", "Write one of them"),
+        ("lr_scheduler_type: nonsense", "is 'nonsense', which is not one of: linear, cosine, ", "Write one of them"),
         ("num_generations: 3", "num_generations 3 does not divide the 8 completions", "a multiple of 3"),
-        ("env: 3", "`env` field should be a dict", "Mend the config file"),
+        ("env: 3", "`env` field should be a dict", "Correct the config file"),
         ("a: [", "run.yaml is not valid YAML: ", "Correct the file."),
-        ("# nothing but this", "run.yaml is not a YAML mapping of field: value.", "one `field: value` a line"),
-        ("- a", "run.yaml is not a YAML mapping of field: value.", "one `field: value` a line"),
+        ("# nothing but this", "run.yaml is not a YAML mapping of field: value.", "one `field: value` per line"),
+        ("- a", "run.yaml is not a YAML mapping of field: value.", "one `field: value` per line"),
     ],
 )
 def test_mistakes_in_the_file(tmp_path, text, what, cure):
@@ -101,7 +101,7 @@ def test_mistakes_in_the_file(tmp_path, text, what, cure):
         (["--max_stpes=3"], "bleuberi train grpo has no flag --max_stpes.", "Did you mean --max_steps?"),
         (["--learning_rate", "abc"], "invalid float value: 'abc'", "--help"),
         (["--max_steps"], "expected one argument", "--help"),
-        (["stray"], "['stray']", "Mend"),
+        (["stray"], "['stray']", "Correct"),
     ],
 )
 def test_mistakes_in_flags(tmp_path, words, what, cure):
@@ -113,10 +113,10 @@ def test_mistakes_in_flags(tmp_path, words, what, cure):
 @pytest.mark.parametrize(
     ("words", "what", "cure"),
     [
-        (["--config"], "--config has no file.", "grpo_paper.yaml"),
-        (["--config", "none.yaml"], "There is no config file none.yaml.", "a preset: grpo_cpu, "),
-        ([*NEEDED[2:], *CPU], "No model is named.", "--model_name_or_path MODEL"),
-        ([*NEEDED[:2], *CPU], "No data set is named.", "--dataset_path FOLDER"),
+        (["--config"], "--config needs a file.", "grpo_paper.yaml"),
+        (["--config", "none.yaml"], "Config file none.yaml does not exist.", "a preset: dpo_cpu, grpo_cpu, "),
+        ([*NEEDED[2:], *CPU], "No model is given.", "--model_name_or_path MODEL"),
+        ([*NEEDED[:2], *CPU], "No data set is given.", "--dataset_path FOLDER"),
     ],
 )
 def test_what_is_missing(tmp_path, monkeypatch, words, what, cure):

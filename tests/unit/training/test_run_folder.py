@@ -107,7 +107,7 @@ def test_an_incomplete_checkpoint_is_set_aside(killed, damage, caplog):
     assert metrics(killed) == [1]
     assert not (killed / "checkpoint-2").exists()
     assert sorted(path.name for path in (killed / "incomplete-checkpoint-2").iterdir()) == kept
-    assert "checkpoint-2 is incomplete: it is set aside" in caplog.text
+    assert "checkpoint-2 is incomplete; it was renamed" in caplog.text
 
 
 def test_only_the_first_process_moves_and_writes(killed):
@@ -137,7 +137,7 @@ def test_a_named_checkpoint_is_taken_with_other_settings_but_not_for_another_mod
 
 
 def test_a_named_checkpoint_has_to_be_one(killed):
-    with pytest.raises(UserError, match="checkpoint-9 is no checkpoint"):
+    with pytest.raises(UserError, match="checkpoint-9 is not a checkpoint"):
         named(killed / "checkpoint-9")
     (killed / "checkpoint-1/optimizer.pt").write_text("cut")
     with pytest.raises(UserError, match="checkpoint-1 is incomplete"):

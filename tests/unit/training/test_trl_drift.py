@@ -34,7 +34,7 @@ def test_the_record_is_what_the_command_writes(tmp_path):
     assert (tmp_path / "again.json").read_text() == trl_drift.RECORD.read_text()
 
 
-@pytest.mark.parametrize("method", ["grpo", "sft"])
+@pytest.mark.parametrize("method", ["grpo", "sft", "dpo"])
 def test_the_installed_trl_is_the_one_the_presets_were_written_for(method):
     assert changes(recorded_defaults(method), installed_defaults(method)) == []
     assert check_drift("x.yaml", {}, recorded_defaults(method), installed_defaults(method)) is None
@@ -70,6 +70,9 @@ def test_training_tells_the_difference_once(monkeypatch, caplog):
         read_settings("grpo", WORDS)
     (record,) = caplog.records
     assert "min_p was null by default, is 0.1 now (your settings state it)." in record.getMessage()
+    caplog.clear()
+    read_settings("grpo", WORDS, problems=[])  # the doctor's call: it reports the difference itself
+    assert caplog.records == []
 
 
 def test_training_refuses_a_preset_whose_field_is_gone(monkeypatch, tmp_path):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bleuberi.errors import UserError
-from bleuberi.training.settings.rules import GRPO_CHOICES, RANGES, check_batch, check_values, raise_first
+from bleuberi.training.settings.rules import DPO_CHOICES, GRPO_CHOICES, RANGES, check_batch, check_values, raise_first
 from bleuberi.training.settings.words import flag_values, split_words
 
 
@@ -39,6 +39,13 @@ def test_our_choices_are_those_that_the_trainer_compares_with(name, trl_sources)
     assert told == set(GRPO_CHOICES[name])
 
 
+def test_dpos_choices_are_those_that_its_trainer_compares_with():
+    source = Path(find_spec("trl").origin).parent / "trainer/dpo_trainer.py"
+    tree = ast.parse(source.read_text())
+    for name, choices in DPO_CHOICES.items():
+        assert compared_with(tree, name) == set(choices)
+
+
 def test_the_choice_that_vllm_makes_is_named_in_trls_help():
     from trl import GRPOConfig
 
@@ -47,19 +54,19 @@ def test_the_choice_that_vllm_makes_is_named_in_trls_help():
 
 
 def test_every_rule_is_about_a_field_that_exists():
-    from trl import GRPOConfig, ModelConfig, SFTConfig
+    from trl import DPOConfig, GRPOConfig, ModelConfig, SFTConfig
 
     from bleuberi.training.settings.read import RunConfig
 
-    kinds = (GRPOConfig, SFTConfig, ModelConfig, RunConfig)
+    kinds = (GRPOConfig, SFTConfig, DPOConfig, ModelConfig, RunConfig)
     fields = {name for kind in kinds for name in inspect.signature(kind).parameters}
-    assert RANGES.keys() | GRPO_CHOICES.keys() <= fields
+    assert RANGES.keys() | GRPO_CHOICES.keys() | DPO_CHOICES.keys() <= fields
 
 
 def test_every_default_of_trl_is_allowed():
     from bleuberi.training.settings.drift import recorded_defaults
 
-    for method in ("grpo", "sft"):
+    for method in ("grpo", "sft", "dpo"):
         raise_first(check_values(method, recorded_defaults(method).fields))
 
 
@@ -80,7 +87,7 @@ def test_every_default_of_trl_is_allowed():
 )
 def test_ranges(name, bad, good):
     for value in bad:
-        with pytest.raises(UserError, match="has to be") as caught:
+        with pytest.raises(UserError, match="must be") as caught:
             raise_first(check_values("grpo", {name: value}))
         assert caught.value.what == f"{name} is {value}."
     for value in good:
@@ -93,10 +100,12 @@ def test_ranges(name, bad, good):
         ("grpo", "loss_type", "bnpoo", "Did you mean loss_type: bnpo?"),
         ("grpo", "scale_rewards", "grp", "Did you mean scale_rewards: group?"),
         ("grpo", "vllm_mode", "xyz", "Write one of them, e.g. vllm_mode: colocate."),
+        ("dpo", "loss_type", ["sigmoid", "hinged"], "Did you mean loss_type: hinge?"),
+        ("dpo", "f_divergence_type", "reverse", "Did you mean f_divergence_type: reverse_kl?"),
     ],
 )
 def test_choices(method, name, value, cure):
-    with pytest.raises(UserError, match="which is none of") as caught:
+    with pytest.raises(UserError, match="which is not one of") as caught:
         raise_first(check_values(method, {name: value}))
     assert caught.value.cure == cure
     raise_first(check_values("sft", {"loss_type": "dft"}))

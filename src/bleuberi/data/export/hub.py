@@ -1,85 +1,44 @@
-"""An export on the hub, with a data set card: private, if nothing else is asked for."""
+"""Upload an export to the hub with a data set card; private unless `--hub_public` is given."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from bleuberi.errors import MissingExtraError, UserError
-from bleuberi.strict_json import strict_json
-
-_USE: Final = {
-    "trl": "TRL: `GRPOTrainer(reward_funcs=Bleu(), ...)`; `prompt` is a conversation, `references` go to the reward.",
-    "verl": "verl: `data.train_files=FILE reward.custom_reward_function.path=reward.py`, with `VerlScore` in it.",
-    "openrlhf": "OpenRLHF: `--data.input_key prompt --data.label_key label --data.apply_chat_template "
-    "--reward.remote_url reward.py`, with `OpenRlhfReward` in it.",
-    "dpo": "TRL's `DPOTrainer`; OpenRLHF: `--data.prompt_key prompt --data.apply_chat_template`.",
-}
-_FORMATS: Final = {".jsonl": "json", ".parquet": "parquet"}
+from bleuberi.data.export.recipes import FORMATS, command, reward_file, statements
+from bleuberi.hub import dataset_card, open_repository, upload
 
 
 def data_card(title: str, file: Path, request: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
-    """The card: what the file is, how it was made and who reads it. It names no path of this machine."""
-    left_out = ", ".join(f"{count:,} {reason}" for reason, count in facts["dropped"].items()) or "none"
-    references = ", ".join(request["ref_models"]) or "all that a row has"
-    lines = [
-        "---",
-        "tags: [bleuberi, reference-based-reward]",
-        "configs:",
-        f"- {{config_name: default, data_files: {strict_json(file.name)}}}",
-        "---",
-        "",
-        f"# {title}",
-        "",
-        f"Made by `bleuberi data export --to {request['to']}` from `{request['source']}` "
-        f"(SHA-256 {str(request['source_sha256'])[:12]}).",
-        "",
-        "| | |",
-        "|---|---|",
-        f"| rows | {facts['rows']:,} |",
-        f"| left out | {left_out} |",
-        f"| references | {references} |",
-        *([f"| reward | {request['metric']} |"] if request["metric"] else []),
-        "",
-        f"Read it with `load_dataset({_FORMATS[file.suffix]!r}, data_files={file.name!r})`.",
-        "",
-        _USE[request["to"]],
-        "",
-        "The licence is that of the source: this card does not give one.",
-    ]
-    return "\n".join(lines) + "\n"
+    """The card: the file's content, how it was made, and which trainer reads it. It contains no path of this
+    machine."""
+    target = request["to"]
+    lead = (
+        f"Made by `bleuberi data export --to {target}` from `{request['source']}` "
+        f"(SHA-256 {str(request['source_sha256'])[:12]})."
+    )
+    table = {
+        "rows": f"{facts['rows']:,}",
+        "left out": ", ".join(f"{count:,} {reason}" for reason, count in facts["dropped"].items()) or "none",
+        "references": ", ".join(request["ref_models"]) or "all that a row has",
+        "reward": request["metric"],
+    }
+    rows = f"load_dataset({FORMATS[file.suffix]!r}, data_files={file.name!r}, split='train')"
+    if target in ("trl", "dpo"):
+        use = "\n".join(["```python", *statements(target, rows), "```"])
+    else:
+        reward = reward_file(target)
+        use = f"Read it with `{rows}`. Train with:\n\n```sh\n{command(target, Path(file.name))}\n```"
+        use += f"\n\nwith this `reward.py`:\n\n```python\n{reward}```" if reward else ""
+    return dataset_card(title, lead, table, use, file=file.name)
 
 
-def push(repository: str, file: Path, card: str, *, public: bool) -> str:
-    """Upload the file and its card to a data set repository, made if it is missing. Returns its address.
+def push(repository: str, file: Path, request: Mapping[str, Any], facts: Mapping[str, Any], *, public: bool) -> str:
+    """Upload the file and its card to a data set repository, creating it if missing. Returns its address.
 
-    Errors: `UserError` without access, or for a repository that everybody can read if `public` was not asked for.
+    Errors: `UserError` without access, or for a public repository if `public` is false.
     """
-    try:
-        import httpx
-        from huggingface_hub import CommitOperationAdd, HfApi
-    except ImportError as error:
-        raise MissingExtraError("huggingface_hub", "train", "Pushing to the hub") from error
-    api = HfApi()
-    try:
-        name = api.create_repo(repository, repo_type="dataset", private=not public, exist_ok=True).repo_id
-        if not public and not api.repo_info(name, repo_type="dataset").private:
-            raise UserError(
-                f"The hub repository {name} can be read by everybody.",
-                "Name another one, or add --hub_public if the data may be published.",
-            )
-        files = {file.name: file.read_bytes(), "README.md": card.encode()}
-        done = api.create_commit(
-            name,
-            [CommitOperationAdd(path_in_repo=path, path_or_fileobj=content) for path, content in files.items()],
-            repo_type="dataset",
-            commit_message="An export of bleuberi",
-        )
-    except (OSError, httpx.HTTPError, ValueError) as error:  # the hub's own errors are among them
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(
-            f"The hub repository {repository} cannot be written: {first}",
-            "Log in with: hf auth login, or check the name of the repository.",
-        ) from error
-    return str(done.repo_url)
+    name = open_repository(repository, "dataset", public=public, publish_flag="--hub_public")
+    card = data_card(name.rpartition("/")[2], file, request, facts)
+    return upload(name, "dataset", {file.name: file, "README.md": card.encode()}, "An export of bleuberi")

@@ -1,4 +1,4 @@
-"""One example as a row of another trainer's data set. Versions that were read: tests/trainers."""
+"""Convert one example to a row of another trainer's data set. Versions that were read: tests/trainers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Row = dict[str, Any]
 
 
 def trl_row(example: Example, number: int) -> Row:
-    """TRL's GRPOTrainer: a conversational `prompt`; all other columns go to the reward functions."""
+    """A row for TRL's GRPOTrainer: a conversational `prompt`; all other columns go to the reward functions."""
     return {
         columns.PROMPT: example.messages,
         columns.REFERENCES: example.references,
@@ -23,8 +23,8 @@ def trl_row(example: Example, number: int) -> Row:
 
 
 def verl_row(example: Example, number: int) -> Row:
-    """verl's RLHFDataset. `ground_truth` is a JSON list, so that rows with another number of references, or of another
-    data set, keep one column type. `number` counts from 0."""
+    """A row for verl's RLHFDataset. `ground_truth` is a JSON list, so that rows with another number of references, or
+    of another data set, keep one column type. `number` counts from 0."""
     return {
         "data_source": example.source,
         columns.PROMPT: example.messages,
@@ -35,7 +35,8 @@ def verl_row(example: Example, number: int) -> Row:
 
 
 def openrlhf_row(example: Example, number: int) -> Row:
-    """OpenRLHF's PromptDataset: a prompt of turns, and a label that is passed to the reward function as it is."""
+    """A row for OpenRLHF's PromptDataset: a prompt of turns, and a label that is passed unchanged to the reward
+    function."""
     return {
         columns.PROMPT: example.messages,
         "label": strict_json(example.references),

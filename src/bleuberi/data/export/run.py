@@ -1,4 +1,4 @@
-"""`data export`: a pool or a GRPO data set -> the file that another trainer reads."""
+"""`data export`: convert a pool or a GRPO data set to the file that another trainer reads."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from bleuberi import columns, made
-from bleuberi.artifacts import MANIFEST, file_hash, make_manifest, readable_json, sidecar, write_json
+from bleuberi.artifacts import MANIFEST, file_hash, make_manifest, read_state, readable_json, sidecar, write_json
 from bleuberi.atomic_files import fresh_file, fresh_folder
-from bleuberi.data.export.hub import data_card, push
-from bleuberi.data.export.pairs import CHOSEN, preference_rows
+from bleuberi.data.config import DPO, ExportConfig
+from bleuberi.data.export.hub import push
+from bleuberi.data.export.pairs import preference_rows
+from bleuberi.data.export.recipes import FORMATS
 from bleuberi.data.export.rows import TARGETS
-from bleuberi.data.export.taskset import package_name, write_package
+from bleuberi.data.export.taskset import GRADER_PREFIX, package_name, write_package
 from bleuberi.data.grpo_rows import prompt_messages
 from bleuberi.data.made_responses import join_responses, no_response_fits, read_responses
 from bleuberi.data.pool import pool_name, read_pool
@@ -27,55 +29,9 @@ from bleuberi.errors import MissingExtraError, UserError
 from bleuberi.records import Example, Tally
 from bleuberi.rewards import load_reward
 
-DPO: Final = "dpo"
-_FILES: Final = (".jsonl", ".parquet")
-
-
-@dataclass(frozen=True, slots=True)
-class ExportConfig:
-    """What is exported, and how."""
-
-    source: str  # a pool, or the folder of a GRPO data set
-    to: str  # a name of TARGETS, or `dpo`
-    output: Path
-    ref_models: tuple[str, ...] = ()  # of a pool; none: whatever references a row has
-    metric: str = "bleu"  # the reward of a taskset; what ranks responses for pairs
-    outputs: Path | None = None  # responses, for pairs
-    chosen: str = "reference"
-    split: str = "train"
-    overwrite: bool = False
-    push_to_hub: str | None = None  # a data set repository
-    hub_public: bool = False
-
-    def check(self) -> None:
-        """Errors: `UserError` for settings that do not fit together, before anything is read."""
-        names = [*TARGETS, DPO]
-        if self.to not in names:
-            raise UserError(f"--to {self.to} is not a shape that is written.", f"Give one of: {', '.join(names)}.")
-        if self.to == "verifiers":
-            package_name(self.output)
-        elif self.output.suffix not in _FILES:
-            raise UserError(
-                f"--output {self.output} is not a .jsonl or .parquet file.", "Give it one of those endings."
-            )
-        if (self.outputs is not None) != (self.to == DPO):
-            raise UserError(
-                "--outputs is missing: pairs need responses."
-                if self.to == DPO
-                else f"--outputs belongs to --to dpo, not to --to {self.to}.",
-                "Give the responses of the model that is to be trained with --to dpo --outputs FILE.",
-            )
-        if self.push_to_hub is not None and self.to == "verifiers":
-            raise UserError("--push_to_hub takes no package.", "Push the package with the tools of verifiers.")
-        if self.hub_public and self.push_to_hub is None:
-            raise UserError("--hub_public does nothing without --push_to_hub.", "Give --push_to_hub OWNER/NAME.")
-        if self.chosen not in CHOSEN:
-            raise UserError(f"--chosen {self.chosen} is unknown.", f"Give one of: {', '.join(CHOSEN)}.")
-        load_reward(self.metric)
-
 
 class Exported(NamedTuple):
-    """Where the export is, how many rows it has, and how many were left out, by reason."""
+    """The path of the export, its number of rows, and the numbers of left-out rows by reason."""
 
     path: Path
     rows: int
@@ -93,9 +49,9 @@ class _Source:
 
 
 def export(config: ExportConfig) -> Exported:
-    """Write the file (or the package), and its manifest; one that the same request made is kept.
+    """Write the file (or the package) with its manifest. An export that an equal request made is reused.
 
-    Errors: `UserError` for a source that cannot be read, another file in the place, or no row that is left.
+    Errors: `UserError` for a source that cannot be read, if another file is at the path, or if no row is left.
     """
     config.check()
     source = _read(config)
@@ -108,13 +64,17 @@ def export(config: ExportConfig) -> Exported:
         "outputs_sha256": file_hash(config.outputs) if config.outputs and config.outputs.is_file() else None,
         "chosen": config.chosen if config.to == DPO else None,
     }
+    if config.to == "verifiers" and config.metric.startswith(GRADER_PREFIX):
+        request["grader_sha256"] = file_hash(Path(config.metric.removeprefix(GRADER_PREFIX)))
     there = _made_package(config, request) if config.to == "verifiers" else _made_file(config, request)
     if there is not None:
         return _published(config, request, there)
     rows, dropped = _rows(config, source)
     if not rows:
         tally = Tally(len(source.examples), 0, dropped)
-        raise UserError(f"No row is left: {tally.sentence()}.", "Check that the responses and the source fit together.")
+        raise UserError(
+            f"No row remains: {tally.sentence()}.", "Check that the responses were made for this source's prompts."
+        )
     facts = {"rows": len(rows), "dropped": dropped}
     if config.to == "verifiers":
         with fresh_folder(config.output) as partial:
@@ -128,11 +88,10 @@ def export(config: ExportConfig) -> Exported:
 
 
 def _published(config: ExportConfig, request: Mapping[str, Any], facts: Mapping[str, Any]) -> Exported:
-    """What was written, after its upload if one is asked for."""
+    """The result of the export, after its upload if one is requested."""
     place = None
     if config.push_to_hub is not None:
-        card = data_card(config.push_to_hub.rpartition("/")[2], config.output, request, facts)
-        place = push(config.push_to_hub, config.output, card, public=config.hub_public)
+        place = push(config.push_to_hub, config.output, request, facts, public=config.hub_public)
     return Exported(config.output, facts["rows"], facts["dropped"], place)
 
 
@@ -147,7 +106,7 @@ def _rows(config: ExportConfig, source: _Source) -> tuple[list[dict[str, Any]], 
 
 
 def _read(config: ExportConfig) -> _Source:
-    """Errors: `UserError` if references are chosen of a data set that has already chosen them."""
+    """Read the source. Errors: `UserError` if references are chosen of a data set that has already chosen them."""
     rows = read_rows(config.source, config.split)
     first = next(rows, None)
     if first is not None and isinstance(first.values.get(columns.REFERENCES), list) and columns.ID in first.values:
@@ -162,22 +121,24 @@ def _read(config: ExportConfig) -> _Source:
             examples.append(_example(raw.values, raw.place))
         return _Source(examples, digest.hexdigest())
     pool = read_pool(config.source, list(config.ref_models) or None, config.split)
-    examples, tally = join_references(pool, config.ref_models or [columns.ALL_REFERENCES])
-    return _Source(examples, pool.content_sha256, {reason: n for reason, n in tally.dropped.items() if n})
+    joined, tally = join_references(pool, config.ref_models or [columns.ALL_REFERENCES])
+    return _Source(list(joined), pool.content_sha256, {reason: n for reason, n in tally.dropped.items() if n})
 
 
 def _example(row: Mapping[str, Any], place: str) -> Example:
     """A GRPO data set's row. Errors: `UserError` for a row without texts."""
     references = row.get(columns.REFERENCES)
     if not isinstance(references, list) or not references or not all(isinstance(text, str) for text in references):
-        raise UserError(f"{place} has no list of references: {references!r:.60}", "Export the pool, or mend that row.")
+        raise UserError(
+            f"{place} has no list of references: {references!r:.60}", "Export the pool, or correct that row."
+        )
     try:
         asked = prompt_messages({columns.MESSAGES: [], **row})
         prompt = row.get(columns.PROMPT)
         text = prompt if isinstance(prompt, str) else asked[-1]["content"]
     except (KeyError, TypeError) as error:
         raise UserError(
-            f"{place} has neither `messages` nor a `prompt` that can be read.", "Export the pool, or mend that row."
+            f"{place} has neither `messages` nor a `prompt` that can be read.", "Export the pool, or correct that row."
         ) from error
     source = row.get(columns.SOURCE)
     gold = row.get(columns.GROUND_TRUTH) or references[0]
@@ -185,7 +146,18 @@ def _example(row: Mapping[str, Any], place: str) -> Example:
 
 
 def _made_file(config: ExportConfig, request: Mapping[str, Any]) -> dict[str, Any] | None:
-    return made_before(config.output, request, overwrite=config.overwrite)
+    """The manifest of an equal export. Errors: `UserError` if another file is at the manifest's path."""
+    path, manifest = config.output, sidecar(config.output)
+    found = made_before(path, request, overwrite=config.overwrite)
+    if found is None and manifest.is_file():
+        digest = read_state(manifest).get("sha256")
+        for other in (path.with_suffix(ending) for ending in FORMATS if ending != path.suffix):
+            if other.is_file() and digest == file_hash(other):
+                raise UserError(
+                    f"{manifest} is the manifest of {other.name}, and {path.name} would replace it.",
+                    f"Choose another --output, e.g. {path.with_stem(f'{path.stem}_{config.to}')}.",
+                )
+    return found
 
 
 def _made_package(config: ExportConfig, request: Mapping[str, Any]) -> dict[str, Any] | None:

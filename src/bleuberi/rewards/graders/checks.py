@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from bleuberi.rewards.graders.templates import Sample, Template, all_fields
+from bleuberi.rewards.chat_server import ChatModel
+from bleuberi.rewards.graders.templates import Sample, Template, all_fields, templates_hash
 
 OPERATIONS: Final[Mapping[str, Callable[[str, str], bool]]] = {
     "eq": lambda text, reference: text == reference,
@@ -18,7 +19,9 @@ OPERATIONS: Final[Mapping[str, Callable[[str, str], bool]]] = {
 
 
 class StringCheck:
-    """1.0 if the operation holds, else 0.0; 0.0 if the response is not the JSON that a template asks for."""
+    """1.0 if the operation holds, else 0.0; 0.0 also if the response is not the JSON that a template needs."""
+
+    judges: tuple[ChatModel, ...] = ()
 
     def __init__(self, operation: str, text: Template, reference: Template) -> None:
         self.operation, self.text, self.reference = operation, text, reference
@@ -26,7 +29,7 @@ class StringCheck:
         self.needs_prompts = text.needs_prompts or reference.needs_prompts
 
     def signature(self) -> str:
-        return f"string_check|{self.operation}"
+        return f"string_check|{self.operation}|templates:{templates_hash(self.text, self.reference)}"
 
     def score(self, samples: list[Sample]) -> list[float | None]:
         scores: list[float | None] = []

@@ -20,6 +20,7 @@ _TOKEN: Final = re.compile(
     r"\s*(?:(\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)|([A-Za-z_]\w*)|(\*\*|[-+*/^(),]))"
 )
 _LONGEST: Final = 2000  # characters
+_MOST_PARTS: Final = 400  # names, numbers and signs: each sum in a row nests one level deeper
 _DEEPEST: Final = 50
 
 FUNCTIONS: Final[Mapping[str, Callable[..., float]]] = {
@@ -39,7 +40,8 @@ class Formula:
     """A formula over the names of graders."""
 
     def __init__(self, text: str, names: Sequence[str]) -> None:
-        """Errors: `UserError` for a formula that is not in the grammar, or that names no grader of `names`."""
+        """Errors: `UserError` for a formula that does not match the grammar, or that uses a grader that is not in
+        `names`."""
         self.text = text
         parser = _Parser(text, frozenset(names))
         self._root = parser.whole()
@@ -47,8 +49,11 @@ class Formula:
 
     def value(self, scores: Mapping[str, float | None]) -> float | None:
         """The formula's number; None if a grader that it uses has no score, NaN if it is not a number (1 / 0)."""
-        if any(scores[name] is None for name in self.names):
+        given = [scores[name] for name in self.names]
+        if any(score is None for score in given):
             return None
+        if not all(math.isfinite(score) for score in given if score is not None):
+            return math.nan  # max(0, NaN) would be 0
         try:
             return float(_value(self._root, scores))
         except (ArithmeticError, ValueError):  # division by zero, an overflow, the logarithm of nothing
@@ -84,6 +89,8 @@ class _Parser:
                 raise self.error(f"{text[at:].strip()[:20]!r} is not understood")
             self.tokens.append(found[0].strip())
             at = found.end()
+        if len(self.tokens) > _MOST_PARTS:
+            raise self.error(f"it has more than {_MOST_PARTS} parts")
 
     def error(self, reason: str) -> UserError:
         return UserError(

@@ -1,4 +1,4 @@
-"""`score_model`: a language model gives the number."""
+"""`score_model`: the score is a language model's number."""
 
 from __future__ import annotations
 
@@ -11,19 +11,25 @@ from bleuberi.artifacts import content_hash
 from bleuberi.records import Message
 from bleuberi.rewards.chat_server import ChatModel
 from bleuberi.rewards.graders.templates import Sample, Template, all_fields
+from bleuberi.strict_json import as_finite
 
 CLOSING: Final = (
     "\n\nEnd your reply with one line that has the score and nothing else, as a number from {low:g} to {high:g}."
 )
-_NUMBER: Final = re.compile(r"[\s*_`\"]*(?:score|result)?[\s*_`\":=]*(-?\d+(?:\.\d+)?)[\s*_`.\"]*", re.IGNORECASE)
-_THOUGHT_END: Final = "</think>"
+_NUMBER: Final = re.compile(r"[\s*_`\"]*+(?:score|result)?[\s*_`\":=]*+(-?\d++(?:\.\d++)?)[\s*_`.\"]*+", re.IGNORECASE)
+_THOUGHT: Final = "<think"
+_THOUGHT_END: Final = re.compile(r"</think(?:ing)?>", re.IGNORECASE)
 
 
 class ScoreModel:
-    """The number of the judge's last line. A reply without one, or with one out of range, is not a score."""
+    """The number on the last line of the judge's reply. A missing number, or one out of range, gives no score.
+
+    NaN means that no usable reply came, so asking again may help.
+    """
 
     def __init__(self, chat: ChatModel, turns: list[tuple[str, Template]], low: float, high: float) -> None:
         self.chat, self.turns, self.low, self.high = chat, turns, low, high
+        self.judges = (chat,)
         self.fields = all_fields([template for _, template in turns])
         self.needs_prompts = any(template.needs_prompts for _, template in turns)
 
@@ -39,7 +45,10 @@ class ScoreModel:
             if turns is None:  # not the JSON that a template asks for
                 scores.append(self.low)
                 continue
-            number = read_number(next(replies) or "")
+            if not (reply := next(replies)):
+                scores.append(math.nan)
+                continue
+            number = read_number(reply)
             scores.append(number if number is not None and self.low <= number <= self.high else None)
         return scores
 
@@ -56,7 +65,9 @@ class ScoreModel:
 
 def read_number(reply: str) -> float | None:
     """The number of the last line, or `result` or `score` of a reply that is JSON; None if there is neither."""
-    said = reply.rpartition(_THOUGHT_END)[2].strip()
+    said = _THOUGHT_END.split(reply)[-1].strip()
+    if _THOUGHT in said.lower():  # it never ended
+        return None
     try:
         value = json.loads(said)
     except (ValueError, RecursionError):
@@ -64,8 +75,7 @@ def read_number(reply: str) -> float | None:
     if isinstance(value, dict):
         value = value.get("result", value.get("score"))
         if isinstance(value, int | float) and not isinstance(value, bool):
-            number = float(value)
-            return number if math.isfinite(number) else None
+            return as_finite(value)
     lines = [line for line in said.splitlines() if line.strip()]
     found = _NUMBER.fullmatch(lines[-1]) if lines else None
     return float(found[1]) if found else None

@@ -16,6 +16,7 @@ class Multi:
         self.formula = formula
         self.fields = all_fields(list(self.graders.values()))
         self.needs_prompts = any(one.needs_prompts for one in self.graders.values())
+        self.judges = tuple(judge for one in self.graders.values() for judge in one.judges)
 
     def signature(self) -> str:
         parts = ",".join(f"{name}=[{one.signature()}]" for name, one in self.graders.items())

@@ -15,6 +15,7 @@ from bleuberi.rewards.graders.model import ScoreModel
 from bleuberi.rewards.graders.multi import Multi
 from bleuberi.rewards.graders.similarity import METRICS, TextSimilarity
 from bleuberi.rewards.graders.templates import Grader, Template
+from bleuberi.strict_json import is_finite
 
 _SAMPLING: Final = {
     "temperature": "temperature", "top_p": "top_p", "seed": "seed", "reasoning_effort": "reasoning_effort",
@@ -25,16 +26,16 @@ _MOST_BYTES: Final = 1 << 20
 
 
 def read_grader(path: Path) -> tuple[str, Grader]:
-    """The grader's name and the grader; a file `{"grader": {...}}`, as jobs have it, is read too.
+    """The grader's name and the grader. A file `{"grader": {...}}`, as in a job's settings, is accepted too.
 
     Errors: `UserError` for a file that cannot be read, a field that is missing, or a kind that is not run here.
     """
     try:
         if path.stat().st_size > _MOST_BYTES:
             raise UserError(f"{path} is too large for a grader.", "Give a grader's JSON, not a data set.")
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
-        raise UserError(f"There is no grader file {path}.", "Check the path in grader:FILE.json.") from error
+        raise UserError(f"Grader file {path} does not exist.", "Check the path in grader:FILE.json.") from error
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is not JSON: {error}", "Write one JSON object with a `type`.") from error
     if isinstance(value, dict) and "type" not in value and isinstance(value.get("grader"), dict):
@@ -116,7 +117,7 @@ def _turn(turn: object, where: str) -> tuple[str, Template]:
 
 def _range(value: object, where: str) -> tuple[float, float]:
     numbers = value if isinstance(value, list) else []
-    if len(numbers) != 2 or not all(isinstance(one, int | float) for one in numbers) or not numbers[0] < numbers[1]:
+    if len(numbers) != 2 or not all(map(is_finite, numbers)) or not numbers[0] < numbers[1]:
         raise UserError(f"{where} has the range {value!r:.40}.", "Write two numbers, the lower one first: [0, 1].")
     return float(numbers[0]), float(numbers[1])
 

@@ -15,7 +15,8 @@ from rapidfuzz import fuzz
 
 from bleuberi.rewards.base import Scores, TextReward
 from bleuberi.rewards.bleu import Bleu
-from bleuberi.rewards.graders.templates import Sample, Template, all_fields
+from bleuberi.rewards.chat_server import ChatModel
+from bleuberi.rewards.graders.templates import Sample, Template, all_fields, templates_hash
 from bleuberi.rewards.meteor import Meteor
 from bleuberi.rewards.rouge import Rouge1, Rouge2, RougeL
 from bleuberi.rewards.rouge_python import rouge_f1
@@ -101,7 +102,9 @@ METRICS: Final[Mapping[str, Callable[[str], TextReward]]] = {
 
 
 class TextSimilarity:
-    """A metric of the input against the reference; 0.0 if the response is not the JSON that a template asks for."""
+    """A metric of the input against the reference; 0.0 if the response is not the JSON that a template needs."""
+
+    judges: tuple[ChatModel, ...] = ()
 
     def __init__(self, metric: str, encoder: str, text: Template, reference: Template) -> None:
         self.metric = METRICS[metric](encoder)
@@ -110,7 +113,8 @@ class TextSimilarity:
         self.needs_prompts = text.needs_prompts or reference.needs_prompts
 
     def signature(self) -> str:
-        return f"text_similarity|{self.metric.signature()}"
+        templates = templates_hash(self.text, self.reference)
+        return f"text_similarity|{self.metric.signature()}|templates:{templates}"
 
     def score(self, samples: list[Sample]) -> list[float | None]:
         filled = [(self.text.fill(one), self.reference.fill(one)) for one in samples]

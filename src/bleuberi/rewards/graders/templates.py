@@ -1,4 +1,4 @@
-"""Texts with places: `{{item.x}}` is a field of the data's row, `{{sample.output_text}}` the response."""
+"""Texts with placeholders: `{{item.x}}` is a field of the data's row, `{{sample.output_text}}` the response."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple, Protocol
 
+from bleuberi.artifacts import content_hash
 from bleuberi.errors import UserError
+from bleuberi.rewards.chat_server import ChatModel
 from bleuberi.strict_json import strict_json
 
 _PLACE: Final = re.compile(r"\{\{\s*(.{0,200}?)\s*\}\}", re.DOTALL)
@@ -18,7 +20,7 @@ PROMPT_FIELDS: Final = ("messages", "prompt")  # of item: what was asked, not a 
 
 
 class Sample(NamedTuple):
-    """One response with what it answers, and one value for each field of the item."""
+    """One response with its prompt, and one value for each field of the item."""
 
     prompt: str
     response: str
@@ -26,21 +28,23 @@ class Sample(NamedTuple):
 
 
 class Grader(Protocol):
-    """Scores samples."""
+    """Computes the scores of samples."""
 
     @property
     def fields(self) -> tuple[str, ...]: ...  # of the item, in their order; those of the prompt are not among them
     @property
     def needs_prompts(self) -> bool: ...
+    @property
+    def judges(self) -> tuple[ChatModel, ...]: ...  # that it asks
     def signature(self) -> str: ...
     def score(self, samples: list[Sample]) -> list[float | None]: ...  # N; None: cannot be scored
 
 
 class Template:
-    """A text with places, checked when it is made."""
+    """A text with placeholders, which are checked on construction."""
 
     def __init__(self, text: str, where: str) -> None:
-        """`where`: the grader's field, for messages. Errors: `UserError` for a place that cannot be filled."""
+        """`where`: the grader's field, for messages. Errors: `UserError` for a placeholder that cannot be filled."""
         self.text = text
         places = [found[1] for found in _PLACE.finditer(text)]
         for place in places:
@@ -54,7 +58,7 @@ class Template:
         self.needs_prompts = len(self.fields) < len(named)
 
     def fill(self, sample: Sample) -> str | None:
-        """The text; None if the response is not the JSON that a place asks for."""
+        """The filled text; None if the response is not the JSON that a placeholder needs."""
         missing = False
 
         def value(found: re.Match[str]) -> str:
@@ -74,8 +78,13 @@ class Template:
 
 
 def all_fields(graders: list[Grader] | list[Template]) -> tuple[str, ...]:
-    """The item's fields of several, each once, in their order."""
+    """The item's fields that any of the graders or templates uses, each once, in order."""
     return tuple(dict.fromkeys(name for one in graders for name in one.fields))
+
+
+def templates_hash(*templates: Template) -> str:
+    """The hash of the templates in a signature."""
+    return content_hash(*(one.text for one in templates))[:8]
 
 
 def _in_json(text: str, path: list[str]) -> str | None:

@@ -1,8 +1,8 @@
-"""Checkpoints that are whole, and those that a kill cut short.
+"""Distinguish complete checkpoints from those that a kill cut short.
 
-A trainer writes straight into `checkpoint-N`, and with several processes the one that writes `trainer_state.json` does
-not wait for the others' parts. So a mark with every file's size is written last, when all processes are through and all
-bytes are on disk. A folder without its mark, or with other files than it names, is never loaded.
+A trainer writes directly into `checkpoint-N`. With several processes, the one that writes `trainer_state.json` does not
+wait for the others' parts. So a mark with every file's size is written last, when all processes are done and all bytes
+are on disk. A folder without this mark, or with other files than the mark lists, is never loaded.
 """
 
 from __future__ import annotations
@@ -27,13 +27,14 @@ _PREFIX: Final = "checkpoint-"
 
 
 def step_of(checkpoint: Path) -> int:
-    """The number of training steps behind a checkpoint; -1 where the folder's name has none."""
+    """The number of training steps in the checkpoint folder's name; -1 if the name has none."""
     number = checkpoint.name.removeprefix(_PREFIX)
     return int(number) if checkpoint.name.startswith(_PREFIX) and number.isdecimal() else -1
 
 
 def mark_complete(checkpoint: Path, settings: dict[str, Any]) -> None:
-    """Say that the folder is whole; `settings` made it. Its bytes are on disk first, so a power cut cannot lie."""
+    """Mark the checkpoint as complete and record the `settings` it was made with. All its bytes are flushed to disk
+    first, so the mark is true even after a power cut."""
     sizes = _sizes(checkpoint)
     for name in sizes:
         with (checkpoint / name).open("rb") as stream:
@@ -42,7 +43,7 @@ def mark_complete(checkpoint: Path, settings: dict[str, Any]) -> None:
 
 
 def read_mark(checkpoint: Path) -> dict[str, Any] | None:
-    """The mark of a whole checkpoint; None where it has none, or where its files are not those that it names."""
+    """The mark of a complete checkpoint. None without a mark, or if the files differ from the ones that it lists."""
     try:
         mark = json.loads((checkpoint / MARK).read_text(encoding="utf-8"))
         whole = mark["files"] == _sizes(checkpoint)
@@ -52,24 +53,25 @@ def read_mark(checkpoint: Path) -> dict[str, Any] | None:
 
 
 def find_checkpoints(folder: Path) -> list[Path]:
-    """Every `checkpoint-N`, whole or not, from the first step to the last."""
+    """Every `checkpoint-N` of the folder, complete or not, ordered by step."""
     return sorted((path for path in folder.glob(f"{_PREFIX}*") if step_of(path) >= 0 and path.is_dir()), key=step_of)
 
 
 def checkpoint_at(folder: Path, step: int) -> Path | None:
-    """The checkpoint of that step, complete or not; None if there is none."""
+    """The checkpoint of that step, complete or not, or None."""
     path = folder / f"{_PREFIX}{step}"
     return path if path.is_dir() else None
 
 
 def nearest_checkpoint(folder: Path, step: int) -> Path | None:
-    """The complete checkpoint nearest to a step, the earlier one of two; None if there is none."""
+    """The complete checkpoint nearest to a step, the earlier one of two, or None."""
     whole = [path for path in find_checkpoints(folder) if read_mark(path) is not None]
     return min(whole, key=lambda path: abs(step_of(path) - step), default=None)
 
 
 def set_aside_incomplete(folder: Path, but: Path | None = None) -> list[Path]:
-    """Rename what a kill cut short to `incomplete-checkpoint-N`, where no trainer looks; `but` stays. New places."""
+    """Rename incomplete checkpoints, except `but`, to `incomplete-checkpoint-N`, which no trainer loads. Returns the
+    new paths."""
     moved = []
     for checkpoint in find_checkpoints(folder):
         if checkpoint != but and read_mark(checkpoint) is None:
@@ -77,16 +79,16 @@ def set_aside_incomplete(folder: Path, but: Path | None = None) -> list[Path]:
             if place.exists():
                 shutil.rmtree(place)
             checkpoint.replace(place)
-            log.warning("%s is incomplete: it is set aside as %s", checkpoint, place.name)
+            log.warning("%s is incomplete; it was renamed to %s", checkpoint, place.name)
             moved.append(place)
     return moved
 
 
 def checkpoint_callback(folder: Path, args: Any, settings: dict[str, Any]) -> TrainerCallback:  # noqa: ANN401
-    """A callback that marks checkpoints, and lets an old one go only then.
+    """Create a callback that marks each new checkpoint as complete, and only then deletes an old one.
 
-    It takes `save_total_limit` over from the trainer, which would delete the old checkpoint before the new one is
-    marked. It also lets the trainer log at each checkpoint: averages over several steps would start anew behind it.
+    It replaces the trainer's `save_total_limit`, which would delete the old checkpoint before the new one is marked. It
+    also makes the trainer log at each checkpoint: a resumed run would restart averages that span several steps.
     """
     from accelerate import PartialState
     from transformers import TrainerCallback

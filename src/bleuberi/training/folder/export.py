@@ -1,4 +1,4 @@
-"""The finished model as a plain folder: weights, tokenizer, card, and the manifest last."""
+"""Write the finished model as a plain folder: weights, tokenizer, card, and the manifest last."""
 
 from __future__ import annotations
 
@@ -27,11 +27,12 @@ def save_finished(
     decided: dict[str, Any],
     facts: dict[str, Any],
 ) -> None:
-    """Leave a plain model folder: safetensors, tokenizer and chat template. LoRA is merged into the base's own files in
-    float32, and its adapter is kept in `adapter/`.
+    """Write a plain model folder: safetensors, tokenizer and chat template. LoRA is merged into the base's own files in
+    float32, and the adapter is kept in `adapter/`.
 
-    `facts` go into the manifest; `steps` is the last step unless they say otherwise. Every process has to call it:
-    split weights are gathered from all of them. Errors: `UserError` if the files cannot be read back as this model.
+    `facts` are stored in the manifest; its `steps` is the last step unless `facts` has another one. Every process has
+    to call this function: split weights are gathered from all of them. Errors: `UserError` if the files cannot be read
+    back as this model.
     """
     folder = Path(settings.args.output_dir)
     if trainer.is_fsdp_enabled:  # its checkpoints may be split; a model folder is not
@@ -49,7 +50,9 @@ def save_finished(
                 (folder / name).unlink(missing_ok=True)
             check_model_folder(folder, settings.args.trust_remote_code)
         processes = trainer.accelerator.num_processes
-        facts = {"steps": trainer.state.global_step, "processes": processes, **facts}
+        facts = {
+            "method": settings.method, "steps": trainer.state.global_step, "processes": processes, **facts
+        }  # fmt: skip
         facts |= {"trackers": links} if (links := read_links(folder)) else {}
         manifest = make_manifest("model", decided, **facts)
         card = model_card(folder.absolute().name, settings.method, manifest, read_metrics(folder))
@@ -89,7 +92,7 @@ def check_model_folder(folder: Path, trust_remote_code: bool = False) -> None:
     trouble += [f"{name} is missing" for name in sorted(wanted.keys() - found - tied)]
     if trouble:
         raise UserError(
-            f"The model in {folder} is not whole: {'; '.join(trouble[:3])}.",
+            f"The model in {folder} is incomplete: {'; '.join(trouble[:3])}.",
             "Run the same command again, which goes on from the last checkpoint; where values diverged, lower "
             "--learning_rate.",
         )

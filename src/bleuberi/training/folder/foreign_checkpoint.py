@@ -1,6 +1,6 @@
-"""Whether a checkpoint in the output folder is of the model that is to be trained.
+"""Check that a checkpoint in the output folder comes from the model that is to be trained.
 
-Loads no weights: a checkpoint's `config.json` or `adapter_config.json` tells whose it is.
+Loads no weights: a checkpoint's `config.json` or `adapter_config.json` identifies its model.
 """
 
 from __future__ import annotations
@@ -20,11 +20,10 @@ _SHAPE: Final = ("model_type", "hidden_size", "intermediate_size", "num_hidden_l
 
 
 def refuse_foreign_checkpoint(asked: Mapping[str, Any]) -> None:
-    """Refuse to go on from a checkpoint that another model left in the output folder, or that is not there.
+    """Refuse to resume from a checkpoint that another model left in the output folder, or that does not exist.
 
     `asked`: the fields `output_dir`, `resume_from_checkpoint`, `model_name_or_path` and `model_revision`, as far as
-    they are given.
-    Errors: `UserError` that says how the two differ.
+    they are given. Errors: `UserError` that names the difference between the two models.
     """
     model = str(asked.get("model_name_or_path"))
     named = asked.get("resume_from_checkpoint")
@@ -32,8 +31,8 @@ def refuse_foreign_checkpoint(asked: Mapping[str, Any]) -> None:
         checkpoint: Path | None = Path(named)
         if not Path(named).is_dir():
             raise UserError(
-                f"There is no checkpoint folder {named}.",
-                "Leave resume_from_checkpoint out: a killed run is gone on with by itself.",
+                f"Checkpoint folder {named} does not exist.",
+                "Omit resume_from_checkpoint; interrupted runs resume automatically.",
             )
     else:
         found = find_checkpoints(Path(str(asked.get("output_dir") or "trainer_output")))
@@ -49,7 +48,8 @@ def refuse_foreign_checkpoint(asked: Mapping[str, Any]) -> None:
 
 
 def _difference(checkpoint: Path, model: str, revision: str | None) -> str | None:
-    """E.g. `hidden_size: existing 576, requested 32`; None if they agree, or if one is not known."""
+    """The difference in words, e.g. `hidden_size: existing 576, requested 32`; None if the models agree, or if one is
+    unknown."""
     if (adapter := _read(checkpoint / "adapter_config.json")) is not None:
         base = adapter.get("base_model_name_or_path")
         if isinstance(base, str) and _same_place(base) != _same_place(model):
@@ -81,7 +81,7 @@ def _same_place(model: str) -> str:
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    """A JSON object; None where there is none: a damaged checkpoint is somebody else's trouble."""
+    """Read a JSON object, or None: damaged checkpoints are handled elsewhere."""
     with contextlib.suppress(OSError, ValueError):
         value = json.loads(path.read_text(encoding="utf-8"))
         return value if isinstance(value, dict) else None

@@ -1,4 +1,4 @@
-"""`--push_to_hub`: the finished folder goes to the hub, after a look whether it may.
+"""`--push_to_hub`: check access before the training, and upload the finished folder after it.
 
 The trainer's own pushes would send an adapter, or a half-trained model, into the same repository.
 """
@@ -6,13 +6,13 @@ The trainer's own pushes would send an adapter, or a half-trained model, into th
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from bleuberi.errors import UserError
-from bleuberi.training.settings.read import RunSettings
+from bleuberi import hub
+
+if TYPE_CHECKING:
+    from bleuberi.training.settings.read import RunSettings
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 # of this machine are in the manifest.
 _MODEL: Final = (
     "README.md", "config.json", "generation_config.json", "model.safetensors", "model-*-of-*.safetensors",
-    "model.safetensors.index.json",
+    "model.safetensors.index.json", ".eval_results/*.yaml",
 )  # fmt: skip
 # Those that transformers' tokenizers save.
 _TOKENIZER: Final = (
@@ -35,54 +35,41 @@ _OWN_CODE: Final = ("*.py", "*.tiktoken")  # what a model with code of its own b
 
 
 def open_repository(args: Any) -> str | None:  # noqa: ANN401 - transformers.TrainingArguments
-    """The repository that the model will go to, made where it is missing; None where none is asked for.
+    """Open the repository for the model, creating it if missing; None if no push is requested.
 
-    Takes the task from the trainer. Errors: `UserError` without access, long before anything is trained.
+    Turns off the trainer's own pushes. Everything that this run creates on the hub, including a tracker's Space, is
+    private without `--hub_private_repo false`. Errors: `UserError`, as `hub.open_repository`, before anything is
+    trained.
     """
+    args.hub_private_repo = args.hub_private_repo is not False
     if not args.push_to_hub:
         return None
     args.push_to_hub = False
-    name = args.hub_model_id or Path(args.output_dir).absolute().name
+    name = str(args.hub_model_id or Path(args.output_dir).absolute().name)
     if args.process_index > 0:
-        return str(name)
-    from huggingface_hub import HfApi
+        return name
+    public = not args.hub_private_repo
+    return hub.open_repository(
+        name, "model", public=public, publish_flag="--hub_private_repo false", token=args.hub_token
+    )
 
-    with _hub_errors(name):
-        made = HfApi(token=args.hub_token).create_repo(name, private=args.hub_private_repo, exist_ok=True)
-        return str(made.repo_id)
+
+def model_files(folder: Path, *, own_code: bool, base: str) -> dict[str, Path]:
+    """The files of a model folder that may be published, by their paths in it. `own_code`: the model comes with code;
+    `base`: the model that it was trained from."""
+    allowed = [*_MODEL, *_TOKENIZER, *(_OWN_CODE if own_code else ())]
+    # The adapter of a base in a local folder contains its path.
+    allowed += () if Path(base).expanduser().is_dir() else _ADAPTER
+    # `glob` keeps a pattern within its folder.
+    return {path.relative_to(folder).as_posix(): path for pattern in allowed for path in folder.glob(pattern)}
 
 
 def publish(folder: Path, repository: str | None, settings: RunSettings) -> None:
-    """Upload the model of a finished folder, and no other file of it, if a repository was opened for it."""
+    """Upload the model files of a finished folder, and no other file, if a repository was opened."""
     if repository is None or settings.args.process_index > 0:
         return
-    from huggingface_hub import HfApi
-
-    allowed = [*_MODEL, *_TOKENIZER, *(_OWN_CODE if settings.args.trust_remote_code else ())]
-    # The adapter of a base in a local folder tells where that lies.
-    allowed += () if Path(settings.model.model_name_or_path).is_dir() else _ADAPTER
-    # `glob` keeps a pattern within its folder; the hub's own patterns do not.
-    files = [path.relative_to(folder).as_posix() for pattern in allowed for path in folder.glob(pattern)]
-    with _hub_errors(repository):
-        commit = HfApi(token=settings.args.hub_token).upload_folder(
-            repo_id=repository,
-            folder_path=folder,
-            revision=settings.args.hub_revision,
-            allow_patterns=files,
-            commit_message="The trained model",
-        )
-    log.info("The model is on the hub: %s", commit)
-
-
-@contextmanager
-def _hub_errors(repository: str) -> Iterator[None]:
-    import httpx
-
-    try:
-        yield
-    except (OSError, httpx.HTTPError, ValueError) as error:  # the hub's own errors are among them
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(
-            f"The hub repository {repository} cannot be written: {first}",
-            "Log in with: hf auth login, check --hub_model_id, or leave --push_to_hub out.",
-        ) from error
+    own_code = bool(settings.args.trust_remote_code)
+    files = model_files(folder, own_code=own_code, base=settings.model.model_name_or_path)
+    token, revision = settings.args.hub_token, settings.args.hub_revision
+    place = hub.upload(repository, "model", files, "The trained model", token=token, revision=revision)
+    log.info("The model is on the hub: %s", place)

@@ -1,6 +1,6 @@
-"""Logs of a run, a JSON object with its `step` a line.
+"""Logs of a run: one JSON object with its `step` per line.
 
-Lines are appended at once, so a crashed run has them. A kill can leave half a line, which is never read.
+Lines are appended immediately, so they survive a crash. A kill can leave half a line, which readers skip.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ Entry = dict[str, Any]
 
 
 def append_entries(path: Path, entries: Iterable[Entry]) -> None:
-    """Add entries at the end of the file; a number that is not finite becomes null."""
+    """Append entries to the file; numbers that are not finite become null."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a", encoding="utf-8") as stream:
         stream.write("".join(strict_json(entry) + "\n" for entry in entries))
 
 
 def read_entries(path: Path) -> list[Entry]:
-    """What is logged so far; nothing where there is no file."""
+    """The entries logged so far; an empty list if the file does not exist."""
     return [json.loads(line) for line in _whole_lines(path)]
 
 
 def cut_entries(path: Path, keep: Callable[[Entry], bool]) -> None:
-    """Drop the entries that come again, and half a line; the others stay to the byte."""
+    """Delete the entries for which `keep` is false, and half a line at the end; other lines keep their exact bytes."""
     if path.is_file():
         write_text(path, "".join(line for line in _whole_lines(path) if keep(json.loads(line))))
 

@@ -7,30 +7,41 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import Enum
-from pathlib import Path
 from statistics import fmean
 from typing import Any, Final
+
+from bleuberi.hub import card, without_path
 
 Entry = Mapping[str, Any]
 
 _CURVES: Final = (
     "reward", "reward_std", "kl", "loss", "entropy", "mean_token_accuracy", "completions/mean_length",
-    "completions/clipped_ratio",
+    "completions/clipped_ratio", "rewards/accuracies", "rewards/margins", "logps/chosen", "logps/rejected",
 )  # fmt: skip
+_TITLES: Final = {
+    "grpo": "GRPO with a reference-based reward",
+    "sft": "Supervised fine-tuning on references",
+    "dpo": "DPO on scored responses",
+}
 _TOLD_ELSEWHERE: Final = frozenset({"model_name_or_path", "dataset_path", "deepspeed"})
 
 
 def model_card(name: str, method: str, manifest: Mapping[str, Any], metrics: Sequence[Entry]) -> str:
     """Markdown with the hub's metadata block. `manifest`: a model folder's; `metrics`: log entries with `step`."""
+    from huggingface_hub import ModelCardData
+
     config, parents = manifest["config"], manifest["parents"]
     base = str(config["model_name_or_path"])
-    title = {"grpo": "GRPO with a reference-based reward", "sft": "Supervised fine-tuning on references"}[method]
-    head = ["---", "library_name: transformers", "pipeline_tag: text-generation", f"tags: [bleuberi, {method}, trl]"]
-    head += [f"base_model: {base}"] if without_path(base) == base and "/" in base else []
+    title = _TITLES[method]
+    head = ModelCardData(
+        library_name="transformers",
+        pipeline_tag="text-generation",
+        tags=["bleuberi", method, "trl"],
+        base_model=base if without_path(base) == base and "/" in base else None,
+    )
     data = f"`{without_path(str(config['dataset_path']), folder=True)}`"
     rows = f"{manifest['rows_used']} of {manifest['rows_in']} rows"
     parts = [
-        *head, "---", "",
         f"# {name}", "",
         f"{title}, from `{without_path(base)}`{_revision(manifest)}, with [bleuberi](https://arxiv.org/abs/2505.11080) "
         "and TRL.", "",
@@ -52,13 +63,7 @@ def model_card(name: str, method: str, manifest: Mapping[str, Any], metrics: Seq
         "## Licence", "",
         "None is stated here. The terms of the base model and of the data hold; add yours before you publish.", "",
     ]  # fmt: skip
-    return "\n".join(parts)
-
-
-def without_path(text: str, *, folder: bool = False) -> str:
-    """A path's last name; hub ids (`organisation/name`) stay. `folder`: it is a path, whatever it looks like."""
-    looks_local = text.startswith(("/", "~", ".")) or text.count("/") > 1 or Path(text).exists()
-    return Path(text).name if folder or looks_local else text
+    return card(head, "\n".join(parts))
 
 
 def _chosen(manifest: Mapping[str, Any]) -> str:

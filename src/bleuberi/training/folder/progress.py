@@ -1,4 +1,4 @@
-"""One readable line a logged step, under the trainer's own progress bar."""
+"""Print one readable line per logged step, under the trainer's own progress bar."""
 
 from __future__ import annotations
 
@@ -15,13 +15,16 @@ _SHOWN: Final = (
     ("completions/clipped_ratio", "cut {:.0%}"),
     ("kl", "kl {:.4f}"),
     ("loss", "loss {:.4f}"),
+    ("rewards/accuracies", "chosen first {:.0%}"),
+    ("rewards/margins", "margin {:.3f}"),
     ("mean_token_accuracy", "token accuracy {:.1%}"),
     ("step_time", "{:.1f} s"),
 )
 
 
 def step_line(step: int, logs: dict[str, Any]) -> str:
-    """E.g. `step 3   reward 0.213   spread 0.051   length 41 tokens   cut 60%`; `reward none` if nothing was scored."""
+    """One log entry as a line, e.g. `step 3 reward 0.213 spread 0.051 length 41 tokens cut 60%`; `reward none` if
+    nothing was scored."""
     parts = [
         text.partition("{")[0] + "none" if logs[name] is None else text.format(float(logs[name]))
         for name, text in _SHOWN

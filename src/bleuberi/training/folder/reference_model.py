@@ -1,4 +1,5 @@
-"""The reference model that `sync_ref_model` changes, kept in checkpoints: a run could not resume exactly without it."""
+"""Store the reference model that `sync_ref_model` changes in checkpoints, because a run cannot resume exactly without
+it."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ REFERENCE: Final = "reference_model.safetensors"
 
 
 def reference_callback(folder: Path, checkpoint: str | None) -> TrainerCallback:
-    """A callback that writes the reference model into every checkpoint, and takes it from the one that is resumed from.
+    """Create a callback that writes the reference model into every checkpoint, and loads it from the checkpoint of a
+    resumed run.
 
     Set its `trainer` before the training; add it before the callback that marks checkpoints. Errors (when the training
     begins): `UserError` for a checkpoint without it.
@@ -32,7 +34,7 @@ def reference_callback(folder: Path, checkpoint: str | None) -> TrainerCallback:
             if not path.is_file():
                 raise UserError(
                     f"{checkpoint} has no reference model, which sync_ref_model has changed since the start.",
-                    "Begin again with another --output_dir, or write --sync_ref_model false.",
+                    "Start again with another --output_dir, or write --sync_ref_model false.",
                 )
             load_model(self.trainer.ref_model, path)
 

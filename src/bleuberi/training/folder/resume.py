@@ -1,7 +1,7 @@
-"""Going on exactly where a killed run stood.
+"""Resume a killed run exactly.
 
-A checkpoint has weights, optimizer and random states, but not the completions that are still to be trained on, nor how
-often the data was shuffled. So checkpoints have to lie between two generations, and the shuffles are made up for.
+A checkpoint has weights, optimizer and random states. It lacks the completions that are still to be trained on, and how
+often the data was shuffled. So checkpoints must lie between two generations, and a resumed run repeats the shuffles.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 def grpo_steps_in_epoch(args: Any, rows: int) -> int:  # noqa: ANN401 - trl.GRPOConfig
-    """Optimizer steps of one pass over so many prompts; those that fill no generation are left out."""
+    """Optimizer steps of one pass over `rows` prompts; the last prompts that do not fill a generation are left out."""
     generations = rows // (args.generation_batch_size // args.num_generations)
     micro_batches: int = generations * args.steps_per_generation * args.num_iterations
     steps: int = math.ceil(micro_batches / args.gradient_accumulation_steps)
@@ -31,7 +31,8 @@ def grpo_steps_in_epoch(args: Any, rows: int) -> int:  # noqa: ANN401 - trl.GRPO
 
 
 def fitting_interval(args: Any, rows: int, asked: float) -> int:  # noqa: ANN401 - trl.GRPOConfig
-    """The smallest interval of at least `asked` steps (below 1: a share of all steps) that always ends a generation.
+    """The smallest interval of at least `asked` steps (below 1: a share of all steps) at which a generation always
+    ends.
 
     `rows`: prompts of the data set. At most the number of all steps, if that is above `asked`.
     """
@@ -46,7 +47,7 @@ def fitting_interval(args: Any, rows: int, asked: float) -> int:  # noqa: ANN401
 
 
 def check_save_steps(args: Any, rows: int) -> None:  # noqa: ANN401 - trl.GRPOConfig
-    """Refuse checkpoints in the middle of a generation's completions: a run could not resume from them exactly.
+    """Reject checkpoints in the middle of a generation's completions, from which a run could not resume exactly.
 
     A share of all steps (`save_steps` below 1) becomes the next number of steps that fits. `rows`: prompts of the data
     set. Errors: `UserError` that names such a number.
@@ -68,7 +69,7 @@ def check_save_steps(args: Any, rows: int) -> None:  # noqa: ANN401 - trl.GRPOCo
 
 
 def saves_before_the_end(args: Any, steps: int) -> int:  # noqa: ANN401 - transformers.TrainingArguments
-    """How many checkpoints a run of so many steps saves before its last step."""
+    """The number of checkpoints that a run of `steps` steps saves before its last step."""
     strategy = str(getattr(args.save_strategy, "value", args.save_strategy))
     if strategy == "no" or steps < 2:
         return 0
@@ -80,11 +81,11 @@ def saves_before_the_end(args: Any, steps: int) -> int:  # noqa: ANN401 - transf
 
 
 def run_training(trainer: Any, checkpoint: str | None, early_stop: Any) -> None:  # noqa: ANN401 - TRL trainer, callback
-    """Train from the checkpoint if there is one; a checkpoint of the last step is only loaded.
+    """Train, from the checkpoint if there is one. If it is the last step's checkpoint, load it without training.
 
-    `early_stop`: of `early_stop_callback`, one of the trainer's callbacks. The run may have stopped before its last
-    step: `refuse_unfinished` finds out. Errors: `UserError` if another run trains into the same folder, or if the model
-    has nothing to train.
+    `early_stop`: the callback of `early_stop_callback`, which the trainer has already. Call `refuse_unfinished`
+    afterwards, because the run may have stopped early. Errors: `UserError` if another run trains into the same folder,
+    or if the model has no trainable weights.
     """
     if not any(weight.requires_grad for weight in trainer.model.parameters()):
         raise UserError(
@@ -106,7 +107,7 @@ def _make_up_callback(trainer: Any) -> TrainerCallback:  # noqa: ANN401 - TRL tr
     from trl.trainer.utils import RepeatSampler
 
     class MakeUp(TrainerCallback):  # type: ignore[misc]
-        """Brings a resumed run to where its checkpoint was made."""
+        """Restores token counts and shuffles of a resumed run, which the trainer does not restore."""
 
         def on_train_begin(
             self,
@@ -131,7 +132,7 @@ def _make_up_callback(trainer: Any) -> TrainerCallback:  # noqa: ANN401 - TRL tr
 
 
 def _sampler_of(dataloader: Any) -> Any:  # noqa: ANN401 - any torch DataLoader
-    """The sampler under the layers that accelerate puts over it, one more where there are several processes."""
+    """The data loader's own sampler, below the layers that accelerate adds (one more with several processes)."""
     layer = dataloader.batch_sampler
     while hasattr(layer, "batch_sampler"):
         layer = layer.batch_sampler

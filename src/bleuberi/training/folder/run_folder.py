@@ -1,4 +1,4 @@
-"""What a training run leaves on disk: metrics as they come, checkpoints, the finished model."""
+"""The output folder of a training run: its lock, the checkpoint to resume from, and the metrics logged so far."""
 
 from __future__ import annotations
 
@@ -30,14 +30,15 @@ STARTED = "started.json"
 
 @contextmanager
 def hold_folder(args: Any) -> Iterator[None]:  # noqa: ANN401 - transformers.TrainingArguments
-    """Hold the output folder, where there is one. Errors: `UserError` where another run trains into it."""
+    """Lock the output folder, if the run has one. Errors: `UserError` if another run trains into it."""
     folder = Path(args.output_dir)
     with folder_lock(folder) if args.process_index == 0 and folder.is_dir() else nullcontext():
         yield
 
 
 def finished_run(folder: Path, decided: dict[str, Any], parents: dict[str, Any]) -> bool:
-    """Whether the folder holds this very run, finished. Errors: `UserError` where it holds another one."""
+    """Whether the folder contains this run, finished. Errors: `UserError` if it contains a run with different
+    settings."""
     manifest = read_manifest(folder)
     if manifest is None:
         return False
@@ -48,16 +49,16 @@ def finished_run(folder: Path, decided: dict[str, Any], parents: dict[str, Any])
 
 
 def checkpoint_settings(args: Any, decided: dict[str, Any], parents: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401
-    """What has to be the same for a run to go on from a checkpoint; `args` are the trainer's."""
+    """The settings that must be equal to resume from a checkpoint. `args` are the trainer's."""
     return {**decided, **parents, "processes": args.world_size}
 
 
 def start_run(folder: Path, args: Any, asked: dict[str, Any]) -> str | None:  # noqa: ANN401
-    """The checkpoint to go on from, None for a fresh start; `args` are the trainer's, `asked` `checkpoint_settings`.
+    """Return the checkpoint to resume from, or None for a fresh start. Call it before the model is loaded.
 
-    The metrics behind that checkpoint are cut off: they come again. Call it before the model is loaded.
-    Errors: `UserError` if the checkpoints were made with different settings or data, since resuming from them would
-    mix two runs.
+    `args` are the trainer's; `asked` comes from `checkpoint_settings`. Metrics logged after that checkpoint are
+    deleted, because the resumed run logs them again. Errors: `UserError` if the checkpoints were made with different
+    settings or data, since resuming from them would mix two runs.
     """
     named = args.resume_from_checkpoint
     if named is not None and str(named).lower() != "true":
@@ -84,33 +85,35 @@ def start_run(folder: Path, args: Any, asked: dict[str, Any]) -> str | None:  # 
 
 
 def check_named_checkpoint(checkpoint: Path, asked: dict[str, Any]) -> None:
-    """Refuse a `--resume_from_checkpoint` that is none, is incomplete, or is another model's."""
+    """Reject a `--resume_from_checkpoint` that is not a checkpoint, is incomplete, or comes from another model."""
     if not (checkpoint / "trainer_state.json").is_file():
         raise UserError(
-            f"{checkpoint} is no checkpoint.", "Give a checkpoint-N folder, or leave --resume_from_checkpoint out."
+            f"{checkpoint} is not a checkpoint.", "Give a checkpoint-N folder, or leave --resume_from_checkpoint out."
         )
     mark = read_mark(checkpoint)
     if mark is None:
         # Plain trainers leave no mark; what has one that does not fit was cut short.
         if (checkpoint / MARK).exists():
             raise UserError(f"The checkpoint {checkpoint} is incomplete.", "Take an earlier one.")
-        log.warning("%s has no mark that says it is complete", checkpoint)
+        log.warning("%s is not marked as complete", checkpoint)
         return
     before, now = ({name: settings.get(name) for name in _OF_THE_MODEL} for settings in (mark["settings"], asked))
     if differing := made.named_differences(before, now):
         raise UserError(
             f"{checkpoint} is a checkpoint of another model ({differing}).",
-            "Name the model that it was made with, or omit --resume_from_checkpoint.",
+            "Give the model that it was made with, or omit --resume_from_checkpoint.",
         )
 
 
 def _closes(entry: dict[str, Any]) -> bool:
-    """Whether a run that ended wrote it: one that the monitor stopped, and that now goes on, has not."""
+    """Whether it is the last entry of an ended run. Such an entry is dropped if the run resumes, e.g. after the monitor
+    stopped it."""
     return "train_runtime" in entry
 
 
 def metrics_callback(folder: Path) -> TrainerCallback:
-    """A callback that appends every log entry of the trainer to `metrics.jsonl` at once, so a crashed run has them."""
+    """Create a callback that appends every log entry of the trainer to `metrics.jsonl` immediately, so entries survive
+    a crash."""
     from transformers import TrainerCallback
 
     class MetricsLog(TrainerCallback):  # type: ignore[misc]
@@ -130,5 +133,5 @@ def metrics_callback(folder: Path) -> TrainerCallback:
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """The log entries of a run so far, each with its `step`; a line that a kill cut short is left out."""
+    """The log entries of a run so far, each with its `step`; a line cut short by a kill is left out."""
     return read_entries(folder / METRICS)

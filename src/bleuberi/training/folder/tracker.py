@@ -1,4 +1,4 @@
-"""One identity of a run with its tracker (W&B, trackio) over all resumes, and the link to its page."""
+"""Keep a run's identity with its tracker (W&B, trackio) over all resumes, and the link to its page."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _SPACES: Final = "https://huggingface.co/spaces/"
 
 @contextmanager
 def one_identity(args: Any) -> Iterator[None]:  # noqa: ANN401 - transformers.TrainingArguments
-    """Within, W&B continues the run that this folder began, and trackio's run has the same name.
+    """In this context W&B continues the run that this folder began, and trackio uses the same run name.
 
-    The user's own WANDB_RUN_ID, WANDB_RESUME and `run_name` stay.
+    WANDB_RUN_ID, WANDB_RESUME and `run_name` are kept if the user set them.
     """
     if not {"wandb", "trackio"} & set(args.report_to) or args.process_index > 0:
         yield
@@ -44,7 +44,7 @@ def one_identity(args: Any) -> Iterator[None]:  # noqa: ANN401 - transformers.Tr
 
 
 def link_callback() -> TrainerCallback:
-    """A callback that keeps the link to the tracker's page in the run's folder, as soon as there is one."""
+    """Create a callback that saves the link to the tracker's page in the run's folder as soon as it is known."""
     from transformers import TrainerCallback
 
     class Link(TrainerCallback):  # type: ignore[misc]
@@ -61,13 +61,13 @@ def link_callback() -> TrainerCallback:
 
 
 def read_links(folder: Path) -> dict[str, str]:
-    """Tracker -> the link to the run's page, as far as they are known."""
+    """The known links to the run's pages, by tracker."""
     path = folder / TRACKER
     return dict(read_json(path).get("links", {})) if path.is_file() else {}
 
 
 def _links() -> dict[str, str]:
-    """Of the runs that are open in this process. A tracker that is not loaded is not asked."""
+    """Links of the runs that are open in this process. Trackers that are not loaded are skipped."""
     found = {}
     run = getattr(sys.modules.get("wandb"), "run", None)
     if run is not None and run.url:

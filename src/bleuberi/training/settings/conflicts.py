@@ -1,6 +1,6 @@
-"""Settings that do not go together, that this tool does not do, or that older trainers had.
+"""Reject settings that contradict each other, that this tool does not implement, or that only older trainers had.
 
-A setting that is accepted and then ignored is worse than one that is refused: the run would not be what its file says.
+A setting that is accepted and then ignored is worse than a rejected one: the run would differ from its config file.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from bleuberi.training.settings.rules import Findings, Method, Values
 
 
 class Undone(NamedTuple):
-    """A field that TRL has and this tool does not do: the values that ask for nothing, why, and the way out."""
+    """A TRL field that this tool does not implement: the values with which it has no effect, the reason, and the
+    remedy."""
 
     harmless: Sequence[object]
     why: str
@@ -65,6 +66,19 @@ SFT_UNDONE: Final[Mapping[str, Undone]] = {
     ),
 }
 
+DPO_UNDONE: Final[Mapping[str, Undone]] = {
+    **{name: SFT_UNDONE[name] for name in ("pad_token", "truncation_mode")},
+    "reasoning": Undone((False,), "the pairs are trained on as they are", "Leave it out."),
+    "precompute_ref_log_probs": Undone((False,), _OWN_TOKENS, "Leave it out; LoRA needs no second model in memory."),
+    "padding_free": Undone((False,), "TRL's DPOTrainer ignores it", "Leave it out."),
+}
+
+_UNDONE_OF: Final[Mapping[Method, Mapping[str, Undone]]] = {
+    "grpo": {**UNDONE, **GRPO_UNDONE},
+    "sft": {**UNDONE, **SFT_UNDONE},
+    "dpo": {**UNDONE, **DPO_UNDONE},
+}
+
 # What the paper's TRL 0.17 and its transformers had, and 1.16 has not. `{}` stands for the value that was given.
 REMOVED: Final[Mapping[str, str]] = {
     "warmup_ratio": "Write warmup_steps: {}; below 1 it is a share of all steps.",
@@ -105,7 +119,7 @@ REMOVED: Final[Mapping[str, str]] = {
 
 
 def check_removed(place: str, values: Values) -> Findings:
-    """Fields of older trainers, with what replaces them. `place`: the file or command."""
+    """Find fields of older trainers, and name their replacements. `place`: the file or command."""
     for name in values:
         if name in REMOVED:
             yield UserError(
@@ -115,17 +129,18 @@ def check_removed(place: str, values: Values) -> Findings:
 
 
 def check_undone(method: Method, values: Values) -> Findings:
-    """Fields that TRL has and that do nothing here."""
-    for name, undone in {**UNDONE, **(GRPO_UNDONE if method == "grpo" else SFT_UNDONE)}.items():
+    """Find TRL fields that this tool does not implement."""
+    for name, undone in _UNDONE_OF[method].items():
         if name in values and _plain(values[name]) not in undone.harmless:
             yield UserError(f"{name} is {_plain(values[name])!s:.60}: {undone.why}.", undone.cure)
 
 
 def check_together(method: Method, values: Values) -> Findings:
-    """Settings that contradict each other, which the trainer would find with the model in memory."""
+    """Find settings that contradict each other, which the trainer would only notice with the model in memory."""
     if values.get("enable_jit_checkpoint") and values.get("save_only_model"):
         yield UserError(
-            "enable_jit_checkpoint saves a checkpoint to resume from, and save_only_model leaves out what that needs.",
+            "enable_jit_checkpoint saves a checkpoint to resume from, but save_only_model leaves out the files that "
+            "resuming needs.",
             "Write save_only_model: false, or enable_jit_checkpoint: false.",
         )
     yield from _check_hardware(values)
@@ -155,9 +170,13 @@ def check_together(method: Method, values: Values) -> Findings:
                 "sync_ref_model needs a reference model; with LoRA it is the base model itself.",
                 "Write sync_ref_model: false, or use_peft: false.",
             )
+    if method == "dpo":
+        if "exo_pair" in (values.get("loss_type") or ()) and not values.get("label_smoothing"):
+            yield UserError("loss_type exo_pair needs label_smoothing above 0.", "Write label_smoothing: 0.001.")
+        return
     if values.get("warm_start") and values.get("deepspeed"):
         raise UserError(
-            "warm_start does not go with DeepSpeed, which a process sets up only once.",
+            "warm_start cannot be combined with DeepSpeed, which a process can set up only once.",
             "Run bleuberi train sft first, and start from its model.",
         )
     if values.get("use_vllm"):
@@ -173,16 +192,16 @@ def _check_hardware(values: Values) -> Findings:
                         ("use_kernels", values.get("use_kernels")),
                         ("activation_offloading", values.get("activation_offloading"))):  # fmt: skip
         if asked:
-            yield UserError(f"{name} is {values[name]} and needs a GPU; use_cpu is on.", f"Leave {name} out.")
+            yield UserError(f"{name} is {values[name]} and needs a GPU, but use_cpu is on.", f"Leave {name} out.")
 
 
 def _check_qlora(values: Values) -> Findings:
     """4-bit weights that would be trained or written themselves."""
     if not values.get("use_peft"):
-        yield UserError("load_in_4bit is on, and weights of 4 bits cannot be trained.", "Write use_peft: true (QLoRA).")
+        yield UserError("load_in_4bit is on, and 4-bit weights cannot be trained.", "Write use_peft: true (QLoRA).")
     if values.get("use_vllm"):
         yield UserError(
-            "load_in_4bit does not go with use_vllm: TRL would merge the adapter into 4-bit weights and lose it.",
+            "load_in_4bit cannot be combined with use_vllm: TRL would merge the adapter into 4-bit weights, losing it.",
             "Write use_vllm: false, or load_in_4bit: false.",
         )
 
@@ -196,12 +215,12 @@ def _check_lora(values: Values) -> Findings:
         hit = any(str(target).rpartition(".")[2] == "lm_head" for target in targets or ())
     if hit:
         yield UserError(
-            "lora_target_modules has lm_head; the loss is computed from the layer's own weights, so it never trains.",
-            "Take lm_head out; all-linear leaves it out.",
+            "lora_target_modules has lm_head, but the loss uses the layer's own weights: its adapter would not train.",
+            "Remove lm_head; all-linear omits it.",
         )
     if values.get("cast_lm_head_to_fp32"):
         yield UserError(
-            "cast_lm_head_to_fp32 does not go with LoRA: TRL would replace the output layer of the wrong object.",
+            "cast_lm_head_to_fp32 cannot be combined with LoRA: TRL would replace the wrong output layer.",
             "Write cast_lm_head_to_fp32: false, or use_peft: false.",
         )
 
@@ -219,7 +238,7 @@ def _check_vllm(values: Values) -> Findings:
         mode = values.get("vllm_importance_sampling_mode")
         if mode not in ("token_truncate", "token_mask"):
             yield UserError(
-                f"loss_type vespo does not go with vllm_importance_sampling_mode {mode}.",
+                f"loss_type vespo cannot be combined with vllm_importance_sampling_mode {mode}.",
                 "Write vllm_importance_sampling_mode: token_truncate.",
             )
 

@@ -1,4 +1,4 @@
-"""Whether a run asks the prompts that its data set was scored with."""
+"""Check that a run's prompts are rendered like those that its data set was scored with."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from bleuberi.training.settings.read import RunSettings
 
 
 def other_prompts(settings: RunSettings) -> str:
-    """What differs if the data set's responses were made with other arguments of the chat template; empty if none do.
+    """The difference if the data set's responses were generated with other chat template arguments; empty if there is
+    none.
 
-    A data set without responses, or of another tool, says nothing.
+    Empty also for a data set without responses, or of another tool.
     """
-    dataset = DatasetFolder.load(settings.run.dataset_path)
+    dataset = DatasetFolder.load(settings.run.dataset_path).config
     if not dataset.model:
         return ""
     before, now = dataset.chat_template_kwargs or {}, settings.chat_template_kwargs

@@ -1,7 +1,7 @@
-"""What the presets were written for, and whether the installed TRL still is that.
+"""Compare the TRL that the presets were written for with the installed TRL.
 
-`trl_defaults.json` keeps, for each config class, every field with its default, and the versions that had them. Write it
-anew, after the presets were looked through, with: python -m bleuberi.training.settings.drift
+`trl_defaults.json` has every field of each config class with its default, and the versions that they came from. After
+the presets were checked against a new release, rewrite it with: python -m bleuberi.training.settings.drift
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ RECORD: Final = Path(__file__).parents[1] / "trl_defaults.json"
 _CLASSES: Final[Mapping[Method, tuple[str, ...]]] = {
     "grpo": ("GRPOConfig", "ModelConfig"),
     "sft": ("SFTConfig", "ModelConfig"),
+    "dpo": ("DPOConfig", "ModelConfig"),
 }
 
 
 class Defaults(NamedTuple):
-    """The fields of some classes with their defaults, and the versions of the libraries that have them."""
+    """Fields and defaults of some classes, and the versions of the libraries that define them."""
 
     versions: Mapping[str, str]
     fields: Mapping[str, Any]
@@ -36,7 +37,7 @@ class Defaults(NamedTuple):
 
 
 class Change(NamedTuple):
-    """A field whose default is another one, that is new, or that is gone."""
+    """One field that differs between two releases: its default changed, it is new, or it was removed."""
 
     field: str
     kind: str  # changed, new, gone
@@ -53,7 +54,7 @@ class Change(NamedTuple):
 
 
 def recorded_defaults(method: Method) -> Defaults:
-    """What the presets of a method were written for."""
+    """The defaults of the TRL release for which a method's presets were written."""
     record = json.loads(RECORD.read_text(encoding="utf-8"))
     fields: dict[str, Any] = {}
     for name in _CLASSES[method]:
@@ -62,7 +63,7 @@ def recorded_defaults(method: Method) -> Defaults:
 
 
 def installed_defaults(method: Method) -> Defaults:
-    """What is installed. Loads TRL."""
+    """The defaults of the installed release. Loads TRL."""
     fields: dict[str, Any] = {}
     for name in _CLASSES[method]:
         fields |= _defaults_of(name)
@@ -70,7 +71,7 @@ def installed_defaults(method: Method) -> Defaults:
 
 
 def changes(written_for: Defaults, installed: Defaults) -> list[Change]:
-    """What differs and can decide a run: fields that are known not to are left out."""
+    """The changed fields that can decide a run's results; fields in `NOT_DECIDING` are left out."""
     found = []
     for name in sorted({*written_for.fields, *installed.fields} - NOT_DECIDING):
         if name not in installed.fields:
@@ -83,10 +84,10 @@ def changes(written_for: Defaults, installed: Defaults) -> list[Change]:
 
 
 def check_drift(source: str, stated: Mapping[str, Any], written_for: Defaults, installed: Defaults) -> str | None:
-    """The difference, for the user to read; None where there is none. `stated`: the fields of the run's settings.
+    """A sentence about the changed fields, or None. `stated`: the fields of the run's settings.
 
-    Errors: `UserError` where a stated field is gone, whether it decides the run or not: `source` cannot mean what it
-    says any more.
+    Errors: `UserError` if a stated field was removed, even one that decides nothing: `source` can no longer mean what
+    it says.
     """
     gone = sorted(stated.keys() & written_for.fields.keys() - installed.fields.keys())
     if gone:
@@ -104,7 +105,7 @@ def check_drift(source: str, stated: Mapping[str, Any], written_for: Defaults, i
 
 
 def write_record(path: Path = RECORD) -> None:
-    """Keep the installed classes' fields and defaults."""
+    """Write the installed classes' fields and defaults to `path`."""
     classes = {name: _defaults_of(name) for names in _CLASSES.values() for name in names}
     text = strict_json({"versions": _versions(), "classes": dict(sorted(classes.items()))}, indent=1)
     path.write_text(text + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What the installed libraries say about a field: its type, its choices, and whether the packages it needs are there.
+"""Read from the installed libraries a field's type, its choices, and whether the packages it needs are installed.
 
 `rules` has the choices that TRL's config classes do not list.
 """
@@ -19,7 +19,7 @@ from bleuberi.training.settings.rules import Findings, Values, check_choice
 
 
 def field_types(kinds: Iterable[type]) -> dict[str, Any]:
-    """Field -> type annotation, over several data classes."""
+    """A mapping from field name to type annotation, for all fields of several data classes."""
     hints: dict[str, Any] = {}
     for kind in kinds:
         known = typing.get_type_hints(kind)
@@ -28,7 +28,7 @@ def field_types(kinds: Iterable[type]) -> dict[str, Any]:
 
 
 def installed_choices(kinds: Iterable[type]) -> dict[str, Sequence[str]]:
-    """Field -> the texts that it may be, of every field whose type or metadata says so."""
+    """A mapping from field name to its allowed texts, for fields whose type or metadata lists them."""
     found: dict[str, Sequence[str]] = {}
     for kind in kinds:
         known = typing.get_type_hints(kind)
@@ -40,7 +40,7 @@ def installed_choices(kinds: Iterable[type]) -> dict[str, Sequence[str]]:
 
 
 def check_installed_choices(kinds: Iterable[type], values: Values) -> Findings:
-    """Texts that are none of the installed class's choices."""
+    """Find values that are not among the installed class's choices."""
     for name, choices in installed_choices(kinds).items():
         if name in values:
             yield from check_choice(name, values[name], choices)
@@ -57,7 +57,7 @@ def plain_kinds(hint: Any) -> set[type]:  # noqa: ANN401 - any type annotation
 
 
 def item_kinds(hint: Any) -> set[type]:  # noqa: ANN401 - any type annotation
-    """The classes that an item of an annotated list can have; none where the annotation does not say."""
+    """The classes that an item of an annotated list can have; empty if the annotation does not name them."""
     if typing.get_origin(hint) is list:
         return {kind for part in typing.get_args(hint) for kind in plain_kinds(part)}
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
@@ -66,7 +66,7 @@ def item_kinds(hint: Any) -> set[type]:  # noqa: ANN401 - any type annotation
 
 
 def check_helpers(values: Values, *, elsewhere: bool = False) -> Findings:
-    """Fields that need a library that is not installed; the trainer would fail with the model in memory.
+    """Find fields that need a library that is not installed; the trainer would fail with the model in memory.
 
     `elsewhere`: the run is meant for another machine, which may have vLLM.
     """
@@ -103,7 +103,7 @@ PACKAGES: Final[Mapping[str, Sequence[tuple[str, str, str]]]] = {
 
 
 def missing_packages(values: Values) -> Findings:
-    """Fields whose value needs a package that is not installed."""
+    """Find fields whose value needs a package that is not installed."""
     for name, needs in PACKAGES.items():
         value = values.get(name)
         given = str(getattr(value, "value", value))
@@ -146,5 +146,5 @@ def _told_by_type(hint: Any) -> Iterator[str]:  # noqa: ANN401 - any type annota
 
 
 def values_of(parts: Iterable[object]) -> Mapping[str, Any]:
-    """Field -> value, over several data class objects."""
+    """A mapping from field name to value, for all fields of several data class objects."""
     return {item.name: getattr(part, item.name) for part in parts for item in dataclasses.fields(part)}  # type: ignore[arg-type]

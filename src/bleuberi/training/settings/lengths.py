@@ -1,4 +1,4 @@
-"""How long a completion may be, by the references that it is compared with."""
+"""Set the maximum completion length from the lengths of the references."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from bleuberi.training.settings.read import RunSettings
 
 
 def fit_completions(settings: RunSettings, tokenizer: Any, rows: Sequence[Mapping[str, Any]]) -> None:  # noqa: ANN401
-    """Lower `max_completion_length` to what the share `fit_completions` of the references needs, if one is given."""
+    """Lower `max_completion_length` so that the share `fit_completions` of the references fits, if that share is
+    set."""
     if settings.run.fit_completions:
         references = (text for row in rows for text in row[REFERENCES])
         if fits := fitting_length(tokenizer, references, settings.run.fit_completions):
@@ -19,7 +20,8 @@ def fit_completions(settings: RunSettings, tokenizer: Any, rows: Sequence[Mappin
 
 
 def fitting_length(tokenizer: Any, references: Iterable[str], share: float) -> int:  # noqa: ANN401 - any tokenizer
-    """Tokens, the end token counted, within which that share of the references fits; 0 without references."""
+    """The smallest number of tokens, end token included, within which that share of the references fits; 0 without
+    references."""
     texts = list(references)
     if not texts:
         return 0

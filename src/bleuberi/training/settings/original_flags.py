@@ -1,4 +1,4 @@
-"""Flags of the method's original `grpo.py` and `sft.py` that have other names here, or none.
+"""Flags of the method's original `grpo.py` and `sft.py` that have other names here, or no counterpart.
 
 Flags that are not in the table mean the same here. `docs/migration.md` has all of them; a test compares the two.
 """
@@ -29,11 +29,12 @@ ORIGINAL_FLAGS: Final[Mapping[str, str]] = {
 
 
 def check_original(place: str, values: Values) -> None:
-    """Refuse a flag of the original program that means nothing here, with its equivalent. `place`: file or command."""
+    """Reject a flag of the original program that has no effect here, and name its equivalent. `place`: file or
+    command."""
     for name, equivalent in ORIGINAL_FLAGS.items():
         if name in values:
             given = values[name] if isinstance(values[name], str) else name.upper()
             raise UserError(
-                f"{place} has {name}, a flag of the method's original program that means nothing here.",
+                f"{place} has {name}, a flag of the method's original program that has no effect here.",
                 equivalent.format(given),
             )

@@ -1,4 +1,4 @@
-"""The batch of the paper's presets on several processes: it grows with them unless it is divided."""
+"""The paper presets' batch on several processes: it grows with their number unless the settings are divided."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from bleuberi.training.settings.words import PRESETS, config_file, read_config_f
 
 
 def grown_batch(argv: Sequence[str], args: Any, processes: int) -> tuple[str, str] | None:  # noqa: ANN401 - TRL's arguments
-    """What a step of a paper's preset sees on so many processes, and how to keep the paper's batch.
+    """A message for a paper preset on several processes: how large the batch per step becomes, and how to keep the
+    paper's.
 
-    None for another config, or if the batch is the paper's. The paper's batch is the preset's on one process.
+    None if the config is not a paper's preset, or if the batch is the paper's already: the preset's on one process.
     """
     path = config_file(split_words(argv))
     if path is None or path.parent != PRESETS or not path.stem.endswith("_paper"):

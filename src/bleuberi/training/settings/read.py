@@ -1,7 +1,7 @@
-"""Settings of a training run, read and checked.
+"""Read and check the settings of a training run.
 
-TRL's own `GRPOConfig`, `SFTConfig` and `ModelConfig` are used as they are; `RunConfig` has what they lack. Every
-mistake is found here, before a model is loaded, and most before torch is.
+TRL's own `GRPOConfig`, `SFTConfig`, `DPOConfig` and `ModelConfig` are used unchanged; `RunConfig` has further fields.
+Every mistake is found here, before a model is loaded, and most mistakes before torch is loaded.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from bleuberi.errors import MissingExtraError, UserError
 from bleuberi.redaction import redact_value
+from bleuberi.training.config import NOT_DECIDING, RunConfig, SftRunConfig
 from bleuberi.training.folder.foreign_checkpoint import refuse_foreign_checkpoint
 from bleuberi.training.model_loading import load_policy_tokenizer
 from bleuberi.training.settings.conflicts import check_removed, check_together, check_undone
@@ -23,8 +24,7 @@ from bleuberi.training.settings.drift import check_drift, installed_defaults, re
 from bleuberi.training.settings.installed import check_helpers, check_installed_choices, field_types, values_of
 from bleuberi.training.settings.original_flags import check_original
 from bleuberi.training.settings.paper_batch import grown_batch
-from bleuberi.training.settings.rules import Findings, Method, check_batch, check_values, raise_first
-from bleuberi.training.settings.run_config import RunConfig, SftRunConfig
+from bleuberi.training.settings.rules import METHODS, Findings, Method, check_batch, check_values, raise_first
 from bleuberi.training.settings.words import (
     PRESETS,
     check_fields,
@@ -35,7 +35,6 @@ from bleuberi.training.settings.words import (
     read_config_file,
     split_words,
 )
-from bleuberi.training.watch.warnings import NOT_DECIDING
 
 __all__ = ["PRESETS", "Method", "RunConfig", "RunSettings", "SftRunConfig", "read_settings"]
 
@@ -48,7 +47,7 @@ class RunSettings:
 
     method: Method
     run: RunConfig
-    args: Any  # trl.GRPOConfig or trl.SFTConfig
+    args: Any  # trl.GRPOConfig, trl.SFTConfig or trl.DPOConfig
     model: Any  # trl.ModelConfig
     drift: str | None = None  # how the installed TRL differs from the one that the presets were written for
 
@@ -58,7 +57,7 @@ class RunSettings:
         return given if isinstance(given, dict) else {}
 
     def load_tokenizer(self) -> Any:  # noqa: ANN401 - a transformers tokenizer
-        """The policy's tokenizer, with the run's arguments of its chat template. Errors: `UserError`."""
+        """Load the policy's tokenizer, with the run's chat template arguments. Errors: `UserError`."""
         return load_policy_tokenizer(
             self.model.model_name_or_path,
             self.args.trust_remote_code,
@@ -88,11 +87,11 @@ _NOT_DECIDING = NOT_DECIDING | frozenset(
 
 
 def read_settings(method: Method, argv: Sequence[str], problems: list[UserError] | None = None) -> RunSettings:
-    """Settings from `--config FILE.yaml` and flags (flags win).
+    """Read the settings from `--config FILE.yaml` and flags (flags win).
 
-    Errors: `UserError` for an unknown or ill-typed field, a value that no trainer takes, settings that do not go
-    together, a missing config file or library, and a model or data set that is not named. With `problems`, the run is
-    meant for another machine, which may have vLLM, and every finding of a check goes into that list.
+    Errors: `UserError` for an unknown or ill-typed field, a value that no trainer accepts, contradicting settings, a
+    missing config file or library, and if no model or data set is named. With `problems`, the run is meant for another
+    machine, which may have vLLM; every finding of a check is then appended to that list.
     """
 
     def tell(findings: Findings) -> None:
@@ -112,9 +111,9 @@ def read_settings(method: Method, argv: Sequence[str], problems: list[UserError]
         check_fields(path, in_file, hints)
     check_flags(words, hints, f"bleuberi train {method}")
     if not asked.get("model_name_or_path"):
-        raise UserError("No model is named.", "Add --model_name_or_path MODEL, or write it into the config file.")
+        raise UserError("No model is given.", "Add --model_name_or_path MODEL, or write it into the config file.")
     if not asked.get("dataset_path"):
-        raise UserError("No data set is named.", "Add --dataset_path FOLDER, or write it into the config file.")
+        raise UserError("No data set is given.", "Add --dataset_path FOLDER, or write it into the config file.")
     tell(check_installed_choices(kinds, asked))
     tell(check_helpers(asked, elsewhere=problems is not None))
     if problems:
@@ -124,7 +123,7 @@ def read_settings(method: Method, argv: Sequence[str], problems: list[UserError]
     tell(_check_parsed(settings))
     if problems is None:
         raise_first(_check_apple_gpu(settings.args))
-    if settings.args.process_index == 0:
+    if settings.args.process_index == 0 and problems is None:  # the doctor, which collects problems, has its own lines
         grown = grown_batch(argv, settings.args, settings.args.world_size)
         for text in (drift, "; ".join(grown) if grown else None):
             if text:
@@ -132,17 +131,22 @@ def read_settings(method: Method, argv: Sequence[str], problems: list[UserError]
     return settings
 
 
+_MAKES_DATA: Final[Mapping[Method, str]] = {
+    "grpo": "python training/create_training_data.py grpo ... --output_dataset_name NAME",
+    "sft": "python training/create_training_data.py sft --input_data_path GRPO_DATA_SET ...",
+    "dpo": "bleuberi data pairs --input_data_path GRPO_DATA_SET ...",
+}
+
+
 def check_places(method: Method, argv: Sequence[str]) -> None:
-    """What can be told at once of the folders that the same words name: no data set, a checkpoint of another model."""
+    """Quick checks of the folders that the words name. Errors: `UserError` if the data set does not exist, or a
+    checkpoint comes from another model."""
     _, _, _, asked = _words_and_values(method, argv)
     data = asked.get("dataset_path")
     if isinstance(data, str) and data and not Path(data).is_dir():
         raise UserError(
-            f"There is no data set folder {data}.",
-            "Make one with: python training/create_training_data.py "
-            + (
-                "grpo ... --output_dataset_name NAME" if method == "grpo" else "sft --input_data_path GRPO_DATA_SET ..."
-            ),
+            f"Data set folder {data} does not exist.",
+            f"Make one with: {_MAKES_DATA[method]}",
         )
     refuse_foreign_checkpoint(asked)
 
@@ -162,15 +166,20 @@ def _words_and_values(
 
 
 def _check_method(method: Method, place: str, values: Mapping[str, Any]) -> Findings:
-    """Fields of the other method in a config file or flags: some mean something here, and others nothing."""
-    other: Method = "sft" if method == "grpo" else "grpo"
-    ours = {item.name for item in dataclasses.fields(SftRunConfig)}
-    there = recorded_defaults(other).fields.keys() - recorded_defaults(method).fields.keys() - ours
-    if strange := sorted(there & values.keys()):
+    """Fields of another method in a config file or flags: some mean something here, and others nothing."""
+    ours = {item.name for item in dataclasses.fields(SftRunConfig)} | recorded_defaults(method).fields.keys()
+    found = {}
+    for other in METHODS:
+        if strange := sorted((recorded_defaults(other).fields.keys() - ours) & values.keys()):
+            found[other] = strange
+    if found:
+        other = max(found, key=lambda name: len(found[name]))  # the first of equals
+        strange = found[other]
+        preset = "dpo_cpu" if method == "dpo" else f"{method}_paper"
         yield UserError(
             f"{place} has {', '.join(strange[:3])}{' ...' if strange[3:] else ''}, which {other.upper()} has and "
             f"{method.upper()} has not.",
-            f"Leave it out, give a config for {method.upper()}, e.g. --config {method}_paper, or train with: "
+            f"Leave it out, give a config for {method.upper()}, e.g. --config {preset}, or train with: "
             f"bleuberi train {other}.",
         )
 
@@ -180,13 +189,13 @@ def _check_revision(asked: Mapping[str, Any]) -> Findings:
     model, revision = str(asked.get("model_name_or_path")), asked.get("model_revision")
     if revision not in (None, "main") and Path(model).is_dir():
         yield UserError(
-            f"model_revision is {revision}, and {model} is a folder, which has no revisions.",
+            f"model_revision is {revision}, and {model} is a folder, and folders have no revisions.",
             "Leave model_revision out, or name the model as the hub does.",
         )
 
 
 def _check_early(method: Method, asked: Mapping[str, Any]) -> Findings:
-    """What can be told without torch, of the fields that the file and the flags state."""
+    """Checks that do not need torch, on the fields that the file and the flags state."""
     yield from _check_revision(asked)
     yield from check_undone(method, asked)
     yield from check_values(method, asked)
@@ -196,10 +205,12 @@ def _check_early(method: Method, asked: Mapping[str, Any]) -> Findings:
 
 def _config_classes(method: Method) -> tuple[type, ...]:
     try:
-        from trl import GRPOConfig, ModelConfig, SFTConfig
+        from trl import DPOConfig, GRPOConfig, ModelConfig, SFTConfig
     except ImportError as error:
         raise MissingExtraError("trl", "train", "Training") from error
-    return (RunConfig, GRPOConfig, ModelConfig) if method == "grpo" else (SftRunConfig, SFTConfig, ModelConfig)
+    if method == "grpo":
+        return RunConfig, GRPOConfig, ModelConfig
+    return SftRunConfig, SFTConfig if method == "sft" else DPOConfig, ModelConfig
 
 
 def _parse(method: Method, kinds: Sequence[type], words: Sequence[str]) -> tuple[RunConfig, Any, Any]:
@@ -207,7 +218,7 @@ def _parse(method: Method, kinds: Sequence[type], words: Sequence[str]) -> tuple
     from trl import TrlParser
 
     class Parser(TrlParser):  # type: ignore[misc]
-        """TRL's parser, failing as every command does, with paths and presets found."""
+        """TRL's parser with our error messages, which also finds paths and presets."""
 
         def error(self, message: str) -> None:
             raise UserError(f"bleuberi train {method}: {message}", f"See bleuberi train {method} --help.")
@@ -221,16 +232,16 @@ def _parse(method: Method, kinds: Sequence[type], words: Sequence[str]) -> tuple
         run, args, model = Parser(kinds, allow_abbrev=False).parse_args_and_config(args=list(words))
     except (ValueError, TypeError) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        cure = "Mend the config file or the flag it names."
+        cure = "Correct the config file or the flag named above."
         if "bf16/gpu" in first:
             first = "bf16 is on, and no GPU here can do it."
-            cure = "Without a GPU use the preset grpo_cpu or sft_cpu, or add --use_cpu true --bf16 false."
+            cure = f"Without a GPU use the preset {method}_cpu, or add --use_cpu true --bf16 false."
         raise UserError(f"bleuberi train {method}: {first}", cure) from error
     return run, args, model
 
 
 def _check_parsed(settings: RunSettings) -> Findings:
-    """What can be told of the settings as a whole, defaults and processes included."""
+    """Checks on all settings together, including defaults and the number of processes."""
     method, args = settings.method, settings.args
     values = values_of((settings.run, args, settings.model))
     yield from check_undone(method, values)
@@ -240,7 +251,7 @@ def _check_parsed(settings: RunSettings) -> Findings:
         yield from check_batch({**values, "generation_batch_size": None}, args.world_size)
     if args.n_gpu > 1:
         yield UserError(
-            f"{args.n_gpu} GPUs are visible to one process; the trainer wants a process for each.",
+            f"{args.n_gpu} GPUs are visible to one process; the trainer needs one process per GPU.",
             f"Start it with torchrun --nproc_per_node {args.n_gpu} -m bleuberi.cli.main train {method} ..., or set "
             "CUDA_VISIBLE_DEVICES=0.",
         )
@@ -251,12 +262,12 @@ def _check_apple_gpu(args: Any) -> Findings:  # noqa: ANN401 - TRL's arguments
     if args.device.type == "mps":
         yield UserError(
             "The run would use this Mac's GPU (MPS), on which we have not tested training.",
-            "Train on the CPU: take the preset grpo_cpu or sft_cpu, or add --use_cpu true --bf16 false.",
+            "Train on the CPU: take the preset grpo_cpu, sft_cpu or dpo_cpu, or add --use_cpu true --bf16 false.",
         )
 
 
 def take_hub_token(args: Any) -> None:  # noqa: ANN401 - TRL's arguments
-    """Move the hub's token to the environment, where the hub's library looks for it: the trainer would save it."""
+    """Move the hub token to the environment, where the hub library reads it: the trainer would save it to disk."""
     if args.hub_token:
         os.environ["HF_TOKEN"] = args.hub_token
         args.hub_token = None

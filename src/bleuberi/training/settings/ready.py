@@ -1,4 +1,5 @@
-"""Trouble that is found before the model is loaded: packages, a quantised base, positions, LoRA that does not fit."""
+"""Find problems before the model is loaded: missing packages, a quantised base, too few positions, LoRA that does not
+fit."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ from bleuberi.training.settings.rules import Findings
 
 
 def check_ready(settings: RunSettings, longest: int) -> Findings:
-    """`longest`: tokens of the longest text that the model will see. Errors: `UserError` if there is no such model."""
+    """Run all these checks. `longest`: tokens of the longest text that the model will read. Errors: `UserError` if the
+    model does not exist."""
     yield from missing_packages(values_of((settings.run, settings.args, settings.model)))
     config = base_config(settings)
     yield from check_stored(settings, config)
@@ -38,20 +40,20 @@ def base_config(settings: RunSettings) -> Any:  # noqa: ANN401 - a transformers 
 
 
 def check_stored(settings: RunSettings, config: Any) -> Findings:  # noqa: ANN401 - of `base_config`
-    """Weights that are stored quantised: neither they nor LoRA on them can be saved as a plain model."""
+    """Reject stored quantised weights: neither they nor LoRA on them can be saved as a plain model."""
     stored = getattr(config, "quantization_config", None)
     if not stored:
         return
     values = stored if isinstance(stored, dict) else stored.to_dict()
     how = values.get("quant_method", "unknown method")
     yield UserError(
-        f"{settings.model.model_name_or_path} is stored quantised ({how}), and no trained model can be saved from it.",
-        "Take the model that it was made from; --load_in_4bit true --use_peft true quantises it while it is loaded.",
+        f"{settings.model.model_name_or_path} is stored quantised ({how}), so no trained model could be saved.",
+        "Use the model that it was made from; --load_in_4bit true --use_peft true quantises it while it is loaded.",
     )
 
 
 def check_positions(config: Any, longest: int) -> Findings:  # noqa: ANN401 - of `base_config`
-    """Texts that are longer than the model's positions, if it has a limit."""
+    """Find texts that are longer than the model's number of positions, if it is limited."""
     limit = None if config is None else getattr(config.get_text_config(), "max_position_embeddings", None)
     if limit and longest > limit:
         yield UserError(

@@ -1,8 +1,8 @@
-"""Which values the fields of a training run may have.
+"""The values that the fields of a training run may have.
 
-TRL's config classes accept any text for most of their choices (`loss_type: bnpoo`), and fail long after the model was
-loaded. The choices here are those that the installed trainer's source compares with; a test keeps them equal.
-Choices that the installed classes tell themselves (enums, `Literal`, metadata) come from `installed_values`.
+TRL's config classes accept any text for most choices (`loss_type: bnpoo`), and fail long after the model was loaded.
+The choices here are those that the installed trainer's source compares with; a test keeps them equal. Choices that the
+installed classes list themselves (enums, `Literal`, metadata) come from `installed`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import Any, Final, Literal, NamedTuple
 
 from bleuberi.errors import UserError
 
-Method = Literal["grpo", "sft"]
+Method = Literal["grpo", "sft", "dpo"]
+METHODS: Final[tuple[Method, ...]] = ("grpo", "sft", "dpo")
 Findings = Iterator[UserError]
 """What a check yields: `train` raises the first finding, the doctor prints all."""
 Values = Mapping[str, Any]  # field -> value; texts of flags may still be texts
@@ -28,16 +29,21 @@ GRPO_CHOICES: Final[Mapping[str, Sequence[str]]] = {
     "vllm_model_impl": ("vllm", "transformers"),
     "vllm_importance_sampling_mode": ("token_truncate", "token_mask", "sequence_truncate", "sequence_mask"),
 }
+DPO_CHOICES: Final[Mapping[str, Sequence[str]]] = {
+    "loss_type": ("sigmoid", "hinge", "ipo", "exo_pair", "nca_pair", "robust", "bco_pair", "sppo_hard", "aot",
+                  "aot_unpaired", "apo_zero", "apo_down", "discopop", "sft", "sigmoid_norm"),
+    "f_divergence_type": ("reverse_kl", "forward_kl", "js_divergence", "alpha_divergence"),
+}  # fmt: skip
 
 
 def raise_first(findings: Findings) -> None:
-    """Errors: the first finding; the later checks are then not made."""
+    """Raise the first finding; later checks are then skipped."""
     for finding in findings:
         raise finding
 
 
 class Range(NamedTuple):
-    """The numbers a field may have; `words` is how a person says it."""
+    """The numbers that a field may have; `words` describes them in messages."""
 
     low: float
     high: float
@@ -86,43 +92,58 @@ RANGES: Final[Mapping[str, Range]] = {
 
 
 def check_values(method: Method, values: Values) -> Findings:
-    """Values that no trainer takes, each with what the field may be."""
+    """Find values that no trainer accepts, and name the allowed ones."""
     if method == "grpo":
         for name in GRPO_CHOICES.keys() & values.keys():
             if not (name == "scale_rewards" and isinstance(values[name], bool)):  # True is group, False is none
                 yield from check_choice(name, values[name], GRPO_CHOICES[name])
+    if method == "dpo":
+        for name in DPO_CHOICES.keys() & values.keys():
+            given = values[name]
+            for value in given if isinstance(given, list) else [given]:
+                yield from check_choice(name, value, DPO_CHOICES[name])
+        yield from _check_dpo_beta(values.get("beta"))
     for name in RANGES.keys() & values.keys():
         yield from _check_range(name, values[name])
 
 
+def _check_dpo_beta(beta: object) -> Findings:
+    if _number(beta) == 0:
+        yield UserError("beta is 0: DPO's loss would be constant.", "Write beta: 0.1, or another number above 0.")
+
+
 def check_choice(name: str, value: object, choices: Sequence[str]) -> Findings:
-    """A text that is none of the choices, with the nearest one; an enum's member counts as its value."""
+    """Find a text that is not among the choices, and suggest the nearest; an enum's member is compared by its value."""
     given = getattr(value, "value", value)
     if isinstance(given, str) and given not in choices:
         near = difflib.get_close_matches(given, choices, n=1)
         yield UserError(
-            f"{name} is {given!r:.60}, which is none of: {', '.join(choices)}.",
+            f"{name} is {given!r:.60}, which is not one of: {', '.join(choices)}.",
             f"Did you mean {name}: {near[0]}?" if near else f"Write one of them, e.g. {name}: {choices[0]}.",
         )
 
 
 def _check_range(name: str, value: object) -> Findings:
+    number, allowed = _number(value), RANGES[name]
+    if number is not None and not allowed.has(number) and not (name == "max_steps" and number == -1):
+        yield UserError(f"{name} is {value}.", f"It must be {allowed.words}.")
+
+
+def _number(value: object) -> float | None:
+    """The value as a number; None for anything else, which the check of the field's type reports."""
     if isinstance(value, bool) or value is None:
-        return  # told by the field's type
+        return None
     try:
-        number = float(value)  # type: ignore[arg-type]
+        return float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
-        return  # told by the field's type
-    allowed = RANGES[name]
-    if not allowed.has(number) and not (name == "max_steps" and number == -1):
-        yield UserError(f"{name} is {value}.", f"It has to be {allowed.words}.")
+        return None
 
 
 def check_batch(values: Values, processes: int) -> Findings:
-    """Sizes that make no whole groups; `processes`: how many train together, all nodes counted.
+    """Find batch sizes that do not give whole groups. `processes`: how many train together, on all nodes.
 
     All processes draw `per_device_train_batch_size` x `steps_per_generation` completions each at once; a group may span
-    processes. Fields that are absent or not whole numbers are left to others.
+    processes. Fields that are absent or not whole numbers are skipped here; other checks report them.
     """
     sizes = ("per_device_train_batch_size", "gradient_accumulation_steps", "num_generations")
     batch, accumulated, group = (_whole(values.get(name)) for name in sizes)
@@ -131,14 +152,14 @@ def check_batch(values: Values, processes: int) -> Findings:
     steps, together = _whole(values.get("steps_per_generation")), _whole(values.get("generation_batch_size"))
     if steps is not None and together is not None and steps * batch * processes != together:
         yield UserError(
-            "steps_per_generation and generation_batch_size say the same thing, and both are set.",
+            "steps_per_generation and generation_batch_size set the same thing, and both are given.",
             "Remove generation_batch_size.",
         )
         return
     if steps is None and together is not None:
         if together % (batch * processes):
             yield UserError(
-                f"generation_batch_size {together} is no multiple of per_device_train_batch_size {batch} x "
+                f"generation_batch_size {together} is not a multiple of per_device_train_batch_size {batch} x "
                 f"{_counted(processes, 'process', 'processes')}.",
                 f"Give a multiple of {batch * processes}, or leave it out.",
             )

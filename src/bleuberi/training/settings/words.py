@@ -1,6 +1,6 @@
-"""A command line and its config file as plain values.
+"""Read a command line and its config file as plain values.
 
-TRL's parser reads both again, and is the one that counts; what is read here is checked before it is loaded.
+TRL's parser reads both again, and the run uses its values. Reading them here first finds mistakes before TRL is loaded.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PACKAGED: Final = {"config": (PRESETS, ".yaml"), "deepspeed": (LAUNCH, ".json")
 
 
 def split_words(argv: Sequence[str]) -> list[str]:
-    """The words as TRL's parser takes them: `--config FILE` apart, presets as paths, `~` as the home folder.
+    """The words in the form that TRL's parser accepts: `--config FILE` as two words, presets as paths, `~` expanded.
 
     `--config=FILE` becomes two words, since TRL's parser knows no other form.
     """
@@ -44,7 +44,8 @@ def split_words(argv: Sequence[str]) -> list[str]:
 
 
 def located(field: str, value: Any) -> Any:  # noqa: ANN401 - a config value of any kind
-    """A path with `~` spelled out; the bare name of a packaged file as its path. Other values as they are."""
+    """Expand `~` in a path, and replace the bare name of a packaged file with its path. Other values are returned
+    unchanged."""
     if not isinstance(value, str) or field not in _PATHS | set(_PACKAGED):
         return value
     if field in _PACKAGED:
@@ -56,30 +57,33 @@ def located(field: str, value: Any) -> Any:  # noqa: ANN401 - a config value of 
 
 
 def config_file(words: Sequence[str]) -> Path | None:
-    """The config file that the words name. Errors: `UserError` where it is missing."""
+    """The path after `--config`; None without the flag. Errors: `UserError` if the file does not exist."""
     if "--config" not in words:
         return None
     position = words.index("--config")
     if position + 1 == len(words):
-        raise UserError("--config has no file.", "Give it a YAML file, e.g. --config training/configs/grpo_paper.yaml.")
+        raise UserError(
+            "--config needs a file.", "Give it a YAML file, e.g. --config training/configs/grpo_paper.yaml."
+        )
     path = Path(words[position + 1])
     if not path.is_file():
         known = ", ".join(sorted(preset.stem for preset in PRESETS.glob("*.yaml")))
-        raise UserError(f"There is no config file {path}.", f"Give a YAML file, or a preset: {known}.")
+        raise UserError(f"Config file {path} does not exist.", f"Give a YAML file, or a preset: {known}.")
     return path
 
 
 def read_config_file(path: Path) -> dict[str, Any]:
-    """A config file's fields, without `env`, from which TRL's parser sets the environment. Errors: `UserError`."""
+    """Read a config file's fields, without `env`, which TRL's parser uses to set the environment. Errors:
+    `UserError`."""
     values = read_yaml(path)
     if not isinstance(values, dict):
-        raise UserError(f"{path} is not a YAML mapping of field: value.", "Write one `field: value` a line.")
+        raise UserError(f"{path} is not a YAML mapping of field: value.", "Write one `field: value` per line.")
     values.pop("env", None)
     return values
 
 
 def flag_values(words: Sequence[str]) -> dict[str, Any]:
-    """Flag -> its text, its list of texts, or True where it stands alone (False for `--no_...`)."""
+    """A mapping from flag to its text, its list of texts, or True for a flag without a value (False for `--no_...`)."""
     values: dict[str, Any] = {}
     name = ""
     for word in words:
@@ -100,12 +104,12 @@ def flag_values(words: Sequence[str]) -> dict[str, Any]:
 
 
 def check_fields(path: Path, values: Mapping[str, Any], hints: Mapping[str, Any]) -> None:
-    """Refuse an unknown or ill-typed field of a config file. `hints`: the fields there are, and their types."""
+    """Reject an unknown or ill-typed field of a config file. `hints`: the known fields and their types."""
     for name, value in values.items():
         if name not in hints:
             near = difflib.get_close_matches(str(name), hints, n=1)
             raise UserError(
-                f"{path} has a field {name!r} that neither TRL nor this tool knows.",
+                f"{path} has a field {name!r} that neither TRL nor bleuberi has.",
                 f"Did you mean {near[0]}?" if near else "Remove it.",
             )
         kinds = plain_kinds(hints[name])
@@ -115,7 +119,7 @@ def check_fields(path: Path, values: Mapping[str, Any], hints: Mapping[str, Any]
             expected = " or ".join(sorted("null" if kind is type(None) else kind.__name__ for kind in kinds))
             raise UserError(
                 f"{path}: {name} is {value!r:.60}, not {expected}.",
-                "Mend the file; a word that YAML takes for something else, such as no, needs quotes.",
+                "Correct the file; quote words that YAML reads as something else, such as no.",
             )
         if isinstance(value, list):
             _check_items(path, name, value, hints[name])
@@ -126,11 +130,11 @@ def _check_items(path: Path, name: str, items: Sequence[Any], hint: Any) -> None
     for item in items:
         if allowed and type(item) not in allowed and not (type(item) is int and float in allowed):
             expected = " or ".join(sorted(kind.__name__ for kind in allowed))
-            raise UserError(f"{path}: {name} has {item!r:.60}, not {expected}.", "Mend the file.")
+            raise UserError(f"{path}: {name} has {item!r:.60}, not {expected}.", "Correct the file.")
 
 
 def check_flags(words: Sequence[str], hints: Mapping[str, Any], prog: str) -> None:
-    """Refuse a flag that does not exist, and suggest the nearest."""
+    """Reject a flag that does not exist, and suggest the nearest."""
     for word in words:
         name = word.partition("=")[0].removeprefix("--").replace("-", "_")
         # Switches that are on by default can be written as --no_...

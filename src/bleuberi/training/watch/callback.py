@@ -1,4 +1,4 @@
-"""Warns during a run, and stops it if that was asked for. The rules are in `warnings`."""
+"""Warn during a run; if `stop_on_warning` is set, a warning also stops the run. The rules are in `warnings`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bleuberi.errors import UserError
+from bleuberi.training.config import MonitorConfig
 from bleuberi.training.early_stop import ends_generation, steps_in_epoch
 from bleuberi.training.folder.checkpoints import nearest_checkpoint
-from bleuberi.training.watch.warnings import Entry, MonitorConfig, Warned, Watch
+from bleuberi.training.watch.warnings import Entry, Warned, Watch
 
 if TYPE_CHECKING:
     from transformers import TrainerCallback
@@ -18,7 +19,8 @@ log = logging.getLogger(__name__)
 
 
 def monitor_callback(config: MonitorConfig) -> TrainerCallback:
-    """A callback that reads every log entry. Add it before the one that writes metrics: it puts `warnings` into them.
+    """Create a callback that reads every log entry. Add it before the callback that writes metrics: it adds `warnings`
+    to the entries.
 
     Its `stopped_by` is the warning that ended the run, or None.
     """
@@ -61,15 +63,16 @@ def monitor_callback(config: MonitorConfig) -> TrainerCallback:
 
 
 def with_checkpoint(warned: Warned, folder: Path) -> str:
-    """The warning, and for a reward that has fallen the checkpoint nearest to its best, if there is one."""
+    """The text of the warning. If the reward has fallen, it names the checkpoint nearest to the best reward, if one
+    exists."""
     best = None if warned.best_step is None else nearest_checkpoint(folder, warned.best_step)
     return warned.text if best is None else f"{warned.text}; the nearest checkpoint is {best.name}"
 
 
 def refuse_stopped(monitor: Any, folder: Path, step: int) -> None:  # noqa: ANN401
-    """Errors: `UserError` if the monitor ended the run, which is then not finished."""
+    """Errors: `UserError` if the monitor ended the run, because the run is then not finished."""
     if monitor.stopped_by:
         raise UserError(
             f"Stopped after step {step}, with a checkpoint: {with_checkpoint(monitor.stopped_by, folder)}.",
-            f"Read {folder / 'completions.jsonl'}; to go on anyway, add --stop_on_warning false to the same command.",
+            f"Read {folder / 'completions.jsonl'}; to continue anyway, add --stop_on_warning false.",
         )

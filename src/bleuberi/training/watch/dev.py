@@ -1,6 +1,6 @@
-"""Evaluation on held-out dev prompts during GRPO: which checkpoint is the best, and when to stop.
+"""Evaluate on held-out dev prompts during GRPO, to choose the best checkpoint and to stop early.
 
-The best is chosen on these prompts, so its gain has to be measured on others.
+The best checkpoint is chosen on these prompts, so its gain has to be measured on others.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any, Final
@@ -17,6 +16,7 @@ from bleuberi import columns
 from bleuberi.errors import UserError
 from bleuberi.rewards import Reward, load_reward
 from bleuberi.rewards.text_shape import references_copied, text_shapes
+from bleuberi.training.config import DevConfig
 from bleuberi.training.early_stop import NothingLeft
 from bleuberi.training.folder.checkpoints import checkpoint_at, read_mark
 from bleuberi.training.folder.log import append_entries, cut_entries, read_entries
@@ -29,73 +29,36 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 DEV: Final = "dev.jsonl"
-BEST_BY: Final = ("reward", "score")
 _UNTRAINED: Final = ("rouge", "bleu")
 
 
-@dataclass
-class DevConfig:
-    """The fields of a run that evaluates itself on held-out prompts; `docs/monitor.md` argues the defaults."""
-
-    dev_prompts: int = field(
-        default=0, metadata={"help": "GRPO: held-out prompts that are answered during the run, greedily; 0: none"}
-    )
-    dev_dataset_path: str = field(
-        default="",
-        metadata={"help": "GRPO: data set of the held-out prompts; empty: rows of dataset_path are held out"},
-    )
-    dev_every: float = field(
-        default=0.1, metadata={"help": "GRPO: steps between evaluations; below 1 a share of all steps"}
-    )
-    dev_score: str = field(
-        default="", metadata={"help": "GRPO: a score that is not trained on; empty: rouge, or bleu if rouge is trained"}
-    )
-    dev_best_by: str = field(
-        default="reward", metadata={"help": "GRPO: what makes a checkpoint the best on dev: reward or score"}
-    )
-    dev_patience: int = field(
-        default=0, metadata={"help": "GRPO: evaluations without a new best after which the run ends; 0: it does not"}
-    )
-
-    def __post_init__(self) -> None:
-        for name in ("dev_prompts", "dev_patience"):
-            if getattr(self, name) < 0:
-                raise UserError(f"{name} is {getattr(self, name)}.", "Give a whole number of at least 0; 0: none.")
-        if not self.dev_every > 0:
-            raise UserError(f"dev_every is {self.dev_every}.", "Give a number of steps, or a share below 1.")
-        if self.dev_best_by not in BEST_BY:
-            raise UserError(f"dev_best_by is {self.dev_best_by!r}.", "Write reward or score.")
-        if self.dev_prompts == 0 and (self.dev_dataset_path or self.dev_patience):
-            given = "dev_dataset_path" if self.dev_dataset_path else "dev_patience"
-            raise UserError(f"{given} is set and dev_prompts is 0.", "Say how many prompts: --dev_prompts 64.")
-
-
 def untrained_score(config: DevConfig, rewards: Sequence[Reward]) -> Reward:
-    """The score beside the reward. Errors: `UserError` if it is one of the rewards."""
+    """The score that is logged beside the reward. Errors: `UserError` if the run trains on it."""
     trained = {reward.name for reward in rewards}
     if not config.dev_score:
         return load_reward(next(name for name in _UNTRAINED if name not in trained or name == _UNTRAINED[-1]))
     score = load_reward(config.dev_score)
     if score.name in trained:
         raise UserError(
-            f"dev_score {config.dev_score} is also the reward.", "Name a score that the run is not trained on."
+            f"dev_score {config.dev_score} is also the reward.", "Choose a score that the run is not trained on."
         )
     return score
 
 
 def cut_dev(folder: Path, last_step: int | None) -> None:
-    """Drop the evaluations after the checkpoint that a run resumes from; without one, all of them."""
+    """Delete the evaluations after the checkpoint that a run resumes from; all of them if it starts afresh."""
     cut_entries(folder / DEV, lambda entry: last_step is not None and entry["step"] <= last_step)
 
 
 def best_entry(entries: Sequence[dict[str, Any]], best_by: str) -> dict[str, Any] | None:
-    """The evaluation with the highest value, the earliest of equals; the start of the run does not count."""
+    """The evaluation with the highest value; of equal ones the earliest. The evaluation before the first step is
+    ignored."""
     known = [entry for entry in entries if entry["step"] > 0 and entry[best_by] is not None]
     return max(known, key=lambda entry: entry[best_by], default=None)
 
 
 class DevEvaluation:
-    """Answers the prompts with the policy as it is, and measures the responses."""
+    """Generates responses to the dev prompts with the current policy, and measures them."""
 
     def __init__(
         self,
@@ -108,7 +71,7 @@ class DevEvaluation:
         self.rewards = list(zip(rewards, weights or [1.0] * len(rewards), strict=True))
 
     def __call__(self, trainer: Any) -> dict[str, Any]:  # noqa: ANN401 - trl.GRPOTrainer
-        """Means over the prompts. Every process has to call it; all of them get the same numbers."""
+        """Means over the prompts. Every process has to call it, and all get the same numbers."""
         answers = self._answer(trainer)
         ids = [tokens for tokens, _ in answers]
         texts = [trainer.processing_class.decode(tokens, skip_special_tokens=True) for tokens in ids]
@@ -152,7 +115,7 @@ _GREEDY: Final = frozenset({"max_new_tokens", "repetition_penalty", "eos_token_i
 
 
 def _weighted(parts: Sequence[tuple[float, float | None]]) -> float | None:
-    """The sum of the scores that there are, as TRL adds them up; None if there is none."""
+    """The sum of the scores that there are, as TRL adds them up, or None."""
     known = [weight * score for weight, score in parts if score is not None]
     return sum(known) if known else None
 
@@ -163,10 +126,11 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 
 def dev_callback(evaluation: DevEvaluation, folder: Path, config: DevConfig, every: int) -> TrainerCallback:
-    """A callback that evaluates before the first step, each `every` steps (which have to end a generation) and last.
+    """Create a callback that evaluates before the first step, every `every` steps (each has to end a generation), and
+    at the end.
 
-    Set its `trainer` before the training. It keeps a checkpoint of the best, and with patience ends the run: `ended` is
-    then True. Add it before the callbacks that save.
+    Set its `trainer` before the training. It keeps the checkpoint of the best evaluation. With patience it ends the run
+    and sets `ended` to True. Add it before the callbacks that save.
     """
     from transformers import TrainerCallback
 
@@ -236,16 +200,17 @@ def _of_first_process(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def sentence(entry: Mapping[str, Any]) -> str:
-    """E.g. `reward 0.213, rouge 0.301, 0.11 copied, 34 tokens`."""
+    """An evaluation in words, e.g. `reward 0.213, rouge 0.301, 0.11 copied, 34 tokens`."""
     parts = [f"{name} {entry[key]:.3f}" for name, key in (("reward", "reward"), (entry["score_name"], "score"))
              if entry[key] is not None]  # fmt: skip
     return ", ".join([*parts, f"{entry['copied_share']:.2f} copied", f"{entry['tokens']:.0f} tokens"])
 
 
 def take_best(dev: Any, trainer: Any, folder: Path) -> dict[str, Any]:  # noqa: ANN401 - of `dev_callback`; TRL's trainer
-    """Load the best checkpoint, unless it is the policy as it is; the manifest's facts about the choice.
+    """Load the best checkpoint, unless the current policy is the best. Returns the facts about this choice for the
+    manifest.
 
-    Errors: `UserError` if that checkpoint is gone or incomplete.
+    Errors: `UserError` if that checkpoint is missing or incomplete.
     """
     best, start = dev.best(), next((entry for entry in dev.evaluated if entry["step"] == 0), None)
     facts = {"evaluations": len(dev.evaluated), "trained_steps": trainer.state.global_step}
@@ -256,12 +221,12 @@ def take_best(dev: Any, trainer: Any, folder: Path) -> dict[str, Any]:  # noqa: 
         if checkpoint is None or read_mark(checkpoint) is None:
             raise UserError(
                 f"The best checkpoint on dev, of step {best['step']}, is not in {folder}.",
-                "Run again with another --output_dir, and leave the checkpoints there.",
+                "Rerun with another --output_dir, and keep its checkpoints.",
             )
         trainer.state.best_model_checkpoint = str(checkpoint)
         trainer._load_best_model()
     log.info("The best of %d evaluations is step %d: %s", len(dev.evaluated), best["step"], sentence(best))
     by = dev.best_by
     if start is not None and start[by] is not None and best[by] <= start[by]:
-        log.warning("No evaluation on dev is better than that of the base model.")
+        log.warning("No evaluation on dev is better than the base model's.")
     return {"steps": best["step"], "dev": {**facts, "best_by": by, "best": best, "start": start}}

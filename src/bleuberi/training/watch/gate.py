@@ -1,50 +1,23 @@
-"""Keep a group's noise from becoming advantages.
+"""Do not let a group's noise become advantages.
 
-GRPO divides a group's differences by their own spread, so a difference of 0.001 counts as much as one of 0.5. A group
-that spreads less than a threshold gets its mean for every member: its advantages are exactly zero, and the mean reward
-that is logged stays as it was.
+GRPO divides a group's differences by their own spread, so a difference of 0.001 counts as much as one of 0.5. If a
+group's spread is below a threshold, every member gets the group's mean: all advantages are then exactly zero, and the
+logged mean reward does not change.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from statistics import fmean
 
-from bleuberi.errors import UserError
 from bleuberi.statistics.within_group import flat_value, spread
-
-
-@dataclass
-class GateConfig:
-    """The gate's fields of a run; `docs/monitor.md` argues the defaults."""
-
-    low_signal_gate: bool = field(
-        default=False,
-        metadata={"help": "GRPO: give a group whose rewards hardly differ its mean, so that it has no advantages"},
-    )
-    low_signal_spread: float = field(
-        default=0.001, metadata={"help": "GRPO: standard deviation in the reward's own units below which that is done"}
-    )
-    low_signal_floor_share: float = field(
-        default=0.1, metadata={"help": "GRPO: the same as a share of what BLEU's smoothing gives for nothing"}
-    )
-
-    def __post_init__(self) -> None:
-        for name in ("low_signal_spread", "low_signal_floor_share"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value >= 0):
-                raise UserError(f"{name} is {value}.", "Give a number of at least 0; 0 switches this threshold off.")
-        if self.low_signal_floor_share > 1:
-            raise UserError(
-                f"low_signal_floor_share is {self.low_signal_floor_share}.", "Give a share from 0 to 1, e.g. 0.1."
-            )
 
 
 @dataclass(frozen=True, slots=True)
 class RewardGate:
-    """Decides by group. One that is not `active` only counts."""
+    """Decides for each group whether its rewards are replaced by their mean. If not `active`, it only counts such
+    groups."""
 
     active: bool
     spread: float
@@ -52,9 +25,9 @@ class RewardGate:
     rewards: int = 1  # how many are added up; their flat values then stand on one grid
 
     def is_low(self, scores: Sequence[float | None], floors: Sequence[float]) -> bool | None:  # G, G
-        """Whether the group spreads less than the thresholds, or not at all; None where it has no score at all.
+        """Whether the group's spread is 0 or below the thresholds; None if no completion has a score.
 
-        A score alone has no spread: the trainer gives it no advantage either.
+        A single score has no spread: the trainer gives it no advantage either.
         """
         if all(score is None for score in scores):
             return None
@@ -62,7 +35,8 @@ class RewardGate:
         return found == 0 or found < max(self.spread, self.floor_share * fmean(floors))
 
     def hand_over(self, scores: Sequence[float | None], is_low: bool | None) -> list[float | None]:  # G -> G
-        """What the trainer gets: the scores, or their mean where they say little. What has no score keeps none."""
+        """The scores to pass to the trainer: unchanged, or all replaced by their mean if `is_low` and the gate is
+        active. None stays None."""
         if not (self.active and is_low):
             return list(scores)
         numbers = [score for score in scores if score is not None]

@@ -1,4 +1,4 @@
-"""A prompt's group of completions, whole, wherever they were made."""
+"""Collect all completions of a prompt's group, even if several processes generated them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ Row = TypeVar("Row")
 
 
 def whole_groups(rows: Sequence[Row], group_size: int) -> tuple[list[list[Row]], int]:
-    """The groups that this process's rows belong to, and where in them its first row stands.
+    """The complete groups that this process's rows belong to, and the position of its first row in them.
 
-    The trainer calls a reward with what one process generated, gathers the numbers in the order of the processes, and
-    cuts that into groups. Where a process has no whole number of groups the rows are gathered here in the same order;
-    each has the same number of rows, so all of them take this path or none. Errors: `UserError` where no groups result.
+    The trainer calls a reward with the completions of one process, collects the numbers of all processes in order, and
+    cuts them into groups. If a process does not have whole groups, this function collects the rows in the same order.
+    Each process has the same number of rows, so either all of them do this or none. Errors: `UserError` if no whole
+    groups result.
     """
     if len(rows) % group_size == 0:
         return _cut(rows, group_size), 0
@@ -25,8 +26,8 @@ def whole_groups(rows: Sequence[Row], group_size: int) -> tuple[list[list[Row]],
     everyone: list[Row] = gather_object(list(rows))
     if len(everyone) % group_size:
         raise UserError(
-            f"{len(everyone)} completions do not make groups of {group_size}.",
-            "Let per_device_train_batch_size x steps_per_generation x processes be a multiple of num_generations.",
+            f"{len(everyone)} completions cannot be split into groups of {group_size}.",
+            "Make per_device_train_batch_size x steps_per_generation x processes be a multiple of num_generations.",
         )
     return _cut(everyone, group_size), PartialState().process_index * len(rows)
 

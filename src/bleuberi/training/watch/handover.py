@@ -18,7 +18,7 @@ from bleuberi.training.watch.monitor import LogMetric, RewardMonitor, Row
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """One call of a reward: what it was asked, and what it gave."""
+    """One call of a reward: its inputs and the scores it returned."""
 
     prompts: Sequence[str]  # N
     responses: Sequence[str]  # N
@@ -29,7 +29,7 @@ class Scored:
 
 @dataclass(frozen=True, slots=True)
 class Handover:
-    """What a reward's scores go through before the trainer gets them."""
+    """Applies the gate and the monitor to a reward's scores before the trainer gets them."""
 
     gate: RewardGate
     monitor: RewardMonitor
@@ -70,5 +70,5 @@ class Handover:
 def parts_of(
     reward: Reward, responses: Sequence[str], references: Sequence[Sequence[str]]
 ) -> Sequence[BleuParts | None]:  # N
-    """The parts of BLEU's scores; None a row for a reward that is none."""
+    """The parts of each BLEU score; None for every row if the reward is not BLEU."""
     return reward.parts(responses, references) if isinstance(reward, Bleu) else [None] * len(responses)

@@ -1,6 +1,6 @@
-"""Numbers that show a reward being gamed, from the texts and scores of one call of a reward.
+"""Compute metrics that reveal a gamed reward, from the texts and scores of one reward call.
 
-They go to the trainer's own metrics, which averages them over processes and steps and writes them wherever it logs.
+They are added to the trainer's own metrics, which it averages over processes and steps and writes with each log entry.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ LogMetric = Callable[[str, float], None]
 
 
 class Row(NamedTuple):
-    """What the gate and the monitor want to know of one completion."""
+    """The facts about one completion that the gate and the monitor use."""
 
     score: float | None
     floor: float
@@ -41,7 +41,8 @@ class RewardMonitor:
         completion_ids: Sequence[Sequence[int]],  # N
         log_metric: LogMetric,
     ) -> None:
-        """What the completions look like: means over this process's, of which each process has as many."""
+        """Log shares of repetition, copying and ended completions: means over this process. All processes have equally
+        many completions."""
         if self.logs_texts and completion_ids:
             log_metric("monitor/repeated_share", fmean(repeated for repeated, _ in shapes))
             log_metric("monitor/copied_share", fmean(copied for _, copied in shapes))
@@ -52,9 +53,10 @@ class RewardMonitor:
             log_metric("monitor/eos_share", fmean(ended))
 
     def log_groups(self, name: str, groups: Sequence[Sequence[Row]], log_metric: LogMetric) -> None:
-        """What the reward pays for: rank correlations within groups, one value per group, so that all count alike.
+        """Log how the reward correlates with length and copying within each group: one value per group, so all groups
+        count equally.
 
-        And how much the completions of a group differ: the share of distinct 4-grams.
+        Also log how much a group's completions differ: the share of distinct 4-grams.
         """
         for group in groups:
             distinct = distinct_share([row.words for row in group]) if self.logs_texts else None
@@ -68,7 +70,7 @@ class RewardMonitor:
 
     @staticmethod
     def log_parts(name: str, parts: Sequence[BleuParts | None], log_metric: LogMetric) -> None:
-        """The means of BLEU's parts, over the completions that have them."""
+        """Log the means of BLEU's parts, over the completions that have them."""
         known = [part for part in parts if part is not None]
         if known:
             for order, values in enumerate(zip(*(part.precisions for part in known), strict=True), start=1):

@@ -1,4 +1,4 @@
-"""Rewards as TRL calls them."""
+"""Adapt rewards to TRL's calling convention."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bleuberi.training.watch.monitor import LogMetric
 
 
 class TrlReward:
-    """A reward as `GRPOTrainer(reward_funcs=...)` calls it: batches of conversations, columns as keywords."""
+    """A reward for `GRPOTrainer(reward_funcs=...)`: takes batches of conversations, with columns as keywords."""
 
     def __init__(self, reward: Reward, handover: Handover | None = None) -> None:
         self.reward = reward
@@ -52,7 +52,7 @@ def score_rows(
     texts: Sequence[str],  # N, completions
     ids: Sequence[Sequence[int]],  # N, their tokens
 ) -> Scores:  # N
-    """The scores that a trainer's step would give these completions; nothing is logged. Errors: `UserError`."""
+    """The scores that a training step would give these completions, without logging. Errors: `UserError`."""
     others: dict[str, Any] = {name: [row[name] for row in rows] for name in rows[0]}
     return TrlReward(reward)(
         prompts=others.pop("prompt"),
@@ -64,15 +64,15 @@ def score_rows(
 
 
 def last_user_text(messages: Sequence[Message]) -> str:
-    """The text of the last user turn, which is what the answer answers."""
+    """The text of the last user turn, to which the response belongs, or an empty text."""
     return next((turn["content"] for turn in reversed(messages) if turn["role"] == "user"), "")
 
 
 def trainable_rewards(rewards: Sequence[Reward], aggregation: str) -> list[Reward]:
-    """The rewards that a trainer is handed: one that is a mean over a pool goes in as its parts.
+    """The rewards to pass to a trainer. A reward that is a mean over the whole pool is replaced by its parts.
 
-    The trainer standardises the parts within each prompt group, across processes. Errors: `UserError` where it is told
-    to add them up unstandardised.
+    The trainer standardises the parts within each prompt group, across processes. Errors: `UserError` if `aggregation`
+    would add the parts without standardising them.
     """
     handed: list[Reward] = []
     for reward in rewards:
@@ -87,7 +87,7 @@ def trainable_rewards(rewards: Sequence[Reward], aggregation: str) -> list[Rewar
 
 
 def check_reward_columns(rewards: Sequence[Reward], columns: Collection[str]) -> None:
-    """Errors: `UserError` for a reward function that needs an argument that the data set has no column for."""
+    """Errors: `UserError` if a reward function needs an argument for which the data set has no column."""
     for reward in rewards:
         if isinstance(reward, FunctionReward) and (missing := reward.missing(columns)):
             raise UserError(

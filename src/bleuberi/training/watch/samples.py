@@ -1,6 +1,6 @@
-"""Completions of the same few prompts, as the policy learns; generation during a run that changes nothing in it.
+"""Sample completions of the same few prompts during training, without any effect on the training itself.
 
-Samples are drawn as in training, with a seed of their own.
+Samples are drawn as in training, with a separate seed.
 """
 
 from __future__ import annotations
@@ -23,19 +23,20 @@ SEED: Final = 20
 
 
 def evenly_spaced(rows: Sequence[dict[str, Any]], count: int) -> list[dict[str, Any]]:
-    """So many rows from the whole length of a data set, which is often sorted by source or score."""
+    """Choose `count` rows, evenly spaced over a data set, which is often sorted by source or score."""
     count = min(count, len(rows))
     return [rows[index * len(rows) // count] for index in range(count)]
 
 
 def cut_samples(folder: Path, last_step: int | None) -> None:
-    """Drop the samples after the checkpoint that a run resumes from; without one, all of them."""
+    """Delete the samples after the checkpoint that a run resumes from; all of them if it starts afresh."""
     cut_entries(folder / COMPLETIONS, lambda entry: last_step is not None and entry["step"] <= last_step)
 
 
 @contextmanager
 def own_random_numbers(device: Any) -> Iterator[None]:  # noqa: ANN401 - torch.device
-    """Random numbers from a fixed seed; afterwards the generator continues as if nothing had been drawn."""
+    """In this context random numbers come from a fixed seed; afterwards the generator continues as if nothing had been
+    drawn."""
     import torch
 
     devices = [] if device.type == "cpu" else [device]
@@ -45,7 +46,7 @@ def own_random_numbers(device: Any) -> Iterator[None]:  # noqa: ANN401 - torch.d
 
 
 def sample(trainer: Any, rows: Sequence[dict[str, Any]], rewards: Sequence[Reward]) -> list[dict[str, Any]]:  # noqa: ANN401
-    """One completion of each row's prompt, with its scores. Every process has to call it: weights may be split."""
+    """Sample one completion per row and score it. Every process has to call it, because weights may be split."""
     samples = []
     for row, (tokens, ended) in zip(rows, complete(trainer, rows, sampling_settings(trainer)), strict=True):
         samples.append(
@@ -70,9 +71,9 @@ def complete(
     rows: Sequence[dict[str, Any]],  # N, as the trainer sees them
     drawing: dict[str, Any],  # for transformers' GenerationConfig
 ) -> list[tuple[list[int], bool]]:  # N
-    """The tokens of one completion per row, its end token included, and whether it has one.
+    """Generate one completion per row. Returns its tokens, end token included, and whether it has an end token.
 
-    Random numbers of the training stay untouched. Every process has to call it with as many rows.
+    The training's random numbers are not used. Every process has to call it with equally many rows.
     """
     import torch
     from transformers import GenerationConfig
@@ -105,7 +106,7 @@ def complete(
 
 
 def sampling_settings(trainer: Any) -> dict[str, Any]:  # noqa: ANN401
-    """How the training draws, for transformers; the trainer keeps no such settings where vLLM generates."""
+    """The training's sampling settings in transformers' form; the trainer has no such settings if vLLM generates."""
     args = trainer.args
     return {
         "max_new_tokens": args.max_completion_length,
@@ -128,7 +129,7 @@ def samples_callback(
     rewards: Sequence[Reward],
     every: int,
 ) -> TrainerCallback:
-    """A callback that appends samples to `completions.jsonl`: before the first step, and every so many."""
+    """Create a callback that appends samples to `completions.jsonl` before the first step and every `every` steps."""
     from transformers import TrainerCallback
 
     class Samples(TrainerCallback):  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""How a noisy metric moved over a run: its start, its best, its last values, and how much of a change is noise."""
+"""Track how a noisy metric changes over a run: start, best and latest values, and how much of a change is noise."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SURE: Final = 5.25
 
 @dataclass(slots=True)
 class Trend:
-    """The values of one metric, read one by one, smoothed by a mean over the last `window` of them."""
+    """The values of one metric, smoothed by a mean over the last `window` values."""
 
     window: int
     best: float = -math.inf  # the highest smoothed value
@@ -25,7 +25,7 @@ class Trend:
     _squared_changes: float = 0.0
 
     def add(self, step: int, value: float) -> None:
-        """Read the value that was logged after `step`."""
+        """Add the value that was logged after `step`."""
         if self._last:
             self._squared_changes += (value - self._last[-1][1]) ** 2
         if len(self._first) < self.window:
@@ -43,7 +43,7 @@ class Trend:
 
     @property
     def can_be_judged(self) -> bool:
-        """Whether two windows that share no value have been read."""
+        """Whether enough values for two windows without a common value were added."""
         return self._count >= 2 * self.window
 
     @property

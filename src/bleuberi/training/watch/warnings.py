@@ -1,81 +1,23 @@
-"""When a run's numbers call for a warning.
+"""The rules by which a run's metrics cause a warning.
 
-The warnings are a function of the log entries alone, so a resumed run gives the same ones. The mean of a metric's last
-entries is compared with a limit, with its own start, or with its own best.
+The warnings depend only on the log entries, so a resumed run gives the same ones. The mean of a metric's last entries
+is compared with a limit, with the metric's start, or with its best mean.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
 from typing import Any, Final, NamedTuple
 
-from bleuberi.errors import UserError
+from bleuberi.training.config import MonitorConfig
 from bleuberi.training.watch.trends import Trend
 
 Entry = Mapping[str, Any]
 
 
-@dataclass
-class MonitorConfig:
-    """The monitor's fields of a run; none of them changes what is learned. `docs/monitor.md` argues the defaults."""
-
-    warn_correlation: float = field(
-        default=0.9,
-        metadata={"help": "GRPO: rank correlation of reward with length, or with copying, that is warned of; 1: never"},
-    )
-    warn_reward_drop: float = field(
-        default=0.25,
-        metadata={"help": "GRPO: fall of the mean reward below its best, as a share of the best, that is warned of"},
-    )
-    warn_copied_share: float = field(
-        default=0.1,
-        metadata={"help": "GRPO: copying from the prompt above the references' own, risen as much, that is warned of"},
-    )
-    warn_distinct_drop: float = field(
-        default=0.5,
-        metadata={
-            "help": "GRPO: fall of the share of distinct 4-grams within a prompt's completions, as a share of "
-            "its start, that is warned of"
-        },
-    )
-    warn_repeated_share: float = field(
-        default=0.5, metadata={"help": "GRPO: share of repeated 4-grams, risen by 0.2, that is warned of"}
-    )
-    warn_clipped_share: float = field(
-        default=0.9, metadata={"help": "GRPO: share of completions cut off, risen by 0.2, that is warned of"}
-    )
-    warn_low_signal: float = field(
-        default=0.9, metadata={"help": "GRPO: share of groups without a usable spread that is warned of"}
-    )
-    monitor_window: int = field(
-        default=5,
-        metadata={"help": "GRPO: log entries whose mean is compared with the limits, and with the first ones"},
-    )
-    stop_on_warning: bool = field(
-        default=False, metadata={"help": "GRPO: save a checkpoint and end the run at the first warning"}
-    )
-    sample_every: int = field(
-        default=25, metadata={"help": "GRPO: steps between samples in completions.jsonl; 0: none are made"}
-    )
-    sample_prompts: int = field(default=4, metadata={"help": "GRPO: prompts that are sampled, the same each time"})
-
-    def __post_init__(self) -> None:
-        for item in fields(MonitorConfig):
-            value = getattr(self, item.name)
-            if item.name.startswith("warn_") and not 0 < value <= 1:
-                raise UserError(f"{item.name} is {value}.", "Give a limit above 0 and at most 1; 1 never warns.")
-        for name, least in (("monitor_window", 1), ("sample_every", 0), ("sample_prompts", 1)):
-            if getattr(self, name) < least:
-                raise UserError(f"{name} is {getattr(self, name)}.", f"Give a whole number of at least {least}.")
-
-
-NOT_DECIDING: Final = frozenset(item.name for item in fields(MonitorConfig))
-"""Settings that a run may change when it goes on."""
-
-
 class Rule(NamedTuple):
-    """Warn if the mean of a metric's last entries exceeds a limit and, with `rise`, its own start by that much."""
+    """Warn if the mean of a metric's last entries exceeds the limit and, with `rise`, exceeds the metric's start by at
+    least `rise`."""
 
     metric: str  # a name, or the end of one
     limit: str  # the field with the limit
@@ -107,14 +49,14 @@ OF_EVALUATION: Final = "eval_"
 
 
 class Warned(NamedTuple):
-    """One warning, and the step of the best reward if the reward has fallen since."""
+    """One warning; if the reward has fallen, also the step at which it was best."""
 
     text: str
     best_step: int | None = None
 
 
 class Watch:
-    """Reads log entries one by one, and gives each warning once: a run that continues after it was asked to."""
+    """Reads log entries one by one, and gives each warning only once, because a warned run may continue."""
 
     def __init__(self, config: MonitorConfig) -> None:
         self._config = config
@@ -122,7 +64,7 @@ class Watch:
         self._warned: set[str] = set()
 
     def read(self, entry: Entry, step: int) -> list[Warned]:
-        """The warnings that this entry of that step is the first to call for."""
+        """The warnings that this entry causes, without those given for earlier entries."""
         found = []
         for name, value in entry.items():
             rule = next((rule for rule in RULES if name.endswith(rule.metric)), None)
