@@ -25,7 +25,7 @@ demo: $(VENV)/.train
 	@$(BIN)/bleuberi demo $(DEMO_FLAGS)
 
 # Two processes with one torch thread each; tests over five seconds are in test-slow.
-PYTEST := PYTHONHASHSEED=0 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope
+PYTEST := PYTHONHASHSEED=0 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope --durations=15 --durations-min=5
 test: $(VENV)/.dev
 	$(PYTEST)
 
@@ -82,9 +82,11 @@ docs: $(VENV)/.dev
 	$(BIN)/python docs/make_cli_reference.py
 	$(BIN)/python docs/make_result.py
 
-# The documentation site, into build/site; a broken link or an unreadable docstring is an error. Needs no torch.
+# The documentation site with its gallery, into build/site. Errors: a broken link, an unreadable docstring, a command of the
+# gallery that fails. Needs no torch.
 site: $(VENV)/.docs
 	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going --fresh-env --builder html docs build/site
+	$(BIN)/python docs/make_gallery.py build/site/gallery
 	@echo "Open build/site/index.html"
 
 # sdist and wheel of the last commit, built, checked and tried out, into dist/. Publishes nothing: docs/releasing.md.
@@ -96,9 +98,11 @@ format: $(VENV)/.dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# One table of our speed beside other programs'; a quiet machine needs the better part of an hour. ONLY="import start/demo"
+ONLY ?=
 benchmark: $(VENV)/.dev
 	@$(PIP) -e '.[benchmark]'
-	$(BIN)/python benchmarks/rewards.py
+	$(BIN)/python -m benchmarks.table $(if $(ONLY),--only $(ONLY))
 
 clean:
 	rm -rf $(VENV) build dist src/*.egg-info

@@ -1,11 +1,12 @@
-"""Calibrates headroom: 30 short GRPO runs on generated pools whose dials differ, each predicted from the other 29.
+"""Calibrates headroom: 30 short GRPO runs, two on each of 15 generated pools, predicted from those on the other pools.
 
-    python benchmarks/headroom.py prepare --output_dir runs/headroom     writes one protocol per run
+    python benchmarks/headroom.py prepare --output_dir runs/headroom     writes one protocol per pool
     python benchmarks/headroom.py run --output_dir runs/headroom         headroom, then `bleuberi compare`; resumes
-    python benchmarks/headroom.py fit --output_dir runs/headroom         predictions, error, calibration.csv
+    python benchmarks/headroom.py fit --output_dir runs/headroom         runs.csv, then predictions and their error
+    python benchmarks/headroom.py fit --output_dir experiments/headroom  the same from a committed runs.csv
 
-A run is one protocol with the arms base and grpo (one seed), a pool, and the demo's model. The predictors are the
-gains that `bleuberi headroom` measures on the training prompts; the gain is that of greedy BLEU on test prompts.
+The predictors are the gains that `bleuberi headroom` measures on training prompts before any run. A run's gain is the
+difference in greedy BLEU to the base on test prompts. `run --part 0 2` takes every second pool, for two cores.
 """
 
 from __future__ import annotations
@@ -21,24 +22,28 @@ from statistics import fmean
 
 import numpy as np
 
-DIALS = [
-    {"preset": preset, **more}
-    for preset, dials in {
-        "learn": [
-            {"overlap": overlap, "length": length, "patterns": patterns}
-            for overlap, length, patterns in product(("verbatim", "mixed", "paraphrase"), ("concise", "wordy"), (1, 4))
-        ],
-        "copy_only": [{"min_facts": 3, "max_facts": 4}, {"min_facts": 5, "max_facts": 6}],
-        "length_only": [{"noise_words": words} for words in (4, 8, 12)],
-        "nothing": [{"noise_words": words} for words in (20, 24, 28)],
-    }.items()
-    for more in dials
+LEARN = [
+    {"overlap": overlap, "length": length, "patterns": patterns}
+    for overlap, (length, patterns) in product(
+        ("verbatim", "mixed", "paraphrase"), (("concise", 1), ("concise", 4), ("wordy", 4))
+    )
 ]
-RUNS = 30
-PREDICTORS = ("mean", "best", "chosen", "cut", "echo", "brief", "oracle")
-RIDGE = 1.0  # on standardised predictors: 30 runs are few for seven of them
+OTHERS = [
+    {"preset": "copy_only", "min_facts": 3, "max_facts": 4},
+    {"preset": "copy_only", "min_facts": 5, "max_facts": 6},
+    {"preset": "length_only", "noise_words": 4},
+    {"preset": "length_only", "noise_words": 12},
+    {"preset": "nothing", "noise_words": 20},
+    {"preset": "nothing", "noise_words": 28},
+]
+POOLS = [{"preset": "learn", **dials} for dials in LEARN] + OTHERS
+SEEDS = (1, 2)  # of the two runs on each pool
+GAINS = ("mean", "best", "chosen", "cut", "echo", "brief", "oracle")
+PREDICTORS = (*GAINS, "deviation", "stuck")
+RIDGES = (1.0, 3.0, 10.0, 30.0)  # on standardised predictors; chosen without the pool that is predicted
+TABLE = "runs.csv"
 PROTOCOL = """\
-name: headroom {name}
+name: headroom_{name}
 question: How much does a short GRPO run gain on this pool?
 model: demo
 pool:
@@ -46,51 +51,60 @@ pool:
   test: {{generate: {test}}}
 ref_models: [all]
 min_references: 2
-examples: {{mode: random, count: 96, seed: {seed}}}
+examples: {{mode: random, count: 96, seed: 1}}
 max_new_tokens: 32
+answer_dtype: bfloat16
+threads: 1
 settings:
-  grpo: {{config: grpo_cpu_long, max_steps: 12, learning_rate: 5e-4, max_completion_length: 32}}
+  grpo:
+    config: grpo_cpu_long
+    attn_implementation: eager
+    max_completion_length: 32
+    per_device_train_batch_size: 4
+    gradient_accumulation_steps: 4
+    num_generations: 4
+    max_grad_norm: 0.5
+    max_steps: 8
+    save_steps: 8
+    learning_rate: 1e-3
 arms:
   base: {{kind: base}}
-  grpo: {{kind: grpo, seeds: [{seed}]}}
+  grpo: {{kind: grpo, seeds: [{seeds}]}}
 primary: {{arm: grpo, against: base, metric: bleu}}
+smallest_visible: {{bleu: unknown, from: the runs of all pools together are one calibration}}
 stopping: All runs of benchmarks/headroom.py, none left out.
 texts: commit
 """
 
 
-def dials_of(run: int) -> dict[str, object]:
-    """The pool of a run: every kind of pool, then again with another seed."""
-    return {**DIALS[run % len(DIALS)], "seed": 1 + run // len(DIALS)}
-
-
 def prepare(folder: Path) -> None:
     """Write the protocols."""
-    for run in range(RUNS):
-        dials = dials_of(run)
-        place = folder / f"run{run:02d}"
+    for number, dials in enumerate(POOLS):
+        place = folder / f"pool{number:02d}"
         place.mkdir(parents=True, exist_ok=True)
-        flow = {
-            part: json.dumps({**dials, "rows": rows, "split": part}) for part, rows in (("train", 200), ("test", 96))
+        parts = {
+            part: json.dumps({**dials, "rows": rows, "split": part}) for part, rows in (("train", 160), ("test", 48))
         }
-        (place / "protocol.yaml").write_text(PROTOCOL.format(name=place.name, seed=run + 1, **flow), encoding="utf-8")
-    print(f"{RUNS} protocols in {folder}")
+        seeds = ", ".join(map(str, SEEDS))
+        (place / "protocol.yaml").write_text(PROTOCOL.format(name=place.name, seeds=seeds, **parts), encoding="utf-8")
+    print(f"{len(POOLS)} protocols of {len(SEEDS)} runs each in {folder}")
 
 
-def execute(folder: Path) -> None:
-    """Measure and train; what is finished is skipped."""
+def execute(folder: Path, part: int, parts: int) -> None:
+    """Measure and train; finished steps are skipped."""
     from bleuberi.demo.model import demo_model_folder
 
     model = str(demo_model_folder())
-    for place in sorted(folder.glob("run*")):
+    for number, dials in list(enumerate(POOLS))[part::parts]:
+        place = folder / f"pool{number:02d}"
         pool, found = place / "train.jsonl", place / "headroom.json"
-        dials = dials_of(int(place.name.removeprefix("run")))
         words = [word for name, value in dials.items() for word in (f"--{name}", str(value))]
-        bleuberi("data", "generate", *words, "--rows", "200", "--split", "train", "--output", str(pool))
+        bleuberi("data", "generate", *words, "--rows", "160", "--split", "train", "--output", str(pool))
         if not found.is_file():
             bleuberi(
-                "headroom", "--input_data_path", str(pool), "--model", model, "--metric", "bleu", "--num_prompts", "96",
-                "--inference_max_new_tokens", "32", "--output_dir", str(place / "data"), "--output", str(found),
+                "headroom", "--input_data_path", str(pool), "--model", model, "--metric", "bleu", "--num_prompts", "40",
+                "--num_samples", "4", "--inference_max_new_tokens", "32", "--engine_args", "dtype=bfloat16",
+                "--output_dir", str(place / "data"), "--output", str(found),
             )  # fmt: skip
         bleuberi("compare", "--protocol", str(place / "protocol.yaml"))
 
@@ -100,50 +114,105 @@ def bleuberi(*words: str) -> None:
     subprocess.run([sys.executable, "-m", "bleuberi.cli.main", *words], check=True)
 
 
-def read_runs(folder: Path) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """Names, predictors (R x P) and gains (R) of the finished runs."""
-    names, predictors, gains = [], [], []
-    for place in sorted(folder.glob("run*")):
+def collect(folder: Path) -> None:
+    """Write runs.csv from the finished pools, if there are any."""
+    table = []
+    for place in sorted(folder.glob("pool*")):
         scores = place / "scores.jsonl"
         if not (scores.is_file() and (place / "headroom.json").is_file()):
             continue
         rows = [json.loads(line)["scores"] for line in scores.read_text(encoding="utf-8").splitlines()]
-        trained = next(name for name in rows[0] if name != "base")
         found = json.loads((place / "headroom.json").read_text(encoding="utf-8"))["headroom"]
-        names.append(place.name)
-        gains.append(fmean(row[trained]["bleu"] - row["base"]["bleu"] for row in rows))
-        known = [found["gains"].get(name, {}).get("value", 0.0) for name in PREDICTORS]
-        predictors.append([*known, found["deviation"], found["stuck"]["value"]])
-    return names, np.asarray(predictors, dtype=np.float64), np.asarray(gains, dtype=np.float64)
+        known = [found["gains"].get(name, {}).get("value", 0.0) for name in GAINS]
+        known += [found["deviation"], found["stuck"]["value"]]
+        for run in sorted(name for name in rows[0] if name != "base"):
+            gain = fmean(row[run]["bleu"] - row["base"]["bleu"] for row in rows)
+            table.append([place.name, run, found["verdict"], *(f"{value:.5f}" for value in (gain, *known))])
+    if table:
+        with (folder / TABLE).open("w", newline="", encoding="utf-8") as stream:
+            csv.writer(stream).writerows([("pool", "run", "verdict", "gain", *PREDICTORS), *table])
 
 
-def leave_one_out(predictors: np.ndarray, gains: np.ndarray) -> np.ndarray:
-    """Each run's gain as ridge regression on the other runs predicts it."""
-    predicted = np.empty_like(gains)
-    for left in range(len(gains)):
-        others = np.arange(len(gains)) != left
-        centre, scale = predictors[others].mean(axis=0), predictors[others].std(axis=0)
-        scale[scale == 0] = 1.0
-        known = (predictors[others] - centre) / scale
-        mean = gains[others].mean()
-        weights = np.linalg.solve(known.T @ known + RIDGE * np.eye(known.shape[1]), known.T @ (gains[others] - mean))
-        predicted[left] = mean + (predictors[left] - centre) / scale @ weights
+def read_runs(folder: Path) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """From runs.csv: pools, predictors (R x P) and gains (R)."""
+    with (folder / TABLE).open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    predictors = [[float(row[name]) for name in PREDICTORS] for row in rows]
+    return [row["pool"] for row in rows], np.asarray(predictors), np.asarray([float(row["gain"]) for row in rows])
+
+
+def ridge(predictors: np.ndarray, gains: np.ndarray, strength: float) -> tuple[float, np.ndarray]:
+    """Intercept and weights (P) for the predictors as they are, of a ridge regression on standardised ones."""
+    centre, scale = predictors.mean(axis=0), predictors.std(axis=0)
+    scale[scale == 0] = 1.0
+    known = (predictors - centre) / scale
+    weights = np.linalg.solve(known.T @ known + strength * np.eye(known.shape[1]), known.T @ (gains - gains.mean()))
+    return float(gains.mean() - centre / scale @ weights), weights / scale
+
+
+def leave_one_out(pools: list[str], predictors: np.ndarray, gains: np.ndarray, strength: float) -> np.ndarray:
+    """Each run's gain, predicted from the runs on other pools."""
+    predicted, named = np.empty_like(gains), np.asarray(pools)
+    for pool in set(pools):
+        left = named == pool
+        intercept, weights = ridge(predictors[~left], gains[~left], strength)
+        predicted[left] = intercept + predictors[left] @ weights
     return predicted
 
 
-def fit(folder: Path) -> None:
-    """Predict, print the error beside that of predicting the mean, and write calibration.csv."""
-    names, predictors, gains = read_runs(folder)
-    if len(names) < RUNS:
-        sys.exit(f"{len(names)} of {RUNS} runs are finished: no calibration. Run again with: run")
-    predicted = leave_one_out(predictors, gains)
-    error, plain = np.abs(predicted - gains).mean(), np.abs(gains - (gains.sum() - gains) / (len(gains) - 1)).mean()
-    reach = float(np.quantile(np.abs(predicted - gains), 0.9))
-    print(f"mean absolute error {error:.4f} (of the other runs' mean: {plain:.4f}); 90 % lie within {reach:.4f}")
-    with (folder / "calibration.csv").open("w", newline="", encoding="utf-8") as stream:
-        table = csv.writer(stream)
-        table.writerow(("run", "gain", "predicted"))
-        table.writerows(zip(names, gains.round(5), predicted.round(5), strict=True))
+def best_strength(pools: list[str], predictors: np.ndarray, gains: np.ndarray) -> float:
+    """The strength of RIDGES with the smallest error when each pool is left out."""
+    return min(RIDGES, key=lambda one: float(np.abs(leave_one_out(pools, predictors, gains, one) - gains).mean()))
+
+
+def predict(pools: list[str], predictors: np.ndarray, gains: np.ndarray) -> np.ndarray:
+    """Each run's gain from the other pools; the strength too is chosen without its pool."""
+    predicted, named = np.empty_like(gains), np.asarray(pools)
+    for pool in set(pools):
+        left = named == pool
+        others = [name for name in pools if name != pool]
+        intercept, weights = ridge(
+            predictors[~left], gains[~left], best_strength(others, predictors[~left], gains[~left])
+        )
+        predicted[left] = intercept + predictors[left] @ weights
+    return predicted
+
+
+def fit(folder: Path, picture: Path | None) -> None:
+    """Print each run's prediction, and the error beside those of two simpler predictions; draw the predictions."""
+    pools, predictors, gains = read_runs(folder)
+    if len(gains) < len(POOLS) * len(SEEDS):
+        sys.exit(f"{len(gains)} of {len(POOLS) * len(SEEDS)} runs are finished: no calibration. Run again with: run")
+    predicted, named = predict(pools, predictors, gains), np.asarray(pools)
+    for pool, gain, guess in zip(pools, gains, predicted, strict=True):
+        print(f"{pool}  gain {gain:+.3f}  predicted {guess:+.3f}")
+    means = np.asarray([gains[named != pool].mean() for pool in pools])
+    twins = np.asarray([gains[(named == pool) & (np.arange(len(gains)) != i)].mean() for i, pool in enumerate(pools)])
+    for name, guess in (("predicted", predicted), ("mean of other pools", means), ("the pool's other run", twins)):
+        error = np.abs(guess - gains)
+        print(f"{name}: mean absolute error {error.mean():.4f}, 90 % within {np.quantile(error, 0.9):.4f}")
+    strength = best_strength(pools, predictors, gains)
+    intercept, weights = ridge(predictors, gains, strength)
+    shown = ", ".join(f"{name} {weight:+.3f}" for name, weight in zip(PREDICTORS, weights, strict=True))
+    print(f"all runs: ridge {strength:g}, intercept {intercept:+.4f}, {shown}")
+    if picture is not None:
+        draw(picture, pools, predicted, gains)
+
+
+def draw(path: Path, pools: list[str], predicted: np.ndarray, gains: np.ndarray) -> None:
+    """Predicted and actual gain per pool; a line joins its two runs."""
+    from bleuberi.view.charts import scatter
+    from bleuberi.view.parts import Chart
+    from bleuberi.view.pictures import write_picture
+
+    points = []
+    for number, pool in enumerate(dict.fromkeys(pools)):
+        own = np.asarray(pools) == pool
+        name = " ".join(str(value) for value in POOLS[number].values())
+        span = {"value": gains[own].mean(), "low": gains[own].min(), "high": gains[own].max()}
+        points.append({"name": name, "x": float(predicted[own][0]), **{key: float(of) for key, of in span.items()}})
+    spec = scatter(points, "predicted gain in BLEU", "gain of two runs in BLEU")
+    write_picture(path, [Chart("calibration", "Each pool predicted from the others", spec)])
 
 
 def main() -> None:
@@ -151,8 +220,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("step", choices=("prepare", "run", "fit"))
     parser.add_argument("--output_dir", type=Path, required=True)
+    parser.add_argument("--part", type=int, nargs=2, default=(0, 1), metavar=("PART", "PARTS"))
+    parser.add_argument("--picture", type=Path, help="fit: .svg or .png")
     given = parser.parse_args()
-    {"prepare": prepare, "run": execute, "fit": fit}[given.step](given.output_dir)
+    if given.step == "run":
+        execute(given.output_dir, *given.part)
+    elif given.step == "fit":
+        collect(given.output_dir)
+        fit(given.output_dir, given.picture)
+    else:
+        prepare(given.output_dir)
 
 
 if __name__ == "__main__":

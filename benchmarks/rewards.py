@@ -1,9 +1,9 @@
 """How fast the rewards are against other programs, as ratios of CPU time.
 
-    python benchmarks/rewards.py            the tables (some minutes)
-    python benchmarks/rewards.py --peers    only the ratios
-    python benchmarks/rewards.py --waits    only what a user waits for: a training batch, and 50,000 rows
-    python benchmarks/rewards.py --arrow    only the rows from Arrow
+    python -m benchmarks.rewards            the tables (some minutes)
+    python -m benchmarks.rewards --peers    only the ratios
+    python -m benchmarks.rewards --waits    only what a user waits for: a training batch, and 50,000 rows
+    python -m benchmarks.rewards --arrow    only the rows from Arrow
 
 BLEU is measured against the core of the reference path, restated here from the definition (13a by regular
 expressions, counters of tuples). The overhead of an `evaluate` call, about 6 ms, is NOT in it. ROUGE-L is measured
@@ -28,15 +28,16 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
+
+from benchmarks.reward_peers import PEERS, Rows, google_rouge
 
 from bleuberi.rewards import Bleu, Reward, RougeL, backend, load_reward, references
 
 POOL = Path(__file__).parents[2] / "shared" / "data" / "dev_pool_modern.jsonl.gz"
 ROUNDS = 11
-Rows = list[tuple[str, list[str]]]
 
 SYMBOLS = re.compile(r"([\{-\~\[-\` -\&\(-\+\:-\@\/])")
 RULES = [(re.compile(r"([^0-9])([\.,])"), r"\1 \2 "), (re.compile(r"([\.,])([^0-9])"), r" \1 \2"),
@@ -129,138 +130,6 @@ def ours(reward: Reward, back_end: str) -> Callable[[Rows], object]:
     return run
 
 
-def nltk_meteor() -> Callable[[Rows], list[float]]:
-    """NLTK's METEOR with an empty WordNet, on our tokens."""
-    from nltk.translate.meteor_score import meteor_score
-
-    from bleuberi.rewards.tokens import tokenize_13a
-
-    class NoSynonyms:
-        @staticmethod
-        def synsets(word: str) -> list[object]:
-            return []
-
-    def run(rows: Rows) -> list[float]:
-        cut = [(tokenize_13a(text.lower()), [tokenize_13a(other.lower()) for other in refs]) for text, refs in rows]
-        return [meteor_score(refs, tokens, wordnet=NoSynonyms()) for tokens, refs in cut]
-
-    return run
-
-
-def rouge_of(make: Callable[..., object], kind: str, stem: bool = False) -> Callable[[Rows], list[float]]:
-    """A scorer with the interface of rouge_score's, the best over the references."""
-    scorer: Any = make([kind], use_stemmer=stem)
-    return lambda rows: [max(scorer.score(other, text)[kind].fmeasure for other in refs) for text, refs in rows]
-
-
-def rouge_rs(kind: str, stem: bool = False) -> Callable[[Rows], list[float]]:
-    """rouge-score-rs, all pairs in one call."""
-    from rouge_score_rs.rouge_scorer import RougeScorer
-
-    scorer = RougeScorer([kind], use_stemmer=stem)
-
-    def run(rows: Rows) -> list[float]:
-        pairs = [(other, text) for text, refs in rows for other in refs]
-        found = iter(scorer.score_batch([pair[0] for pair in pairs], [pair[1] for pair in pairs]))
-        return [max(next(found)[kind].fmeasure for _ in refs) for _, refs in rows]
-
-    return run
-
-
-def rapid_rouge(kind: str) -> Callable[[Rows], list[float]]:
-    """rapidrouge, pure Python."""
-    from rapidrouge.rouge_scorer import RougeScorer
-
-    return rouge_of(RougeScorer, kind)
-
-
-def google_rouge(kind: str, stem: bool = False) -> Callable[[Rows], list[float]]:
-    """rouge_score, the reference."""
-    from rouge_score.rouge_scorer import RougeScorer
-
-    return rouge_of(RougeScorer, kind, stem)
-
-
-def rust_bleu() -> Callable[[Rows], list[float]]:
-    """bleuscore, row by row: it scores corpora."""
-    from bleuscore import compute
-
-    return lambda rows: [compute(references=[refs], predictions=[text], smooth=True)["bleu"] for text, refs in rows]
-
-
-def sacre_bleu() -> Callable[[Rows], list[float]]:
-    """sacrebleu's sentence BLEU with add-one smoothing."""
-    from sacrebleu.metrics.bleu import BLEU
-
-    metric = BLEU(smooth_method="add-k", smooth_value=1, effective_order=True)
-    return lambda rows: [metric.sentence_score(text, refs).score / 100 for text, refs in rows]
-
-
-def nltk_bleu() -> Callable[[Rows], list[float]]:
-    """NLTK's sentence BLEU with add-one smoothing, on our tokens."""
-    from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
-
-    from bleuberi.rewards.tokens import tokenize_13a
-
-    smooth = SmoothingFunction().method2
-    return lambda rows: [
-        sentence_bleu(list(map(tokenize_13a, refs)), tokenize_13a(text), smoothing_function=smooth)
-        for text, refs in rows
-    ]
-
-
-def torch_metric(name: str) -> Callable[[Rows], list[float]]:
-    """torchmetrics' function of that name, row by row."""
-    from torchmetrics.functional import text as functions
-
-    if name == "bleu":
-        score = functions.sacre_bleu_score
-        return lambda rows: [float(score([text], [refs], smooth=True)) for text, refs in rows]
-    score = functions.chrf_score
-    return lambda rows: [float(score([text], [refs], n_word_order=0)) for text, refs in rows]
-
-
-def sacre_chrf(words: int) -> Callable[[Rows], list[float]]:
-    """sacrebleu's sentence chrF."""
-    from sacrebleu.metrics.chrf import CHRF
-
-    metric = CHRF(word_order=words)
-    return lambda rows: [metric.sentence_score(text, refs).score / 100 for text, refs in rows]
-
-
-def fast_chrf() -> Callable[[Rows], list[float]]:
-    """fastchrf, all rows in one call."""
-    from fastchrf import pairwise_chrf
-
-    def run(rows: Rows) -> list[float]:
-        found = pairwise_chrf([[text] for text, _ in rows], [refs for _, refs in rows])
-        return [max(row[0]) / 100 for row in found]
-
-    return run
-
-
-PEERS: list[tuple[str, str, Callable[[], Callable[[Rows], list[float]]], int]] = [  # reward, peer, how, rows
-    ("bleu", "bleuscore", rust_bleu, 110),
-    ("bleu", "sacrebleu", sacre_bleu, 110),
-    ("bleu", "nltk", nltk_bleu, 55),
-    ("bleu", "torchmetrics", lambda: torch_metric("bleu"), 33),
-    ("rouge", "rouge-score-rs", lambda: rouge_rs("rougeL"), 110),
-    ("rouge", "rapidrouge", lambda: rapid_rouge("rougeL"), 55),
-    ("rouge1", "rouge-score-rs", lambda: rouge_rs("rouge1"), 110),
-    ("rouge1", "rouge_score", lambda: google_rouge("rouge1"), 33),
-    ("rouge2", "rouge-score-rs", lambda: rouge_rs("rouge2"), 110),
-    ("rouge2", "rouge_score", lambda: google_rouge("rouge2"), 33),
-    ("rougeLsum", "rouge-score-rs", lambda: rouge_rs("rougeLsum"), 55),
-    ("rougeLsum", "rouge_score", lambda: google_rouge("rougeLsum"), 11),
-    ("rouge:stem", "rouge-score-rs", lambda: rouge_rs("rougeL", stem=True), 110),
-    ("meteor", "nltk", nltk_meteor, 55),
-    ("chrf", "fastchrf", fast_chrf, 55),
-    ("chrf", "sacrebleu", lambda: sacre_chrf(0), 22),
-    ("chrf", "torchmetrics", lambda: torch_metric("chrf"), 11),
-    ("chrf++", "sacrebleu", lambda: sacre_chrf(2), 22),
-]
-
-
 def table(rows: Rows) -> None:
     """Ratios over the reference path, one line each."""
     core = lambda part: [core_bleu(*row) for row in part]  # noqa: E731
@@ -283,23 +152,48 @@ def table(rows: Rows) -> None:
         print(f"| {what} | {times:.0f}x | {f'>= {target}x' if target else 'none set'} | {micros:.0f} |", flush=True)
 
 
-def peer_table(rows: Rows) -> None:
-    """Ratios over other libraries, all with 5 references, cold, compiled."""
-    print(
-        "| reward | peer | its time over ours | microseconds per response | largest difference |\n|---|---|---|---|---|"
-    )
+class Compared(NamedTuple):
+    """A reward against a peer; the last three are None if the peer is not installed."""
+
+    reward: str
+    peer: str
+    ratio: float | None = None  # its CPU time over ours
+    micros: float | None = None  # ours, per response
+    difference: float | None = None  # the largest, of 11 responses
+
+
+def against_peers(rows: Rows, wanted: Callable[[str, str], bool] = lambda name, peer: True) -> Iterator[Compared]:
+    """Rewards (by name and peer) against other libraries, all with 5 references, cold, compiled."""
     for name, peer, make, count in PEERS:
+        if not wanted(name, peer):
+            continue
         try:
             old = make()
         except ImportError:
-            print(f"| `{name}` | {peer} | not installed | | |")
+            yield Compared(name, peer)
             continue
         new, part = ours(load_reward(name), "native"), rows[:count]
         pairs = zip(old(part[:11]), new(part[:11]), strict=True)
         difference = max(abs(theirs - mine) for theirs, mine in pairs)
-        times, micros = ratio(old, new, part)
-        same = f"{difference:.0e}" if difference < 1e-6 else f"{difference:.2f}: another definition"
-        print(f"| `{name}` | {peer} | {times:.1f}x | {micros:.0f} | {same} |", flush=True)
+        yield Compared(name, peer, *ratio(old, new, part), difference)
+
+
+def difference_text(difference: float) -> str:
+    """A difference that is more than rounding comes from another definition of the score."""
+    return f"{difference:.0e}" if difference < 1e-6 else f"{difference:.2f}: another definition"
+
+
+def peer_table(rows: Rows) -> None:
+    """`against_peers` as a table."""
+    print(
+        "| reward | peer | its time over ours | microseconds per response | largest difference |\n|---|---|---|---|---|"
+    )
+    for one in against_peers(rows):
+        if one.ratio is None or one.micros is None or one.difference is None:
+            print(f"| `{one.reward}` | {one.peer} | not installed | | |")
+            continue
+        cells = f"{one.ratio:.1f}x | {one.micros:.0f} | {difference_text(one.difference)}"
+        print(f"| `{one.reward}` | {one.peer} | {cells} |", flush=True)
 
 
 def waits(rows: Rows, count: int = 50_000) -> None:

@@ -1,0 +1,141 @@
+"""How fast do programs decode on a CPU, and do they write the same greedy texts as transformers in float32?
+
+Every program answers the same prompts of the demo pool as one batch, in turns, and always to the full number of tokens.
+A decoded token of the batch takes (seconds of all tokens - seconds of one token) / (tokens - 1): without the prompt.
+
+OpenVINO needs an environment of its own (optimum-intel 2.2 wants transformers below 5.6) and an exported model:
+
+    pip install optimum-intel==2.2.0 openvino-genai==2026.4.1.0
+    optimum-cli export openvino -m MODEL --task text-generation-with-past --weight-format fp32 FOLDER/fp32
+    optimum-cli export openvino -m MODEL --task text-generation-with-past --weight-format int8 FOLDER/int8
+    python benchmarks/decoding.py MODEL --exported FOLDER
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+POOL = Path(__file__).resolve().parents[1] / "src/bleuberi/demo/pool.jsonl"
+Ids = list[list[int]]
+Decode = Callable[[int], Ids]  # number of new tokens -> the new tokens of each row
+
+
+def prompts_of(tokenizer: Any, rows: int) -> Ids:  # noqa: ANN401
+    """The first prompts of the demo pool, as the model's own turns."""
+    lines = POOL.read_text(encoding="utf-8").splitlines()[:rows]
+    turns = [[{"role": "user", "content": json.loads(line)["prompt"]}] for line in lines]
+    texts = [tokenizer.apply_chat_template(one, tokenize=False, add_generation_prompt=True) for one in turns]
+    return [tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
+
+
+def as_transformers(model: Any, tokenizer: Any, ids: Ids) -> Decode:  # noqa: ANN401
+    """Decode with `generate`, which transformers' and optimum-intel's models share."""
+    import torch
+
+    padded = tokenizer.pad({"input_ids": ids}, return_tensors="pt")
+
+    def decode(tokens: int) -> Ids:
+        with torch.inference_mode():
+            made = model.generate(**padded, do_sample=False, max_new_tokens=tokens, min_new_tokens=tokens,
+                                  pad_token_id=tokenizer.pad_token_id)  # fmt: skip
+        return made[:, padded["input_ids"].shape[1] :].tolist()
+
+    return decode
+
+
+def as_genai(folder: Path, settings: dict[str, Any], ids: Ids) -> Decode:
+    """Decode with OpenVINO GenAI's continuous batching, which pads nothing."""
+    import numpy as np
+    import openvino
+    import openvino_genai
+
+    schedule = openvino_genai.SchedulerConfig()
+    schedule.max_num_batched_tokens, schedule.cache_size = 4096, 2  # tokens, GB
+    pipeline = openvino_genai.ContinuousBatchingPipeline(folder, schedule, "CPU", settings, {})
+    prompts = [openvino.Tensor(np.array([row], dtype=np.int64)) for row in ids]
+
+    def decode(tokens: int) -> Ids:
+        config = openvino_genai.GenerationConfig()
+        config.max_new_tokens, config.min_new_tokens, config.do_sample = tokens, tokens, False
+        return [list(result.m_generation_ids[0]) for result in pipeline.generate(prompts, [config] * len(ids))]
+
+    return decode
+
+
+def programs(arguments: argparse.Namespace) -> dict[str, Decode]:
+    """The programs by name; the first is the one that the others are compared with."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    torch.set_num_threads(arguments.threads)
+    tokenizer = AutoTokenizer.from_pretrained(arguments.model)
+    tokenizer.padding_side, tokenizer.pad_token_id = "left", tokenizer.pad_token_id or tokenizer.eos_token_id
+    ids = prompts_of(tokenizer, arguments.rows)
+    made = {}
+    for dtype in (torch.float32, torch.bfloat16):
+        model = AutoModelForCausalLM.from_pretrained(arguments.model, dtype=dtype).eval()
+        made[f"transformers, {str(dtype).removeprefix('torch.')}"] = as_transformers(model, tokenizer, ids)
+    if arguments.exported is None:
+        return made
+    from optimum.intel import OVModelForCausalLM
+
+    threads = {"INFERENCE_NUM_THREADS": arguments.threads}
+    for weights, precision in (("fp32", "f32"), ("int8", "f32"), ("int8", "bf16")):
+        settings = {**threads, "INFERENCE_PRECISION_HINT": precision}
+        model = OVModelForCausalLM.from_pretrained(arguments.exported / weights, ov_config=settings)
+        made[f"optimum-intel, weights {weights}, computes in {precision}"] = as_transformers(model, tokenizer, ids)
+        if weights == "fp32":
+            settings["KV_CACHE_PRECISION"] = "f32"
+        made[f"OpenVINO GenAI, weights {weights}, computes in {precision}"] = as_genai(
+            arguments.exported / weights, settings, ids
+        )
+    return made
+
+
+def common(one: Sequence[int], other: Sequence[int]) -> int:
+    """How many first tokens are equal."""
+    differs = (place for place, (a, b) in enumerate(zip(one, other, strict=True)) if a != b)
+    return next(differs, len(one))
+
+
+def main() -> None:
+    """Print a table, one line per program."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--exported", type=Path, help="folder with the exports fp32 and int8")
+    parser.add_argument("--rows", type=int, default=16)
+    parser.add_argument("--tokens", type=int, default=48)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=3)
+    arguments = parser.parse_args()
+    found = programs(arguments)
+    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in found}
+    texts: dict[str, Ids] = {name: decode(arguments.tokens) for name, decode in found.items()}  # also warms up
+    for _ in range(arguments.rounds):
+        for name, decode in found.items():
+            marks = [time.perf_counter()]
+            for tokens in (1, arguments.tokens):
+                decode(tokens)
+                marks.append(time.perf_counter())
+            seconds[name].append((marks[1] - marks[0], marks[2] - marks[1]))
+    first = next(iter(texts.values()))
+    print("| program | prompts, ms | ms per decoded token | lowest | rows with equal texts | equal first tokens |")
+    print("|---|---|---|---|---|---|")
+    for name, measured in seconds.items():
+        prompt = statistics.median(one for one, _ in measured)
+        steps = [(whole - one) / (arguments.tokens - 1) * 1e3 for one, whole in measured]
+        same = [common(a, b) for a, b in zip(first, texts[name], strict=True)]
+        print(
+            f"| {name} | {prompt * 1e3:,.0f} | {statistics.median(steps):.0f} | {min(steps):.0f} | "
+            f"{same.count(arguments.tokens)} of {arguments.rows} | {statistics.fmean(same):.1f} |"
+        )
+
+
+if __name__ == "__main__":
+    main()
