@@ -19,13 +19,19 @@ project = "bleuberi"
 copyright = "the bleuberi maintainers"
 release = version = __version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc"]
+extensions = ["myst_nb", "sphinx.ext.autodoc"]
 root_doc = "index"
 exclude_patterns = ["README.md"]  # index.md includes it
 html_theme = "furo"
 html_title = f"bleuberi {version}"
 
 myst_heading_anchors = 4
+
+# Notebooks are committed without outputs, and run here; a cell that fails is an error.
+nb_execution_mode = "force"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 120
+nb_merge_streams = True
 
 default_role = "code"  # docstrings write code between single backticks, as the pages do
 autodoc_member_order = "bysource"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from bleuberi.evaluation.record import EvaluationRecord
 from bleuberi.statistics.shown import difference
 
 ROOT = Path(__file__).parent.parent
@@ -25,30 +24,29 @@ ARMS = {
 }
 
 
-def result(evaluation: dict[str, Any]) -> str:
+def result(evaluation: EvaluationRecord) -> str:
     """A table with a row for each arm, and the sentence of the primary question. Means of 0 to 1; intervals of 95 %."""
-    base = evaluation["base"]
-    against_base = {row["other"]: row["difference"] for row in evaluation["comparisons"] if row["base"] == base}
+    between, base = evaluation.between(), evaluation.base
     lines = ["| | runs | BLEU | facts mentioned | gain over the base in facts | words |", "|---|---|---|---|---|---|"]
-    for group in evaluation["groups"]:
-        name, mean = group["name"], group["mean"]
-        gain = difference(against_base[name]["facts"]) if name in against_base else ""
+    for group in evaluation.groups:
+        name, mean = group.name, group.mean
+        gain = difference(between[base, name]["facts"]) if name != base else ""
         lines.append(
-            f"| {ARMS[name]} | {len(group['members'])} | {mean['bleu']['value']:.3f} | {mean['facts']['value']:.3f} | "
-            f"{gain} | {mean['words']['value']:.0f} |"
+            f"| {ARMS[name]} | {len(group.members)} | {mean['bleu'].value:.3f} | {mean['facts'].value:.3f} | "
+            f"{gain} | {mean['words'].value:.0f} |"
         )
-    echo = next(row for row in evaluation["controls"] if row["name"] == "echo" and row["other"] == "grpo")
-    words = f"{echo['mean_words']:.0f}"
+    echo = next(row for row in evaluation.controls if row.name == "echo" and row.other == "grpo")
+    words = f"{echo.mean_words:.0f}"
     lines.append(
         "| control: the last words of the prompt, as many as GRPO writes"
-        f" | | {echo['mean']['bleu']['value']:.3f} | (copied) | | {words} |"
+        f" | | {echo.mean['bleu'].value:.3f} | (copied) | | {words} |"
     )
-    primary = next(one for one in evaluation["verdict"]["questions"] if one["primary"])
-    declared = f"The primary question, declared beforehand: *{primary['question']}* {primary['sentence']}"
+    primary = next(one for one in evaluation.questions if one.primary)
+    declared = f"The primary question, declared beforehand: *{primary.question}* {primary.sentence}"
     return "\n".join([*lines, "", declared])
 
 
-def page(text: str, evaluations: Mapping[str, dict[str, Any]]) -> str:
+def page(text: str, evaluations: Mapping[str, EvaluationRecord]) -> str:
     """README with each result between its marks."""
     for name, evaluation in evaluations.items():
         begin, end = BEGIN.format(name=name), END.format(name=name)
@@ -57,10 +55,9 @@ def page(text: str, evaluations: Mapping[str, dict[str, Any]]) -> str:
     return text
 
 
-def read() -> dict[str, dict[str, Any]]:
+def read() -> dict[str, EvaluationRecord]:
     """The committed evaluations, by experiment."""
-    files = {name: ROOT / "experiments" / name / "evaluation.json" for name in EXPERIMENTS}
-    return {name: json.loads(path.read_text(encoding="utf-8")) for name, path in files.items()}
+    return {name: EvaluationRecord.load(ROOT / "experiments" / name) for name in EXPERIMENTS}
 
 
 if __name__ == "__main__":
