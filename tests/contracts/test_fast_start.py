@@ -1,7 +1,6 @@
 """Help and the base import answer at once and load nothing heavy."""
 
 import resource
-import statistics
 import subprocess
 import sys
 import time
@@ -11,7 +10,8 @@ import pytest
 from bleuberi.cli.main import COMMANDS
 from tests.conftest import ROOT
 
-CPU_SECONDS = 0.1  # median of ten runs
+CPU_SECONDS = 0.1
+STANDARD_IMPORTS = "import argparse, dataclasses, inspect, json, logging, pathlib, subprocess, typing"
 HEAVY = ("torch", "datasets", "trl", "transformers", "accelerate", "peft", "vllm", "pandas", "vl_convert", "scipy")
 LIMIT_SECONDS = 0.5
 # The bound is for a quiet machine; on a busy one, starting Python itself tells how much slower everything is.
@@ -85,13 +85,13 @@ def cpu_seconds(words):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help_takes_a_tenth_of_a_second_of_cpu_time(name):
-    """Python's own start is measured between the runs, so that both meet the same other work of the machine."""
-    starts, helps = [], []
-    for _ in range(10):
-        starts.append(cpu_seconds([sys.executable, "-c", "pass"]))
+    """The shortest of some runs, beside imports of Python's own of the same size: both meet the same processor and the
+    same other work. A quiet machine of 2026 takes 0.05 s for these imports and 0.06 to 0.08 s for a help."""
+    imports, helps = [], []
+    for _ in range(6):
+        imports.append(cpu_seconds([sys.executable, "-c", STANDARD_IMPORTS]))
         helps.append(cpu_seconds([sys.executable, "-m", "bleuberi", *name.split(), "--help"]))
-    slowness = max(1.0, statistics.median(starts) / 0.016)
-    assert statistics.median(helps) <= CPU_SECONDS * slowness
+    assert min(helps) <= CPU_SECONDS * max(1.0, min(imports) / 0.05)
 
 
 @pytest.mark.parametrize("argv", [["--help"], ["grpo", "--help"], ["sft", "--help"]], ids=" ".join)

@@ -287,14 +287,14 @@ def test_a_server_that_sends_a_byte_each_half_second_is_given_up(tmp_path, monke
         if part == "body":
             handler.send_response(200)
             handler.end_headers()
-        for letter in b"HTTP/1.1 200 OK\r\nX: " + b"x" * 40:
+        for letter in b"HTTP/1.1 200 OK\r\nX: " + b"x" * 50:
             handler.wfile.write(bytes([letter]))
             handler.wfile.flush()
             time.sleep(0.5)
 
     began = time.monotonic()
     fails(raw_server(drip), tmp_path, r"no whole reply within 1 s", timeout_seconds=1.0)
-    assert time.monotonic() - began < 6
+    assert time.monotonic() - began < 15  # of the 30 s that the server talks
 
 
 def test_replies_are_bounded_packed_or_not(tmp_path):

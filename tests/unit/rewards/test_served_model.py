@@ -75,7 +75,7 @@ def test_a_reply_is_bounded_in_time():
     def drip(handler):
         handler.send_response(200)
         handler.end_headers()
-        for _ in range(40):
+        for _ in range(150):
             handler.wfile.write(b"1")
             handler.wfile.flush()
             time.sleep(0.2)
@@ -83,7 +83,7 @@ def test_a_reply_is_bounded_in_time():
     began = time.monotonic()
     with raw_server(drip) as server, pytest.raises(UserError, match=r"no whole reply within 0\.5 s"):
         score(server, ["a"], timeout_seconds=0.5)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20  # of the 30 s that the server talks
 
 
 def test_a_pause_that_no_training_waits_for():
@@ -133,6 +133,6 @@ def test_a_stop_ends_a_command_that_waits_for_a_server_or_for_its_name(what):
         child.send_signal(signal.SIGTERM)
         began = time.monotonic()
         _, said = child.communicate(timeout=30)
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 20  # of the minute that names take
         assert child.returncode == 143, said
         assert said.startswith("Stopped.")
