@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 EXPONENT = 1.15
 BYTES_PER_ROW = 100
 CACHES = 8 << 20  # bytes; what databases keep in memory, however many rows there are
-SMALL, LARGE = 10_000, 50_000
+SMALL, LARGE = 6_000, 24_000
 WORDS = [f"word{number}" for number in range(500)]
 RUN = """
 import resource, sys
@@ -118,7 +118,7 @@ def test_evaluate(tmp_path):
         return ["evaluate", "--prompts", pool, "--models", f"base={base}", f"grpo={trained}", "--metrics", "bleu",
                 "--output_dir", folder]  # fmt: skip
 
-    assert_grows_little(tmp_path, words_of, small=4_000, large=20_000)
+    assert_grows_little(tmp_path, words_of, small=3_000, large=12_000)
 
 
 def test_data_sft(tmp_path):

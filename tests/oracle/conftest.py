@@ -1,4 +1,4 @@
-"""What the oracle's tests share: one process that runs the groups that are tested."""
+"""What the oracle's tests share: one process per file that runs the groups which the file tests."""
 
 import json
 import subprocess
@@ -18,14 +18,13 @@ class Recorded(NamedTuple):
     machine: str
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def recorded(request, tmp_path_factory):
     """What the commands do now."""
     groups = {}
     for item in request.session.items:
-        if item.path.parent.name == "oracle":
-            groups[item.callspec.params.get("group") if hasattr(item, "callspec") else "artifacts"] = None
-    groups.pop(None, None)
+        if item.path == request.path and "recorded" in item.fixturenames:
+            groups[item.callspec.params.get("group", "artifacts") if hasattr(item, "callspec") else "artifacts"] = None
     folder = tmp_path_factory.mktemp("oracle")
     words = ["--output_dir", str(folder / "facts"), "--places", str(folder / "places")]
     done = subprocess.run(

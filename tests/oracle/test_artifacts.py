@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from tests.oracle.compare import unlike_expected
 from tests.oracle.facts import cache_facts
 from tests.oracle.run import HERE
 
@@ -25,6 +26,11 @@ def cases(recorded):
 @pytest.fixture
 def place(recorded):
     return recorded.places["artifacts"]
+
+
+def test_the_commands_do_what_they_did(recorded):
+    found = unlike_expected("artifacts", recorded)
+    assert not found, "\n".join(found[:40])
 
 
 @pytest.mark.parametrize(
