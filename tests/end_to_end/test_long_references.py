@@ -1,4 +1,4 @@
-"""References of more than 2,000 tokens through the whole chain: used in full, or reported before anything is generated."""
+"""References of more than 2,000 tokens through the whole chain: used in full, or reported before generating."""
 
 import json
 import random
