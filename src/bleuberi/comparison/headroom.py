@@ -71,7 +71,9 @@ def measure(rows: Sequence[Row], reward: Reward) -> Headroom:
     target = "oracle" if "oracle" in columns else "best"
     cheapest = max((name for name in CHEAP if name in columns), key=lambda name: means[name], default=None)
     above = _difference(columns[cheapest], columns[target], clusters) if cheapest is not None else None
-    verdict, sentence = _verdict(gains, stuck, cheapest, above, _barren(rows, reward, columns.get("oracle")), len(rows))
+    lead = _difference(columns["samples_on_halves"], columns["chosen"], clusters) if "chosen" in columns else None
+    barren = _barren(rows, reward, columns.get("oracle"))
+    verdict, sentence = _verdict(gains, lead, stuck, cheapest, above, barren, len(rows))
     return Headroom(
         prompts=len(rows),
         samples=min(len(row.samples) for row in rows),
@@ -100,13 +102,14 @@ def _barren(rows: Sequence[Row], reward: Reward, oracle: Column | None) -> bool:
 
 def _verdict(
     gains: Mapping[str, Difference],
+    lead: Difference | None,  # of `chosen` over the mean of the samples: RL reinforces what is better than its group
     stuck: Estimate,
     cheapest: str | None,
     above: Difference | None,
     barren: bool,
     prompts: int,
 ) -> tuple[str, str]:
-    """The first rule that applies; docs/experiments.md lists them."""
+    """The first rule that applies; docs/headroom.md lists them."""
     if prompts < FEWEST_PROMPTS:
         return NO_VERDICT, f"No verdict: {prompts} prompts are fewer than {FEWEST_PROMPTS}."
     oracle = gains.get("oracle")
@@ -122,12 +125,15 @@ def _verdict(
     if stuck.value > MOST_STUCK:
         why = f"on {percent(asdict(stuck), 0)} of the prompts all samples score the same or are at the floor"
         return OTHER, f"Other data, or SFT first: {why}, so RL gets no gradient there."
-    name = "chosen" if "chosen" in gains else "best"
-    if not _clear(gains[name]):
-        why = f"the best of k is not better by other references than those that chose it ({_shown(gains[name])})"
+    best = gains["best"] if lead is None else lead
+    if not _clear(best):
+        why = f"the best of k is not better by other references than those that chose it ({_shown(best)})"
         return OTHER, f"Other data, or SFT first: {why}, so RL has little to reinforce."
     room = f", a reference {_shown(oracle)}" if oracle is not None else ""
-    said = f"Train: the best of k gains {_shown(gains[name])}{room}, and nothing cheap does as much."
+    over = "" if lead is None else " over the mean of the samples"
+    said = f"Train: the best of k gains {_shown(best)}{over}{room}, and nothing cheap does as much."
+    if "chosen" in gains and not _clear(gains["chosen"]):
+        said += f" Over the greedy response it gains nothing clear ({_shown(gains['chosen'])})."
     return TRAIN, f"{said} Whether SFT or RL is the better use: bleuberi compare."
 
 
@@ -171,18 +177,20 @@ def _held_out(rows: Sequence[Row], reward: Reward, greedy: Sequence[str] | None)
         halves.append(([column[: len(texts)] for column in scored], [column[-1] for column in scored]))
     chosen: Column = []
     baseline: Column = []
+    samples: Column = []
     for by_half, single in halves:
         if not by_half or any(value is None for column in by_half for value in column) or None in single:
-            chosen.append(None)
-            baseline.append(None)
+            for column in (chosen, baseline, samples):
+                column.append(None)
             continue
         one, other = (np.asarray(column, dtype=np.float64) for column in by_half)
         chosen.append(float((other[one.argmax()] + one[other.argmax()]) / 2))
         own = [value for value in single if value is not None]
-        baseline.append(fmean(own) if greedy is not None else float((one.mean() + other.mean()) / 2))
+        samples.append(float((one.mean() + other.mean()) / 2))
+        baseline.append(fmean(own) if greedy is not None else samples[-1])
     means = [None if not found or None in found else fmean(value for value in found if value is not None)
              for found in oracle]  # fmt: skip
-    return {"oracle": means, "chosen": chosen, "baseline_on_halves": baseline}
+    return {"oracle": means, "chosen": chosen, "baseline_on_halves": baseline, "samples_on_halves": samples}
 
 
 def _scores(reward: Reward, examples: Sequence[Example], texts: Sequence[str]) -> Column:
