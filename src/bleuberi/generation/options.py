@@ -70,8 +70,8 @@ class EngineOptions:
         choices=("plain", "paper"),
     )  # fmt: skip
     engine_args: Mapping[str, Any] = flag(
-        {}, "options of vllm.LLM, e.g. tensor_parallel_size=4, or batch_rows=64 dtype=bfloat16 for transformers",
-        metavar="NAME=VALUE", nargs="+",
+        {}, "options of vllm.LLM, e.g. tensor_parallel_size=4, or batch_rows=64 dtype=bfloat16 for transformers, or "
+        "batch_rows=64 threads=8 for openvino", metavar="NAME=VALUE", nargs="+",
     )  # fmt: skip
     ray_engine: str = flag(AUTO, "ray: engine of each worker", metavar="ENGINE")
     cluster: ClusterOptions = field(default_factory=ClusterOptions)
