@@ -219,11 +219,12 @@ $(OPENVINO_MODELS)/.exported: .venv-openvino/.ready .venv-openvino-export/.ready
 	@touch $@
 
 # torch is named in both steps: optimum-intel brings torchvision, whose newest release would bring another torch with CUDA.
-# Exporting a language model needs no torchvision, and its build does not match torch's CPU build.
+# Exporting a language model needs no torchvision, whose build does not match torch's CPU build; without the other package
+# OpenVINO reports nothing about its use.
 .venv-openvino-export/.ready: constraints.txt
 	@test -x $(EXPORT_BIN)/python || $(PYTHON) -m venv .venv-openvino-export
 	@echo "Installing $(EXPORT_PACKAGES) into .venv-openvino-export ..."
 	@$(EXPORT_PIP) $$(grep '^torch==' constraints.txt)
 	@$(EXPORT_PIP) $$(grep '^torch==' constraints.txt) $(EXPORT_PACKAGES)
-	@$(EXPORT_BIN)/python -m pip uninstall --quiet --yes torchvision
+	@$(EXPORT_BIN)/python -m pip uninstall --quiet --yes torchvision openvino-telemetry
 	@touch $@

@@ -7,6 +7,8 @@ BLEUBERI_TEST_OPENVINO names a folder with the models `demo` (SmolLM2-135M-Instr
 import json
 import os
 import shutil
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -154,6 +156,17 @@ def test_a_workers_units_share_the_engine(tmp_path):
     answer = StreamWork(engine.identity, "openvino", EngineOptions(), sampling)()
     requests = requests_for(rows, sampling)
     assert answer(requests[:25]) + answer(requests[25:]) == [outputs[row.id] for row in rows]
+
+
+def test_nothing_is_reported_to_the_librarys_maker(tmp_path):
+    """Its telemetry leaves a number for the user in the home folder before it sends anything."""
+    lines = (
+        "from bleuberi.generation import EngineOptions, load_engine\n"
+        f"load_engine({str(MODELS / 'tiny-fp32')!r}, 'openvino', EngineOptions())\n"
+        "import sys; assert 'openvino.tools.ovc' in sys.modules; assert not sys.modules['openvino_telemetry']"
+    )
+    subprocess.run([sys.executable, "-c", lines], env={**os.environ, "HOME": str(tmp_path)}, check=True)
+    assert not (tmp_path / "intel").exists()
 
 
 def test_a_damaged_export_is_an_error_in_two_lines(tmp_path):

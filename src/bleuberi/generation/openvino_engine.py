@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any, Final
@@ -53,6 +54,8 @@ class OpenVINOEngine:
         for name, value in (("batch_rows", batch_rows), ("threads", 1 if threads is None else threads)):
             if not isinstance(value, int) or value < 1:
                 raise UserError(f"Invalid --engine_args {name}={value!r:.40}.", "Give an integer of at least 1.")
+        # Otherwise OpenVINO reports each import to a server; without this package it reports nothing.
+        sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
         try:
             from openvino_genai import ContinuousBatchingPipeline, SchedulerConfig
         except ImportError as error:
