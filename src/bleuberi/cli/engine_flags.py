@@ -14,7 +14,7 @@ from bleuberi.generation.options import AUTO, EngineOptions
 def add_engine_flags(parser: Parser) -> None:
     """Add the flags as one group."""
     group = parser.add_argument_group("engine", "how responses are generated")
-    summary = "vllm, transformers, openai, canned, ray; auto: best available"
+    summary = "vllm, transformers, openvino, openai, canned, ray; auto: best available"
     group.add_argument("--engine", default=AUTO, metavar="ENGINE", help=summary)
     add_flags(group, EngineOptions, chat_template_kwargs=_json_object, engine_args=_option)
     add_flags(group, ClusterOptions, prefix="ray_")

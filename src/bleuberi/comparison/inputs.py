@@ -17,7 +17,7 @@ from bleuberi.comparison.protocol import Protocol
 from bleuberi.comparison.store import Store, held
 from bleuberi.data.tables import read_rows
 from bleuberi.errors import UserError
-from bleuberi.generation.model_identity import identify_model, is_model_folder, load_tokenizer
+from bleuberi.generation.model_identity import identify_model, is_model_folder, load_tokenizer, refuse_exported
 from bleuberi.rewards import load_reward
 from bleuberi.selection.best_of import FOLDERS
 from bleuberi.selection.modes import MODES
@@ -66,6 +66,7 @@ def identify_base(protocol: Protocol, demo_folder: Path | None) -> BaseModel:
     if demo_folder is None and (name.startswith((".", "~")) or (protocol.path.parent / name).is_dir()):
         name = str((protocol.path.parent / Path(name).expanduser()).resolve())
     kwargs = protocol.chat_template_kwargs
+    refuse_exported(name, "A comparison")
     found = identify_model(name, template_kwargs=kwargs)
     if not is_model_folder(name):
         identity = {"name": name, "revision": found.revision, "chat_template": found.chat_template_sha256}

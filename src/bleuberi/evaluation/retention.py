@@ -22,6 +22,7 @@ from bleuberi.evaluation.config import EvaluationConfig
 from bleuberi.evaluation.response_files import cut_share
 from bleuberi.generation import cached_engine
 from bleuberi.generation.base import Output
+from bleuberi.generation.model_identity import is_exported
 from bleuberi.records import Conversation
 from bleuberi.rewards import load_reward
 from bleuberi.statistics import prompt_clusters, runs_of
@@ -129,6 +130,9 @@ def _divergence(
     """KL per token by prompt, or why there is none."""
     if config.engine not in ("auto", "transformers"):
         return None, f"the engine is {config.engine}; KL needs both models' logits (--engine transformers)"
+    for model in (base, other):
+        if is_exported(model):
+            return None, f"{model} is exported for OpenVINO; KL needs both models' logits"
     from bleuberi.evaluation.token_kl import token_kl
 
     return token_kl(base, other, asked, responses, config.engine_options)

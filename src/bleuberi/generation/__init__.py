@@ -1,10 +1,10 @@
 """Engines generate responses to conversations; sampling settings mean the same in all. Imports nothing heavy.
 
-`base` is the interface and `options` the user's settings; `transformers_engine`, `vllm_engine`, `openai_engine` (a
-server with OpenAI's interface), `ray_engine` and `canned` (responses from a file) are the engines; `cached` stores
-responses on disk; `gpus` spreads an engine over the GPUs of this machine (`gpu_workers`, `workers_engine`);
-`model_identity` identifies the model of a response, `chat_format` renders prompts.
-To add an engine, write a class with `generate` as in `base.Engine`, add its name to `options.ENGINES` and a branch to
+`base` is the interface and `options` the user's settings; `transformers_engine`, `vllm_engine`, `openvino_engine`,
+`openai_engine` (a server with OpenAI's interface), `ray_engine` and `canned` (responses from a file) are the engines;
+`cached` stores responses on disk; `gpus` spreads an engine over the GPUs of this machine (`gpu_workers`,
+`workers_engine`); `model_identity` identifies the model of a response, `chat_format` renders prompts.
+To add an engine, write a class with `generate` as in `base.Engine`, add it to `options.ENGINE_TABLE` and a branch to
 `load_engine` below; tests/contracts/ has the rules for every engine.
 """
 
@@ -15,7 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bleuberi.errors import UserError
-from bleuberi.generation.options import ENGINES, PRECISION, EngineOptions, check_model_name, resolve_engine
+from bleuberi.generation.options import (
+    AUTO,
+    ENGINES,
+    OPENVINO,
+    PRECISION,
+    EngineOptions,
+    check_model_name,
+    resolve_engine,
+)
 
 if TYPE_CHECKING:
     from bleuberi.generation.base import AnyEngine, Engine, StreamingEngine
@@ -36,14 +44,14 @@ _PLAIN = EngineOptions()
 
 
 def cached_engine(model: str, engine: str, cache_folder: Path, options: EngineOptions = _PLAIN) -> CachedEngine:
-    """A model with an output cache. `engine`: a name of ENGINES; `auto` selects vLLM if it can run.
+    """A model with an output cache. `engine`: a name of ENGINES; `auto` as in `options.ENGINE_TABLE`.
 
     The model is loaded only if an answer is missing. Errors: `UserError` for an unknown engine or model.
     """
     from bleuberi.generation.cached import CachedEngine
 
     check_model_name(model)
-    answering = resolve_engine(engine, options)
+    answering = _answering(model, engine, options)
     identity = engine_identity(model, answering, options)
 
     def make() -> AnyEngine:
@@ -51,7 +59,7 @@ def cached_engine(model: str, engine: str, cache_folder: Path, options: EngineOp
             from bleuberi.generation.ray_engine import ray_engine
 
             return ray_engine(identity, answering, options)
-        chosen = _pick() if answering == "auto" else answering
+        chosen = _pick() if answering == AUTO else answering
         from bleuberi.generation.gpus import engine_on_gpus
 
         own, on_gpus = engine_on_gpus(identity, chosen, options)
@@ -62,20 +70,44 @@ def cached_engine(model: str, engine: str, cache_folder: Path, options: EngineOp
 
 def check_engine(model: str | None, engine: str, options: EngineOptions = _PLAIN) -> None:
     """Check engine and model folder before any data are read. Errors: `UserError`."""
-    from bleuberi.generation.model_identity import is_model_folder
-
     if model is not None:
         check_model_name(model)
+        _answering(model, engine, options)
+    else:
+        resolve_engine(engine, options)
+
+
+def _answering(model: str, engine: str, options: EngineOptions) -> str:
+    """The engine as in `resolve_engine`, and openvino instead of `auto` for an exported folder.
+
+    Errors: `UserError` also if the engine cannot read the model's folder.
+    """
+    from bleuberi.generation.model_identity import is_exported, is_model_folder
+
     chosen = resolve_engine(engine, options)
-    if model is not None and chosen not in ("openai", "canned"):
-        is_model_folder(model)
+    if chosen in ("openai", "canned"):
+        return chosen
+    is_model_folder(model)
+    exported = is_exported(model)
+    if exported and chosen not in (AUTO, OPENVINO):
+        raise UserError(
+            f"The folder {model} is exported for OpenVINO, and the engine {chosen} cannot read it.",
+            "Use --engine openvino, or give the model from which it was exported.",
+        )
+    if chosen == OPENVINO and not exported:
+        raise UserError(
+            f"The engine openvino needs a folder exported for OpenVINO, and {model} is not one.",
+            f"Export it, see docs/scale.md: optimum-cli export openvino -m {model} "
+            "--task text-generation-with-past --weight-format fp32 FOLDER",
+        )
+    return OPENVINO if exported else chosen
 
 
 def local_revision(model: str, engine: str, options: EngineOptions = _PLAIN) -> str | None:
     """The model's revision, if known without the network; None for a hub id."""
     from bleuberi.generation.model_identity import folder_revision, is_model_folder
 
-    engine = resolve_engine(engine, options)
+    engine = _answering(model, engine, options)
     if engine in ("openai", "canned"):
         return engine_identity(model, engine, options).revision
     return folder_revision(Path(model).expanduser()) + _precision(options) if is_model_folder(model) else None
@@ -125,14 +157,17 @@ def load_engine(model: str, engine: str, options: EngineOptions) -> Engine | Str
         from bleuberi.generation.canned import CannedFileEngine
 
         return CannedFileEngine(_answers_file(options))
-    from bleuberi.generation.transformers_engine import TransformersEngine
-
     try:
+        if engine == OPENVINO:
+            from bleuberi.generation.openvino_engine import OpenVINOEngine
+
+            return OpenVINOEngine(model, **loading, **options.engine_args)
+        from bleuberi.generation.transformers_engine import TransformersEngine
+
         return TransformersEngine(model, **loading, **options.engine_args)
     except TypeError as error:
-        raise UserError(
-            f"--engine_args: {error}", "The transformers engine accepts e.g. batch_rows=32 and dtype=bfloat16."
-        ) from error
+        accepted = "batch_rows=32 and threads=8" if engine == OPENVINO else "e.g. batch_rows=32 and dtype=bfloat16"
+        raise UserError(f"--engine_args: {error}", f"The {engine} engine accepts {accepted}.") from error
 
 
 def _pick() -> str:

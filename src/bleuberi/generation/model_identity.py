@@ -13,7 +13,8 @@ from bleuberi.generation.chat_format import refuse_unfit_template, with_chat_tem
 
 _WEIGHTS = ("*.safetensors", "*.gguf")
 _PICKLED = ("*.bin", "*.pt", "*.pth")
-_DECIDING = (*_WEIGHTS, *_PICKLED, "*.json", "*.jinja", "*.model", "*.txt", "*.py")
+_DECIDING = (*_WEIGHTS, *_PICKLED, "*.json", "*.jinja", "*.model", "*.txt", "*.py", "*.xml")
+_EXPORTED = "openvino_model.xml"  # the weights are in openvino_model.bin, which is not a pickle
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +41,34 @@ def is_model_folder(model: str) -> bool:
         if model.startswith((".", "/", "~")) or model.count("/") > 1:
             raise UserError(f"Model folder {model} does not exist.", "Check the path given with --model.")
         return False
-    has_weights = any(any(path.glob(pattern)) for pattern in _WEIGHTS)
-    if not has_weights and any(any(path.glob(pattern)) for pattern in _PICKLED):
+    exported = is_exported(model)
+    weights = ("openvino_model.bin",) if exported else _WEIGHTS
+    has_weights = any(any(path.glob(pattern)) for pattern in weights)
+    if not has_weights and not exported and any(any(path.glob(pattern)) for pattern in _PICKLED):
         raise UserError(
             f"The folder {model} has pickled weights, which can execute arbitrary code when loaded.",
             "If you trust it, load it with transformers and save it again: `save_pretrained` writes safetensors.",
         )
     if not (path / "config.json").is_file() or not has_weights:
         raise UserError(
-            f"The folder {model} does not contain a model: config.json or the weights (*.safetensors) are missing.",
+            f"The folder {model} does not contain a model: config.json or the weights ({weights[0]}) are missing.",
             "Give a folder that `save_pretrained` wrote, or a Hugging Face hub id.",
         )
     return True
+
+
+def is_exported(model: str) -> bool:
+    """Whether the name is a local folder exported for OpenVINO, which only the openvino engine reads."""
+    return (local_path(model) / _EXPORTED).is_file()
+
+
+def refuse_exported(model: str, needed_for: str) -> None:
+    """Errors: `UserError` if the model is a folder exported for OpenVINO."""
+    if is_exported(model):
+        raise UserError(
+            f"{needed_for} cannot use {model}: the folder is exported for OpenVINO.",
+            "Give the model from which it was exported.",
+        )
 
 
 def folder_revision(folder: Path) -> str:
@@ -102,6 +119,17 @@ def load_tokenizer(
     tokenizer = with_chat_template(tokenizer, base_template)
     refuse_unfit_template(tokenizer)
     return with_template_kwargs(tokenizer, template_kwargs or {})
+
+
+def model_eos(model: str, trust_remote_code: bool) -> int | list[int] | None:
+    """The end tokens in the model's files, as the transformers engine finds them in the loaded model."""
+    from transformers import AutoConfig, GenerationConfig
+
+    try:
+        eos: int | list[int] | None = GenerationConfig.from_pretrained(model).eos_token_id
+    except OSError:  # the model has no generation_config.json
+        eos = getattr(AutoConfig.from_pretrained(model, trust_remote_code=trust_remote_code), "eos_token_id", None)
+    return eos
 
 
 def model_unavailable(model: str, error: Exception) -> UserError:

@@ -22,6 +22,7 @@ OPENAI_URL: Final = "https://api.openai.com/v1"
 OPENAI_KEY: Final = "OPENAI_API_KEY"  # the environment variable
 AUTO: Final = "auto"
 """The engine that is chosen if none is named."""
+OPENVINO: Final = "openvino"
 PRECISION: Final = ("dtype", "quantization")
 """The engine arguments that decide what the weights are."""
 
@@ -35,15 +36,18 @@ class EngineEntry(NamedTuple):
 
 
 ENGINE_TABLE: Final = {
-    AUTO: EngineEntry("openai with --base_url, else vLLM if it can run, else transformers", "", ""),
+    AUTO: EngineEntry(
+        "openai with --base_url, openvino for an exported folder, else vLLM if it can run, else transformers", "", ""
+    ),
     "vllm": EngineEntry("vLLM in this process", "vllm", "vllm"),
     "transformers": EngineEntry("transformers in this process", "transformers", "train"),
+    OPENVINO: EngineEntry("OpenVINO GenAI on the CPU, from an exported folder", "openvino_genai", "openvino"),
     "openai": EngineEntry("a server with OpenAI's chat API", "httpx", "openai"),
     "canned": EngineEntry("answers from a file", "", ""),
     "ray": EngineEntry("another engine in each worker of a Ray cluster (--ray_engine)", "ray", "ray"),
 }
 ENGINES: Final = tuple(ENGINE_TABLE)
-"""The names of the engines. `auto` selects vLLM if it can run here, else transformers."""
+"""The names of the engines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +70,8 @@ class EngineOptions:
         choices=("plain", "paper"),
     )  # fmt: skip
     engine_args: Mapping[str, Any] = flag(
-        {}, "options of vllm.LLM, e.g. tensor_parallel_size=4, or batch_rows=64 dtype=bfloat16 for transformers",
-        metavar="NAME=VALUE", nargs="+",
+        {}, "options of vllm.LLM, e.g. tensor_parallel_size=4, or batch_rows=64 dtype=bfloat16 for transformers, or "
+        "batch_rows=64 threads=8 for openvino", metavar="NAME=VALUE", nargs="+",
     )  # fmt: skip
     ray_engine: str = flag(AUTO, "ray: engine of each worker", metavar="ENGINE")
     cluster: ClusterOptions = field(default_factory=ClusterOptions)

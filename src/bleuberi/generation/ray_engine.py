@@ -21,8 +21,8 @@ log = logging.getLogger(__name__)
 def ray_engine(identity: ModelIdentity, engine: str, options: EngineOptions) -> WorkerShards | WorkerStream:
     """The engine on the cluster given in the options. Errors: `UserError` for no cluster or too few GPUs."""
     identity, options = _found_from_anywhere(identity, options)
-    needs_model = engine not in ("openai", "canned")
-    workers = plan_workers(options.cluster, gpus_per_engine(options) if needs_model else 0)
+    on_gpus = engine not in ("openai", "canned", "openvino")
+    workers = plan_workers(options.cluster, gpus_per_engine(options) if on_gpus else 0)
     if engine == "auto":
         engine = _pick_on_a_worker(options, workers)
     if engine == "vllm" and workers.gpus > 1:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
-from itertools import islice
 from typing import Any, Final
 
 from bleuberi.errors import MissingExtraError, UserError
 from bleuberi.generation.base import Output, Request, Sampling
 from bleuberi.generation.chat_format import prompt_ids, stop_token_ids
 from bleuberi.generation.decoding import to_answer
-from bleuberi.generation.model_identity import load_tokenizer, model_unavailable
+from bleuberi.generation.model_identity import load_tokenizer, model_eos, model_unavailable
 
 QUEUED_ROWS: Final = 2048  # several times the rows that vLLM runs at once, so that it can always schedule
 
@@ -79,7 +78,7 @@ class VllmEngine:
         self._tokenizer = load_tokenizer(
             model, trust_remote_code, base_template=base_template, template_kwargs=chat_template_kwargs
         )
-        self._stop_ids = stop_token_ids(self._tokenizer, _model_eos(model, trust_remote_code))
+        self._stop_ids = stop_token_ids(self._tokenizer, model_eos(model, trust_remote_code))
         try:
             # "vllm": ignore sampling defaults in the model's files.
             self._llm: Any = LLM(model=model, generation_config="vllm", **options)
@@ -98,7 +97,7 @@ class VllmEngine:
         in_work: dict[str, Request] = {}
         taken = 0
         while True:
-            for request in islice(waiting, QUEUED_ROWS - len(in_work)):
+            while len(in_work) < QUEUED_ROWS and (request := next(waiting, None)) is not None:
                 # Send token ids instead of messages, so that template and special tokens are the same in every engine.
                 ids = prompt_ids(self._tokenizer, request.conversation.messages, request.conversation.id)
                 if len(ids) + sampling.max_new_tokens > self._context:
@@ -115,14 +114,3 @@ class VllmEngine:
                 if answer.finished:
                     new_ids = list(answer.outputs[0].token_ids)
                     yield in_work.pop(answer.request_id), to_answer(self._tokenizer, new_ids, self._stop_ids)
-
-
-def _model_eos(model: str, trust_remote_code: bool) -> int | list[int] | None:
-    """The end tokens in the model's files, as the transformers engine finds them in the loaded model."""
-    from transformers import AutoConfig, GenerationConfig
-
-    try:
-        eos: int | list[int] | None = GenerationConfig.from_pretrained(model).eos_token_id
-    except OSError:  # the model has no generation_config.json
-        eos = getattr(AutoConfig.from_pretrained(model, trust_remote_code=trust_remote_code), "eos_token_id", None)
-    return eos

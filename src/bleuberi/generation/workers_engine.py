@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 from bleuberi.errors import UserError
 from bleuberi.generation.base import Output, Request, Sampling, Shard
 from bleuberi.generation.model_identity import ModelIdentity
+from bleuberi.generation.openvino_engine import ROWS_AT_ONCE
 from bleuberi.generation.options import EngineOptions
 from bleuberi.generation.transformers_engine import BATCHES_A_SHARD, ROWS_A_BATCH
 from bleuberi.generation.worker_calls import ROWS_A_UNIT, ShardWork, StreamWork
@@ -58,11 +59,16 @@ class WorkerStream:
     map_units: MapUnits
 
     def stream(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[tuple[Request, Output]]:
-        rows = _ROWS_IN_WORK.get(self.engine, 2 * self.options.concurrency)
+        rows = _ROWS_IN_WORK.get(self.engine, 2 * self._rows_at_once())
         unit = min(ROWS_A_UNIT, -(-rows // _UNITS_IN_WORK))
         work = StreamWork(self.identity, self.engine, self.options, sampling)
         for asked, outputs in self.map_units(work, _units(requests, unit), calls_at_once=-(-rows // unit)):
             yield from zip(asked, outputs, strict=True)
+
+    def _rows_at_once(self) -> int:
+        if self.engine == "openvino":
+            return int(self.options.engine_args.get("batch_rows", ROWS_AT_ONCE))
+        return self.options.concurrency
 
 
 def over_workers(

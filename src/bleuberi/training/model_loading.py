@@ -10,7 +10,7 @@ from typing import Any
 from bleuberi.artifacts import read_json, write_json
 from bleuberi.errors import UserError
 from bleuberi.generation.chat_format import end_of_turn_token, stop_token_ids
-from bleuberi.generation.model_identity import load_tokenizer, model_unavailable
+from bleuberi.generation.model_identity import load_tokenizer, model_unavailable, refuse_exported
 
 
 def load_policy_tokenizer(
@@ -23,8 +23,10 @@ def load_policy_tokenizer(
     """Load the policy's tokenizer and make the token that closes an assistant's turn its end token.
 
     Base models end texts with one token and turns with another; a policy has to learn to end its turn. If no padding
-    token is set, one that is not the end token is taken, so that the end token keeps its place in the loss.
+    token is set, one that is not the end token is taken, so that the end token keeps its place in the loss. Errors:
+    `UserError` as in `load_tokenizer`, and for a folder exported for OpenVINO, whose weights cannot be trained.
     """
+    refuse_exported(model, "Training")
     tokenizer = load_tokenizer(model, trust_remote_code, revision, base_template, template_kwargs)
     text_end = tokenizer.eos_token
     if (token := end_of_turn_token(tokenizer)) is not None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from bleuberi.generation import openvino_engine
 from bleuberi.generation.base import Sampling
 from bleuberi.generation.openai_protocol import request_body
 from bleuberi.generation.transformers_engine import TransformersEngine
@@ -53,6 +54,18 @@ def of_vllm(sampling):
     }
 
 
+def of_openvino(sampling):
+    kwargs = openvino_engine.sampling_kwargs(sampling, [2], 5)
+    assert kwargs["do_sample"] == (sampling.temperature > 0)
+    return {
+        "temperature": kwargs.get("temperature", 0.0),
+        "top_p": kwargs.get("top_p", 1.0),
+        "top_k": kwargs.get("top_k", 0),
+        "penalty": kwargs["repetition_penalty"],
+        "most_tokens": kwargs["max_new_tokens"],
+    }
+
+
 def of_openai(sampling):
     body = request_body("m", [], sampling, 5)
     assert body["min_p"] == 0.0
@@ -71,6 +84,7 @@ def test_effective_parameters_are_equal(transformers_engine, sampling):
     if sampling.temperature > 0:
         expected |= {"top_p": sampling.top_p, "top_k": sampling.top_k}
     assert of_vllm(sampling) == expected
+    assert of_openvino(sampling) == expected
     assert of_openai(sampling) == expected
     assert of_transformers(transformers_engine, sampling) == expected
 
