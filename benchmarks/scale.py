@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import shutil
 import subprocess
 import sys
 import threading
@@ -172,7 +173,9 @@ def words_of_sampled(command: str, folder: Path, source: Path, count: int) -> li
     words = ["--outputs", str(samples), "--metric", "bleu", "--overwrite"]
     if command == "export-dpo":
         return ["data", "export", str(source), "--to", "dpo", "--output", str(folder / f"dpo-{count}.jsonl"), *words]
-    words += ["--output_dir", str(folder / f"{command}-{count}"), "--ref_models", "gold", "other"]
+    made = folder / f"{command}-{count}"
+    shutil.rmtree(made, ignore_errors=True)  # its scores would be used again
+    words += ["--output_dir", str(made), "--ref_models", "gold", "other"]
     if command == "signal":
         return ["data", "grpo", "--hf_dataset_path", str(source), "--selection_mode", "signal", "--num_examples",
                 str(count // 10), *words]  # fmt: skip
