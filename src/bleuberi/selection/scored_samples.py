@@ -12,6 +12,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -257,9 +258,10 @@ def _score(
     cluster = config.engine_options.cluster if config.engine == "ray" else None
     reward = load_reward_on(str(config.metric), cluster)
     places = array("q", (place for place, found in enumerate(texts) for _ in found))  # of each sample its example's
+    example = lru_cache(1)(source.examples.__getitem__)  # it is asked for once per sample
 
     def asked(number: int) -> Example:
-        row = source.examples[places[number]]
+        row = example(places[number])
         return replace(row, id=f"{row.id}#{number - bisect_left(places, places[number])}")
 
     stem = columns.pool_label([source.name, columns.safe_name(reward.name), columns.safe_name(label), "samples"])

@@ -6,6 +6,7 @@ import math
 from array import array
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from bleuberi import columns
@@ -33,7 +34,7 @@ def preference_rows(
     dropped["without a response"] = sum(not given for given in responses)
     places = array("q", (place for place, given in enumerate(responses) for _ in given))
     texts = Spilled(text for given in responses for text in given)
-    scores = iter(score_examples(reward, Mapped(places, examples.__getitem__), texts))
+    scores = iter(score_examples(reward, Mapped(places, lru_cache(1)(examples.__getitem__)), texts))
     rows: Spilled[dict[str, Any]] = Spilled()
     for row, given in zip(examples, responses, strict=True):
         if not given:
