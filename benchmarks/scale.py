@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import shutil
 import subprocess
 import sys
 import threading
@@ -22,6 +23,10 @@ from typing import NamedTuple
 WORDS = 3_000
 NEAR, SAME = 0.02, 0.01  # shares of rows whose prompt stands earlier, almost or word for word
 MIB = 1 << 20
+SAMPLED = ("bestof", "pairs", "export-dpo", "signal")
+SEEDS = (1, 2, 4, 5)  # of the responses that they read; 1 copies a reference
+EXPORTED = {"export": ("trl", ".jsonl"), "export-parquet": ("verl", ".parquet"), "export-verifiers": ("verifiers", "")}
+COMMANDS = ["import", "limit", "check", "references", "grpo", "sft", "evaluate", *SAMPLED, *EXPORTED]
 
 
 class Measured(NamedTuple):
@@ -63,13 +68,14 @@ def write(path: Path, count: int) -> Path:
     return path
 
 
-def write_answers(path: Path, count: int, seed: int = 2) -> Path:
-    """A response of 60 words to each row; written once."""
+def write_answers(path: Path, count: int, *seeds: int) -> Path:
+    """A response of 60 words to each row per seed; written once."""
     if not path.exists():
         partial = path.with_suffix(".partial")
         with partial.open("w", encoding="utf-8") as stream:
-            for row in rows(count, seed):
-                stream.write(json.dumps({"id": row["id"], "response": row["ref_output_gold"]}) + "\n")
+            for drawn in zip(*(rows(count, seed) for seed in seeds or (2,)), strict=True):
+                for row in drawn:
+                    stream.write(json.dumps({"id": row["id"], "response": row["ref_output_gold"]}) + "\n")
         partial.replace(path)
     return path
 
@@ -125,8 +131,16 @@ def highest(pid: int) -> int:
 def words_of(command: str, folder: Path, count: int) -> list[str]:
     """The command line, after the commands whose files it reads."""
     source = write(folder / f"rows-{count}.jsonl", count)
-    if command == "import":
-        return ["data", "import", str(source), "--output", str(folder / f"pool-{count}.jsonl"), "--overwrite"]
+    if command in SAMPLED:
+        return words_of_sampled(command, folder, source, count)
+    if command in EXPORTED:
+        to, ending = EXPORTED[command]
+        return ["data", "export", str(source), "--to", to, "--output", str(folder / f"{command}-{count}{ending}"),
+                "--overwrite"]  # fmt: skip
+    if command in ("import", "limit"):
+        limit = ["--limit", str(count)] if command == "limit" else []
+        return ["data", "import", str(source), "--output", str(folder / f"{command}-{count}.jsonl"), "--overwrite",
+                *limit]  # fmt: skip
     if command == "check":
         return ["data", "check", str(source), "--output_dir", str(folder / f"check-{count}"), "--overwrite",
                 "--drop", "duplicate_prompt", "--held_out", "1000"]  # fmt: skip
@@ -153,10 +167,25 @@ def words_of(command: str, folder: Path, count: int) -> list[str]:
     return ["data", "sft", "--input_data_path", str(made / "data_grpo/all"), "--output_dir", str(made), "--overwrite"]
 
 
+def words_of_sampled(command: str, folder: Path, source: Path, count: int) -> list[str]:
+    """The command line of a command that reads several responses to each row."""
+    samples = write_answers(folder / f"samples-{count}.jsonl", count, *SEEDS)
+    words = ["--outputs", str(samples), "--metric", "bleu", "--overwrite"]
+    if command == "export-dpo":
+        return ["data", "export", str(source), "--to", "dpo", "--output", str(folder / f"dpo-{count}.jsonl"), *words]
+    made = folder / f"{command}-{count}"
+    shutil.rmtree(made, ignore_errors=True)  # its scores would be used again
+    words += ["--output_dir", str(made), "--ref_models", "gold", "other"]
+    if command == "signal":
+        return ["data", "grpo", "--hf_dataset_path", str(source), "--selection_mode", "signal", "--num_examples",
+                str(count // 10), *words]  # fmt: skip
+    return ["data", command, "--input_data_path", str(source), *words]
+
+
 def main() -> None:
     """Print a table, one line per command and number of rows."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("commands", nargs="+", choices=["import", "check", "references", "grpo", "sft", "evaluate"])
+    parser.add_argument("commands", nargs="+", choices=COMMANDS)
     parser.add_argument("--rows", nargs="+", type=int, default=[50_000, 100_000])
     parser.add_argument("--folder", type=Path, required=True, help="for the files; they stay")
     flags = parser.parse_args()

@@ -199,9 +199,9 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_lines(path: Path, rows: Iterable[object]) -> None:
-    """Write rows as lines of strict JSON, atomically and one at a time."""
+    """Write rows as lines of JSON, as `readable_json` does, atomically and one at a time."""
     with fresh_file(path) as partial, partial.open("w", encoding="utf-8", newline="\n") as stream:
-        stream.writelines(strict_json(row) + "\n" for row in rows)
+        stream.writelines(readable_json(row) + "\n" for row in rows)
 
 
 def write_json(path: Path, value: object) -> None:

@@ -46,31 +46,35 @@ def write_pool(path, count, words=60):
     return path
 
 
-def write_answers(pool):
-    """To each row of a pool its prompt as the response."""
-    path = pool.with_suffix(".answers.jsonl")
+def write_answers(pool, *, several=False):
+    """To each row of a pool its prompt as the response, or four responses, each closer to the reference."""
+    path = pool.with_suffix(".samples.jsonl" if several else ".answers.jsonl")
     with pool.open() as rows, path.open("w") as stream:
         for row in map(json.loads, rows):
-            stream.write(json.dumps({"id": row["id"], "response": row["prompt"]}) + "\n")
+            for part in range(4 if several else 1):
+                text = row["ref_output_gold"][: 120 * part] + row["prompt"][120 * part :]
+                stream.write(json.dumps({"id": row["id"], "response": text}) + "\n")
     return path
 
 
-def used(tmp_path, words):
+def used(tmp_path, words, before=""):
     """CPU seconds and peak memory of a command in a process of its own."""
     told = tmp_path / "used"
-    subprocess.run([sys.executable, "-c", RUN, told, *map(str, words)], check=True, cwd=ROOT, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-c", f"{before}\n{RUN}", told, *map(str, words)], check=True, cwd=ROOT, capture_output=True
+    )
     return Used(*map(float, told.read_text().split()))
 
 
-def assert_grows_little(tmp_path, words_of, small=SMALL, large=LARGE):
-    """`words_of`: pool and folder -> command line."""
+def assert_grows_little(tmp_path, words_of, small=SMALL, large=LARGE, before=""):
+    """`words_of`: pool and folder -> command line. `before`: a statement that is run first."""
     exponents = []
     # What grows faster than its rows does so each time; a processor that slows down in between does not.
     while len(exponents) < 3 and (not exponents or exponents[-1] >= EXPONENT):
         place = tmp_path / f"attempt-{len(exponents)}"
         place.mkdir()
         none, some, many = (
-            used(tmp_path, words_of(write_pool(place / f"{count}.jsonl", count), place / str(count)))
+            used(tmp_path, words_of(write_pool(place / f"{count}.jsonl", count), place / str(count)), before)
             for count in (10, small, large)
         )
         seconds = (many.seconds - none.seconds) / (some.seconds - none.seconds)
@@ -130,6 +134,48 @@ def test_data_sft(tmp_path):
         return ["data", "sft", "--input_data_path", folder / "data_grpo/all", "--output_dir", folder]
 
     assert_grows_little(tmp_path, words_of)
+
+
+def test_data_import_of_the_first_rows(tmp_path):
+    def words_of(pool, folder):
+        return ["data", "import", pool, "--limit", "99999", "--output", f"{folder}-pool.jsonl"]
+
+    assert_grows_little(tmp_path, words_of, small=4_000, large=20_000)
+
+
+@pytest.mark.parametrize("kind", ["bestof", "pairs"])
+def test_data_of_samples(tmp_path, kind):
+    def words_of(pool, folder):  # BLEU keeps up to 64 MB of references that neighbouring rows share
+        return ["data", kind, "--input_data_path", pool, "--outputs", write_answers(pool, several=True), "--metric",
+                "length", "--output_dir", folder]  # fmt: skip
+
+    assert_grows_little(tmp_path, words_of, small=1_000, large=5_000)
+
+
+def test_signal(tmp_path):
+    def words_of(pool, folder):
+        return ["data", "grpo", "--hf_dataset_path", pool, "--selection_mode", "signal", "--num_examples", "200",
+                "--outputs", write_answers(pool, several=True), "--metric", "bleu", "--ref_models", "gold",
+                "--output_dir", folder]  # fmt: skip
+
+    # Drawing takes 300 MB, however many rows there are, which would hide what so few rows take.
+    no_charts = "import bleuberi.cli.create_training_data as cli; cli._draw = None"
+    assert_grows_little(tmp_path, words_of, small=1_000, large=5_000, before=no_charts)
+
+
+def test_data_export(tmp_path):
+    def words_of(pool, folder):
+        return ["data", "export", pool, "--to", "trl", "--output", f"{folder}-made.jsonl"]
+
+    assert_grows_little(tmp_path, words_of, small=4_000, large=20_000)
+
+
+def test_data_export_of_pairs(tmp_path):
+    def words_of(pool, folder):
+        return ["data", "export", pool, "--to", "dpo", "--outputs", write_answers(pool, several=True), "--metric",
+                "length", "--output", f"{folder}-made.jsonl"]  # fmt: skip
+
+    assert_grows_little(tmp_path, words_of, small=2_000, large=10_000)
 
 
 @pytest.mark.parametrize("command", ["import", "check", "grpo"])

@@ -97,9 +97,9 @@ def test_odd_manifests_are_two_lines(tmp_path, content):
 def test_scores_of_a_pool_are_made_again(tmp_path, caplog):
     examples = [Example("a", "s", [Message(role="user", content="p")], "p", "x y", ["x y"])]
     path = tmp_path / "scores.json"
-    before = score_pool(examples, {"a": "x y"}, Bleu(), path).by_id
+    before = score_pool(examples, ["x y"], Bleu(), path).values
     (tmp_path / "scores.manifest.json").write_text("[]")
-    assert score_pool(examples, {"a": "x y"}, Bleu(), path).by_id == before
+    assert score_pool(examples, ["x y"], Bleu(), path).values == before
     assert "scores.manifest.json is damaged" in caplog.text
     assert not [name for name in tmp_path.iterdir() if "imported" in name.name]
 

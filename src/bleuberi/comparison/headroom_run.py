@@ -30,15 +30,21 @@ def headroom(config: HeadroomConfig) -> tuple[Headroom, Tally]:
     if config.num_prompts is not None:
         if config.num_prompts < 1:
             raise UserError(f"--num_prompts is {config.num_prompts}.", "Give at least 1; 100 are a good number.")
-        chosen = _evenly(source.examples, config.num_prompts)
+        chosen = _evenly(len(source.examples), config.num_prompts)
         not_chosen = {"not among --num_prompts": len(source.examples) - len(chosen)}
-        source = replace(source, examples=chosen, dropped={**source.dropped, **not_chosen})
+        source = replace(
+            source,
+            examples=[source.examples[place] for place in chosen],
+            found=[source.found[place] for place in chosen] if source.found else (),
+            dropped={**source.dropped, **not_chosen},
+        )
     scored = read_scored(source)
     cluster = source.config.engine_options.cluster if source.config.engine == "ray" else None
     reward = load_reward_on(metric, cluster)
     dropped = Counter({**source.dropped, **scored.dropped})
-    kept = [row for row in source.examples if len(scored.by_id.get(row.id, ())) > 1]
-    dropped["with fewer than two scored samples"] = len(scored.by_id) - len(kept)
+    samples = {row.id: found for row, found in zip(source.examples, scored.rows, strict=True) if found is not None}
+    kept = [row for row in source.examples if len(samples.get(row.id, ())) > 1]
+    dropped["with fewer than two scored samples"] = len(samples) - len(kept)
     if not kept:
         raise UserError("No prompt has two samples with a score.", "Draw more samples, or check --outputs.")
     greedy = _responses(source, kept, config.greedy, "")
@@ -49,7 +55,7 @@ def headroom(config: HeadroomConfig) -> tuple[Headroom, Tally]:
         kept = [row for row in kept if row.id not in gone]
         if not kept:
             raise UserError("No prompt has both samples and a greedy response.", "Check --greedy and --brief.")
-    rows = [Row(row, scored.by_id[row.id], greedy.get(row.id), brief.get(row.id)) for row in kept]
+    rows = [Row(row, samples[row.id], greedy.get(row.id), brief.get(row.id)) for row in kept]
     found = measure(rows, reward)
     tally = Tally(source.rows_in, len(rows), {why: count for why, count in dropped.items() if count})
     if config.output is not None:
@@ -66,11 +72,9 @@ def headroom(config: HeadroomConfig) -> tuple[Headroom, Tally]:
     return found, tally
 
 
-def _evenly(examples: Sequence[Example], count: int) -> list[Example]:
-    """`count` examples, evenly spaced over the pool; all if there are not more."""
-    if count >= len(examples):
-        return list(examples)
-    return [examples[place * len(examples) // count] for place in range(count)]
+def _evenly(examples: int, count: int) -> list[int]:
+    """The places of `count` examples, evenly spaced over the pool; all if there are not more."""
+    return [place * examples // count for place in range(count)] if count < examples else list(range(examples))
 
 
 def _brief(examples: Sequence[Example]) -> str:

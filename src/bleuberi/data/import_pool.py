@@ -2,7 +2,7 @@
 
 Rows with the same prompt are one instruction with several references, within a file and across files: that is how the
 answers of several models become a pool. Each file is read twice, first for its columns, then for its rows; with a limit
-only once, with its rows in memory. The instructions are kept in a temporary file.
+only once, with its rows in a temporary file. The instructions are kept in another.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from bleuberi.data.raw_row import RawRow, row_bytes
 from bleuberi.data.tables import read_rows
 from bleuberi.data.trees import FLAT
 from bleuberi.errors import UserError
+from bleuberi.on_disk import Spilled
 
 KIND: Final = "imported_pool"
 _NULLS_UP_TO: Final = 100  # names of models
@@ -91,7 +92,7 @@ def import_pool(config: ImportConfig) -> Imported:
 
 def _read(file: str, config: ImportConfig, found: _Found) -> None:
     rows = read_rows(file, config.split, config.subset, config.limit)
-    held = None if config.limit is None else list(rows)  # read once: a hub set is downloaded each time
+    held = None if config.limit is None else Spilled(rows)  # read once: a hub set is downloaded each time
     rows = rows if held is None else iter(held)
     first = next(rows, None)
     if first is None:

@@ -74,7 +74,7 @@ def retention(config: EvaluationConfig, asked: Sequence[Conversation]) -> dict[s
         log.info("Retention: answers of %s (%s)", entry.name, entry.model)
         greedy = engine.answer(asked, config.sampling)
         samples = engine.answer_samples(asked, sampled, SAMPLES)
-        texts = [[out.text for out in samples[row.id]] for row in asked]
+        texts = [[out.text for out in outputs] for outputs in samples]
         kept[entry.name] = Kept([greedy[row.id] for row in asked], texts)
     whole = [place for place in range(len(asked)) if not any(one.greedy[place].unanswered for one in kept.values())]
     if not whole:

@@ -33,6 +33,7 @@ from bleuberi.generation.base import (
 from bleuberi.generation.model_identity import ModelIdentity
 from bleuberi.generation.progress import answer_progress
 from bleuberi.generation.turns import Folded
+from bleuberi.on_disk import Spilled
 from bleuberi.plain_text import storable
 from bleuberi.records import Conversation
 
@@ -111,19 +112,18 @@ class CachedEngine:
 
     def answer_samples(
         self, conversations: Sequence[Conversation], sampling: Sampling, num_samples: int
-    ) -> dict[str, list[Output]]:
-        """`num_samples` answers per conversation, by id. Errors: as `answer`.
+    ) -> Iterator[tuple[Output, ...]]:
+        """`num_samples` answers of each conversation, in their order, from temporary files. Errors: as `answer`.
 
         Every sample is a normal run with its own seed, so samples are cached, shared and resumed like answers, and
         asking for more later reuses the existing ones. Sample 0 has the original seed.
         """
-        samples: dict[str, list[Output]] = {conversation.id: [] for conversation in conversations}
+        samples = []
         for sample in range(num_samples):
             log.info("Sample %d of %d", sample + 1, num_samples)
             drawn = replace(sampling, seed=sample_seed(sampling.seed, sample))
-            for row, output in self.answer(conversations, drawn).items():
-                samples[row].append(output)
-        return samples
+            samples.append(Spilled(output for _, output in self.answer_each(conversations, drawn)))
+        return zip(*samples, strict=True)
 
     def _fill(
         self,

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import logging
 import math
+from array import array
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol, SupportsFloat, runtime_checkable
 
 from bleuberi.errors import UserError
-from bleuberi.records import Message
+from bleuberi.records import Example, Message
 from bleuberi.strict_json import as_finite
 
 log = logging.getLogger(__name__)
 
 Completion = str | Sequence[Message]
 Scores = list[float | None]  # None = cannot be scored
+_ROWS_AT_ONCE = 4096
 DEFAULT_SETTINGS = ("", "13a", "ascii", "best")
 
 
@@ -159,6 +161,24 @@ def score_responses(
     """Score with any reward, including a user's own, and check the scores. Errors: as `finite_scores`."""
     given = reward(prompts=prompts, responses=responses, references=references)
     return checked_scores(reward.name, given, len(responses))
+
+
+def score_examples(reward: Reward, scored: Sequence[Example], responses: Sequence[str]) -> array[float]:
+    """The scores of N responses, each against its example's references; NaN for none. Text rewards get a part of the
+    rows at a time; rewards that need all rows, and other rewards, get all at once."""
+    by_parts = isinstance(reward, TextReward) and not traits_of(reward).over_whole_pool
+    rows_at_once = _ROWS_AT_ONCE if by_parts else max(1, len(scored))
+    values = array("d")
+    for start in range(0, max(1, len(scored)), rows_at_once):
+        part = scored[start : start + rows_at_once]
+        found = score_responses(
+            reward,
+            prompts=[row.prompt for row in part],
+            responses=responses[start : start + rows_at_once],
+            references=[row.references for row in part],
+        )
+        values.extend(math.nan if value is None else value for value in found)
+    return values
 
 
 def checked_scores(name: str, given: Iterable[object], count: int) -> Scores:

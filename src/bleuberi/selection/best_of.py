@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
@@ -12,6 +13,7 @@ from typing import Any, Final
 
 from bleuberi import columns
 from bleuberi.errors import UserError
+from bleuberi.on_disk import Spilled
 from bleuberi.records import Example, Message
 from bleuberi.selection.card import open_dataset, push_dataset
 from bleuberi.selection.config import BestConfig, Kind
@@ -57,10 +59,9 @@ def _create(config: BestConfig) -> BestData:
     scored = read_scored(source)
     dropped: Counter[str] = Counter(source.dropped)
     dropped.update(scored.dropped)
-    rows, used = [], []
-    written: list[Mapping[str, float]] = []
-    for example in source.examples:
-        samples = scored.by_id.get(example.id)
+    rows: Spilled[dict[str, Any]] = Spilled()
+    means: defaultdict[str, array[float]] = defaultdict(lambda: array("d"))
+    for example, samples in zip(source.examples, scored.rows, strict=True):
         if samples is None:
             continue
         made_row = _row(example, samples, config, scored.metric)
@@ -68,8 +69,9 @@ def _create(config: BestConfig) -> BestData:
             dropped[made_row] += 1
         else:
             rows.append(made_row[0])
-            written.append(made_row[1])
-            used.append([sample.score for sample in samples])
+            means["mean_score"].append(fmean(sample.score for sample in samples))  # of those that are not chosen too
+            for which, score in made_row[1].items():
+                means[f"mean_{which}"].append(score)
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in dropped.items() if count)
     if not rows:
         raise UserError(
@@ -86,10 +88,7 @@ def _create(config: BestConfig) -> BestData:
         rows_out=len(rows),
         dropped=dict(dropped),
         unscored_samples=scored.unscored,
-        samples={
-            "mean_score": fmean(map(fmean, used)),  # of every sample of the prompts that have a row
-            **{f"mean_{name}": fmean(row[name] for row in written) for name in written[0]},
-        },
+        samples={what: fmean(values) for what, values in means.items()},
         outputs=scored.provenance,
         reward_signature=scored.signature,
         parents=source.parents,

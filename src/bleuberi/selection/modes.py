@@ -113,7 +113,8 @@ def _score(plan: Plan, examples: Sequence[Example], path: Path | None) -> tuple[
             examples, config.model, config.sampling, config.engine, cache, config.engine_options,
             generate_missing=config.generate_missing,
         )  # fmt: skip
-    return answers, score_pool(examples, answers.text_by_id, _spread(plan, plan.reward), path)
+    responses = (answers.text_by_id.get(row.id) for row in examples)
+    return answers, score_pool(examples, responses, _spread(plan, plan.reward), path)
 
 
 def _spread(plan: Plan, reward: Reward) -> Reward:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 
 from bleuberi.on_disk import Mapped
-from bleuberi.records import Example
 
+T = TypeVar("T")
 Places = np.ndarray[Any, np.dtype[np.int64]]
 Scores = np.ndarray[Any, np.dtype[np.float64]]  # in the pool's order
 
 
-def rows_at(examples: Sequence[Example], places: Places) -> Sequence[Example]:
-    """The examples at these places, each looked up at each access."""
-    return Mapped(range(len(places)), lambda number: examples[places[number]])
+def rows_at(rows: Sequence[T], places: Places) -> Sequence[T]:
+    """The rows at these places, each looked up at each access."""
+    return Mapped(range(len(places)), lambda number: rows[places[number]])
 
 
 def _hard(scores: Scores, count: int) -> Places:

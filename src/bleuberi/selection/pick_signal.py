@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from array import array
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
 
 from bleuberi.errors import UserError
-from bleuberi.selection.pick import Places
+from bleuberi.selection.pick import Places, Scores
 
 STRATA: Final = ("source", "length")
 LENGTH_BINS: Final = 4
@@ -24,14 +25,9 @@ def check_strata(names: Sequence[str]) -> None:
             raise UserError(f"--stratify got {name!r}.", "Give `source`, `length`, `source,length` or `none`.")
 
 
-def length_bins(lengths: Sequence[int]) -> list[str]:  # N -> N
-    """The quarter of the pool that each length falls in, named by its range, e.g. `12-31 tokens`."""
-    bins, ranges = binned(lengths)
-    return [ranges[number] for number in bins]
-
-
 def binned(lengths: Sequence[int]) -> tuple[Places, list[str]]:  # N -> N, and the names
-    """As `length_bins`, with numbers for the names; the names are in ascending order."""
+    """The quarter of the pool that each length falls in, and the quarters' names: their ranges, e.g. `12-31 tokens`,
+    in ascending order."""
     held = np.asarray(lengths, np.int64)
     if not len(held):
         return held, []
@@ -42,25 +38,27 @@ def binned(lengths: Sequence[int]) -> tuple[Places, list[str]]:  # N -> N, and t
 
 
 def select_by_signal(
-    signals: Mapping[str, float],  # candidates in the pool's order
+    signals: Scores,  # N candidates in the pool's order
     count: int | None,
-    stratum_by_id: Mapping[str, Stratum],  # of the whole pool, whose mix is kept
-) -> list[str]:
-    """The chosen ids, from the strongest signal to the weakest; ties keep the pool's order.
+    strata: Sequence[Stratum],  # N
+    shares: Mapping[Stratum, int],  # the rows of each stratum in the whole pool, whose mix is kept
+) -> Places:
+    """The numbers of the chosen candidates, from the strongest signal to the weakest; ties keep the pool's order.
 
     Each stratum gets its share of `count` and gives its strongest candidates; what a stratum cannot fill goes to the
     others, in proportion. `count` None, or more than there are, keeps all.
     """
-    ranked = sorted(signals, key=signals.__getitem__, reverse=True)
+    ranked: Places = np.argsort(-signals, kind="stable")
     if count is None or count >= len(ranked):
         return ranked
-    candidates: defaultdict[Stratum, list[str]] = defaultdict(list)
-    for row in ranked:
-        candidates[stratum_by_id[row]].append(row)
-    shares = Counter(stratum_by_id.values())
-    quotas = allot(count, shares, {stratum: len(candidates[stratum]) for stratum in shares})
-    chosen = {row for stratum, quota in quotas.items() for row in candidates[stratum][:quota]}
-    return [row for row in ranked if row in chosen]
+    room = Counter(strata)
+    seats = allot(count, shares, {stratum: room[stratum] for stratum in shares})
+    chosen = array("q")
+    for number in ranked:
+        if seats[strata[number]]:
+            seats[strata[number]] -= 1
+            chosen.append(number)
+    return np.asarray(chosen, np.int64)
 
 
 def allot(count: int, shares: Mapping[Stratum, int], room: Mapping[Stratum, int]) -> dict[Stratum, int]:

@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from bleuberi.data.made_responses import MadeResponse, join_responses, no_respon
 from bleuberi.errors import UserError
 from bleuberi.generation import EngineOptions, cached_engine
 from bleuberi.generation.base import Sampling
+from bleuberi.on_disk import Mapped, Spilled
 from bleuberi.records import Example
 from bleuberi.statistics.spread import MIN_SAMPLES
 
@@ -32,10 +34,10 @@ class Sample(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """Samples by example id in the pool's order, counts of examples without samples by reason, and the samples'
+    """The samples of N examples in a temporary file, counts of examples without samples by reason, and the samples'
     origin."""
 
-    by_id: dict[str, list[Sample]]
+    rows: Sequence[list[Sample]]  # N; empty for an example without samples
     dropped: dict[str, int]
     provenance: dict[str, Any]
     generated_now: int = 0
@@ -46,12 +48,12 @@ def samples_from_file(
 ) -> Samples:
     """Read existing samples: all rows of a prompt, at most `most`. Errors: `UserError` for too few samples, mixed
     sampling settings, or rows of another pool."""
-    rows_by_id = join_responses(examples, read_responses(path, model)).by_id
-    if not rows_by_id:
+    joined = join_responses(examples, read_responses(path, model)).by_id
+    if not joined:
         raise no_response_fits(path)
-    told = one_sampling(path, [row for rows in rows_by_id.values() for row in rows])
-    by_id = {row: [Sample(one.text, one.finish_reason) for one in rows[:most]] for row, rows in rows_by_id.items()}
-    largest = max(map(len, by_id.values()))
+    told = one_sampling(path, chain.from_iterable(joined.values()))
+    rows = Spilled([Sample(one.text, one.finish_reason) for one in joined.get(row.id, ())[:most]] for row in examples)
+    largest = max(map(len, rows))
     if largest < MIN_SAMPLES:
         raise UserError(
             f"{path.name} has {largest} {'sample' if largest == 1 else 'samples'} of a prompt at most; "
@@ -63,10 +65,10 @@ def samples_from_file(
     elif differing := _differing(told, sampling):
         log.warning("The samples were drawn with different settings than training will use: %s", differing)
     provenance: dict[str, Any] = {"from": path.name, "sha256": file_hash(path), "sampling": told}
-    if all(sample.finish_reason is None for samples in by_id.values() for sample in samples):
+    if all(sample.finish_reason is None for samples in rows for sample in samples):
         log.warning("%s does not record which samples were cut (no column `finish_reason`)", path.name)
         provenance["cut_outputs"] = "not known"
-    return Samples(by_id, {"without an output": len(examples) - len(by_id)}, provenance)
+    return Samples(rows, {"without an output": sum(not samples for samples in rows)}, provenance)
 
 
 def samples_from_model(
@@ -80,21 +82,21 @@ def samples_from_model(
 ) -> Samples:
     """`count` samples of `model` for every example; cached ones first, the rest drawn now. Errors: `UserError`."""
     cached = cached_engine(model, engine, cache_folder, options or EngineOptions())
-    by_id: dict[str, list[Sample]] = {}
+    rows: Spilled[list[Sample]] = Spilled()
     dropped: Counter[str] = Counter()
-    for row_id, outputs in cached.answer_samples([row.conversation for row in examples], sampling, count).items():
+    asked = Mapped(examples, lambda row: row.conversation)
+    for outputs in cached.answer_samples(asked, sampling, count):
         lost = next((output.unanswered for output in outputs if output.unanswered), None)
         if lost is not None:
             dropped[lost] += 1
-        else:
-            by_id[row_id] = [Sample(output.text, output.finish_reason) for output in outputs]
+        rows.append([] if lost else [Sample(output.text, output.finish_reason) for output in outputs])
     provenance = {
         "model": cached.identity.settings(),
         "sampling": sampling.settings(),
         "sampling_signature": sampling.signature(),
         "samples": count,
     }
-    return Samples(by_id, dict(dropped), provenance, cached.answered_now)
+    return Samples(rows, dict(dropped), provenance, cached.answered_now)
 
 
 def one_sampling(path: Path, rows: Iterable[MadeResponse]) -> str | None:

@@ -6,25 +6,33 @@ Read by `data bestof`, `data pairs` and `headroom`.
 from __future__ import annotations
 
 import logging
+import math
+from array import array
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import numpy as np
+
 from bleuberi import columns
-from bleuberi.artifacts import file_hash, json_hash
+from bleuberi.artifacts import file_hash, json_rows_hash
 from bleuberi.data.made_responses import MadeResponse, join_responses, no_response_fits, read_responses
 from bleuberi.errors import UserError
 from bleuberi.flags import OUTPUT_DIR
 from bleuberi.generation import check_engine, local_revision
 from bleuberi.generation.base import Sampling
+from bleuberi.on_disk import Mapped, Spilled
 from bleuberi.records import Example
-from bleuberi.rewards import Reward, load_reward, reward_name
+from bleuberi.rewards import load_reward, reward_name
 from bleuberi.rewards.on_cluster import load_reward_on
 from bleuberi.selection.config import SamplesConfig, SignalSettings
 from bleuberi.selection.sample_prompts import read_examples
-from bleuberi.selection.samples import one_sampling, samples_from_model
+from bleuberi.selection.samples import Sample, one_sampling, samples_from_model
 from bleuberi.selection.scores import score_pool
 
 log = logging.getLogger(__name__)
@@ -53,20 +61,24 @@ class SampleSource:
 
     config: SamplesConfig
     name: str  # of the data set or pool, for generated names
-    examples: list[Example]
+    examples: Sequence[Example]  # N
     rows_in: int
     dropped: Mapping[str, int]  # rows without enough references
     parents: list[dict[str, Any]]
     samples: int  # the most of a prompt
     sampling: Sampling
     output_dir: Path
-    found: Mapping[str, Sequence[MadeResponse]] = field(default_factory=dict)  # in the file `outputs`, by example id
+    found: Sequence[list[MadeResponse]] = ()  # N, in the file `outputs`; empty for an example without a response
 
     def request(self) -> dict[str, Any]:
         """The settings and hashes that decide the samples and their scores."""
         config = self.config
-        rows = [[row.id, row.messages, row.references] for row in self.examples]
-        request: dict[str, Any] = {"input": self.name, "input_sha256": json_hash(rows), "num_samples": self.samples}
+        rows = Mapped(self.examples, lambda row: [row.id, row.messages, row.references])
+        request: dict[str, Any] = {
+            "input": self.name,
+            "input_sha256": json_rows_hash(rows),
+            "num_samples": self.samples,
+        }
         request["metric"] = load_reward(config.metric).signature() if config.metric else SCORE
         if config.outputs is not None:
             return request | {"outputs_sha256": file_hash(config.outputs), "model": config.model}
@@ -81,9 +93,9 @@ class SampleSource:
 
 @dataclass(frozen=True, slots=True)
 class ScoredSamples:
-    """Samples by example id in the pool's order; each has a score. `dropped` counts prompts, `unscored` samples."""
+    """The samples of N examples; each has a score. `dropped` counts prompts, `unscored` samples."""
 
-    by_id: dict[str, list[ScoredText]]
+    rows: Sequence[list[ScoredText] | None]  # N; None for an example without samples
     metric: str  # the reward's name
     signature: str
     dropped: dict[str, int]
@@ -115,10 +127,10 @@ def find_source(config: SamplesConfig) -> SampleSource:
     samples = config.num_samples or drawn.get("samples") or _DRAWN.num_samples
     if samples < 2:
         raise UserError(f"--num_samples is {samples}, which leaves nothing to choose from.", "Give 2 or more.")
-    found: dict[str, list[MadeResponse]] = {}
+    found: Sequence[list[MadeResponse]] = ()
     if config.outputs is not None:
         found = _responses_of(config, examples)
-        samples = max(map(len, found.values()))
+        samples = max(map(len, found))
     plain = _DRAWN.sampling(512, 42)
     asked = {
         "max_new_tokens": config.inference_max_new_tokens,
@@ -145,18 +157,19 @@ def find_source(config: SamplesConfig) -> SampleSource:
     )
 
 
-def _responses_of(config: SamplesConfig, examples: Sequence[Example]) -> dict[str, list[MadeResponse]]:
-    """The file's responses by example id, at most `num_samples` each. Errors: `UserError` if no prompt has two."""
+def _responses_of(config: SamplesConfig, examples: Sequence[Example]) -> Sequence[list[MadeResponse]]:
+    """The file's responses to each example, at most `num_samples` each. Errors: `UserError` if no prompt has two."""
     path = Path(str(config.outputs))
     joined = join_responses(examples, read_responses(path, config.model)).by_id
     if not joined:
         raise no_response_fits(path)
-    if max(map(len, joined.values())) < 2:
+    found = Spilled(joined.get(row.id, [])[: config.num_samples] for row in examples)
+    if max(map(len, found)) < 2:
         raise UserError(
             f"{path.name} has one response per prompt: there would be nothing to choose from.",
             "Give a file with several samples per prompt.",
         )
-    return {row: rows[: config.num_samples] for row, rows in joined.items()}
+    return found
 
 
 def read_scored(source: SampleSource) -> ScoredSamples:
@@ -169,26 +182,14 @@ def read_scored(source: SampleSource) -> ScoredSamples:
     drawn = samples_from_model(
         source.examples, str(config.model), source.sampling, config.engine, cache, source.samples, options
     )
-    texts = {row: [(one.text, one.finish_reason) for one in found] for row, found in drawn.by_id.items()}
-    by_id, reward = _score(source, texts, columns.model_short_name(str(config.model)))
-    return ScoredSamples(
-        by_id,
-        reward.name,
-        reward.signature(),
-        drawn.dropped,
-        _without_score(texts, by_id, _BY_REWARD.format(reward.name)),
-        drawn.provenance,
-        drawn.generated_now,
-    )
+    label = columns.model_short_name(str(config.model))
+    return _score(source, drawn.rows, label, drawn.dropped, drawn.provenance, drawn.generated_now)
 
 
-def _without_score(
-    found: Mapping[str, Sequence[object]], scored: Mapping[str, Sequence[object]], why: str
-) -> dict[str, int]:
+def _without_score(count: int, samples: int, why: str) -> dict[str, int]:
     """How many samples have no score, with the reason; logged, since they are left out."""
-    count = sum(map(len, found.values())) - sum(map(len, scored.values()))
     if count:
-        log.warning("%d of %d samples are left out: %s", count, sum(map(len, found.values())), why)
+        log.warning("%d of %d samples are left out: %s", count, samples, why)
     return {why: count} if count else {}
 
 
@@ -198,40 +199,43 @@ def _reward_of(signature: object, *, with_model: bool) -> str | None:
 
 
 def _from_file(source: SampleSource, path: Path) -> ScoredSamples:
-    rows_by_id = {row.id: source.found[row.id] for row in source.examples if row.id in source.found}
-    told = one_sampling(path, [row for found in rows_by_id.values() for row in found])
+    told = one_sampling(path, chain.from_iterable(source.found))
     provenance = {"from": path.name, "sha256": file_hash(path), "sampling": told}
-    dropped = {"without a response": len(source.examples) - len(rows_by_id)}
-    column = _score_column(rows_by_id, source.config.metric)
-    if column is not None:
-        by_id = {
-            row: [
-                ScoredText(one.text, one.finish_reason, one.numbers[column]) for one in found if column in one.numbers
-            ]
-            for row, found in rows_by_id.items()
-        }
-        metric = columns.safe_name(load_reward(source.config.metric).name) if source.config.metric else SCORE
-        signature = f"{metric}|imported:{file_hash(path)[:16]}"
-        log.info("The scores are those of the column %s of %s", column, path.name)
-        why = f"`{column}` is null or not a number"
-    else:
-        texts = {row: [(one.text, one.finish_reason) for one in found] for row, found in rows_by_id.items()}
-        by_id, reward = _score(source, texts, path.name.split(".")[0])
-        metric, signature, why = reward.name, reward.signature(), _BY_REWARD.format(reward.name)
-    return ScoredSamples(by_id, metric, signature, dropped, _without_score(rows_by_id, by_id, why), provenance)
+    dropped = {"without a response": sum(not rows for rows in source.found)}
+    column = _score_column(source.found, source.config.metric)
+    if column is None:
+        texts = Mapped(source.found, lambda rows: [Sample(one.text, one.finish_reason) for one in rows])
+        return _score(source, texts, path.name.split(".")[0], dropped, provenance)
+    metric = columns.safe_name(load_reward(source.config.metric).name) if source.config.metric else SCORE
+    log.info("The scores are those of the column %s of %s", column, path.name)
+
+    def scored(rows: list[MadeResponse]) -> list[ScoredText] | None:
+        found = [ScoredText(one.text, one.finish_reason, one.numbers[column]) for one in rows if column in one.numbers]
+        return found if rows else None
+
+    samples = sum(map(len, source.found))
+    unscored = sum(column not in one.numbers for one in chain.from_iterable(source.found))
+    return ScoredSamples(
+        Mapped(source.found, scored),
+        metric,
+        f"{metric}|imported:{file_hash(path)[:16]}",
+        dropped,
+        _without_score(unscored, samples, f"`{column}` is null or not a number"),
+        provenance,
+    )
 
 
-def _score_column(rows_by_id: Mapping[str, Sequence[MadeResponse]], metric: str | None) -> str | None:
+def _score_column(found: Sequence[list[MadeResponse]], metric: str | None) -> str | None:
     """The column with the rows' scores; None if they have to be computed. Errors: `UserError` if neither is
     possible."""
     wanted = [SCORE]
     if metric is not None:
         name = load_reward(metric).name
         wanted = [columns.score_column(name), name]
-    counts = Counter(column for found in rows_by_id.values() for row in found for column in row.numbers)
+    counts = Counter(column for row in chain.from_iterable(found) for column in row.numbers)
     column = next((name for name in wanted if counts[name]), None)
     if column is None and metric is None:
-        empty = any(SCORE in row.no_numbers for found in rows_by_id.values() for row in found)
+        empty = any(SCORE in row.no_numbers for row in chain.from_iterable(found))
         what = (
             "Every `score` of the responses is null or not a number"
             if empty
@@ -242,26 +246,45 @@ def _score_column(rows_by_id: Mapping[str, Sequence[MadeResponse]], metric: str 
 
 
 def _score(
-    source: SampleSource, texts: Mapping[str, Sequence[tuple[str, str | None]]], label: str
-) -> tuple[dict[str, list[ScoredText]], Reward]:
-    """Score every sample in one batch; the scores are saved in `scored_outputs/`."""
+    source: SampleSource,
+    texts: Sequence[list[Sample]],  # N
+    label: str,
+    dropped: dict[str, int],
+    provenance: dict[str, Any],
+    generated_now: int = 0,
+) -> ScoredSamples:
+    """Score every sample; the scores are saved in `scored_outputs/`."""
     config = source.config
     cluster = config.engine_options.cluster if config.engine == "ray" else None
     reward = load_reward_on(str(config.metric), cluster)
-    expanded, responses = [], {}
-    for row in source.examples:
-        for number, (text, _) in enumerate(texts.get(row.id, ())):
-            key = f"{row.id}#{number}"
-            expanded.append(replace(row, id=key))
-            responses[key] = text
+    places = array("q", (place for place, found in enumerate(texts) for _ in found))  # of each sample its example's
+    example = lru_cache(1)(source.examples.__getitem__)  # it is asked for once per sample
+
+    def asked(number: int) -> Example:
+        row = example(places[number])
+        return replace(row, id=f"{row.id}#{number - bisect_left(places, places[number])}")
+
     stem = columns.pool_label([source.name, columns.safe_name(reward.name), columns.safe_name(label), "samples"])
-    scores = score_pool(expanded, responses, reward, source.output_dir / "scored_outputs" / f"{stem}.json").by_id
-    by_id = {
-        row: [
-            ScoredText(text, reason, scores[f"{row}#{number}"])
-            for number, (text, reason) in enumerate(found)
-            if f"{row}#{number}" in scores
-        ]
-        for row, found in texts.items()
-    }
-    return by_id, reward
+    scores = score_pool(
+        Mapped(range(len(places)), asked),
+        (sample.text for found in texts for sample in found),
+        reward,
+        source.output_dir / "scored_outputs" / f"{stem}.json",
+    )
+    values = np.full(len(places), np.nan)
+    values[scores.places] = scores.values
+
+    def scored(place: int) -> list[ScoredText] | None:
+        found, first = texts[place], bisect_left(places, place)
+        own = zip(found, values[first : first + len(found)].tolist(), strict=True)
+        return [ScoredText(*sample, value) for sample, value in own if not math.isnan(value)] if found else None
+
+    return ScoredSamples(
+        Mapped(range(len(texts)), scored),
+        reward.name,
+        reward.signature(),
+        dropped,
+        _without_score(len(places) - len(scores.places), len(places), _BY_REWARD.format(reward.name)),
+        provenance,
+        generated_now,
+    )

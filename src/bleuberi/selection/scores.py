@@ -8,7 +8,6 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from bleuberi.artifacts import (
     file_hash,
@@ -29,20 +28,17 @@ from bleuberi.errors import UserError
 from bleuberi.on_disk import Mapped, Spilled
 from bleuberi.records import Example
 from bleuberi.rewards import WITH_MODEL, Reward
-from bleuberi.rewards.base import TextReward, score_responses, traits_of
+from bleuberi.rewards.base import TextReward, score_examples, traits_of
 from bleuberi.rewards.cached import CachedReward
 from bleuberi.strict_json import as_finite, indented, is_finite, strict_json
 
 log = logging.getLogger(__name__)
-
-_ROWS_AT_ONCE: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
     """The scores of N of a pool's examples in its order, how many could not be scored, and how the scores were made."""
 
-    examples: Sequence[Example]  # the pool's
     places: Sequence[int]  # N, of those with a score
     values: Sequence[float]  # N
     responses: Sequence[str] | None  # N; None if the scores are imported
@@ -50,68 +46,48 @@ class Scores:
     signature: str
     imported_from: Path | None = None  # a file of the original program
 
-    @property
-    def by_id(self) -> dict[str, float]:
-        """In memory, so not for large pools."""
-        return {self.examples[place].id: value for place, value in zip(self.places, self.values, strict=True)}
 
-
-def score_pool(examples: Sequence[Example], response_by_id: Mapping[str, str], reward: Reward, path: Path) -> Scores:
+def score_pool(
+    examples: Sequence[Example],  # N
+    responses: Iterable[str | None],  # N; None is not scored
+    reward: Reward,
+    path: Path,
+) -> Scores:
     """Score every response against its example's references, and save the scores at `path` (JSON).
 
     Scores at `path` are reused if their manifest says that they are of the same texts and the same reward. A row to
     which the reward gives no finite number is left out and counted.
     """
-    places, responses = array("q"), Spilled[str]()
-    inputs = parts_hash(_inputs(examples, response_by_id, places, responses))
+    places, texts = array("q"), Spilled[str]()
+    inputs = parts_hash(_inputs(examples, responses, places, texts))
     scored = Mapped(places, examples.__getitem__)
     key = {"inputs_sha256": inputs, "reward_signature": reward.signature()}
     values = _kept_scores(path, score_column(reward.name), key)
     if values is None:
         log.info("Scoring %d responses with %s", len(scored), reward.signature())
-        values = _score(_row_by_row(reward, path.parent), scored, responses)
-        _keep_scores(path, score_column(reward.name), key, scored, responses, values)
+        values = score_examples(_row_by_row(reward, path.parent), scored, texts)
+        _keep_scores(path, score_column(reward.name), key, scored, texts, values)
     else:
         log.info("All %d scores come from %s", len(scored), path)
     kept = array("q", (number for number, value in enumerate(values) if not math.isnan(value)))
     return Scores(
-        examples,
         array("q", map(places.__getitem__, kept)),
         array("d", map(values.__getitem__, kept)),
-        Mapped(kept, responses.__getitem__),
+        Mapped(kept, texts.__getitem__),
         {"not scorable": len(scored) - len(kept)},
         reward.signature(),
     )
 
 
 def _inputs(
-    examples: Sequence[Example], response_by_id: Mapping[str, str], places: array[int], responses: Spilled[str]
+    examples: Sequence[Example], responses: Iterable[str | None], places: array[int], texts: Spilled[str]
 ) -> Iterator[str]:
     """A hash of each scored row; the rows' places and responses are added to the last two."""
-    for place, row in enumerate(examples):
-        response = response_by_id.get(row.id)
+    for place, (row, response) in enumerate(zip(examples, responses, strict=True)):
         if response is not None:
             places.append(place)
-            responses.append(response)
+            texts.append(response)
             yield json_hash([row.id, response, row.references])
-
-
-def _score(reward: Reward, scored: Sequence[Example], responses: Sequence[str]) -> array[float]:
-    """The scores of N rows, NaN for none. Text rewards get a part of the rows at a time; rewards that need all
-    rows, and other rewards, get all at once."""
-    by_parts = isinstance(reward, TextReward) and not traits_of(reward).over_whole_pool
-    rows_at_once = _ROWS_AT_ONCE if by_parts else max(1, len(scored))
-    values = array("d")
-    for start in range(0, max(1, len(scored)), rows_at_once):
-        part = scored[start : start + rows_at_once]
-        found = score_responses(
-            reward,
-            prompts=[row.prompt for row in part],
-            responses=responses[start : start + rows_at_once],
-            references=[row.references for row in part],
-        )
-        values.extend(math.nan if value is None else value for value in found)
-    return values
 
 
 def original_score_file(paths: Iterable[Path], metric: str) -> Path | None:
@@ -167,7 +143,7 @@ def imported_scores(examples: Sequence[Example], metric: str, path: Path) -> Sco
             values.append(found[example.id])
     log.info("Imported %d scores from %s (made elsewhere: their signature is not known)", len(places), path)
     dropped = {"without an imported score": len(examples) - len(places)}
-    return Scores(examples, places, values, None, dropped, f"{metric}|{imported_signature(path)}", path)
+    return Scores(places, values, None, dropped, f"{metric}|{imported_signature(path)}", path)
 
 
 def _row_by_row(reward: Reward, folder: Path) -> Reward:

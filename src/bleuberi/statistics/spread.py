@@ -71,9 +71,13 @@ def split_half_reliability(samples: ArrayLike) -> float:  # N x k
         return float("nan")
     halves = _halves(count)
     others = [[column for column in range(count) if column not in half] for half in halves]
-    first = np.stack([table[:, half].std(axis=1, ddof=1) for half in halves])
-    second = np.stack([table[:, other].std(axis=1, ddof=1) for other in others])
-    found = spearman(first, second)
+    # One way after the other: all together would take two kilobytes of memory per row.
+    found = np.concatenate(
+        [
+            spearman(table[:, half].std(axis=1, ddof=1), table[:, other].std(axis=1, ddof=1))
+            for half, other in zip(halves, others, strict=True)
+        ]
+    )
     found = found[np.isfinite(found)]  # a half whose rows all have the same spread gives no ranking
     if not len(found):
         return float("nan")

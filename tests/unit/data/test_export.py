@@ -11,6 +11,7 @@ import pytest
 
 from bleuberi.artifacts import read_state
 from bleuberi.cli.data_export import main
+from bleuberi.data.export import run
 from bleuberi.data.tables import read_rows
 from bleuberi.errors import UserError
 from bleuberi.rewards import Bleu
@@ -78,6 +79,25 @@ def test_trl_reads_a_conversation_and_passes_the_references_on(pool, tmp_path, e
     rendered = trl.maybe_apply_chat_template({"prompt": data[2]["prompt"]}, tokenizer)["prompt"]
     assert rendered.startswith("<|im_start|>system\nBe brief.<|im_end|>\n")
     assert rendered.endswith("Bye?<|im_end|>\n<|im_start|>assistant\n")
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "parquet"])
+def test_the_rows_of_a_large_export_are_those_of_one_table(tmp_path, monkeypatch, ending):
+    rows = [{"id": f"r{n}", "prompt": f"Say {n}.", "ref_output_gold": f"{n}", "source": "s"} for n in range(2_500)]
+    pool, out = write(tmp_path / "pool.jsonl", rows), tmp_path / f"rows.{ending}"
+    assert main([str(pool), "--to", "verl", "--output", str(out)]) == 0
+    found = rows_of(out)
+    assert [row["extra_info"] for row in found] == [
+        {"index": n, "id": f"r{n}", "prompt": f"Say {n}."} for n in range(2_500)
+    ]
+    if ending == "parquet":
+        arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+        parquet.write_table(arrow.Table.from_pylist(found), tmp_path / "at_once.parquet")
+        assert out.read_bytes() == (tmp_path / "at_once.parquet").read_bytes()
+        monkeypatch.setattr(run, "_GROUP_BYTES", 1)
+        assert main([str(pool), "--to", "verl", "--output", str(out), "--overwrite"]) == 0
+        assert parquet.ParquetFile(out).num_row_groups == 3
+        assert rows_of(out) == found
 
 
 def test_verl_finds_its_columns_and_its_reward_the_references(pool, tmp_path):

@@ -109,5 +109,5 @@ def test_samples_may_tell_their_settings_in_any_words(tmp_path, caplog, told, wa
         csv.writer(stream).writerows([["id", "response", "sampling"], *[["a", f"text {n}", told] for n in range(4)]])
     row = Example("a", "s", [Message(role="user", content="q")], "q", "gold", ["gold"])
     samples = samples_from_file([row], path, None, Sampling(temperature=0.9), 4)
-    assert len(samples.by_id["a"]) == 4
+    assert len(samples.rows[0]) == 4
     assert ("drawn with different settings than training will use" in caplog.text) is warned

@@ -195,8 +195,8 @@ def test_the_cached_samples_of_a_signal_data_set_are_used_and_nothing_is_drawn(s
     source = find_source(SamplesConfig(str(signal_data)))
     scored = read_scored(source)
     assert (source.samples, source.sampling.max_new_tokens, source.sampling.temperature) == (4, 12, 0.9)
-    assert (len(scored.by_id), scored.metric, scored.generated_now) == (3, "length", 0)
-    assert {len(samples) for samples in scored.by_id.values()} == {4}
+    assert (len(scored.rows), scored.metric, scored.generated_now) == (3, "length", 0)
+    assert {len(samples) for samples in scored.rows} == {4}
 
 
 @pytest.mark.slow

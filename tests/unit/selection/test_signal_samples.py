@@ -24,12 +24,12 @@ def write(path, rows):
 def test_all_rows_of_an_id_are_its_samples_and_the_first_is_its_output(tmp_path):
     rows = [{"id": row, "response": f"{row}{number}", "finish_reason": "stop"} for number in range(4) for row in "ab"]
     path = write(tmp_path / "outputs.jsonl", rows)
-    samples = samples_from_file(POOL, path, None, Sampling(), 8).by_id
-    assert {row: [sample.text for sample in found] for row, found in samples.items()} == {
-        "a": ["a0", "a1", "a2", "a3"],
-        "b": ["b0", "b1", "b2", "b3"],
-    }
-    assert samples["a"][0].finish_reason == "stop"
+    samples = samples_from_file(POOL, path, None, Sampling(), 8).rows
+    assert [[sample.text for sample in found] for found in samples] == [
+        ["a0", "a1", "a2", "a3"],
+        ["b0", "b1", "b2", "b3"],
+    ]
+    assert samples[0][0].finish_reason == "stop"
     made = answers_from_file(POOL, path, None)
     assert made.text_by_id == {"a": "a0", "b": "b0"}
     assert made.provenance["repeated_ids"] == 6
@@ -60,7 +60,7 @@ def test_samples_of_different_settings_are_refused(tmp_path, one, other):
 def test_seeds_may_differ(tmp_path, one, other):
     rows = [{"id": "a", "response": "x", "sampling": one}, {"id": "a", "response": "y", "sampling": other}]
     made = samples_from_file(POOL, write(tmp_path / "outputs.jsonl", rows * 2), None, Sampling(), 8)
-    assert len(made.by_id["a"]) == 4
+    assert len(made.rows[0]) == 4
     assert "0.9" in made.provenance["sampling"]
     assert "seed" not in made.provenance["sampling"]
 
@@ -92,14 +92,14 @@ def test_samples_are_ordinary_cached_runs_and_more_of_them_keep_the_old(tmp_path
     CountingEngine.calls = 0
     asked = [Conversation(row, [Message(role="user", content=row)]) for row in "abc"]
     sampling = Sampling(temperature=0.9, seed=7)
-    two = engine().answer_samples(asked, sampling, 2)
+    two = list(engine().answer_samples(asked, sampling, 2))
     assert CountingEngine.calls == 4  # two shards a sample
-    assert list(two) == ["a", "b", "c"]
-    assert two["a"][0] != two["a"][1]
-    four = engine().answer_samples(asked, sampling, 4)
+    assert [samples[0].text[0] for samples in two] == ["a", "b", "c"]
+    assert two[0][0] != two[0][1]
+    four = list(engine().answer_samples(asked, sampling, 4))
     assert CountingEngine.calls == 8
-    assert {row: samples[:2] for row, samples in four.items()} == two
-    assert engine().answer(asked, sampling) == {row: samples[0] for row, samples in four.items()}
+    assert [samples[:2] for samples in four] == two
+    assert list(engine().answer(asked, sampling).values()) == [samples[0] for samples in four]
     assert CountingEngine.calls == 8
 
 

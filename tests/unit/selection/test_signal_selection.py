@@ -2,12 +2,13 @@
 
 from collections import Counter
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bleuberi.errors import UserError
-from bleuberi.selection.pick_signal import allot, check_strata, length_bins, select_by_signal
+from bleuberi.selection.pick_signal import allot, binned, check_strata, select_by_signal
 
 POOLS = st.lists(
     st.tuples(st.floats(0, 1, width=16), st.sampled_from("abcd"), st.booleans()), min_size=1, max_size=60
@@ -16,12 +17,13 @@ POOLS = st.lists(
 
 @given(POOLS, st.integers(1, 60))
 def test_each_stratum_gives_its_strongest_and_the_seats_add_up(rows, count):
-    strata = {str(place): (stratum,) for place, (_, stratum, _) in enumerate(rows)}
-    signals = {str(place): signal for place, (signal, _, there) in enumerate(rows) if there}
-    chosen = select_by_signal(signals, count, strata)
+    shares = Counter((stratum,) for _, stratum, _ in rows)
+    strata = [(stratum,) for _, stratum, there in rows if there]
+    signals = [signal for signal, _, there in rows if there]
+    chosen = select_by_signal(np.array(signals), count, strata, shares).tolist()
     assert len(chosen) == len(set(chosen)) == min(count, len(signals))
     assert [signals[row] for row in chosen] == sorted((signals[row] for row in chosen), reverse=True)
-    for row in signals.keys() - set(chosen):
+    for row in set(range(len(signals))) - set(chosen):
         mates = [other for other in chosen if strata[other] == strata[row]]
         assert all(signals[other] >= signals[row] for other in mates)
 
@@ -42,15 +44,16 @@ def test_what_a_stratum_cannot_fill_goes_to_the_others_in_proportion():
 
 
 def test_ties_keep_the_pools_order():
-    signals = {"z": 0.5, "a": 0.5, "m": 0.7}
-    assert select_by_signal(signals, 2, dict.fromkeys(signals, ())) == ["m", "z"]
+    assert select_by_signal(np.array([0.5, 0.5, 0.7]), 2, [()] * 3, {(): 3}).tolist() == [2, 0]
 
 
 def test_length_bins_are_quarters_named_by_their_range():
-    bins = length_bins([4, 1, 2, 3, 8, 7, 6, 5])
-    assert Counter(bins) == {"1-2 tokens": 2, "3-4 tokens": 2, "5-6 tokens": 2, "7-8 tokens": 2}
-    assert bins[:2] == ["3-4 tokens", "1-2 tokens"]
-    assert length_bins([5, 5, 5]) == ["5-5 tokens"] * 3
+    bins, ranges = binned([4, 1, 2, 3, 8, 7, 6, 5])
+    assert ranges == ["1-2 tokens", "3-4 tokens", "5-6 tokens", "7-8 tokens"]
+    assert Counter(bins.tolist()) == dict.fromkeys(range(4), 2)
+    assert bins[:2].tolist() == [1, 0]
+    bins, ranges = binned([5, 5, 5])
+    assert (bins.tolist(), ranges) == ([0, 0, 0], ["5-5 tokens"])
 
 
 def test_unknown_strata_are_refused():

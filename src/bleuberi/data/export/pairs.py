@@ -2,45 +2,44 @@
 
 from __future__ import annotations
 
+import math
+from array import array
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from bleuberi import columns
-from bleuberi.data.made_responses import MadeResponse
+from bleuberi.on_disk import Mapped, Spilled
 from bleuberi.records import Example, Message
 from bleuberi.rewards import Reward
-from bleuberi.rewards.base import score_responses
+from bleuberi.rewards.base import score_examples
 
 CHOSEN: Final = ("reference", "response")
 
 
 def preference_rows(
     examples: Sequence[Example],
-    responses: Mapping[str, Sequence[MadeResponse]],  # by the example's id
+    responses: Sequence[Sequence[str]],  # of each example; empty if it has none
     reward: Reward,
     chosen: str,
-) -> tuple[list[dict[str, Any]], Counter[str]]:
-    """Rows with `prompt`, `chosen` and `rejected` as turns, and how many examples have none, by reason.
+) -> tuple[Sequence[dict[str, Any]], Counter[str]]:
+    """Rows in a temporary file, with `prompt`, `chosen` and `rejected` as turns, and how many examples have none, by
+    reason.
 
     Rejected is the response with the lowest reward. Chosen is the first reference, or (`response`) the response with
     the highest reward. Examples are left out if the two are the same text or have the same reward.
     """
     dropped: Counter[str] = Counter()
-    answered = [row for row in examples if responses.get(row.id)]
-    dropped["without a response"] = len(examples) - len(answered)
-    texts = [(row, [one.text for one in responses[row.id]]) for row in answered]
-    scores = iter(
-        score_responses(
-            reward,
-            prompts=[row.prompt for row, given in texts for _ in given],
-            responses=[text for _, given in texts for text in given],
-            references=[row.references for row, given in texts for _ in given],
-        )
-    )
-    rows = []
-    for row, given in texts:
-        scored = [(score, text) for text in given if (score := next(scores)) is not None]
+    dropped["without a response"] = sum(not given for given in responses)
+    places = array("q", (place for place, given in enumerate(responses) for _ in given))
+    texts = Spilled(text for given in responses for text in given)
+    scores = iter(score_examples(reward, Mapped(places, lru_cache(1)(examples.__getitem__)), texts))
+    rows: Spilled[dict[str, Any]] = Spilled()
+    for row, given in zip(examples, responses, strict=True):
+        if not given:
+            continue
+        scored = [(score, text) for text in given if not math.isnan(score := next(scores))]
         if not scored:
             dropped["not scored"] += 1
             continue

@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from bleuberi import columns, made
 from bleuberi.artifacts import MANIFEST, file_hash, make_manifest, read_state, readable_json, sidecar, write_json
@@ -25,9 +25,13 @@ from bleuberi.data.pool_file import made_before
 from bleuberi.data.raw_row import row_bytes
 from bleuberi.data.references import join_references
 from bleuberi.data.tables import read_rows
+from bleuberi.data.written_datasets import ROWS_AT_ONCE
 from bleuberi.errors import MissingExtraError, UserError
+from bleuberi.on_disk import Mapped, Spilled
 from bleuberi.records import Example, Tally
 from bleuberi.rewards import load_reward
+
+_GROUP_BYTES: Final = 64 << 20  # of rows in a row group of a Parquet file
 
 
 class Exported(NamedTuple):
@@ -43,7 +47,7 @@ class Exported(NamedTuple):
 class _Source:
     """The examples of a pool or a GRPO data set."""
 
-    examples: list[Example]
+    examples: Sequence[Example]
     sha256: str
     dropped: dict[str, int] = field(default_factory=dict)
 
@@ -95,13 +99,16 @@ def _published(config: ExportConfig, request: Mapping[str, Any], facts: Mapping[
     return Exported(config.output, facts["rows"], facts["dropped"], place)
 
 
-def _rows(config: ExportConfig, source: _Source) -> tuple[list[dict[str, Any]], dict[str, int]]:
+def _rows(config: ExportConfig, source: _Source) -> tuple[Sequence[dict[str, Any]], dict[str, int]]:
+    examples = source.examples
     if config.to != DPO or config.outputs is None:
-        return [TARGETS[config.to](row, number) for number, row in enumerate(source.examples)], source.dropped
-    joined = join_responses(source.examples, read_responses(config.outputs))
-    if not joined.by_id:
+        made = TARGETS[config.to]
+        return Mapped(range(len(examples)), lambda number: made(examples[number], number)), source.dropped
+    joined = join_responses(examples, read_responses(config.outputs)).by_id
+    if not joined:
         raise no_response_fits(config.outputs)
-    rows, dropped = preference_rows(source.examples, joined.by_id, load_reward(config.metric), config.chosen)
+    given = Spilled([one.text for one in joined.get(row.id, ())] for row in examples)
+    rows, dropped = preference_rows(examples, given, load_reward(config.metric), config.chosen)
     return rows, {**source.dropped, **{reason: count for reason, count in dropped.items() if count}}
 
 
@@ -115,14 +122,14 @@ def _read(config: ExportConfig) -> _Source:
                 f"{config.source} has one list of references per row, so --ref_models cannot choose.",
                 "Leave --ref_models out, or export the pool.",
             )
-        digest, examples = hashlib.sha256(), []
+        digest, examples = hashlib.sha256(), Spilled[Example]()
         for raw in itertools.chain([first], rows):
             digest.update(row_bytes(raw))
             examples.append(_example(raw.values, raw.place))
         return _Source(examples, digest.hexdigest())
     pool = read_pool(config.source, list(config.ref_models) or None, config.split)
     joined, tally = join_references(pool, config.ref_models or [columns.ALL_REFERENCES])
-    return _Source(list(joined), pool.content_sha256, {reason: n for reason, n in tally.dropped.items() if n})
+    return _Source(joined, pool.content_sha256, {reason: n for reason, n in tally.dropped.items() if n})
 
 
 def _example(row: Mapping[str, Any], place: str) -> Example:
@@ -167,11 +174,23 @@ def _made_package(config: ExportConfig, request: Mapping[str, Any]) -> dict[str,
 
 def _write(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     if path.suffix == ".jsonl":
-        path.write_text("".join(readable_json(row) + "\n" for row in rows), encoding="utf-8", newline="\n")
+        with path.open("w", encoding="utf-8", newline="\n") as stream:
+            stream.writelines(readable_json(row) + "\n" for row in rows)
         return
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError as error:
         raise MissingExtraError("pyarrow", "report", "Writing Parquet") from error
-    pq.write_table(pa.Table.from_pylist(list(rows)), path)
+    starts = range(0, len(rows), ROWS_AT_ONCE)
+    schema = pa.schema([])
+    for start in starts:
+        found = pa.Table.from_pylist(rows[start : start + ROWS_AT_ONCE]).schema
+        schema = pa.unify_schemas([schema, found], promote_options="permissive")
+    with pq.ParquetWriter(path, schema) as writer:
+        group: list[Any] = []  # tables
+        for start in starts:
+            group.append(pa.Table.from_pylist(rows[start : start + ROWS_AT_ONCE], schema=schema))
+            if start == starts[-1] or sum(part.nbytes for part in group) >= _GROUP_BYTES:
+                writer.write_table(pa.concat_tables(group).combine_chunks())
+                group.clear()

@@ -6,12 +6,12 @@ import keyword
 import re
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
 from bleuberi import __version__
-from bleuberi.artifacts import readable_json
+from bleuberi.artifacts import write_lines
 from bleuberi.errors import UserError
 from bleuberi.rewards import load_reward
 
@@ -92,7 +92,7 @@ def package_name(folder: Path) -> str:
     return name
 
 
-def write_package(folder: Path, name: str, rows: Sequence[dict[str, Any]], metric: str) -> None:
+def write_package(folder: Path, name: str, rows: Iterable[dict[str, Any]], metric: str) -> None:
     """Write the package of that name and its rows into an empty folder, with the file of a grader."""
     function = re.sub(r"\W", "_", load_reward(metric).name, flags=re.ASCII)
     function = function if function.isidentifier() and not keyword.iskeyword(function) else "reward"
@@ -105,9 +105,9 @@ def write_package(folder: Path, name: str, rows: Sequence[dict[str, Any]], metri
         folder / "pyproject.toml": _PYPROJECT.format(project=name.replace("_", "-"), version=__version__, module=name),
         module / "__init__.py": _INIT.format(module=name),
         module / "taskset.py": _TASKSET.format(reward=reward, function=function, tasks=TASKS),
-        module / TASKS: "".join(readable_json(row) + "\n" for row in rows),
     }
     if is_grader:
         shutil.copyfile(metric.removeprefix(GRADER_PREFIX), module / _GRADER)
+    write_lines(module / TASKS, rows)
     for path, text in texts.items():
         path.write_text(text, encoding="utf-8", newline="\n")
