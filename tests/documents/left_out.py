@@ -10,8 +10,7 @@ ITSELF = "runs these very tests or others; a word of its own"
 MINUTES = "measures for minutes"
 GPUS = "wants eight GPUs"
 NODES = "wants a second machine; tests/end_to_end/test_two_hosts.py makes one"
-VLLM = "vLLM is not installed here"
-OPENVINO = "exports in an environment that is not here; make test-openvino does it"
+OWN_TESTS = "vLLM and OpenVINO are not installed here; make test-vllm and make test-openvino run them"
 RAY = "starts a Ray that outlives it; make test-ray starts two hosts so"
 ASKS = "asks a server that is not ours"
 
@@ -31,8 +30,7 @@ LEFT_OUT = (
     Entry(r"tests\.gpu|^trl grpo", "needs a GPU; test_gpu_script.py and test_trl_command.py run it without one"),
     Entry(r"^NODES=2|two_nodes\.yaml", NODES),
     Entry(r"^ray |^export RAY_AUTH_MODE|--engine ray", RAY),
-    Entry(r"\bvllm serve|--engine vllm|--use_vllm", VLLM),
-    Entry(r"^python3 -m venv export|^export/bin/|--model \./exported", OPENVINO),
+    Entry(r"\bvllm serve|--engine vllm|--use_vllm|^python3 -m venv export|^export/bin/|--model \./exported", OWN_TESTS),
     Entry(r"--engine openai|--judge MODEL|data import trl-lib/|--push_to_hub \S+/", ASKS),
     Entry(r"--arena ", "wants the paper's released files; tests/end_to_end/test_arena.py makes a folder like theirs"),
     Entry(r"^bleuberi compare|^make learn R", "trains for long; tests/end_to_end/test_compare.py has a small one"),
