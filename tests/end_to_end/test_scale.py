@@ -178,7 +178,7 @@ def test_data_export_of_pairs(tmp_path):
     assert_grows_little(tmp_path, words_of, small=2_000, large=10_000)
 
 
-@pytest.mark.parametrize("command", ["import", "check", "grpo"])
+@pytest.mark.parametrize("command", ["import", "check", "grpo", "export", "bestof"])
 def test_a_full_disk_is_an_error_that_leaves_nothing(tmp_path, command):
     pool = write_pool(tmp_path / "pool.jsonl", 6_000)
     out = tmp_path / "out"
@@ -187,6 +187,9 @@ def test_a_full_disk_is_an_error_that_leaves_nothing(tmp_path, command):
         "check": ["data", "check", pool, "--output_dir", out / "checked"],
         "grpo": ["data", "grpo", "--hf_dataset_path", pool, "--selection_mode", "random", "--num_examples", "5",
                  "--output_dir", out],
+        "export": ["data", "export", pool, "--to", "trl", "--output", out / "rows.jsonl"],
+        "bestof": ["data", "bestof", "--input_data_path", pool, "--outputs", write_answers(pool, several=True),
+                   "--metric", "bleu", "--output_dir", out],
     }[command]  # fmt: skip
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, 2_000_000))"  # of each file
     done = subprocess.run(
