@@ -3,6 +3,7 @@
 import math
 import re
 
+DOTTED_PATH = "tests.end_to_end.odd_reward:Odd"
 ODD = (math.nan, math.inf, -math.inf, 10**400)
 
 

@@ -15,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-from tests.oracle.cases import AGREED, CHECKED, HALF, LEFT
+from tests.oracle.cases.artifacts import AGREED, CHECKED, HALF, LEFT
 from tests.oracle.run import HERE, prepare, start
 from tests.oracle.server import FIXED, serving, trouble
 

@@ -2,20 +2,13 @@
 
 import dataclasses
 import json
-import shutil
 from functools import partial
 
 import pytest
 
 from bleuberi import made
-from bleuberi.agreement.config import JudgedMargins, PairsConfig, Sureness, SystemsConfig
-from bleuberi.agreement.config import ReferencesConfig as AgreementOfReferences
-from bleuberi.agreement.record import find_agreement, request_of, write_result
-from bleuberi.agreement.scores import named_rewards
 from bleuberi.artifacts import make_manifest, write_json
 from bleuberi.check.run import CheckConfig, check_pool
-from bleuberi.comparison.arms import Arm, Examples
-from bleuberi.comparison.inputs import BaseModel, data_settings
 from bleuberi.data import pool_file
 from bleuberi.data.add_references import ReferencesConfig, add_references
 from bleuberi.data.import_pool import ImportConfig, import_pool
@@ -33,54 +26,7 @@ from bleuberi.selection.create import create_grpo_data
 from bleuberi.selection.request import request_of as data_request
 from bleuberi.selection.request import resolve
 from bleuberi.selection.sft_pairs import SftDataConfig, create_sft_data
-from bleuberi.training.config import RunConfig
-from bleuberi.training.settings.read import _NOT_DECIDING, RunSettings
-
-PLACE = "where the result goes, or is cached"
-WHETHER = "whether a result is replaced"
-ROWS = "the request has a hash of the rows that were read"
-SPEED = "how fast, or with which permission, a model answers, and not what"
-ENGINE = "engines share responses by design: a response is that of a model and a sampling"
-HUB = dict.fromkeys(("push_to_hub", "hub_public"), "where the result is uploaded to")
-
-CANNOT_CHANGE = {
-    GrpoDataConfig: {"output_dir": PLACE, "overwrite": WHETHER, "split": ROWS, "engine": ENGINE, **HUB},
-    EngineOptions: {
-        "concurrency": SPEED, "timeout_seconds": SPEED, "api_key_env": SPEED, "trust_remote_code": SPEED,
-        "ray_engine": ENGINE, "cluster": ENGINE,
-    },
-    SftDataConfig: {"output_dir": PLACE, "overwrite": WHETHER, **HUB},
-    ImportConfig: {"output": PLACE, "overwrite": WHETHER, "split": ROWS, "subset": ROWS},
-    Layout: dict.fromkeys(("known", "flat_trees"), "found in the files, and part of the sentence in the request"),
-    ReferencesConfig: {
-        "output": PLACE, "cache_dir": PLACE, "overwrite": WHETHER, "split": ROWS, "engine": ENGINE,
-    },
-    CheckConfig: {"output_dir": PLACE, "overwrite": WHETHER, "split": ROWS, "against_split": ROWS},
-    EvaluationConfig: {
-        "output_dir": PLACE, "cache_dir": PLACE, "overwrite": WHETHER, "split": ROWS, "engine": ENGINE,
-        "prompts": "a file may be elsewhere; the request has the hash of its content",
-        "lm_eval": "its results have a request of their own, for each model", "lm_eval_args": "as lm_eval",
-        "retention": "a file may be elsewhere; the request has the hash of its prompts (retention_settings)",
-    },
-    JudgeConfig: {"pairs": "each pair is judged and cached by itself, and the result has those that were asked for"},
-    PairsConfig: {"output_dir": PLACE, "overwrite": WHETHER},
-    AgreementOfReferences: {"output_dir": PLACE, "overwrite": WHETHER},
-    SystemsConfig: {"output_dir": PLACE, "overwrite": WHETHER},
-}  # fmt: skip
-
-
-def every_field(config, changes):
-    """(field, config with another value); a field without a change and without a reason fails."""
-    reasons = CANNOT_CHANGE.get(type(config), {})
-    names = {field.name for field in dataclasses.fields(config)}
-    assert names == reasons.keys() | changes.keys(), "a field is neither changed here nor explained"
-    assert not reasons.keys() & changes.keys()
-    return [(name, dataclasses.replace(config, **{name: value})) for name, value in changes.items()]
-
-
-def refused(make, config):
-    with pytest.raises(UserError, match=r"already exists with different settings \(.*existing .*, requested "):
-        make(config)
+from tests.unit.every_field import every_field, refused
 
 
 @pytest.fixture
@@ -281,87 +227,3 @@ def test_evaluations(pool, tmp_path):
                 "temperature": 0.5, "references": True}  # fmt: skip
     for _, changed in every_field(base.judge, of_judge):
         refused(find, dataclasses.replace(base, judge=changed))
-
-
-FEW = Sureness(resamples=9)
-AGREEMENTS = {
-    "pairs": (
-        lambda file, folder: PairsConfig(preferences=file("a"), output_dir=folder),
-        lambda file: {
-            "preferences": file("b"), "score_columns": ("x",), "combine": ("a+b",), "ref_models": ("m",),
-            "max_references": 2, "pool": file("c"), "sources": ("s",), "split": "test", "curve_orders": 1,
-            "arena": True, "sureness": FEW, "rewards": ("rouge", "bleu", "bleu_rouge_f1"),
-            "judged": JudgedMargins(JudgeConfig("j")),
-        },
-    ),
-    "references": (
-        lambda file, folder: AgreementOfReferences(pool=file("a"), output_dir=folder),
-        lambda file: {
-            "pool": file("b"), "ref_models": ("m",), "max_references": 2, "outputs": file("c"), "model": "m",
-            "num_examples": 3, "sureness": FEW, "rewards": ("rouge",),
-        },
-    ),
-    "systems": (
-        lambda file, folder: SystemsConfig(outputs=file("a"), output_dir=folder, label_column="elo"),
-        lambda file: {
-            "outputs": file("b"), "label_column": "rate", "labels": file("c"), "ref_models": ("m",),
-            "max_references": 2, "pool": file("d"), "id_column": "x", "pool_id_column": "y", "split": "test",
-            "exclude_systems": ("s",), "expect_order": ("a<b",), "sureness": FEW, "rewards": ("rouge",),
-        },
-    ),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("kind", AGREEMENTS)
-def test_agreements(kind, tmp_path):
-    def file(name):
-        (tmp_path / f"{name}.jsonl").write_text(name)
-        return str(tmp_path / f"{name}.jsonl")
-
-    def find(config):
-        return find_agreement(config, request_of(config, kind, named_rewards(config.rewards)), print)
-
-    make, changes = AGREEMENTS[kind]
-    base = make(file, tmp_path / "out")
-    write_result({"verdict": "none"}, base.output_dir, request_of(base, kind, named_rewards(base.rewards)))
-    assert find(base) == {"verdict": "none"}
-    for _, changed in every_field(base, changes(file)):
-        refused(find, changed)
-    for _, changed in every_field(base.sureness, {"resamples": 9, "seed": 9, "confidence": 0.5}):
-        refused(find, dataclasses.replace(base, sureness=changed))
-    assert find(dataclasses.replace(base, max_references=1, overwrite=True)) is None
-    elsewhere = shutil.copy(file("a"), tmp_path / "moved.jsonl")
-    data = {"pairs": "preferences", "references": "pool", "systems": "outputs"}[kind]
-    assert find(dataclasses.replace(base, **{data: str(elsewhere)}))
-
-
-def test_training():
-    """Our own settings; those of TRL are sorted by the tests of the training settings."""
-    other = {"bool": True, "int": 77, "float": 0.77, "str": "another", "list[str]": ["rouge"]}
-    base = RunSettings("grpo", RunConfig(), Sampling(), Sampling()).decided()
-    for field in dataclasses.fields(RunConfig):
-        run = RunConfig()
-        old = getattr(run, field.name)
-        kind = str(field.type).replace(" | None", "")
-        object.__setattr__(run, field.name, not old if isinstance(old, bool) else other.get(kind, "another"))
-        same = made.is_equal(base, RunSettings("grpo", run, Sampling(), Sampling()).decided())
-        assert same == (field.name in _NOT_DECIDING), field.name
-
-
-def test_data_sets_of_experiments():
-    base = Examples("hard", 4, 1, ("gold",), None, {"metric": "bleu"})
-    arm = Arm("grpo", "grpo", (1,), rewards=("bleu",), config="grpo_cpu")
-    model = BaseModel("m", {"weights": "w"}, {})
-
-    def request(examples):
-        return data_settings(dataclasses.replace(arm, examples=examples), "hash", model, 8)
-
-    changes = {"mode": "easy", "count": 5, "seed": 2, "ref_models": ("o",), "min_references": 1,
-               "flags": {"metric": "rouge"}, "shuffle": 1}  # fmt: skip
-    for _, changed in every_field(base, changes):
-        assert not made.is_equal(request(base), request(changed))
-
-
-def test_nested_settings_are_named_with_dots_and_a_missing_one_counts_as_empty():
-    assert made.named_differences({"a": {"b": 1, "c": []}}, {"a": {"b": 2}}) == "a.b: existing 1, requested 2"
-    assert made.is_equal({"a": (1,)} and {"a": [1]}, {"a": (1,), "b": None})

@@ -24,6 +24,6 @@ view               the section that page, terminal and Markdown print, with view
 
 To add a measure, add a `Measure` in `measures` (its role decides where it is shown) and its family to `_FAMILIES`.
 To add a control, make its texts in `controls` (or `base_controls`), add its name to CONTROLS, build it in
-`run._controls`, and give it its words in `control_sentences`; a made pair in `tests/end_to_end/test_evidence_traps.py`
+`run._controls`, and give it its words in `control_sentences`; a made pair in `tests/end_to_end/traps.py`
 shows that it catches what it is for.
 """

@@ -6,14 +6,14 @@ import time
 import pytest
 
 from bleuberi.training.folder.checkpoints import mark_complete
-from tests.unit.doctor.test_preflight import doctor, finding, grpo_rows, save  # noqa: F401 - fixtures
+from tests.unit.doctor.conftest import finding, grpo_rows
 
 pytest.importorskip("trl")
 
 SMALL = ["--max_prompt_tokens", "64", "--max_completion_length", "16", "--max_steps", "-1"]
 
 
-def test_a_data_set_that_is_still_to_be_made_is_checked_by_its_rows(doctor, tmp_path):  # noqa: F811
+def test_a_data_set_that_is_still_to_be_made_is_checked_by_its_rows(doctor, tmp_path):
     report = doctor("grpo_cpu", tmp_path / "missing", *SMALL, "--planned_rows", "64", expected=0)
     assert "64 rows are assumed" in finding(report, "data set")["text"]
     steps = report["numbers"]["steps"]
@@ -24,14 +24,14 @@ def test_a_data_set_that_is_still_to_be_made_is_checked_by_its_rows(doctor, tmp_
     assert finding(doctor("grpo_cpu", tmp_path / "missing", *SMALL, expected=2), "data set")["verdict"] == "problem"
 
 
-def test_texts_are_not_checked_for_planned_rows(doctor, save):  # noqa: F811
+def test_texts_are_not_checked_for_planned_rows(doctor, save):
     """A job script starts whatever its texts are; `bleuberi doctor` reports that no reference fits."""
     data, short = save(grpo_rows(16, ["word " * 400])), [*SMALL, "--max_completion_length", "4"]
     assert finding(doctor("grpo_cpu", data, *short, expected=2), "references")["verdict"] == "problem"
     doctor("grpo_cpu", data, *short, "--planned_rows", "16", expected=0)
 
 
-def test_checkpoints_have_to_fit_on_the_disk(doctor, save, monkeypatch):  # noqa: F811
+def test_checkpoints_have_to_fit_on_the_disk(doctor, save, monkeypatch):
     data = save(grpo_rows(64))
     words = [*SMALL, "--save_steps", "1", "--save_total_limit", "2", "--use_peft", "false"]
     before = doctor("grpo_cpu", data, *words)["numbers"]["disk_estimate"]
@@ -44,7 +44,7 @@ def test_checkpoints_have_to_fit_on_the_disk(doctor, save, monkeypatch):  # noqa
 
 
 @pytest.mark.parametrize(("seconds", "verdict"), [(10**7, "ok"), (-60, "warning")])
-def test_a_run_longer_than_its_job_is_reported(doctor, save, monkeypatch, seconds, verdict):  # noqa: F811
+def test_a_run_longer_than_its_job_is_reported(doctor, save, monkeypatch, seconds, verdict):
     monkeypatch.setenv("SLURM_JOB_END_TIME", str(int(time.time()) + seconds))
     assert finding(doctor("grpo_cpu", save(grpo_rows(64)), *SMALL), "time limit")["verdict"] == verdict
     monkeypatch.delenv("SLURM_JOB_END_TIME")
@@ -52,7 +52,7 @@ def test_a_run_longer_than_its_job_is_reported(doctor, save, monkeypatch, second
     assert all(entry["topic"] != "time limit" for entry in report["findings"])
 
 
-def test_an_interrupted_run_of_another_number_of_processes_is_found(doctor, save, tmp_path):  # noqa: F811
+def test_an_interrupted_run_of_another_number_of_processes_is_found(doctor, save, tmp_path):
     checkpoint = tmp_path / "out/checkpoint-1"
     checkpoint.mkdir(parents=True)
     (checkpoint / "trainer_state.json").write_text("{}")

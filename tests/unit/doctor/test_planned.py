@@ -6,7 +6,7 @@ import pytest
 
 from bleuberi.cli.doctor import main
 from bleuberi.errors import UserError
-from tests.unit.doctor.test_preflight import doctor, finding  # noqa: F401 - a fixture
+from tests.unit.doctor.conftest import finding
 
 pytest.importorskip("trl")
 
@@ -27,7 +27,7 @@ def pool(tmp_path):
 
 
 @pytest.mark.parametrize(("config", "topic"), [("grpo_cpu", "references"), ("sft_cpu", "pairs")])
-def test_long_references_are_reported_before_the_data_set_is_made(config, topic, doctor, pool, tmp_path):  # noqa: F811
+def test_long_references_are_reported_before_the_data_set_is_made(config, topic, doctor, pool, tmp_path):
     def check(words):
         planned = ["--planned_rows", "64", "--pool", pool(words)]
         return doctor(config, tmp_path / "missing", *SMALL[config], *planned, expected=0)
@@ -39,13 +39,13 @@ def test_long_references_are_reported_before_the_data_set_is_made(config, topic,
     assert "Raise --max_" in finding(told, topic)["cure"]
 
 
-def test_texts_beyond_the_models_positions_are_reported(doctor, pool, tmp_path):  # noqa: F811
+def test_texts_beyond_the_models_positions_are_reported(doctor, pool, tmp_path):
     words = ["--max_prompt_tokens", "64", "--max_completion_length", "3000", "--max_steps", "-1"]
     told = doctor("grpo_cpu", tmp_path / "missing", *words, "--planned_rows", "64", "--pool", pool(2), expected=0)
     assert "the model has 512 positions" in finding(told, "positions")["text"]
 
 
-def test_a_pool_that_cannot_be_read_stops_no_job(doctor, pool, tmp_path):  # noqa: F811
+def test_a_pool_that_cannot_be_read_stops_no_job(doctor, pool, tmp_path):
     planned = ["--planned_rows", "64", "--pool"]
     told = doctor("grpo_cpu", tmp_path / "missing", *SMALL["grpo_cpu"], *planned, "missing.jsonl", expected=0)
     assert finding(told, "pool") == {

@@ -1,84 +1,17 @@
 """The doctor says what a run would end with, before it starts, and its numbers follow the config."""
 
 import json
-import shutil
 
 import pytest
 
 from bleuberi.cli.doctor import main
-from bleuberi.columns import REFERENCES
 from bleuberi.doctor.findings import Report
 from bleuberi.doctor.settings import told_method
 from bleuberi.errors import UserError
 from bleuberi.training.settings.read import PRESETS, read_settings
+from tests.unit.doctor.conftest import dpo_rows, finding, grpo_rows, sft_rows
 
 pytest.importorskip("trl")
-
-REFERENCE = "A short answer in plain words."
-
-
-def dpo_rows(count=16):
-    return [
-        {"id": row["id"], "prompt": row["messages"][:1], "chosen": row["messages"][1:],
-         "rejected": [{"role": "assistant", "content": "No."}]}
-        for row in grpo_rows(count)
-    ]  # fmt: skip
-
-
-def grpo_rows(count=16, references=(REFERENCE,)):
-    return [
-        {
-            "id": f"r{number}", "source": "s", "prompt": f"Say {number}.", "ground_truth": REFERENCE,
-            "messages": [{"role": "user", "content": f"Say {number}."}, {"role": "assistant", "content": REFERENCE}],
-            REFERENCES: list(references),
-        }
-        for number in range(count)
-    ]  # fmt: skip
-
-
-def sft_rows(count=16):
-    return [{"id": row["id"], "source": "s", "messages": row["messages"]} for row in grpo_rows(count)]
-
-
-@pytest.fixture
-def save(tmp_path):
-    from datasets import Dataset, DatasetDict, Features, List, Value
-
-    def make(rows, name="data"):
-        kinds = {key: Value("string") for key in rows[0]}
-        kinds |= {
-            key: List({"role": Value("string"), "content": Value("string")})
-            for key, value in rows[0].items()
-            if isinstance(value, list)
-        }
-        if REFERENCES in rows[0]:
-            kinds[REFERENCES] = List(Value("string"))
-        DatasetDict({"train": Dataset.from_list(rows, features=Features(kinds))}).save_to_disk(str(tmp_path / name))
-        return tmp_path / name
-
-    return make
-
-
-@pytest.fixture
-def doctor(tiny_model, tmp_path, capsys):
-    """Run the command on the tiny model; gives exit code and the JSON report."""
-
-    def run(config, data, *words, model=tiny_model, expected=None):
-        argv = ["--config", config, "--dataset_path", str(data), "--model_name_or_path", str(model), *words]
-        code = main([*argv, "--output_dir", str(tmp_path / "out"), "--json"])
-        told = json.loads(capsys.readouterr().out)
-        assert code == (2 if told["problems"] else 0)
-        if expected is not None:
-            assert code == expected, told
-        return told
-
-    return run
-
-
-def finding(told, topic):
-    found = [entry for entry in told["findings"] if entry["topic"] == topic]
-    assert found, [entry["topic"] for entry in told["findings"]]
-    return found[0]
 
 
 @pytest.mark.parametrize("preset", sorted(path.stem for path in PRESETS.glob("*.yaml")))
@@ -124,81 +57,6 @@ def test_the_packaged_deepspeed_configs_are_known_by_name(doctor, save):
     words = ["--processes", "8", "--gpu", "A100-80GB", "--host_memory", "500", "--deepspeed"]
     told = doctor("grpo_paper", save(grpo_rows(64)), *words, "zero3")
     assert finding(told, "model")["verdict"] == "ok"
-
-
-@pytest.fixture
-def changed_model(tiny_model, tmp_path):
-    def change(edit):
-        folder = tmp_path / "changed"
-        shutil.copytree(tiny_model, folder)
-        from transformers import AutoTokenizer
-
-        tokenizer = AutoTokenizer.from_pretrained(folder)
-        edit(tokenizer)
-        (folder / "chat_template.jinja").unlink(missing_ok=True)
-        tokenizer.save_pretrained(folder)
-        return folder
-
-    return change
-
-
-def test_a_tokenizer_without_template(doctor, save, changed_model, tmp_path):
-    def unknown_family(tokenizer):
-        tokenizer.chat_template = None
-
-    folder = changed_model(unknown_family)
-    data = save(grpo_rows())
-    told = doctor("grpo_cpu", data, model=folder)
-    assert "ChatML" in finding(told, "template")["text"]
-    for name in ("tokenizer.json", "tokenizer_config.json"):  # a vocabulary of no family
-        text = (folder / name).read_text(encoding="utf-8").replace("<|im_start|>", "<|turn|>")
-        (folder / name).write_text(text, encoding="utf-8")
-    told = doctor("grpo_cpu", data, model=folder)
-    assert finding(told, "template")["text"].startswith("a plain one, the Tulu format")
-
-
-def test_a_tokenizer_without_an_end_token(doctor, save, changed_model):
-    def endless(tokenizer):
-        tokenizer.chat_template = "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}"
-        tokenizer.eos_token = None
-
-    told = doctor("grpo_cpu", save(grpo_rows()), model=changed_model(endless), expected=2)
-    assert "has no end token, so responses would never end" in finding(told, "end tokens")["text"]
-
-
-def test_a_data_set_without_references(doctor, save):
-    told = doctor("grpo_cpu", save(grpo_rows(references=())), expected=2)
-    assert "16 of 16 rows have no reference" in finding(told, "references")["text"]
-    rows = grpo_rows()
-    rows[0][REFERENCES] = [" "]
-    told = doctor("grpo_cpu", save(rows, "one"), expected=0)
-    assert finding(told, "references")["verdict"] == "warning"
-    told = doctor("grpo_cpu", save(sft_rows(), "sft"), expected=2)
-    assert "it lacks prompt, references" in finding(told, "data set")["text"]
-
-
-def test_a_reward_that_cannot_read_the_references(doctor, save):
-    russian = ("Мост.",)
-    data = save([*grpo_rows(12, russian), *grpo_rows(4)])
-    told = doctor("grpo_cpu", data, "--reward_funcs", "rouge", expected=2)
-    (found,) = [one for one in told["findings"] if "cannot read" in one["text"]]
-    assert found["text"] == "The reward rouge cannot read 12 of 16 rows (75%), mostly Cyrillic."
-    assert "rouge:auto" in found["cure"]
-    doctor("grpo_cpu", data, "--reward_funcs", "rouge:auto", "chrf", "meteor", expected=0)
-    few = save([*grpo_rows(2, russian), *grpo_rows(14)], "few")
-    told = doctor("grpo_cpu", few, "--reward_funcs", "rouge", expected=0)
-    assert [one["verdict"] for one in told["findings"] if "cannot read" in one["text"]] == ["warning"]
-
-
-def test_references_longer_than_a_completion(doctor, save):
-    told = doctor("grpo_cpu", save(grpo_rows()), "--max_completion_length", "3", expected=2)
-    assert finding(told, "references")["verdict"] == "problem"
-    assert told["numbers"]["rows_never_rewarded_for_stopping"] == 1
-    rows = grpo_rows(20)
-    rows[0][REFERENCES] = ["word " * 400]
-    rows[1][REFERENCES] = ["word " * 400, REFERENCE]  # one that fits is enough
-    told = doctor("grpo_cpu", save(rows, "some"), expected=0)
-    assert told["numbers"]["rows_never_rewarded_for_stopping"] == 0.05
 
 
 @pytest.mark.parametrize(
@@ -301,24 +159,6 @@ def test_steps_are_counted_as_the_trainer_counts_them(doctor, save, generation, 
     assert told["numbers"]["steps"] == steps
 
 
-def test_trusted_code_of_a_model_runs_in_the_doctor_too(doctor, save, tiny_model, tmp_path, monkeypatch):
-    monkeypatch.setenv("HF_MODULES_CACHE", str(tmp_path / "modules"))
-    monkeypatch.setattr("transformers.dynamic_module_utils.HF_MODULES_CACHE", str(tmp_path / "modules"))
-    folder = shutil.copytree(tiny_model, tmp_path / "own")
-    (folder / "own.py").write_text(
-        "from transformers import LlamaConfig, LlamaForCausalLM\n"
-        "class OwnConfig(LlamaConfig):\n    model_type = 'own'\n"
-        "class OwnModel(LlamaForCausalLM):\n    config_class = OwnConfig\n"
-    )
-    config = json.loads((folder / "config.json").read_text())
-    config |= {"model_type": "own", "auto_map": {"AutoConfig": "own.OwnConfig", "AutoModelForCausalLM": "own.OwnModel"}}
-    (folder / "config.json").write_text(json.dumps(config))
-    told = doctor("grpo_cpu", save(grpo_rows()), "--trust_remote_code", "true", model=folder, expected=0)
-    assert finding(told, "model")["verdict"] == "ok"
-    told = doctor("grpo_cpu", save(grpo_rows(), "again"), model=folder, expected=2)
-    assert "contains its own Python code" in finding(told, "model")["text"]
-
-
 def test_the_method_is_told_from_the_fields(tmp_path):
     assert told_method(["--config", "grpo_cpu"]) == "grpo"
     assert told_method(["--config=sft_paper"]) == "sft"
@@ -335,46 +175,6 @@ def test_the_method_is_told_from_the_fields(tmp_path):
         told_method(["--packing", "true", "--beta", "0"])
     with pytest.raises(UserError, match=r"several methods \(beta of GRPO and DPO\)"):
         told_method(["--beta", "0.1"])
-
-
-def test_the_loss_mask_is_shown(tiny_model, save, capsys, tmp_path, monkeypatch):
-    monkeypatch.setenv("NO_COLOR", "1")
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    data = save(sft_rows())
-    words = ["--config", "sft_cpu", "--dataset_path", str(data), "--model_name_or_path", str(tiny_model)]
-    assert main([*words, "--output_dir", str(tmp_path)]) == 0
-    plain = capsys.readouterr().out
-    assert f"⟦{REFERENCE}<|im_end|>⟧" in plain
-    assert "⟦<|im_start|>user" not in plain
-    assert "\x1b[32" not in plain
-    assert "\x1b[1;32" not in plain
-    monkeypatch.delenv("NO_COLOR")
-    main([*words, "--output_dir", str(tmp_path)])
-    assert f"\x1b[1;32m⟦{REFERENCE}<|im_end|>⟧" in capsys.readouterr().out
-
-
-def test_pairs_for_dpo(doctor, save):
-    rows = dpo_rows()
-    rows[0]["rejected"] = rows[0]["chosen"]
-    told = doctor("dpo_cpu", save(rows), expected=0)
-    assert finding(told, "responses")["text"].startswith("32 responses: half up to")
-    assert finding(told, "pairs")["text"] == "kept 15 of 16 (1 with two equal responses within 512 tokens)"
-    assert told["numbers"]["rows"] == 15
-    whole = doctor("dpo_cpu", save(dpo_rows(), "whole"), "--use_peft", "false", expected=0)
-    assert "start model for the KL term" in whole["numbers"]["memory_estimate"]["static"]
-    assert "start model for the KL term" not in told["numbers"]["memory_estimate"]["static"], "LoRA needs none"
-    told = doctor("dpo_cpu", save(sft_rows(), "sft"), expected=2)
-    assert "is not a DPO data set" in finding(told, "data set")["text"]
-
-
-def test_pairs_that_are_cut(doctor, save):
-    told = doctor("sft_cpu", save(sft_rows()), "--max_length", "20", expected=0)
-    assert "16 are cut at max_length 20" in finding(told, "pairs")["text"]
-    assert finding(told, "pairs")["verdict"] == "warning"
-    assert (
-        "keep no answer"
-        in finding(doctor("sft_cpu", save(sft_rows(), "b"), "--max_length", "2", expected=2), "pairs")["text"]
-    )
 
 
 def test_a_run_without_a_checkpoint_before_its_end(doctor, save):
@@ -411,15 +211,6 @@ def test_a_run_that_cannot_learn(doctor, save):
     assert "100% of the rows have no reference that ends within" in finding(told, "learning")["text"]
     told = doctor("grpo_cpu", data, "--mask_truncated_completions", "true")
     assert "learning" not in {one["topic"] for one in told["findings"]}
-
-
-def test_a_base_that_is_stored_quantised(doctor, save, tiny_model, tmp_path):
-    folder = shutil.copytree(tiny_model, tmp_path / "quantised")
-    config = json.loads((folder / "config.json").read_text())
-    config["quantization_config"] = {"quant_method": "bitsandbytes", "load_in_4bit": True}
-    (folder / "config.json").write_text(json.dumps(config))
-    told = doctor("grpo_cpu", save(grpo_rows()), model=folder, expected=2)
-    assert "is stored quantised (bitsandbytes)" in finding(told, "model")["text"]
 
 
 def test_a_trl_with_other_defaults_is_in_the_report(doctor, save, monkeypatch):

@@ -1,56 +1,14 @@
 """`bleuberi evaluate` as a whole, its models and its judge behind a real server on this machine."""
 
 import json
-import math
 
 import pytest
 
-from bleuberi.cli import evaluate
-from bleuberi.cli.parser import run
 from bleuberi.evaluation.model_facts import training_facts
 from bleuberi.evaluation.models import Group
 from bleuberi.evaluation.warnings import training_warnings
 from tests.conftest import make_tokenizer, pool_rows
-from tests.unit.generation.chat_server import ChatServer
-
-COUNT = 12
-
-
-def speak(body):
-    """`base` rambles; `good-*` answer as the reference does, but for one prompt each; `judge` likes the reference."""
-    asked = body["messages"][-1]["content"].partition("\n\nAnswer in at most")[0]
-    if body["model"] == "judge":
-        first = asked.split("answer A\n")[1].split("\n>>>")[0]
-        second = asked.split("answer B\n")[1].split("\n>>>")[0]
-        good = [text.startswith("It is") and len(text.split()) == 3 for text in (first, second)]
-        return f"VERDICT: {'TIE' if good[0] == good[1] else 'A' if good[0] else 'B'}"
-    number = int(asked.rstrip(".").split()[-1])
-    if body["model"] == "thinker" and "<answer>" in body["messages"][0]["content"]:
-        return f"<think>Not {number + 1}, so surely {number}.</think>\n<answer>It is {number}.</answer>"
-    if body["model"].startswith("good"):
-        return "What?" if body["model"] == f"good-{number % 4}" else f"It is {number}."
-    return f"It is {number} of all numbers that were asked here today."
-
-
-@pytest.fixture(scope="module")
-def server():
-    with ChatServer(speak=speak) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def call(server, tmp_path_factory):
-    """Runs the command on a small pool; gives the exit code and the output folder."""
-    pool = tmp_path_factory.mktemp("pool") / "pool.jsonl"
-    pool.write_text("".join(json.dumps(row) + "\n" for row in pool_rows(COUNT)))
-    cache = tmp_path_factory.mktemp("cache")
-
-    def words(folder, *more, prompts=pool):
-        known = ["--engine", "openai", "--base_url", server.url, "--cache_dir", str(cache), "--max_new_tokens", "32"]
-        return run(evaluate.main, ["--prompts", str(prompts), "--output_dir", str(folder), *known, *more])
-
-    return words
-
+from tests.unit.evaluation.conftest import COUNT
 
 MODELS = ["--models", "base=weak", "grpo@0=good-0", "grpo@1=good-1", "grpo@2=good-2"]
 
@@ -171,16 +129,6 @@ def test_other_settings_do_not_replace_an_evaluation_unless_told_to(made, call, 
     ]
 
 
-def test_a_primary_comparison_of_unknown_groups_is_refused_before_any_model_answers(call, server, tmp_path, capsys):
-    asked = len(server.bodies)
-    plain = ["--models", "base=weak", "grpo=good-0"]
-    assert call(tmp_path / "out", *plain, "--primary", "nobody:base") == 2
-    assert "The primary comparison nobody:base is not a pair of two of the groups." in capsys.readouterr().err
-    assert call(tmp_path / "out", *plain, "--primary", "grpo") == 2
-    assert "--primary got 'grpo'." in capsys.readouterr().err
-    assert len(server.bodies) == asked
-
-
 def test_one_run_gets_the_interval_of_a_stated_spread(call, tmp_path, capsys):
     assert call(tmp_path / "out", "--models", "base=weak", "grpo=good-0", "--run_spread", "0.1") == 0
     assert "One training run per side: another seed may reverse this. bleu: " in capsys.readouterr().out
@@ -209,23 +157,6 @@ def test_tables_and_sentences_are_printed_and_kept(made, call, server, capsys):
     assert "over prompts and runs (1 and 3)" in markdown
 
 
-def test_prompts_without_references(call, server, tmp_path, capsys):
-    pool = tmp_path / "asked.jsonl"
-    pool.write_text("".join(json.dumps({"id": str(n), "prompt": f"Say the number {n}."}) + "\n" for n in range(4)))
-    plain = ["--models", "base=weak", "grpo=good-9"]
-    assert call(tmp_path / "out", *plain, prompts=pool) == 2
-    assert "has no references" in capsys.readouterr().err
-    assert call(tmp_path / "out", *plain, "--no_references", "--metrics", "bleu", prompts=pool) == 2
-    assert "cannot be computed with --no_references" in capsys.readouterr().err
-    judge = ["--judge", "judge", "--judge_url", server.url]
-    assert call(tmp_path / "out", *plain, "--no_references", *judge, prompts=pool) == 0
-    content = json.loads((tmp_path / "out/evaluation.json").read_text())
-    assert [one["name"] for one in content["metrics"]] == ["words", "copied"]
-    assert content["judge"]["pairs"][0]["counts"]["other"] == 4
-    assert content["verdict"] is None
-    assert "on 4 prompts, no verdict (one run)." in capsys.readouterr().out
-
-
 def test_a_row_that_cannot_be_scored_is_left_out_for_all_and_counted(call, tmp_path):
     rows = pool_rows(5)
     rows[0]["ref_output_gold"] = "<skipped>"  # not blank, but without a token
@@ -240,73 +171,12 @@ def test_a_row_that_cannot_be_scored_is_left_out_for_all_and_counted(call, tmp_p
     assert first["scores"]["base"]["bleu"] is None
 
 
-@pytest.mark.parametrize(
-    ("words", "what"),
-    [
-        (["--models", "a=weak", "a=weak"], "Two models have the same name."),
-        (["--models", "a=weak", "g@0=x", "g@1=x"], "g@0 and g@1 are the same model, not two seeds."),
-        (
-            ["--models", "a=weak", "--judge_url", "http://x"],
-            "--judge_url has no effect without --judge.",
-        ),
-        (["--models", "a=weak", "b=x", "--judge", "j", "--judge_pairs", "b"], "Invalid --judge_pairs 'b'."),
-        (
-            ["--models", "a=weak", "b=x", "--judge", "j", "--judge_url", "ftp://x"],
-            "--judge_url ftp://x is not a web address.",
-        ),
-        (
-            ["--models", "a=weak", "b=x", "--judge", "j", "--judge_url", ""],
-            "--judge_url '' is not a web address.",
-        ),
-        (["--models", "a=weak", "--judge_url", ""], "--judge_url has no effect without --judge."),
-        (["--models", "a=weak", "b=x", "--judge", ""], "--judge is empty."),
-        (["--models", "a=weak", "b=x", "--base_url", ""], "--base_url '' is not a web address."),
-        (
-            ["--models", "a=weak", "b=x", "--judge", "j", "--judge_api_key_env", "NO_SUCH_KEY"],
-            "The environment variable NO_SUCH_KEY is not set",
-        ),
-    ],
-)
-def test_bad_words_are_told_before_anyone_is_asked(call, server, tmp_path, capsys, monkeypatch, words, what):
-    monkeypatch.setenv("OPENAI_API_KEY", "not-a-key")  # with one, nothing but the words keeps OpenAI from being asked
-    asked = len(server.bodies)
-    assert call(tmp_path / "out", *words) == 2
-    error = capsys.readouterr().err.splitlines()
-    assert any(what in line for line in error)
-    assert len(server.bodies) == asked
-    assert not (tmp_path / "out/evaluation.json").exists()
-
-
-def test_a_judge_that_fails_leaves_the_scores(call, tmp_path, capsys):
-    refuse = (404, json.dumps({"error": {"message": "no such model"}}))
-    with ChatServer(lambda prompt, attempt: refuse) as broken:
-        words = ["--models", "base=weak", "grpo=good-0", "--judge", "judge", "--judge_url", broken.url]
-        assert call(tmp_path / "out", *words) == 2
-    content = json.loads((tmp_path / "out/evaluation.json").read_text())
-    assert content["judge"] is None
-    assert "The judge has not finished: run the command again." in content["warnings"]
-    assert math.isfinite(content["comparisons"][0]["difference"]["bleu"]["value"])
-
-
 def test_different_tokenizers_are_told_apart(tiny_model, tmp_path):
     from bleuberi.evaluation.model_facts import tokenizer_hash
 
     make_tokenizer(["<s>", "</s>"], "</s>").save_pretrained(tmp_path)
     assert tokenizer_hash(str(tiny_model)) != tokenizer_hash(str(tmp_path))
     assert tokenizer_hash("org/model") is None
-
-
-def test_a_judge_can_be_added_later_and_its_work_outlives_a_failing_run(call, server, tmp_path, monkeypatch, capsys):
-    folder, models = tmp_path / "own", ["--models", "base=weak", "grpo=good-0"]
-    judge = ["--judge", "judge", "--judge_url", server.url]
-    assert call(folder, *models) == 0
-    assert call(folder, *models, *judge) == 0
-    before = {name: (folder / name).read_bytes() for name in ("judgments.jsonl", "evaluation.json")}
-    assert call(folder, *models) == 2  # it would throw the judge's part away
-    assert "judge: existing {'model': 'judge'" in capsys.readouterr().err
-    monkeypatch.setattr("bleuberi.generation.judge.Judge.compare", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-    assert call(folder, *models, *judge) == 130
-    assert before == {name: (folder / name).read_bytes() for name in before}
 
 
 def test_with_reasoning_the_tags_are_asked_for_and_only_the_answers_are_compared(call, tmp_path):

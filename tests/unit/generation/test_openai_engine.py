@@ -19,6 +19,10 @@ from tests.unit.generation.chat_server import ChatServer
 SAMPLING = Sampling(max_new_tokens=64)
 
 
+def reasons(outputs):
+    return [output.finish_reason for output in outputs.values()]
+
+
 def conversations(count):
     return [Conversation(f"row{number}", [Message(role="user", content=f"p{number}")]) for number in range(count)]
 
