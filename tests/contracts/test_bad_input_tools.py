@@ -268,5 +268,5 @@ def test_every_command_has_a_row():
     named = {row[0][0] for row in ROWS} | {f"data {row[0][0]}" for row in DATA if row[0]}
     named |= {f"train {CPU_GRPO[0]}", f"train {CPU_SFT[0]}"} | ({"evaluate"} if EVALUATION else set())
     named |= {"train dpo"} if DPO else set()
-    # doctor prints its findings as a table, errors among them: tests/unit/training/test_preflight.py.
+    # doctor prints its findings as a table, errors among them: tests/unit/doctor/test_preflight.py.
     assert named >= set(COMMANDS) - {"doctor"}
