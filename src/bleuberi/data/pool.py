@@ -203,7 +203,7 @@ def _optional_text(raw: RawRow, column: str) -> str | None:
         return valid_text(raw, column, value)
     raise UserError(
         f"{raw.place}: `{column}` holds {type(value).__name__}, not text: {value!r:.60}",
-        f"Write `{column}` as a string, or null if there is none.",
+        f"Write `{column}` as a string, or as null if it is missing.",
     )
 
 

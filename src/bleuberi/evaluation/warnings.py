@@ -90,7 +90,7 @@ def training_warnings(
     for name, folder in folders.items():
         if folder is not None and (seen := found[folder]):
             said.append(
-                f"{name} was trained on {seen} of the {len(asked)} prompts: its numbers on them are no test. "
+                f"{name} was trained on {seen} of the {len(asked)} prompts, so its scores on them are not a test. "
                 "Hold prompts out with: bleuberi data check."
             )
     return said
