@@ -121,6 +121,7 @@ class Mapped(Sequence[U]):
 
     def __init__(self, items: Sequence[T], change: Callable[[T], U]) -> None:
         self._one: Callable[[int], U] = lambda place: change(items[place])
+        self._part: Callable[[slice], list[U]] = lambda places: list(map(change, items[places]))
         self._all: Callable[[], Iterator[U]] = lambda: map(change, items)
         self._items = items
 
@@ -132,9 +133,7 @@ class Mapped(Sequence[U]):
     @overload
     def __getitem__(self, place: slice) -> list[U]: ...
     def __getitem__(self, place: int | slice) -> U | list[U]:
-        if isinstance(place, slice):
-            return [self._one(at) for at in range(*place.indices(len(self)))]
-        return self._one(place)
+        return self._part(place) if isinstance(place, slice) else self._one(place)
 
     def __iter__(self) -> Iterator[U]:
         return self._all()

@@ -6,9 +6,7 @@ penalty. A model can gain BLEU through either, and the factors show which.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
 from bleuberi.cluster.options import ClusterOptions
@@ -20,11 +18,12 @@ from bleuberi.records import Example
 from bleuberi.rewards import Reward
 from bleuberi.rewards.base import TextReward, score_responses, traits_of
 from bleuberi.rewards.baselines import BrevityPenaltyAlone
-from bleuberi.rewards.bleu_python import MAX_ORDER, clipped, compile_references, ngrams, precisions
+from bleuberi.rewards.bleu_python import MAX_ORDER, PART_SHIFT
 from bleuberi.rewards.cached import PartScorer
 from bleuberi.rewards.on_cluster import load_reward_on
-from bleuberi.rewards.text_shape import text_shapes
-from bleuberi.rewards.tokens import tokenize_13a
+from bleuberi.rewards.references import BLEU as BLEU_METRIC
+from bleuberi.rewards.scoring import score
+from bleuberi.rewards.text_shape import CopiedShare, shape_tokens
 
 Role = Literal["score", "part", "length", "copying"]
 
@@ -77,7 +76,8 @@ class Copied(TextReward):
     def score_rows(
         self, prompts: Sequence[str], responses: Sequence[str], references: Sequence[Sequence[str]]
     ) -> list[float | None]:
-        return [copied for _, copied in text_shapes(prompts, responses)]
+        asked = zip(prompts, responses, strict=True)
+        return [CopiedShare(prompt)(shape_tokens(response)) for prompt, response in asked]
 
 
 class FactsMentioned:
@@ -110,24 +110,7 @@ class BleuPrecision(TextReward):
         return f"precision_{self.order}|tok:13a|smooth:add1-all|v:1"
 
     def score_batch(self, responses: Sequence[str], references: Sequence[Sequence[str]]) -> list[float | None]:
-        rows = zip(responses, references, strict=True)
-        found = (_bleu_precisions(response, tuple(texts)) for response, texts in rows)
-        return [None if each is None else each[self.order - 1] for each in found]
-
-
-@lru_cache(maxsize=_ROWS_AT_ONCE)  # the four orders score the same rows, one order after the other
-def _bleu_precisions(response: str, texts: tuple[str, ...]) -> list[float] | None:
-    compiled = compile_references(texts)
-    if not any(compiled.lengths):
-        return None
-    tokens = tokenize_13a(response)
-    if not tokens:
-        return [0.0] * MAX_ORDER
-    matches = [
-        clipped(Counter(filter(limit.__contains__, ngrams(tokens, order))), limit)
-        for order, limit in enumerate(compiled.limits, 1)
-    ]
-    return precisions(matches, len(tokens), 0)
+        return score(BLEU_METRIC, responses, references, self.order << PART_SHIFT)
 
 
 class Measure(NamedTuple):

@@ -18,6 +18,7 @@
 
 namespace {
 
+constexpr int REVISION = 2;  // raise it, here and in backend.py, if arguments get another meaning
 constexpr size_t KEPT_BYTES = size_t(1) << 24;  // more than that is given back after a call
 
 enum Metric { BLEU = 0, ROUGE = 1, METEOR = 2, ROUGE_OPTIONS = 3, CHRF = 4 };
@@ -420,6 +421,7 @@ int execute(PyObject* module) {
     } catch (const std::exception&) {
         SEED = u64(reinterpret_cast<uintptr_t>(module));  // no source of randomness: at least the address
     }
+    if (PyModule_AddIntConstant(module, "REVISION", REVISION) != 0) return -1;
     return PyModule_AddType(module, &CompiledType);
 }
 

@@ -2,6 +2,8 @@ from collections.abc import Sequence
 
 from typing_extensions import Buffer
 
+REVISION: int
+
 class Compiled:
     def __new__(cls, metric: int, references: Sequence[str], /) -> Compiled: ...
     @property

@@ -11,10 +11,13 @@ from types import ModuleType
 
 from bleuberi.errors import UserError
 
+_REVISION = 2  # as in _native.cpp
 _native: ModuleType | None
 try:
     from bleuberi.rewards import _native
 except ImportError:  # no compiler at install time
+    _native = None
+if getattr(_native, "REVISION", None) != _REVISION:  # built before the source changed
     _native = None
 
 VARIABLE = "BLEUBERI_BACKEND"
@@ -30,7 +33,7 @@ def native() -> ModuleType | None:
         raise UserError(f"Invalid {VARIABLE}={wanted!r}.", f"Set {VARIABLE} to native or python, or unset it.")
     if wanted == "native" and _native is None:
         raise UserError(
-            f"{VARIABLE} requests the compiled extension, which was not built.",
+            f"{VARIABLE} requests the compiled extension, which was not built from this source.",
             f"Install a C++ compiler and install bleuberi again, or unset {VARIABLE}.",
         )
     return _native

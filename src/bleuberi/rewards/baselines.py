@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Final
 
 from bleuberi.rewards import Bleu
 from bleuberi.rewards.base import TextReward
-from bleuberi.rewards.tokens import tokenize_13a
-
-NO_WORD: Final = "\ue000"  # a private-use character: one 13a token that texts do not contain
+from bleuberi.rewards.bleu_python import PART_SHIFT, PENALTY, WITHOUT_PENALTY
+from bleuberi.rewards.references import BLEU
+from bleuberi.rewards.scoring import score
 
 
 class LongerInWords(TextReward):
@@ -58,13 +57,7 @@ class BrevityPenaltyAlone(TextReward):
         return "brevity_penalty|tok:13a|ref:shortest|v:1"
 
     def score_batch(self, responses: Sequence[str], references: Sequence[Sequence[str]]) -> list[float | None]:
-        length_of = {
-            text: len(tokenize_13a(text)) for text in {*responses, *(t for texts in references for t in texts)}
-        }
-        return [
-            _brevity_penalty(length_of[response], [length_of[text] for text in texts if length_of[text]])
-            for response, texts in zip(responses, references, strict=True)
-        ]
+        return score(BLEU, responses, references, PENALTY << PART_SHIFT)
 
 
 class BleuWithoutBrevityPenalty(TextReward):
@@ -76,15 +69,7 @@ class BleuWithoutBrevityPenalty(TextReward):
         return f"bleu_no_bp|of:[{Bleu().signature()}]|v:1"
 
     def score_batch(self, responses: Sequence[str], references: Sequence[Sequence[str]]) -> list[float | None]:
-        # An extra one-word reference that never matches sets the brevity penalty to 1.
-        scores = Bleu()(
-            prompts=[""] * len(responses), responses=responses, references=[[*texts, NO_WORD] for texts in references]
-        )
-        readable = {text: bool(tokenize_13a(text)) for text in {text for texts in references for text in texts}}
-        return [
-            score if any(readable[text] for text in texts) else None
-            for score, texts in zip(scores, references, strict=True)
-        ]
+        return score(BLEU, responses, references, WITHOUT_PENALTY << PART_SHIFT)
 
 
 class EchoOfPrompt(TextReward):
@@ -119,12 +104,3 @@ def last_words(text: str, count: int) -> str:
     """The last `count` words of the text, one space between them; all of them if it has fewer."""
     words = text.split()
     return " ".join(words[max(0, len(words) - count) :])
-
-
-def _brevity_penalty(length: int, reference_lengths: Sequence[int]) -> float | None:
-    if not reference_lengths:
-        return None
-    if not length:
-        return 0.0
-    ratio = length / min(reference_lengths)
-    return 1.0 if ratio > 1.0 else math.exp(1.0 - 1.0 / ratio)

@@ -14,8 +14,10 @@ from typing import NamedTuple
 from bleuberi.rewards.tokens import tokenize_13a
 
 MAX_ORDER = 4
-PLAIN_UNIGRAMS = 1  # flags, numbered as in _native.cpp
+PLAIN_UNIGRAMS = 1  # flags, numbered as in native/bleu.h
 CLOSEST_LENGTH = 2
+PART_SHIFT = 2  # flags >> 2: 0 for the whole score, 1 to 4 for the precision of that order, or one of
+PENALTY, WITHOUT_PENALTY = 5, 6
 
 Ngram = str | tuple[str, ...]
 
@@ -89,16 +91,25 @@ def clipped(counts: Mapping[Ngram, int], limit: Mapping[Ngram, int]) -> int:
 
 
 def bleu_value(matches: Sequence[int], length: int, reference_lengths: Iterable[int], flags: int) -> float | None:
-    """BLEU from its counts; None if no reference has tokens, 0.0 if the response has none."""
+    """BLEU, or the part of it that the flags ask for, from its counts; None if no reference has tokens, 0.0 if the
+    response has none."""
     lengths = [candidate for candidate in reference_lengths if candidate]
     if not lengths:
         return None
-    if not length or (flags & PLAIN_UNIGRAMS and not matches[0]):
+    if not length:
+        return 0.0
+    part = flags >> PART_SHIFT
+    penalty = brevity_penalty(length, reference_length(lengths, length, flags))
+    if part == PENALTY:
+        return penalty
+    if flags & PLAIN_UNIGRAMS and not matches[0]:
         return 0.0
     log_precision = 0.0
-    for precision in precisions(matches, length, flags):
+    for order, precision in enumerate(precisions(matches, length, flags), start=1):
+        if order == part:
+            return precision
         log_precision += math.log(precision) / MAX_ORDER
-    return math.exp(log_precision) * brevity_penalty(length, reference_length(lengths, length, flags))
+    return math.exp(log_precision) * (1.0 if part == WITHOUT_PENALTY else penalty)
 
 
 def precisions(matches: Sequence[int], length: int, flags: int) -> list[float]:

@@ -14,6 +14,10 @@ constexpr int ORDERS = 4;
 
 enum Flags { PLAIN_UNIGRAMS = 1, CLOSEST_LENGTH = 2 };
 
+// `flags >> PART_SHIFT` asks for a part of the score: 0 for the whole, 1 to 4 for the precision of that order.
+enum Part { PENALTY = 5, WITHOUT_PENALTY = 6 };
+constexpr int PART_SHIFT = 2;
+
 // The n-grams of some texts, each with its largest count in one of them. A token's number comes from the vocabulary;
 // a longer n-gram's is its place in a table, whose key is the number of all but its last token, and its last token.
 class NgramIndex {
@@ -121,16 +125,20 @@ double bleu_value(const u64 (&matches)[ORDERS], size_t length, const std::vector
     }
     if (reference == 0) return UNSCORED;
     if (length == 0) return 0.0;
+    const size_t part = size_t(flags >> PART_SHIFT);
+    const double ratio = double(length) / double(reference);
+    const double brevity_penalty = ratio > 1.0 ? 1.0 : std::exp(1.0 - 1.0 / ratio);
+    if (part == PENALTY) return brevity_penalty;
     if ((flags & PLAIN_UNIGRAMS) && matches[0] == 0) return 0.0;
     double log_precision = 0.0;
     for (size_t order = 1; order <= ORDERS; ++order) {
         const double candidates = length >= order ? double(length - order + 1) : 0.0;
         const double added = order == 1 && (flags & PLAIN_UNIGRAMS) ? 0.0 : 1.0;
-        log_precision += std::log((double(matches[order - 1]) + added) / (candidates + added)) / ORDERS;
+        const double precision = (double(matches[order - 1]) + added) / (candidates + added);
+        if (part == order) return precision;
+        log_precision += std::log(precision) / ORDERS;
     }
-    const double ratio = double(length) / double(reference);
-    const double brevity_penalty = ratio > 1.0 ? 1.0 : std::exp(1.0 - 1.0 / ratio);
-    return std::exp(log_precision) * brevity_penalty;
+    return std::exp(log_precision) * (part == WITHOUT_PENALTY ? 1.0 : brevity_penalty);
 }
 
 class BleuScorer {
