@@ -97,7 +97,8 @@ def main(argv: Sequence[str]) -> int:
     demo = take(vars(make_parser().parse_args(argv)), Demo)
     if demo.steps < 1:
         raise UserError("--steps must be at least 1.", "See bleuberi demo --help.")
-    from bleuberi.demo.model import check_installed, demo_model_folder, fast_dtype
+    from bleuberi.demo.model import check_installed, demo_model_folder
+    from bleuberi.training.model_loading import fast_dtype
 
     check_installed(with_model=demo.model is None)
     demo = replace(demo, dtype=fast_dtype())

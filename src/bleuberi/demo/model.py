@@ -68,14 +68,6 @@ def _find_gguf() -> Path | None:
     return None
 
 
-def fast_dtype() -> str:
-    """`bfloat16` if the processor multiplies it, else `float32`, which then takes less time."""
-    import torch
-
-    known = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-    return "bfloat16" if any(known.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16")) else "float32"
-
-
 def _check(gguf: Path) -> None:
     """Errors: `UserError` if the weights differ from the tested package."""
     found = file_hash(gguf)

@@ -8,11 +8,13 @@ from typing import Any
 from bleuberi.doctor.findings import Report, counted, gigabytes
 from bleuberi.doctor.machine import Machine, has_apple_gpu
 from bleuberi.training.folder.resume import grpo_steps_in_epoch, saves_before_the_end
+from bleuberi.training.model_loading import fast_dtype
+from bleuberi.training.settings.read import RunSettings
 
 
-def check_devices(report: Report, machine: Machine, bf16: bool, nodes: int = 1) -> None:
-    """Report the GPUs that the run needs and the ones that exist or were named. All nodes are assumed to be like this
-    one."""
+def check_devices(report: Report, machine: Machine, settings: RunSettings, nodes: int = 1) -> None:
+    """Report the GPUs that the run needs and the ones that exist or were named, and whether they compute in the
+    requested type. All nodes are assumed to be like this one."""
     asked = machine.processes
     on_this = asked // nodes
     of_each = f" on each of {nodes} nodes" if nodes > 1 else ""
@@ -36,7 +38,15 @@ def check_devices(report: Report, machine: Machine, bf16: bool, nodes: int = 1) 
     else:
         text = f"{on_this} of {counted(machine.gpus_here, 'GPU')}{of_each}: {machine.device_name}"
         report.add("devices", "ok", f"{text}, {gigabytes(machine.device_memory or 0)} each")
-    if bf16 and not machine.on_cpu and machine.gpus_here and not machine.assumed:
+    bf16 = settings.args.bf16
+    if machine.on_cpu and (bf16 or settings.model.dtype == "bfloat16") and fast_dtype() != "bfloat16":
+        report.add(
+            "bf16",
+            "warning",
+            "this processor has no instructions for bfloat16: matrix products take 2 to 9 times as long as in float32",
+            "Set --bf16 false --dtype float32.",
+        )
+    elif bf16 and not machine.on_cpu and machine.gpus_here and not machine.assumed:
         import torch
 
         if not torch.cuda.is_bf16_supported():

@@ -76,7 +76,7 @@ def preflight(argv: Sequence[str], asked: Asked) -> tuple[Report, Text | None]:
         )
     if grown := grown_batch(argv, settings.args, processes):
         report.add("batch", "warning", *grown)
-    check_devices(report, machine, settings.args.bf16, nodes)
+    check_devices(report, machine, settings, nodes)
     check_other_gpus(report, settings, processes)
     named = Path(located("deepspeed", str(asked.deepspeed))) if asked.deepspeed else None
     zero_file = named or launch.deepspeed or _deepspeed_of(settings)

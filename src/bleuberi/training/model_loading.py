@@ -37,6 +37,14 @@ def load_policy_tokenizer(
     return tokenizer
 
 
+def fast_dtype() -> str:
+    """The faster type of weights on a CPU: `bfloat16` if the processor multiplies it; else `float32`."""
+    import torch
+
+    known = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    return "bfloat16" if any(known.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16")) else "float32"
+
+
 def load_policy(
     settings: Any,  # noqa: ANN401 - trl.ModelConfig
     tokenizer: Any,  # noqa: ANN401

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from bleuberi.demo import model
-from bleuberi.demo.model import demo_model_folder, fast_dtype
+from bleuberi.demo.model import demo_model_folder
 from bleuberi.errors import UserError
 
 
@@ -35,23 +35,3 @@ def test_what_libraries_print_while_they_convert_is_not_part_of_the_path(tmp_pat
     said = capsys.readouterr()
     assert said.out == ""
     assert "Setting accelerator" in said.err
-
-
-@pytest.mark.parametrize(
-    ("known", "dtype"),
-    [
-        ({"avx512_bf16": True, "amx_bf16": False}, "bfloat16"),
-        ({"amx_bf16": True}, "bfloat16"),
-        ({"neon": True, "bf16": True}, "bfloat16"),
-        ({"avx2": True, "avx512_f": True, "avx512_bf16": False}, "float32"),
-        ({"neon": True, "bf16": False}, "float32"),
-    ],
-)
-def test_weights_are_bfloat16_only_where_the_processor_multiplies_it(monkeypatch, known, dtype):
-    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: known)
-    assert fast_dtype() == dtype
-
-
-def test_an_older_torch_that_knows_no_processor_takes_float32(monkeypatch):
-    monkeypatch.delattr("torch.cpu.get_capabilities")
-    assert fast_dtype() == "float32"

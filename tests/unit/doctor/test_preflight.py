@@ -109,6 +109,16 @@ def test_every_problem_with_the_settings_is_printed_and_train_raises_the_first(d
     assert caught.value.what == said[0]
 
 
+@pytest.mark.parametrize(("fast", "warned"), [("float32", True), ("bfloat16", False)])
+def test_bfloat16_on_a_processor_without_its_instructions(doctor, save, monkeypatch, fast, warned):
+    monkeypatch.setattr("bleuberi.doctor.batch.fast_dtype", lambda: fast)
+    data = save(grpo_rows())
+    for words in (["--dtype", "bfloat16"], ["--bf16", "true"]):
+        found = [entry for entry in doctor("grpo_cpu", data, *words)["findings"] if entry["topic"] == "bf16"]
+        assert [entry["verdict"] for entry in found] == ["warning"] * warned
+    assert not [entry for entry in doctor("grpo_cpu", data)["findings"] if entry["topic"] == "bf16"]
+
+
 @pytest.mark.parametrize(("processes", "said"), [("1", "1 process on"), ("2", "2 processes on")])
 def test_processes_are_counted_in_plain_words(doctor, save, processes, said):
     told = doctor("grpo_cpu", save(grpo_rows()), "--processes", processes)

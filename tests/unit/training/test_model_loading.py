@@ -5,7 +5,7 @@ import types
 import pytest
 
 from bleuberi.errors import UserError
-from bleuberi.training.model_loading import load_policy, load_policy_tokenizer
+from bleuberi.training.model_loading import fast_dtype, load_policy, load_policy_tokenizer
 
 pytest.importorskip("torch")
 
@@ -58,3 +58,23 @@ def test_damaged_weights_are_told(base_model):
     (base_model / "model.safetensors").write_bytes(b"cut")
     with pytest.raises(UserError, match="could not be loaded"):
         load_policy(wanted(base_model), tokenizer)
+
+
+@pytest.mark.parametrize(
+    ("known", "dtype"),
+    [
+        ({"avx512_bf16": True, "amx_bf16": False}, "bfloat16"),
+        ({"amx_bf16": True}, "bfloat16"),
+        ({"neon": True, "bf16": True}, "bfloat16"),
+        ({"avx2": True, "avx512_f": True, "avx512_bf16": False}, "float32"),
+        ({"neon": True, "bf16": False}, "float32"),
+    ],
+)
+def test_weights_are_bfloat16_only_where_the_processor_multiplies_it(monkeypatch, known, dtype):
+    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: known)
+    assert fast_dtype() == dtype
+
+
+def test_an_older_torch_that_knows_no_processor_takes_float32(monkeypatch):
+    monkeypatch.delattr("torch.cpu.get_capabilities")
+    assert fast_dtype() == "float32"
