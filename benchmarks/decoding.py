@@ -9,6 +9,14 @@ OpenVINO needs an environment of its own (optimum-intel 2.2 wants transformers b
     optimum-cli export openvino -m MODEL --task text-generation-with-past --weight-format fp32 FOLDER/fp32
     optimum-cli export openvino -m MODEL --task text-generation-with-past --weight-format int8 FOLDER/int8
     python benchmarks/decoding.py MODEL --exported FOLDER
+
+ONNX Runtime GenAI (--onnx) and llama.cpp (--gguf) are installed and exported beside our transformers:
+
+    pip install onnxruntime-genai==0.18.0 onnx onnx-ir xllamacpp==2026.10.11549
+    python -m onnxruntime_genai.models.builder -m MODEL -i MODEL -o FOLDER/fp32 -p fp32 -e cpu -c CACHE  # int8
+    python benchmarks/decoding.py MODEL --onnx FOLDER/fp32 --gguf FILE.gguf --packed
+
+`--packed` adds transformers with the weights of its linear layers in oneDNN's own layout.
 """
 
 from __future__ import annotations
@@ -18,6 +26,8 @@ import json
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +78,81 @@ def as_genai(folder: Path, settings: dict[str, Any], ids: Ids) -> Decode:
     return decode
 
 
+def as_onnx(folder: Path, ids: Ids, threads: int) -> Decode:
+    """Decode with ONNX Runtime GenAI: one batch, padded on the right (on the left, its attention reads the wrong
+    places)."""
+    import numpy as np
+    import onnxruntime_genai
+
+    # What it pads with is masked everywhere, also within a prompt.
+    pad = next(token for token in count() if all(token not in row for row in ids))
+    config = onnxruntime_genai.Config(str(folder))
+    decoder = {"session_options": {"intra_op_num_threads": threads}}
+    config.overlay(json.dumps({"model": {"decoder": decoder, "pad_token_id": pad}}))
+    model = onnxruntime_genai.Model(config)
+    longest = max(map(len, ids))
+    padded = np.array([row + [pad] * (longest - len(row)) for row in ids], dtype=np.int32)
+
+    def decode(tokens: int) -> Ids:
+        settings = onnxruntime_genai.GeneratorParams(model)
+        length = longest + tokens
+        settings.set_search_options(batch_size=len(ids), max_length=length, min_length=length, do_sample=False)
+        generator = onnxruntime_genai.Generator(model, settings)
+        generator.append_tokens(padded)
+        for _ in range(tokens):
+            generator.generate_next_token()
+        return [list(generator.get_sequence(row))[longest:length] for row in range(len(ids))]
+
+    return decode
+
+
+def as_llama_cpp(path: Path, ids: Ids, threads: int) -> Decode:
+    """Decode with llama.cpp's server in this process, a slot per row."""
+    import xllamacpp
+
+    settings = xllamacpp.CommonParams()
+    settings.model.path = str(path)
+    settings.n_parallel, settings.n_ctx, settings.n_batch = len(ids), 1024 * len(ids), 4096
+    settings.cpuparams.n_threads = settings.cpuparams_batch.n_threads = threads
+    settings.n_threads_http = 2 * len(ids)
+    settings.verbosity = 0
+    server = xllamacpp.Server(settings)
+
+    def decode(tokens: int) -> Ids:
+        common = {
+            "n_predict": tokens,
+            "temperature": 0,
+            "ignore_eos": True,
+            "cache_prompt": False,
+            "logprobs": 1,  # for the tokens' ids
+        }
+        with ThreadPoolExecutor(len(ids)) as pool:
+            replies = pool.map(lambda row: server.handle_completions({"prompt": row, **common}), ids)
+            return [[token["id"] for token in reply["choices"][0]["logprobs"]["content"]] for reply in replies]
+
+    return decode
+
+
+def packed(model: Any) -> Any:  # noqa: ANN401
+    """Give each linear layer its weights in oneDNN's layout for a few rows at a time."""
+    import torch
+
+    class Packed(torch.nn.Module):
+        def __init__(self, linear: torch.nn.Linear) -> None:
+            super().__init__()
+            self.bias = linear.bias
+            self.weight = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach(), 16)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, "none", [], "")
+
+    for module in list(model.modules()):
+        for name, child in list(module.named_children()):
+            if isinstance(child, torch.nn.Linear):
+                setattr(module, name, Packed(child))
+    return model
+
+
 def programs(arguments: argparse.Namespace) -> dict[str, Decode]:
     """The programs by name; the first is the one that the others are compared with."""
     import torch
@@ -81,6 +166,13 @@ def programs(arguments: argparse.Namespace) -> dict[str, Decode]:
     for dtype in (torch.float32, torch.bfloat16):
         model = AutoModelForCausalLM.from_pretrained(arguments.model, dtype=dtype).eval()
         made[f"transformers, {str(dtype).removeprefix('torch.')}"] = as_transformers(model, tokenizer, ids)
+    if arguments.packed:
+        model = AutoModelForCausalLM.from_pretrained(arguments.model, dtype=torch.float32).eval()
+        made["transformers, float32, packed weights"] = as_transformers(packed(model), tokenizer, ids)
+    for folder in arguments.onnx:
+        made[f"ONNX Runtime GenAI, {folder.name}"] = as_onnx(folder, ids, arguments.threads)
+    for path in arguments.gguf:
+        made[f"llama.cpp, {path.stem}"] = as_llama_cpp(path, ids, arguments.threads)
     if arguments.exported is None:
         return made
     from optimum.intel import OVModelForCausalLM
@@ -109,6 +201,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path)
     parser.add_argument("--exported", type=Path, help="folder with the exports fp32 and int8")
+    parser.add_argument("--onnx", type=Path, nargs="*", default=[], help="folders of ONNX Runtime GenAI")
+    parser.add_argument("--gguf", type=Path, nargs="*", default=[], help="files of llama.cpp")
+    parser.add_argument("--packed", action="store_true", help="also transformers with packed weights")
     parser.add_argument("--rows", type=int, default=16)
     parser.add_argument("--tokens", type=int, default=48)
     parser.add_argument("--threads", type=int, default=2)
