@@ -19,7 +19,7 @@ from bleuberi.data.config import ImportConfig
 from bleuberi.data.gathered import Gathered
 from bleuberi.data.layouts import Layout, complete, read_instructions
 from bleuberi.data.pool import pool_name
-from bleuberi.data.pool_file import check_pool_path, made_before, write_pool
+from bleuberi.data.pool_file import check_pool_path, made_before, refuse_input, write_pool
 from bleuberi.data.raw_row import RawRow, row_bytes
 from bleuberi.data.tables import read_rows
 from bleuberi.data.trees import FLAT
@@ -57,6 +57,7 @@ class _Found:
 def import_pool(config: ImportConfig) -> Imported:
     """Write the pool, or reuse an equal one. Errors: `UserError`; nothing half-written is left."""
     check_pool_path(config.output)
+    refuse_input(config.output, config.files)
     if config.limit is not None and config.limit < 1:
         raise UserError(f"--limit must be at least 1 (got {config.limit}).", "Omit it to read all rows.")
     found = _Found()
