@@ -19,11 +19,12 @@ from bleuberi.data.config import ImportConfig
 from bleuberi.data.gathered import Gathered
 from bleuberi.data.layouts import Layout, complete, read_instructions
 from bleuberi.data.pool import pool_name
-from bleuberi.data.pool_file import check_pool_path, made_before, refuse_input, write_pool
+from bleuberi.data.pool_file import check_pool_path, made_before, write_pool
 from bleuberi.data.raw_row import RawRow, row_bytes
 from bleuberi.data.tables import read_rows
 from bleuberi.data.trees import FLAT
 from bleuberi.errors import UserError
+from bleuberi.made import refuse_input
 from bleuberi.on_disk import Spilled
 
 KIND: Final = "imported_pool"

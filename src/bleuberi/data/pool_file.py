@@ -21,14 +21,6 @@ def check_pool_path(path: Path) -> None:
         raise UserError(f"--output {path} is not a .jsonl file.", "The new pool is written as JSON lines.")
 
 
-def refuse_input(output: Path, inputs: Iterable[str | Path]) -> None:
-    """Errors: `UserError` if the output would replace one of the files that it is made from, which may be the only copy
-    of columns that the output lacks."""
-    for path in map(Path, inputs):
-        if output.exists() and path.exists() and output.samefile(path):
-            raise UserError(f"--output {output} is also an input, which it would replace.", "Choose another --output.")
-
-
 def made_before(path: Path, request: Mapping[str, Any], *, overwrite: bool) -> dict[str, Any] | None:
     """The manifest of the pool if an equal request made it; None if the pool has to be made. Errors: `UserError` if
     another request made the file, or if it was changed since."""

@@ -21,7 +21,7 @@ from bleuberi.data.export.taskset import GRADER_PREFIX, package_name, write_pack
 from bleuberi.data.grpo_rows import prompt_messages
 from bleuberi.data.made_responses import join_responses, no_response_fits, read_responses
 from bleuberi.data.pool import pool_name, read_pool
-from bleuberi.data.pool_file import made_before, refuse_input
+from bleuberi.data.pool_file import made_before
 from bleuberi.data.raw_row import row_bytes
 from bleuberi.data.references import join_references
 from bleuberi.data.tables import read_rows
@@ -58,7 +58,7 @@ def export(config: ExportConfig) -> Exported:
     Errors: `UserError` for a source that cannot be read, if another file is at the path, or if no row is left.
     """
     config.check()
-    refuse_input(config.output, [config.source, *([config.outputs] if config.outputs else [])])
+    made.refuse_input(config.output, [config.source, *([config.outputs] if config.outputs else [])])
     source = _read(config)
     request = {
         "to": config.to,
