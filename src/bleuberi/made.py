@@ -6,7 +6,7 @@ A request is a JSON object with everything that decides a result: settings, and 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -86,6 +86,14 @@ def find_file(path: Path, requested: Request, cure: str) -> dict[str, Any] | Non
     if manifest.get("sha256") != file_hash(path):
         raise _changed(path, cure)
     return manifest
+
+
+def refuse_input(output: Path, inputs: Iterable[str | Path], cure: str = "Choose another --output.") -> None:
+    """Errors: `UserError` if the output would replace one of its inputs, even with --overwrite: that may be the only
+    copy of what the output lacks."""
+    for path in map(Path, inputs):
+        if output.exists() and path.exists() and output.samefile(path):
+            raise UserError(f"{output} is an input, and the output would replace it.", cure)
 
 
 def is_equal(existing: Request, requested: Request) -> bool:

@@ -1,13 +1,16 @@
 """Sequences and texts in temporary files behave as lists and dictionaries do; a full disk is an error in two lines."""
 
 import errno
+import sqlite3
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bleuberi import on_disk
+from bleuberi.data.gathered import Gathered
 from bleuberi.errors import UserError
+from bleuberi.generation.key_index import KeyIndex
 from bleuberi.on_disk import Mapped, Noted, Numbers, Spilled, temporary_database, temporary_errors
 
 
@@ -75,3 +78,20 @@ def test_a_full_disk_is_an_error_in_two_lines(monkeypatch):
     store.execute("PRAGMA max_page_count = 4")
     with pytest.raises(UserError, match="directory for temporary files: database or disk is full"), temporary_errors():
         store.executemany("INSERT INTO texts VALUES (?)", [("x" * 5000,)] * 9)
+
+
+@pytest.mark.parametrize(
+    ("rows", "read"),
+    [(KeyIndex(), lambda index: index.find(["00" * 16])), (Gathered(), lambda gathered: next(gathered.rows()))],
+    ids=["KeyIndex", "Gathered"],
+)
+def test_a_disk_that_is_full_while_rows_are_read_is_one_too(monkeypatch, rows, read):
+    """SQLite writes changed pages also while it reads, if it needs their memory."""
+
+    class Full:
+        def execute(self, *words):
+            raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(rows, "_store", Full())
+    with pytest.raises(UserError, match="directory for temporary files: database or disk is full"):
+        read(rows)

@@ -155,17 +155,18 @@ class Gathered:
 
     def _joined(self) -> Iterator[tuple[Row, list[int]]]:
         """Each row, and the numbers of its instructions that added nothing new."""
-        found: Iterator[tuple[int, int, str]] = self._store.execute(_IN_ORDER)
-        for first, instructions in groupby(found, key=itemgetter(0)):
-            repeats = []
-            for _, number, written in instructions:
-                row_id, source, turns, answers, is_left_out = _read(written)
-                if number == first:
-                    row = Row(row_id, source, turns, {})
-                    row.add(answers)
-                elif not row.add(answers) and not is_left_out:
-                    repeats.append(number)
-            yield row, repeats
+        with temporary_errors():  # reading may write changed pages to make room in memory
+            found: Iterator[tuple[int, int, str]] = self._store.execute(_IN_ORDER)
+            for first, instructions in groupby(found, key=itemgetter(0)):
+                repeats = []
+                for _, number, written in instructions:
+                    row_id, source, turns, answers, is_left_out = _read(written)
+                    if number == first:
+                        row = Row(row_id, source, turns, {})
+                        row.add(answers)
+                    elif not row.add(answers) and not is_left_out:
+                        repeats.append(number)
+                yield row, repeats
 
 
 def _read(written: str) -> tuple[str | None, str, tuple[Message, ...], dict[str, str], bool]:

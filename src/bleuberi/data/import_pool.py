@@ -24,6 +24,7 @@ from bleuberi.data.raw_row import RawRow, row_bytes
 from bleuberi.data.tables import read_rows
 from bleuberi.data.trees import FLAT
 from bleuberi.errors import UserError
+from bleuberi.made import refuse_input
 from bleuberi.on_disk import Spilled
 
 KIND: Final = "imported_pool"
@@ -57,6 +58,7 @@ class _Found:
 def import_pool(config: ImportConfig) -> Imported:
     """Write the pool, or reuse an equal one. Errors: `UserError`; nothing half-written is left."""
     check_pool_path(config.output)
+    refuse_input(config.output, config.files)
     if config.limit is not None and config.limit < 1:
         raise UserError(f"--limit must be at least 1 (got {config.limit}).", "Omit it to read all rows.")
     found = _Found()

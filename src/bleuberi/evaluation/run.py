@@ -39,6 +39,7 @@ from bleuberi.evaluation.retention import read_retention, retention, retention_s
 from bleuberi.evaluation.verdict import TrainedGroup, questions
 from bleuberi.evaluation.write import Parts, answer_rows, record_of
 from bleuberi.generation.judge import Judge, Judgment
+from bleuberi.made import refuse_input
 from bleuberi.rewards.base import traits_of
 from bleuberi.statistics import prompt_codes
 
@@ -57,6 +58,8 @@ def evaluate(config: EvaluationConfig) -> Evaluation:
     """Run the evaluation: respond, score, compare, judge, save. Errors: `UserError`."""
     if config.max_new_tokens < 1:
         raise UserError(f"--max_new_tokens is {config.max_new_tokens}.", "Give at least 1, e.g. 512.")
+    for name in (ANSWERS, JUDGMENTS):
+        refuse_input(config.output_dir / name, _inputs(config), "Choose another --output_dir.")
     check_reference_choice(config.ref_models, config.min_references)
     check_lm_eval(config.lm_eval, config.models)
     groups = groups_of(config.models)
@@ -100,6 +103,10 @@ def evaluate(config: EvaluationConfig) -> Evaluation:
         content = {**content, "lm_eval": found}
         write_json(config.output_dir / RESULT, content)
     return Evaluation(config.output_dir, content)
+
+
+def _inputs(config: EvaluationConfig) -> list[str | Path]:
+    return [config.prompts, *(entry.model for entry in config.models), *filter(None, config.controls.values())]
 
 
 def _measures(config: EvaluationConfig) -> list[Measure]:

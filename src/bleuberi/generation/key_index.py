@@ -52,8 +52,9 @@ class KeyIndex:
         for start in range(0, len(wanted), _KEYS_A_QUERY):
             part = wanted[start : start + _KEYS_A_QUERY]
             marks = ",".join("?" * len(part))
-            for key, file, offset in self._store.execute(f"SELECT * FROM places WHERE key IN ({marks})", part):
-                found[key] = Place(file, offset)
+            with temporary_errors("The index of answers"):  # reading may write changed pages to make room in memory
+                for key, file, offset in self._store.execute(f"SELECT * FROM places WHERE key IN ({marks})", part):
+                    found[key] = Place(file, offset)
         return [found.get(key) for key in wanted]
 
 

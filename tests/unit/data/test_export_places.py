@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from bleuberi.cli.data_export import main
+from bleuberi.cli.main import find_command
 from bleuberi.errors import UserError
 
 POOL = [{"id": word, "prompt": f"Question {word}?", "ref_output_gold": f"Answer {word}."} for word in "abc"]
@@ -34,6 +35,21 @@ def test_an_export_does_not_replace_the_manifest_of_another_file(pool, tmp_path)
     assert main([str(pool), "--to", "trl", "--output", lines]) == 0
     (tmp_path / "train.jsonl").unlink()
     assert main([str(pool), "--to", "verl", "--output", table]) == 0
+
+
+@pytest.mark.parametrize("words", [["data", "export", "--to", "trl"], ["data", "import", "--limit", "1"]], ids=" ".join)
+def test_an_output_never_replaces_its_input(pool, tmp_path, words):
+    before, link = pool.read_bytes(), tmp_path / "link.jsonl"
+    link.symlink_to(pool)
+    for output in (pool, link):
+        command, rest = find_command([*words, str(pool), "--output", str(output), "--overwrite"])
+        with pytest.raises(UserError, match="is an input"):
+            command(rest)
+    assert pool.read_bytes() == before
+    responses = tmp_path / "responses.jsonl"
+    responses.write_text(json.dumps({"id": "a", "response": "No."}) + "\n")
+    with pytest.raises(UserError, match="is an input"):
+        main([str(pool), "--to", "dpo", "--outputs", str(responses), "--output", str(responses), "--overwrite"])
 
 
 @pytest.mark.parametrize("name", ["json", "verifiers", "Random"])

@@ -5,6 +5,7 @@ import math
 
 import pytest
 
+from tests.conftest import pool_rows
 from tests.unit.generation.chat_server import ChatServer
 
 
@@ -16,6 +17,17 @@ def test_a_primary_comparison_of_unknown_groups_is_refused_before_any_model_answ
     assert call(tmp_path / "out", *plain, "--primary", "grpo") == 2
     assert "--primary got 'grpo'." in capsys.readouterr().err
     assert len(server.bodies) == asked
+
+
+@pytest.mark.parametrize("more", [[], ["--overwrite"]])
+def test_responses_in_the_output_folder_are_not_replaced(call, tmp_path, capsys, more):
+    file = tmp_path / "answers.jsonl"
+    rows = [{"id": row["id"], "response": "It is a number."} for row in pool_rows(12)]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    before = file.read_bytes()
+    assert call(tmp_path, "--models", f"base={file}", "grpo=good-0", *more) == 2
+    assert "answers.jsonl is an input, and the output would replace it." in capsys.readouterr().err
+    assert file.read_bytes() == before
 
 
 def test_prompts_without_references(call, server, tmp_path, capsys):

@@ -58,6 +58,7 @@ def export(config: ExportConfig) -> Exported:
     Errors: `UserError` for a source that cannot be read, if another file is at the path, or if no row is left.
     """
     config.check()
+    made.refuse_input(config.output, [config.source, *([config.outputs] if config.outputs else [])])
     source = _read(config)
     request = {
         "to": config.to,
