@@ -172,7 +172,7 @@ def test_nothing_is_reported_to_the_librarys_maker(tmp_path):
 def test_a_damaged_export_is_an_error_in_two_lines(tmp_path):
     folder = shutil.copytree(MODELS / "tiny-fp32", tmp_path / "damaged")
     (folder / "openvino_model.xml").write_text("<net")
-    with pytest.raises(UserError, match="could not be loaded"):
+    with pytest.raises(UserError, match="could not be loaded: Unable to read the model"):
         load_engine(str(folder), "openvino", EngineOptions())
 
 

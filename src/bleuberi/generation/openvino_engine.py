@@ -11,7 +11,7 @@ from bleuberi.errors import MissingExtraError, UserError
 from bleuberi.generation.base import Output, Request, Sampling
 from bleuberi.generation.chat_format import prompt_ids, stop_token_ids
 from bleuberi.generation.decoding import to_answer
-from bleuberi.generation.model_identity import load_tokenizer, model_eos, model_unavailable
+from bleuberi.generation.model_identity import load_tokenizer, model_eos
 
 ROWS_AT_ONCE: Final = 32
 _BATCHED_TOKENS: Final = 4096  # per step, so that several prompts are read at once; the library's default is 256
@@ -32,6 +32,15 @@ def sampling_kwargs(sampling: Sampling, stop_ids: Sequence[int], seed: int) -> d
         "max_new_tokens": sampling.max_new_tokens,
         "stop_token_ids": set(stop_ids),
     }
+
+
+def not_loaded(model: str, said: str) -> UserError:
+    """The error for a folder that OpenVINO cannot load. Its reason is in the last line; the lines before it name places
+    in the library's source code."""
+    return UserError(
+        f"The exported folder {model} could not be loaded: {said.strip().splitlines()[-1]:.300}",
+        "Check that its files are complete, or export it again with --task text-generation-with-past: docs/scale.md.",
+    )
 
 
 class OpenVINOEngine:
@@ -76,7 +85,7 @@ class OpenVINOEngine:
         try:
             self._pipeline: Any = ContinuousBatchingPipeline(model, schedule, "CPU", settings, {})
         except RuntimeError as error:
-            raise model_unavailable(model, error) from error
+            raise not_loaded(model, str(error)) from error
 
     def stream(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[tuple[Request, Output]]:
         waiting = iter(requests)
