@@ -88,8 +88,21 @@ class OpenVINOEngine:
             raise not_loaded(model, str(error)) from error
 
     def stream(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[tuple[Request, Output]]:
-        waiting = iter(requests)
         in_work: list[tuple[Request, Any]] = []  # with the library's handle
+        try:
+            yield from self._decode(iter(requests), sampling, in_work)
+        finally:
+            # After a Ctrl-C or an error: the next stream would decode these rows too, and at exit the library reports
+            # their memory as leaked.
+            for _, handle in in_work:
+                handle.cancel()
+            if in_work and self._pipeline.has_non_finished_requests():
+                self._pipeline.step()
+
+    def _decode(
+        self, waiting: Iterator[Request], sampling: Sampling, in_work: list[tuple[Request, Any]]
+    ) -> Iterator[tuple[Request, Output]]:
+        """Yield each request with its response. `in_work` has the requests that are in progress."""
         while True:
             while len(in_work) < self._batch_rows and (request := next(waiting, None)) is not None:
                 # Send token ids instead of messages, so that template and special tokens are the same in every engine.
@@ -108,7 +121,7 @@ class OpenVINOEngine:
                     running.append((request, handle))
                 else:
                     yield request, to_answer(self._tokenizer, new_ids, self._stop_ids)
-            in_work = running
+            in_work[:] = running
 
     def _add(self, ids: Sequence[int], settings: Mapping[str, Any]) -> Any:  # noqa: ANN401 - the library's handle
         import numpy as np
