@@ -128,6 +128,23 @@ def test_samples_do_not_depend_on_order_or_batch(tiny):
     assert len({output.text for output in together.values()}) > 35
 
 
+def test_rows_of_a_stopped_stream_are_not_decoded_further(tiny):
+    sampling = Sampling(max_new_tokens=60)
+    requests = requests_for(asked(f"Question {number}?" for number in range(20)), sampling)
+
+    def stopped():
+        yield from requests[:9]
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(tiny.stream(stopped(), sampling))
+    assert not tiny._pipeline.has_non_finished_requests()
+    whole = {request.key: output for request, output in tiny.stream(requests, sampling)}
+    assert {one.key: output for part in requests[:3] for one, output in tiny.stream([part], sampling)}.items() <= (
+        whole.items()
+    )
+
+
 def test_too_long_prompts_are_told_and_not_cut(tiny):
     """Also more of them in a row than run at once."""
     rows = [*asked(["word " * 600] * 20), Conversation("short", [Message(role="user", content="Say hello.")])]
@@ -172,7 +189,7 @@ def test_nothing_is_reported_to_the_librarys_maker(tmp_path):
 def test_a_damaged_export_is_an_error_in_two_lines(tmp_path):
     folder = shutil.copytree(MODELS / "tiny-fp32", tmp_path / "damaged")
     (folder / "openvino_model.xml").write_text("<net")
-    with pytest.raises(UserError, match="could not be loaded"):
+    with pytest.raises(UserError, match="could not be loaded: Unable to read the model"):
         load_engine(str(folder), "openvino", EngineOptions())
 
 

@@ -11,7 +11,7 @@ from bleuberi.errors import MissingExtraError, UserError
 from bleuberi.generation.base import Output, Request, Sampling
 from bleuberi.generation.chat_format import prompt_ids, stop_token_ids
 from bleuberi.generation.decoding import to_answer
-from bleuberi.generation.model_identity import load_tokenizer, model_eos, model_unavailable
+from bleuberi.generation.model_identity import load_tokenizer, model_eos
 
 ROWS_AT_ONCE: Final = 32
 _BATCHED_TOKENS: Final = 4096  # per step, so that several prompts are read at once; the library's default is 256
@@ -32,6 +32,15 @@ def sampling_kwargs(sampling: Sampling, stop_ids: Sequence[int], seed: int) -> d
         "max_new_tokens": sampling.max_new_tokens,
         "stop_token_ids": set(stop_ids),
     }
+
+
+def not_loaded(model: str, said: str) -> UserError:
+    """The error for a folder that OpenVINO cannot load. Its reason is in the last line; the lines before it name places
+    in the library's source code."""
+    return UserError(
+        f"The exported folder {model} could not be loaded: {said.strip().splitlines()[-1]:.300}",
+        "Check that its files are complete, or export it again with --task text-generation-with-past: docs/scale.md.",
+    )
 
 
 class OpenVINOEngine:
@@ -76,11 +85,24 @@ class OpenVINOEngine:
         try:
             self._pipeline: Any = ContinuousBatchingPipeline(model, schedule, "CPU", settings, {})
         except RuntimeError as error:
-            raise model_unavailable(model, error) from error
+            raise not_loaded(model, str(error)) from error
 
     def stream(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[tuple[Request, Output]]:
-        waiting = iter(requests)
         in_work: list[tuple[Request, Any]] = []  # with the library's handle
+        try:
+            yield from self._decode(iter(requests), sampling, in_work)
+        finally:
+            # After a Ctrl-C or an error: the next stream would decode these rows too, and at exit the library reports
+            # their memory as leaked.
+            for _, handle in in_work:
+                handle.cancel()
+            if in_work and self._pipeline.has_non_finished_requests():
+                self._pipeline.step()
+
+    def _decode(
+        self, waiting: Iterator[Request], sampling: Sampling, in_work: list[tuple[Request, Any]]
+    ) -> Iterator[tuple[Request, Output]]:
+        """Yield each request with its response. `in_work` has the requests that are in progress."""
         while True:
             while len(in_work) < self._batch_rows and (request := next(waiting, None)) is not None:
                 # Send token ids instead of messages, so that template and special tokens are the same in every engine.
@@ -99,7 +121,7 @@ class OpenVINOEngine:
                     running.append((request, handle))
                 else:
                     yield request, to_answer(self._tokenizer, new_ids, self._stop_ids)
-            in_work = running
+            in_work[:] = running
 
     def _add(self, ids: Sequence[int], settings: Mapping[str, Any]) -> Any:  # noqa: ANN401 - the library's handle
         import numpy as np

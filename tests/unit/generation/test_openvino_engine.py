@@ -11,7 +11,7 @@ from bleuberi.evaluation.retention import _divergence
 from bleuberi.generation import EngineOptions, cached_engine, check_engine, load_engine, local_revision
 from bleuberi.generation.base import Sampling
 from bleuberi.generation.model_identity import identify_model, is_exported, is_model_folder
-from bleuberi.generation.openvino_engine import OpenVINOEngine, sampling_kwargs
+from bleuberi.generation.openvino_engine import OpenVINOEngine, not_loaded, sampling_kwargs
 from bleuberi.generation.options import ENGINE_TABLE, EngineEntry
 from bleuberi.records import Conversation, Message
 from bleuberi.training.model_loading import load_policy_tokenizer
@@ -63,6 +63,13 @@ def test_an_export_without_its_weights_is_no_model(exported):
     (exported / "training_args.bin").write_bytes(b"pickle")
     with pytest.raises(UserError, match=r"the weights \(openvino_model.bin\) are missing"):
         is_model_folder(str(exported))
+
+
+def test_an_export_that_cannot_be_loaded_is_reported_with_openvinos_reason():
+    said = "Exception from src/core.cpp:84:\nCheck failed at src/util.cpp:900:\nIncorrect weights in bin file!\n\n"
+    error = not_loaded("exported", said)
+    assert error.what == "The exported folder exported could not be loaded: Incorrect weights in bin file!"
+    assert "export it again with --task text-generation-with-past" in error.cure
 
 
 def test_exports_of_one_model_with_other_weights_share_no_responses(exported, tiny_model, tmp_path):
