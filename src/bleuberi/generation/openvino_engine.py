@@ -37,8 +37,9 @@ def sampling_kwargs(sampling: Sampling, stop_ids: Sequence[int], seed: int) -> d
 def not_loaded(model: str, said: str) -> UserError:
     """The error for a folder that OpenVINO cannot load. Its reason is in the last line; the lines before it name places
     in the library's source code."""
+    *_, reason = ["no reason given", *said.strip().splitlines()]
     return UserError(
-        f"The exported folder {model} could not be loaded: {said.strip().splitlines()[-1]:.300}",
+        f"The exported folder {model} could not be loaded: {reason:.300}",
         "Check that its files are complete, or export it again with --task text-generation-with-past: docs/scale.md.",
     )
 
