@@ -1,7 +1,8 @@
 """How fast do programs decode on a CPU, and do they write the same greedy texts as transformers in float32?
 
 Every program answers the same prompts of the demo pool as one batch, in turns, and always to the full number of tokens.
-A decoded token of the batch takes (seconds of all tokens - seconds of one token) / (tokens - 1): without the prompt.
+Programs compute in bfloat16 only if the processor multiplies it. A decoded token of the batch takes
+(seconds of all tokens - seconds of one token) / (tokens - 1): without the prompt.
 
 OpenVINO needs an environment of its own (optimum-intel 2.2 wants transformers below 5.6) and an exported model:
 
@@ -9,6 +10,8 @@ OpenVINO needs an environment of its own (optimum-intel 2.2 wants transformers b
     optimum-cli export openvino -m MODEL --task text-generation-with-past --weight-format fp32 FOLDER/fp32
     optimum-cli export openvino -m MODEL --task text-generation-with-past --weight-format int8 FOLDER/int8
     python benchmarks/decoding.py MODEL --exported FOLDER
+
+Without optimum-intel (in `.venv-openvino` of `make test-openvino`) its own lines are left out.
 
 ONNX Runtime GenAI (--onnx) and llama.cpp (--gguf) are installed and exported beside our transformers:
 
@@ -27,6 +30,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -163,7 +167,9 @@ def programs(arguments: argparse.Namespace) -> dict[str, Decode]:
     tokenizer.padding_side, tokenizer.pad_token_id = "left", tokenizer.pad_token_id or tokenizer.eos_token_id
     ids = prompts_of(tokenizer, arguments.rows)
     made = {}
-    for dtype in (torch.float32, torch.bfloat16):
+    known = torch.cpu.get_capabilities()
+    multiplied = [torch.bfloat16] if known.get("avx512_bf16") or known.get("amx_bf16") or known.get("bf16") else []
+    for dtype in (torch.float32, *multiplied):
         model = AutoModelForCausalLM.from_pretrained(arguments.model, dtype=dtype).eval()
         made[f"transformers, {str(dtype).removeprefix('torch.')}"] = as_transformers(model, tokenizer, ids)
     if arguments.packed:
@@ -175,13 +181,15 @@ def programs(arguments: argparse.Namespace) -> dict[str, Decode]:
         made[f"llama.cpp, {path.stem}"] = as_llama_cpp(path, ids, arguments.threads)
     if arguments.exported is None:
         return made
-    from optimum.intel import OVModelForCausalLM
-
+    optimum = find_spec("optimum") is not None
     threads = {"INFERENCE_NUM_THREADS": arguments.threads}
-    for weights, precision in (("fp32", "f32"), ("int8", "f32"), ("int8", "bf16")):
+    for weights, precision in (("fp32", "f32"), ("int8", "f32"), *([("int8", "bf16")] if multiplied else [])):
         settings = {**threads, "INFERENCE_PRECISION_HINT": precision}
-        model = OVModelForCausalLM.from_pretrained(arguments.exported / weights, ov_config=settings)
-        made[f"optimum-intel, weights {weights}, computes in {precision}"] = as_transformers(model, tokenizer, ids)
+        if optimum:
+            from optimum.intel import OVModelForCausalLM
+
+            model = OVModelForCausalLM.from_pretrained(arguments.exported / weights, ov_config=settings)
+            made[f"optimum-intel, weights {weights}, computes in {precision}"] = as_transformers(model, tokenizer, ids)
         if weights == "fp32":
             settings["KV_CACHE_PRECISION"] = "f32"
         made[f"OpenVINO GenAI, weights {weights}, computes in {precision}"] = as_genai(

@@ -21,6 +21,7 @@ from bleuberi.data.raw_row import RawRow
 from bleuberi.data.tables import read_rows
 from bleuberi.data.turns import as_turns, conversation_key, has_tool_calls, parts_text, read_turns
 from bleuberi.errors import UserError
+from bleuberi.generation.base import FINISH_WORDS
 from bleuberi.on_disk import Numbers, Spilled
 from bleuberi.records import Example, Message
 from bleuberi.strict_json import is_finite
@@ -41,6 +42,11 @@ class MadeResponse(NamedTuple):
     conversation: str | None = None  # the `conversation_key` of a row that has turns
     numbers: Mapping[str, float] = MappingProxyType({})  # the cells that are finite numbers, e.g. scores
     no_numbers: tuple[str, ...] = ()  # columns of scores whose cell is null or is not a finite number
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the response has text and was not cut at the token limit, as far as the file records it."""
+        return bool(self.text.strip()) and FINISH_WORDS.get((self.finish_reason or "").lower()) != "length"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from bleuberi.cli.data_export import main
+from bleuberi.errors import UserError
 from bleuberi.rewards import Bleu
 from bleuberi.rewards.adapters import OpenRlhfReward, VerlScore
 from tests.conftest import CHAT_TEMPLATE, make_tokenizer
@@ -157,6 +158,14 @@ def test_pairs_reject_the_worst_response_and_count_what_is_left_out(pool, tmp_pa
     best = tmp_path / "best.jsonl"
     main([str(pool), "--to", "dpo", "--outputs", str(made), "--output", str(best), "--chosen", "response"])
     assert [row["id"] for row in rows_of(best)] == ["a"]
+    cut = [RESPONSES[0] | {"finish_reason": "max_tokens"}, *RESPONSES[1:2], RESPONSES[3] | {"finish_reason": "length"}]
+    made, best = write(tmp_path / "cut.jsonl", cut), tmp_path / "whole.jsonl"
+    capsys.readouterr()
+    command = [str(pool), "--to", "dpo", "--outputs", str(made), "--output", str(best), "--json"]
+    with pytest.raises(UserError, match=r"No row remains: .*1 with empty or cut responses alone"):
+        main([*command, "--chosen", "response"])
+    assert main(command) == 0
+    assert [row["rejected"][0]["content"] for row in rows_of(best)] == ["In a box of things.", "Later."]
     trl = pytest.importorskip("trl.data_utils", reason="trl is not installed")
     tokenizer = make_tokenizer(["<|im_start|>", "<|im_end|>"], "<|im_end|>", CHAT_TEMPLATE)
     texts = trl.maybe_apply_chat_template({name: rows[0][name] for name in ("prompt", "chosen", "rejected")}, tokenizer)

@@ -20,7 +20,7 @@ CHOSEN: Final = ("reference", "response")
 
 def preference_rows(
     examples: Sequence[Example],
-    responses: Sequence[Sequence[str]],  # of each example; empty if it has none
+    responses: Sequence[Sequence[tuple[str, bool]]],  # of each example its texts, and whether each is whole
     reward: Reward,
     chosen: str,
 ) -> tuple[Sequence[dict[str, Any]], Counter[str]]:
@@ -28,25 +28,29 @@ def preference_rows(
     reason.
 
     Rejected is the response with the lowest reward. Chosen is the first reference, or (`response`) the response with
-    the highest reward. Examples are left out if the two are the same text or have the same reward.
+    the highest reward that has text and was not cut at the token limit: training on a cut one would teach the model to
+    stop there. Examples are left out if the two are the same text or have the same reward.
     """
     dropped: Counter[str] = Counter()
     dropped["without a response"] = sum(not given for given in responses)
     places = array("q", (place for place, given in enumerate(responses) for _ in given))
-    texts = Spilled(text for given in responses for text in given)
+    texts = Spilled(text for given in responses for text, _ in given)
     scores = iter(score_examples(reward, Mapped(places, lru_cache(1)(examples.__getitem__)), texts))
     rows: Spilled[dict[str, Any]] = Spilled()
     for row, given in zip(examples, responses, strict=True):
         if not given:
             continue
-        scored = [(score, text) for text in given if not math.isnan(score := next(scores))]
+        scored = [(score, text, whole) for text, whole in given if not math.isnan(score := next(scores))]
         if not scored:
             dropped["not scored"] += 1
             continue
-        worst = min(scored, key=lambda pair: pair[0])
-        best = max(scored, key=lambda pair: pair[0])
-        good = row.references[0] if chosen == "reference" else best[1]
-        if good.strip() == worst[1].strip() or (chosen == "response" and best[0] == worst[0]):
+        worst = min(scored, key=lambda one: one[0])
+        best = max((one for one in scored if one[2]), key=lambda one: one[0], default=None)
+        if chosen == "response" and best is None:
+            dropped["with empty or cut responses alone"] += 1
+            continue
+        good = best[1] if chosen == "response" and best else row.references[0]
+        if good.strip() == worst[1].strip() or (chosen == "response" and best and best[0] == worst[0]):
             dropped["with two equal answers"] += 1
             continue
         rows.append(

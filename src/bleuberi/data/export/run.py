@@ -108,7 +108,7 @@ def _rows(config: ExportConfig, source: _Source) -> tuple[Sequence[dict[str, Any
     joined = join_responses(examples, read_responses(config.outputs)).by_id
     if not joined:
         raise no_response_fits(config.outputs)
-    given = Spilled([one.text for one in joined.get(row.id, ())] for row in examples)
+    given = Spilled([(one.text, one.is_whole) for one in joined.get(row.id, ())] for row in examples)
     rows, dropped = preference_rows(examples, given, load_reward(config.metric), config.chosen)
     return rows, {**source.dropped, **{reason: count for reason, count in dropped.items() if count}}
 
