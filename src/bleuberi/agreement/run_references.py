@@ -15,7 +15,7 @@ from bleuberi.agreement.references_verdict import references_verdict, references
 from bleuberi.agreement.run_pairs import fingerprint
 from bleuberi.agreement.scores import named_rewards
 from bleuberi.artifacts import local_path
-from bleuberi.data.made_responses import join_responses, no_response_fits, read_responses
+from bleuberi.data.made_responses import responses_to
 from bleuberi.data.pool import read_pool
 from bleuberi.data.references import join_references
 from bleuberi.errors import UserError
@@ -80,10 +80,8 @@ def run_references(config: ReferencesConfig, command: Sequence[str], log: Log) -
 
 def _samples(config: ReferencesConfig, examples: Sequence[Example], log: Log) -> dict[str, list[str]]:
     path = local_path(config.outputs or "")
-    made = join_responses(examples, read_responses(path, config.model))
-    if not made.by_id:
-        raise no_response_fits(path)
-    samples = {row: [one.text for one in rows] for row, rows in made.by_id.items()}
+    made = responses_to(examples, path, config.model).by_id
+    samples = {row: [one.text for one in rows] for row, rows in made.items()}
     several = sum(len(texts) > 1 for texts in samples.values())
     log(f"{config.outputs}: samples of {len(samples):,} prompts, two or more of {several:,}")
     if not several:

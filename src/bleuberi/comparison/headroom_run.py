@@ -10,7 +10,7 @@ from statistics import median
 
 from bleuberi.artifacts import make_manifest, write_json
 from bleuberi.comparison.headroom import Row, measure
-from bleuberi.data.made_responses import join_responses, no_response_fits, read_responses
+from bleuberi.data.made_responses import responses_to
 from bleuberi.errors import UserError
 from bleuberi.generation import cached_engine
 from bleuberi.records import Conversation, Example, Message, Tally
@@ -88,9 +88,7 @@ def _responses(
 ) -> dict[str, str]:
     """Greedy responses by id, from the file or generated; empty if neither a file nor a model is given."""
     if path is not None:
-        rows = join_responses(examples, read_responses(path, flag="--greedy or --brief")).by_id
-        if not rows:
-            raise no_response_fits(path)
+        rows = responses_to(examples, path, flag="--greedy or --brief").by_id
         return {row: found[0].text for row, found in rows.items()}
     if source.config.outputs is not None:
         return {}

@@ -1,12 +1,13 @@
 """Read responses that were generated elsewhere, for `--outputs` and for the response files of `evaluate`.
 
 A row has a response, and the `id` or the `prompt` of the pool row that it answers. `read_responses` reads the rows,
-`join_responses` finds the pool row of each.
+`join_responses` finds the pool row of each, `responses_to` does both.
 """
 
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,8 @@ from bleuberi.generation.base import FINISH_WORDS
 from bleuberi.on_disk import Numbers, Spilled
 from bleuberi.records import Example, Message
 from bleuberi.strict_json import is_finite
+
+log = logging.getLogger(__name__)
 
 _OWNERS: Final = tuple(reversed(NAMES))  # `model` first: data sets of outputs have it
 
@@ -85,6 +88,28 @@ def read_responses(path: Path, model: str | None = None, flag: str = "--outputs"
         found = f" Models found: {', '.join(models)}." if models else ""
         raise UserError(f"{path.name} has no responses{f' of {model}' if model else ''}.{found}", f"Check {flag}.")
     return rows
+
+
+def responses_to(
+    examples: Sequence[Example],
+    path: Path,
+    model: str | None = None,
+    flag: str = "--outputs",
+    *,
+    log_unknown: bool = True,  # False if the caller reports them
+) -> JoinedResponses:
+    """Read a file's responses to the examples. Errors: `UserError` as in `read_responses` and `join_responses`, and if
+    no response belongs to an example."""
+    rows = read_responses(path, model, flag)
+    joined = join_responses(examples, rows)
+    if not joined.by_id:
+        raise UserError(
+            f"No row of {path} has an id or a prompt of the pool.",
+            "Check that the responses are to prompts of this pool.",
+        )
+    if joined.unknown and log_unknown:
+        log.info("%s: responses to other prompts, left out: %d of %d", path.name, joined.unknown, len(rows))
+    return joined
 
 
 def join_responses(examples: Sequence[Example], rows: Sequence[MadeResponse]) -> JoinedResponses:
@@ -158,13 +183,6 @@ def _are_alike(examples: Sequence[Example]) -> bool:
 
 def _without_system(example: Example) -> list[Message]:
     return [turn for turn in example.messages if turn["role"] != "system"]
-
-
-def no_response_fits(path: Path) -> UserError:
-    """The error for a file none of whose rows belongs to the pool."""
-    return UserError(
-        f"No row of {path} has an id or a prompt of the pool.", "Check that the responses are to prompts of this pool."
-    )
 
 
 def read_response(raw: RawRow) -> MadeResponse | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bleuberi.artifacts import file_hash, json_object_hash
-from bleuberi.data.made_responses import MadeResponse, join_responses, no_response_fits, read_responses
+from bleuberi.data.made_responses import MadeResponse, responses_to
 from bleuberi.evaluation.models import EvaluatedModel
 from bleuberi.generation.base import FINISH_WORDS, FinishReason, Output
 from bleuberi.generation.model_identity import ModelIdentity
@@ -69,9 +69,7 @@ def read_response_files(models: Sequence[EvaluatedModel], examples: Sequence[Exa
 def read_response_file(path: Path, examples: Sequence[Example], flag: str = "--models") -> ResponseFile:
     """Read one file; `flag` is named in errors. The responses are in a temporary file. Errors: `UserError`, also if no
     row belongs to a prompt."""
-    joined = join_responses(examples, read_responses(path, flag=flag))
-    if not joined.by_id:
-        raise no_response_fits(path)
+    joined = responses_to(examples, path, flag=flag, log_unknown=False)
     outputs: Spilled[Output | None] = Spilled()
     places: Numbers[str] = Numbers()
     for example in examples:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bleuberi.artifacts import file_hash
-from bleuberi.data.made_responses import join_responses, no_response_fits, read_responses
+from bleuberi.data.made_responses import read_responses, responses_to
 from bleuberi.errors import UserError
 from bleuberi.generation import EngineOptions, cached_engine
 from bleuberi.generation.base import Sampling
@@ -34,9 +34,7 @@ class Answers:
 def answers_from_file(examples: Sequence[Example], path: Path, model: str | None) -> Answers:
     """Read existing responses from a file; examples without one are counted. Errors: `UserError` if no row of it
     fits."""
-    made = join_responses(examples, read_responses(path, model))
-    if not made.by_id:
-        raise no_response_fits(path)
+    made = responses_to(examples, path, model)
     if made.repeated:
         log.info("%d further outputs for ids that had one already were left aside", made.repeated)
     text_by_id = Looked(made.by_id, lambda _, rows: rows[0].text)

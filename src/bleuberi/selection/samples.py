@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bleuberi.artifacts import file_hash
-from bleuberi.data.made_responses import MadeResponse, join_responses, no_response_fits, read_responses
+from bleuberi.data.made_responses import MadeResponse, responses_to
 from bleuberi.errors import UserError
 from bleuberi.generation import EngineOptions, cached_engine
 from bleuberi.generation.base import Sampling
@@ -48,9 +48,7 @@ def samples_from_file(
 ) -> Samples:
     """Read existing samples: all rows of a prompt, at most `most`. Errors: `UserError` for too few samples, mixed
     sampling settings, or rows of another pool."""
-    joined = join_responses(examples, read_responses(path, model)).by_id
-    if not joined:
-        raise no_response_fits(path)
+    joined = responses_to(examples, path, model).by_id
     told = one_sampling(path, chain.from_iterable(joined.values()))
     rows = Spilled([Sample(one.text, one.finish_reason) for one in joined.get(row.id, ())[:most]] for row in examples)
     largest = max(map(len, rows))

@@ -21,7 +21,7 @@ import numpy as np
 
 from bleuberi import columns
 from bleuberi.artifacts import file_hash, json_rows_hash
-from bleuberi.data.made_responses import MadeResponse, join_responses, no_response_fits, read_responses
+from bleuberi.data.made_responses import MadeResponse, responses_to
 from bleuberi.errors import UserError
 from bleuberi.flags import OUTPUT_DIR
 from bleuberi.generation import check_engine, local_revision
@@ -160,9 +160,7 @@ def find_source(config: SamplesConfig) -> SampleSource:
 def _responses_of(config: SamplesConfig, examples: Sequence[Example]) -> Sequence[list[MadeResponse]]:
     """The file's responses to each example, at most `num_samples` each. Errors: `UserError` if no prompt has two."""
     path = Path(str(config.outputs))
-    joined = join_responses(examples, read_responses(path, config.model)).by_id
-    if not joined:
-        raise no_response_fits(path)
+    joined = responses_to(examples, path, config.model).by_id
     found = Spilled(joined.get(row.id, [])[: config.num_samples] for row in examples)
     if max(map(len, found)) < 2:
         raise UserError(

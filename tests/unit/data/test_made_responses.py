@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from bleuberi.data.made_responses import join_responses, read_responses
+from bleuberi.data.made_responses import join_responses, read_responses, responses_to
 from bleuberi.errors import UserError
 from bleuberi.records import Example
 
@@ -193,3 +193,13 @@ def test_a_packed_csv(tmp_path):
     (tmp_path / "o.csv.gz").write_bytes(gzip.compress(b"id,response\n1,x\n")[:-9])
     with pytest.raises(UserError, match="is an incomplete or damaged gzip file"):
         texts(tmp_path / "o.csv.gz")
+
+
+def test_responses_to_other_prompts_are_reported(tmp_path, caplog):
+    rows = [{"id": name, "response": "Yes."} for name in ("a", "x", "y")]
+    with caplog.at_level("INFO"):
+        made = responses_to(pool("a", "b"), write(tmp_path / "o.jsonl", rows))
+    assert (len(made.by_id), made.unknown) == (1, 2)
+    assert "o.jsonl: responses to other prompts, left out: 2 of 3" in caplog.text
+    with pytest.raises(UserError, match=r"No row of .* has an id or a prompt of the pool"):
+        responses_to(pool("c"), tmp_path / "o.jsonl")

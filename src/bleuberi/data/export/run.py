@@ -19,7 +19,7 @@ from bleuberi.data.export.recipes import FORMATS
 from bleuberi.data.export.rows import TARGETS
 from bleuberi.data.export.taskset import GRADER_PREFIX, package_name, write_package
 from bleuberi.data.grpo_rows import prompt_messages
-from bleuberi.data.made_responses import join_responses, no_response_fits, read_responses
+from bleuberi.data.made_responses import responses_to
 from bleuberi.data.pool import pool_name, read_pool
 from bleuberi.data.pool_file import made_before
 from bleuberi.data.raw_row import row_bytes
@@ -105,9 +105,7 @@ def _rows(config: ExportConfig, source: _Source) -> tuple[Sequence[dict[str, Any
     if config.to != DPO or config.outputs is None:
         made = TARGETS[config.to]
         return Mapped(range(len(examples)), lambda number: made(examples[number], number)), source.dropped
-    joined = join_responses(examples, read_responses(config.outputs)).by_id
-    if not joined:
-        raise no_response_fits(config.outputs)
+    joined = responses_to(examples, config.outputs).by_id
     given = Spilled([(one.text, one.is_whole) for one in joined.get(row.id, ())] for row in examples)
     rows, dropped = preference_rows(examples, given, load_reward(config.metric), config.chosen)
     return rows, {**source.dropped, **{reason: count for reason, count in dropped.items() if count}}
