@@ -24,9 +24,9 @@ LOAD_SECONDS = 60  # until a worker with a 7B model answers
 GPU_HOURS_PER_FAILURE = 16_384 * 54 * 24 / 419  # Llama 3's training: arXiv 2407.21783, section 3.3.4
 
 # Measured: docs/scale.md, "Pools beyond memory", on two shared cores.
-ROWS_PER_SECOND = {"data import": 500_000 / 200, "data check": 500_000 / 610, "references": 300_000 / 281,
-                   "data grpo": 300_000 / 181}  # fmt: skip
-GRPO_BYTES = 321 * 2**20, 63 * 2**20, 80  # while it draws its charts; before that: at no rows, and per row
+ROWS_PER_SECOND = {"data import": 2_000_000 / 551, "data check": 1_000_000 / 700, "references": 500_000 / 331,
+                   "data grpo": 2_000_000 / 656}  # fmt: skip
+GRPO_BYTES = 312 * 2**20, 67  # its peak at no rows, and per row from 500,000 to 2,000,000
 INDEX_BYTES = 40  # per row
 
 # Of the code.
@@ -51,7 +51,7 @@ def column(prompts: int, gpus: int) -> dict[str, str]:
     rate = gpus * TOKENS_PER_SECOND * BUSY  # tokens per second
     hours = prompts * RESPONSE_TOKENS / rate / 3600
     windows = ceil(prompts / WINDOW_ROWS)
-    charts, base, per_row = GRPO_BYTES
+    base, per_row = GRPO_BYTES
     return {
         "tokens to generate, millions": f"{prompts * RESPONSE_TOKENS / 1e6:,g}",
         "hours of generation": short(hours),
@@ -66,7 +66,7 @@ def column(prompts: int, gpus: int) -> dict[str, str]:
         f"Ray's windows of {WINDOW_ROWS:,} rows": f"{windows:,}",
         "hours of loading models, once per window": short(windows * LOAD_SECONDS / 3600),
         "rows in progress, share of a window": f"{gpus * ROWS_IN_PROGRESS / WINDOW_ROWS:.0%}",
-        "memory of `data grpo`, GB": short(max(charts, base + per_row * prompts) / 1e9),
+        "memory of `data grpo`, GB": short((base + per_row * prompts) / 1e9),
         **{
             f"hours of `{name}` in one process": short(prompts / ROWS_PER_SECOND[name] / 3600)
             for name in ("data import", "data check", "data grpo")
