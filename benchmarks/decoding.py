@@ -167,7 +167,7 @@ def programs(arguments: argparse.Namespace) -> dict[str, Decode]:
     tokenizer.padding_side, tokenizer.pad_token_id = "left", tokenizer.pad_token_id or tokenizer.eos_token_id
     ids = prompts_of(tokenizer, arguments.rows)
     made = {}
-    known = torch.cpu.get_capabilities()
+    known = torch.cpu.get_capabilities()  # as `fast_dtype` of bleuberi, which the exporting environment lacks
     multiplied = [torch.bfloat16] if known.get("avx512_bf16") or known.get("amx_bf16") or known.get("bf16") else []
     for dtype in (torch.float32, *multiplied):
         model = AutoModelForCausalLM.from_pretrained(arguments.model, dtype=dtype).eval()

@@ -139,7 +139,7 @@ def test_real_texts_alone_in_groups_compiled_and_on_threads(reward, back_end):
     built = [References(refs) for refs in references for _ in range(2)]
     assert together == alone == scores(back_end, reward, group, built)
     assert together == scores("python", reward, group, own)
-    assert len(set(together)) > 15  # the penalty has few values
+    assert len(set(together)) > (15 if reward is PARTS[0] else 50)  # the penalty has few values
 
 
 @needs_native
