@@ -40,7 +40,7 @@ class MadeResponse(NamedTuple):
     id: str | None
     prompt: str | None  # the last user turn
     text: str
-    finish_reason: str | None
+    finish_reason: str | None  # of FINISH_WORDS where it is known
     sampling: Any
     conversation: str | None = None  # the `conversation_key` of a row that has turns
     numbers: Mapping[str, float] = MappingProxyType({})  # the cells that are finite numbers, e.g. scores
@@ -49,7 +49,7 @@ class MadeResponse(NamedTuple):
     @property
     def is_whole(self) -> bool:
         """Whether the response has text and was not cut at the token limit, as far as the file records it."""
-        return bool(self.text.strip()) and FINISH_WORDS.get((self.finish_reason or "").lower()) != "length"
+        return bool(self.text.strip()) and self.finish_reason != "length"
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,9 +205,10 @@ def read_response(raw: RawRow) -> MadeResponse | None:
             f"{raw.place} lacks `id` and `prompt`; its columns are: {_names(raw)}.",
             "Rename the column with the pool's ids to `id`, or give each row its `prompt`.",
         )
-    reason = cell(raw.values, "finish_reason")
+    said = cell(raw.values, "finish_reason")
+    reason = None if said is None else FINISH_WORDS.get(str(said).lower(), str(said))
     return MadeResponse(
-        raw.place, row_id, prompt, text, None if reason is None else str(reason), raw.values.get("sampling"),
+        raw.place, row_id, prompt, text, reason, raw.values.get("sampling"),
         conversation_key(turns) if turns else None,
         {name: float(value) for name, value in raw.values.items() if is_finite(value)},
         tuple(name for name, value in raw.values.items() if name.endswith("score") and not is_finite(value)),

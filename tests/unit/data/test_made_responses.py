@@ -203,3 +203,11 @@ def test_responses_to_other_prompts_are_reported(tmp_path, caplog):
     assert "o.jsonl: responses to other prompts, left out: 2 of 3" in caplog.text
     with pytest.raises(UserError, match=r"No row of .* has an id or a prompt of the pool"):
         responses_to(pool("c"), tmp_path / "o.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("said", "word"), [("MAX_TOKENS", "length"), ("length", "length"), ("eos", "stop"), ("?", "?")]
+)
+def test_a_servers_finish_reason_is_read_as_our_word(tmp_path, said, word):
+    (row,) = read_responses(write(tmp_path / "o.jsonl", [{"id": "a", "response": "x", "finish_reason": said}]))
+    assert (row.finish_reason, row.is_whole) == (word, word != "length")
