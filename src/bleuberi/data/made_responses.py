@@ -46,11 +46,6 @@ class MadeResponse(NamedTuple):
     numbers: Mapping[str, float] = MappingProxyType({})  # the cells that are finite numbers, e.g. scores
     no_numbers: tuple[str, ...] = ()  # columns of scores whose cell is null or is not a finite number
 
-    @property
-    def is_whole(self) -> bool:
-        """Whether the response has text and was not cut at the token limit, as far as the file records it."""
-        return bool(self.text.strip()) and self.finish_reason != "length"
-
 
 @dataclass(frozen=True, slots=True)
 class JoinedResponses:

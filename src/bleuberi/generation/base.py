@@ -30,6 +30,11 @@ _NOT_ANSWERED: Final = {
 MOST_TOKENS: Final = 2**53  # larger counts are invalid, and not all JSON readers accept them
 
 
+def is_whole(text: str, finish_reason: str | None) -> bool:
+    """Whether a response has text and was not cut at the token limit, as far as that is known."""
+    return bool(text.strip()) and finish_reason != "length"
+
+
 @dataclass(frozen=True, slots=True)
 class Sampling:
     """Sampling settings, the same in every engine. Defaults in a model's files are ignored.

@@ -25,7 +25,7 @@ from bleuberi.data.made_responses import MadeResponse, responses_to
 from bleuberi.errors import UserError
 from bleuberi.flags import OUTPUT_DIR
 from bleuberi.generation import check_engine, local_revision
-from bleuberi.generation.base import Sampling
+from bleuberi.generation.base import Sampling, is_whole
 from bleuberi.on_disk import Mapped, Spilled
 from bleuberi.records import Example
 from bleuberi.rewards import load_reward, reward_name
@@ -51,8 +51,8 @@ class ScoredText(NamedTuple):
 
     @property
     def whole(self) -> bool:
-        """Whether the response has text and was not cut at the token limit."""
-        return bool(self.text.strip()) and self.finish_reason != "length"
+        """As `is_whole`."""
+        return is_whole(self.text, self.finish_reason)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ import numpy as np
 
 from bleuberi.data.near_duplicates import METHOD, prompt_groups
 from bleuberi.data.token_lengths import AT_A_TIME, token_counter
+from bleuberi.generation.base import is_whole
 from bleuberi.on_disk import Mapped
 from bleuberi.records import Example
 from bleuberi.rewards import Reward
@@ -123,15 +124,11 @@ def _whole(rows: Sequence[list[Sample]], settings: SignalSettings, dropped: Coun
             continue
         if len(drawn) < MIN_SAMPLES:
             dropped[f"with fewer than {MIN_SAMPLES} samples"] += 1
-        elif sum(map(_is_broken, drawn)) > settings.max_cut_share * len(drawn):
+        elif sum(not is_whole(one.text, one.finish_reason) for one in drawn) > settings.max_cut_share * len(drawn):
             dropped["with empty or cut outputs"] += 1
         else:
             kept.append(number)
     return np.asarray(kept, np.int64)
-
-
-def _is_broken(sample: Sample) -> bool:
-    return not sample.text.strip() or sample.finish_reason == "length"
 
 
 def _score(

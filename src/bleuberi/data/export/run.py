@@ -27,6 +27,7 @@ from bleuberi.data.references import join_references
 from bleuberi.data.tables import read_rows
 from bleuberi.data.written_datasets import ROWS_AT_ONCE
 from bleuberi.errors import MissingExtraError, UserError
+from bleuberi.generation.base import is_whole
 from bleuberi.on_disk import Mapped, Spilled
 from bleuberi.records import Example, Tally
 from bleuberi.rewards import load_reward
@@ -106,7 +107,9 @@ def _rows(config: ExportConfig, source: _Source) -> tuple[Sequence[dict[str, Any
         made = TARGETS[config.to]
         return Mapped(range(len(examples)), lambda number: made(examples[number], number)), source.dropped
     joined = responses_to(examples, config.outputs).by_id
-    given = Spilled([(one.text, one.is_whole) for one in joined.get(row.id, ())] for row in examples)
+    given = Spilled(
+        [(one.text, is_whole(one.text, one.finish_reason)) for one in joined.get(row.id, ())] for row in examples
+    )
     rows, dropped = preference_rows(examples, given, load_reward(config.metric), config.chosen)
     return rows, {**source.dropped, **{reason: count for reason, count in dropped.items() if count}}
 
