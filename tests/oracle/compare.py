@@ -1,15 +1,15 @@
 """When two facts are equal: exactly, except for numbers, which may differ in their last digits."""
 
-import functools
 import json
 import math
-import operator
 import warnings
 
 from tests.oracle.run import HERE
 
 RELATIVE = 1e-9
-TRAINED = 1e-6  # of weights, losses and what follows from them, on another processor than the one that recorded
+TRAINED = 1e-5
+"""Of weights, losses and norms of gradients: processors choose other float32 kernels. With SSE4's, AVX2's and AVX-512's
+(`ATEN_CPU_CAPABILITY=avx2` selects them) a norm differed by up to 2.4e-6, a weight by up to 3.9e-7."""
 TRAINING_GROUPS = ("train", "jobs", "artifacts")
 
 
@@ -65,20 +65,10 @@ def unequal_bits(expected, actual, path=""):
     ]
 
 
-def put_recorded_elsewhere(cases, machine, group):
-    """Expect this kind of processor's own recorded value in the few places where kinds differ beyond `TRAINED`."""
-    for entry in json.loads((HERE / "expected/other_processors.json").read_text()).get(machine, {}).get(group, []):
-        *keys, last = entry["place"]
-        held = functools.reduce(operator.getitem, keys, cases)
-        assert differences(held[last], entry["value"], TRAINED), f"{entry['place']} needs no value of its own"
-        held[last] = entry["value"]
-
-
 def unlike_expected(group, recorded):
     """What a group's cases do now and did not do when they were recorded; a warning if only last bits differ."""
     expected = json.loads((HERE / f"expected/{group}.json").read_text())
     actual = recorded.cases[group]
-    put_recorded_elsewhere(expected["cases"], recorded.machine, group)
     if expected["machine"] == recorded.machine and (files := unequal_bits(expected["cases"], actual)):
         warnings.warn(f"Weights differ in their last bits: {', '.join(files)}", stacklevel=1)
     return differences(expected["cases"], actual, TRAINED if group in TRAINING_GROUPS else RELATIVE)

@@ -4,13 +4,10 @@ If a change is meant, `python -m tests.oracle.record GROUP` records the group ag
 lists everything that may differ without that.
 """
 
-import json
-
 import pytest
 
 from tests.oracle.cases import GROUPS
-from tests.oracle.compare import TRAINED, differences, put_recorded_elsewhere, unlike_expected
-from tests.oracle.run import HERE
+from tests.oracle.compare import TRAINED, differences, unlike_expected
 
 pytest.importorskip("trl")
 pytestmark = pytest.mark.slow
@@ -29,16 +26,7 @@ def test_the_comparison_sees_a_change(change):
     assert len(differences({"file": facts}, {})) == 1
 
 
-def test_another_processor_has_its_own_value_in_few_places():
-    cases = json.loads((HERE / "expected/train.json").read_text())["cases"]
-    before = json.dumps(cases)
-    put_recorded_elsewhere(cases, "an unknown one", "train")
-    assert json.dumps(cases) == before
-    put_recorded_elsewhere(cases, "AMD EPYC, torch 2.13.0+cpu", "train")
-    assert len(differences(json.loads(before), cases, TRAINED)) == 1
-
-
 def test_weights_may_differ_in_their_last_bits():
     tensor = {"shape": [2, 2], "dtype": "torch.float32", "sum": 0.0, "norm": 2.0}
-    assert not differences(tensor, tensor | {"sum": 1e-7}, TRAINED)
-    assert differences(tensor, tensor | {"norm": 2.00001}, TRAINED)
+    assert not differences(tensor, tensor | {"sum": 1e-6}, TRAINED)
+    assert differences(tensor, tensor | {"norm": 2.0001}, TRAINED)
