@@ -132,8 +132,9 @@ def _pool_row(raw: RawRow, ref_models: Sequence[str] | None, default_source: str
     asked, answer = _split_last_answer(messages)
     if not any(turn["role"] == "user" for turn in asked):
         if prompt is None or not prompt.strip():
+            nothing = "has neither `messages` with a user turn nor a `prompt`"
             raise UserError(
-                f"{raw.place} has neither `messages` with a user turn nor a `prompt`.",
+                f"{raw.place} {nothing if prompt is None else 'has a blank prompt'}.",
                 f"Give every row a column `prompt` (text) or `messages` (a list of {{role, content}}). {IMPORT}",
             )
         asked = [*asked, Message(role="user", content=prompt)]

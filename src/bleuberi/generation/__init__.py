@@ -11,6 +11,7 @@ To add an engine, write a class with `generate` as in `base.Engine`, add it to `
 from __future__ import annotations
 
 from dataclasses import replace
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,8 @@ from bleuberi.generation.options import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from bleuberi.generation.base import AnyEngine, Engine, StreamingEngine
     from bleuberi.generation.cached import CachedEngine
     from bleuberi.generation.model_identity import ModelIdentity
@@ -157,17 +160,33 @@ def load_engine(model: str, engine: str, options: EngineOptions) -> Engine | Str
         from bleuberi.generation.canned import CannedFileEngine
 
         return CannedFileEngine(_answers_file(options))
-    try:
-        if engine == OPENVINO:
-            from bleuberi.generation.openvino_engine import OpenVINOEngine
+    chosen = _class_of(engine)
+    _check_engine_args(chosen, engine, options.engine_args)
+    return chosen(model, **loading, **options.engine_args)
 
-            return OpenVINOEngine(model, **loading, **options.engine_args)
-        from bleuberi.generation.transformers_engine import TransformersEngine
 
-        return TransformersEngine(model, **loading, **options.engine_args)
-    except TypeError as error:
-        accepted = "batch_rows=32 and threads=8" if engine == OPENVINO else "e.g. batch_rows=32 and dtype=bfloat16"
-        raise UserError(f"--engine_args: {error}", f"The {engine} engine accepts {accepted}.") from error
+def _class_of(engine: str) -> Callable[..., Engine | StreamingEngine]:
+    """The class of openvino or transformers."""
+    if engine == OPENVINO:
+        from bleuberi.generation.openvino_engine import OpenVINOEngine
+
+        return OpenVINOEngine
+    from bleuberi.generation.transformers_engine import TransformersEngine
+
+    return TransformersEngine
+
+
+def _check_engine_args(chosen: Callable[..., Any], engine: str, given: Mapping[str, Any]) -> None:
+    """Errors: `UserError` for a name that is not an argument of this engine, and for an invalid count."""
+    _, *accepted = [name for name, one in signature(chosen).parameters.items() if one.kind is one.POSITIONAL_OR_KEYWORD]
+    for name, value in given.items():
+        if name not in accepted:
+            raise UserError(
+                f"The {engine} engine does not accept --engine_args {name}={value!r:.40}.",
+                f"It accepts: {', '.join(accepted)}.",
+            )
+        if name != "dtype" and (type(value) is not int or value < 1):
+            raise UserError(f"Invalid --engine_args {name}={value!r:.40}.", "Give an integer of at least 1.")
 
 
 def _pick() -> str:

@@ -14,7 +14,8 @@ from bleuberi.generation.chat_format import refuse_unfit_template, with_chat_tem
 _WEIGHTS = ("*.safetensors", "*.gguf")
 _PICKLED = ("*.bin", "*.pt", "*.pth")
 _DECIDING = (*_WEIGHTS, *_PICKLED, "*.json", "*.jinja", "*.model", "*.txt", "*.py", "*.xml")
-_EXPORTED = "openvino_model.xml"  # the weights are in openvino_model.bin, which is not a pickle
+_EXPORTED = "openvino_model.xml"
+_EXPORTED_WEIGHTS = "openvino_model.bin"  # not a pickle
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,12 @@ def is_model_folder(model: str) -> bool:
             raise UserError(f"Model folder {model} does not exist.", "Check the path given with --model.")
         return False
     exported = is_exported(model)
-    weights = ("openvino_model.bin",) if exported else _WEIGHTS
+    weights = (_EXPORTED_WEIGHTS,) if exported else _WEIGHTS
     has_weights = any(any(path.glob(pattern)) for pattern in weights)
+    if not has_weights and not exported and (path / _EXPORTED_WEIGHTS).is_file():
+        raise UserError(
+            f"The folder {model} is exported for OpenVINO, but {_EXPORTED} is missing.", "Copy or export it again."
+        )
     if not has_weights and not exported and any(any(path.glob(pattern)) for pattern in _PICKLED):
         raise UserError(
             f"The folder {model} has pickled weights, which can execute arbitrary code when loaded.",

@@ -59,11 +59,8 @@ class OpenVINOEngine:
     ) -> None:
         """Load the exported folder; at most `batch_rows` rows are in progress. `threads`: as torch uses if not given.
 
-        Errors: `UserError` if OpenVINO GenAI is not installed or cannot load the folder, or for an invalid number.
+        Errors: `UserError` if OpenVINO GenAI is not installed or cannot load the folder.
         """
-        for name, value in (("batch_rows", batch_rows), ("threads", 1 if threads is None else threads)):
-            if not isinstance(value, int) or value < 1:
-                raise UserError(f"Invalid --engine_args {name}={value!r:.40}.", "Give an integer of at least 1.")
         # Otherwise OpenVINO reports each import to a server; without this package it reports nothing.
         sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
         try:

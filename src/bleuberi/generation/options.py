@@ -164,6 +164,8 @@ def resolve_engine(engine: str, options: EngineOptions) -> str:
         raise UserError("--engine canned and --answers FILE must be used together.", "Give both, or neither.")
     if options.chat_template_kwargs and engine == "canned":
         raise UserError("--chat_template_kwargs has no effect with --engine canned.", "Omit it.")
+    if options.engine_args and engine in ("openai", "canned"):
+        raise UserError(f"--engine_args has no effect with --engine {engine}.", "Omit it.")
     if engine == "openai":
         _check_url(options.url)
         check_timeout(options.timeout_seconds, "--timeout_seconds")

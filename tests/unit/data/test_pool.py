@@ -128,7 +128,7 @@ def test_pool_names(source, name):
         ({"id": 1.5, "prompt": "P"}, "pool.jsonl, line 2 has no usable `id`: 1.5", "column `id`"),
         ({"id": "r0", "prompt": "P"}, "Duplicate id 'r0' (pool.jsonl, line 1 and pool.jsonl, line 2).", "unique"),
         ({"id": "x"}, "pool.jsonl, line 2 has neither `messages` with a user turn nor a `prompt`.", "`prompt` (text)"),
-        ({"id": "x", "prompt": "  "}, "pool.jsonl, line 2 has neither `messages` with a user turn", "`prompt` (text)"),
+        ({"id": "x", "prompt": "  "}, "pool.jsonl, line 2 has a blank prompt.", "`prompt` (text)"),
         ({"id": "x", "prompt": 3}, "pool.jsonl, line 2: `prompt` holds int, not text: 3", "Write `prompt` as a string"),
         ({"id": "x", "prompt": "P", "source": ["s"]}, "pool.jsonl, line 2: `source` holds list", "Write `source`"),
         ({"id": "x", "prompt": "P", "ref_output_gold": ["G"]}, "`ref_output_gold` holds list, not text", "as a string"),

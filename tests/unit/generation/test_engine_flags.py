@@ -56,6 +56,7 @@ def test_canned_answers_decide_the_data_set_by_their_content(pool_file, tmp_path
         (["--engine", "vllmm"], "Unknown engine 'vllmm'"),
         (["--engine", "transformers"], "could not be loaded"),
         (["--engine_args", "batch_rows"], "Invalid --engine_args 'batch_rows'"),
+        (["--engine_args", "batch_rows=8", "--base_url", "http://x"], "--engine_args has no effect with --engine op"),
         (["--base_url", "ftp://x"], "not a web address"),
         (["--engine", "canned", "--answers", "none.jsonl"], "File none.jsonl does not exist"),
         (["--engine", "transformers", "--ray_workers", "2"], "--ray_ flags have no effect with --engine transformers"),
@@ -78,11 +79,22 @@ def test_canned_answers_are_texts_and_blank_lines_are_none(tmp_path):
         CannedFileEngine(path)
 
 
-def test_an_unknown_engine_option_is_said(pool_file, tiny_model, tmp_path):
-    words = words_for(pool_file, tmp_path, "--engine", "transformers", "--engine_args", "tensor_size=2")
+@pytest.mark.parametrize(
+    ("given", "what"),
+    [
+        ("tensor_size=2", "The transformers engine does not accept --engine_args tensor_size=2"),
+        ("base_template=paper", "does not accept --engine_args base_template='paper'"),  # has a flag of its own
+        ("batch_rows=0", "Invalid --engine_args batch_rows=0"),
+        ("batch_tokens=many", "Invalid --engine_args batch_tokens='many'"),
+    ],
+)
+def test_an_invalid_engine_option_is_refused(pool_file, tiny_model, tmp_path, given, what):
+    words = words_for(pool_file, tmp_path, "--engine", "transformers", "--engine_args", given)
     words[words.index("org/served")] = str(tiny_model)
-    with pytest.raises(UserError, match="tensor_size"):
+    with pytest.raises(UserError, match=what) as caught:
         create_training_data.front_door(words)
+    if "accept" in what:
+        assert caught.value.cure == "It accepts: batch_rows, batch_tokens, dtype."
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def test_only_an_exported_folder_has_weights_in_a_bin_file(exported, tiny_model)
     assert not is_exported(str(tiny_model))
     assert not is_exported("org/on-the-hub")
     (exported / "openvino_model.xml").rename(exported / "other.xml")
-    with pytest.raises(UserError, match="has pickled weights"):
+    with pytest.raises(UserError, match=r"is exported for OpenVINO, but openvino_model.xml is missing"):
         is_model_folder(str(exported))
 
 
@@ -119,16 +119,17 @@ def test_a_missing_folder_is_said_as_for_other_engines():
 @pytest.mark.parametrize(
     ("given", "what"),
     [
-        ({"dtype": "bfloat16"}, "unexpected keyword argument 'dtype'"),
+        ({"dtype": "bfloat16"}, "The openvino engine does not accept --engine_args dtype='bfloat16'"),
         ({"batch_rows": 0}, "Invalid --engine_args batch_rows=0"),
         ({"threads": "all"}, "Invalid --engine_args threads='all'"),
+        ({"threads": True}, "Invalid --engine_args threads=True"),
     ],
 )
 def test_other_options_are_refused(exported, given, what):
     with pytest.raises(UserError, match=what) as caught:
         load_engine(str(exported), "openvino", EngineOptions(engine_args=given))
     if "dtype" in given:
-        assert caught.value.cure == "The openvino engine accepts batch_rows=32 and threads=8."
+        assert caught.value.cure == "It accepts: batch_rows, threads."
 
 
 @pytest.mark.skipif(HAS_OPENVINO, reason="OpenVINO GenAI is installed here")
