@@ -45,6 +45,7 @@ class _Found:
     """Counts collected while rows stream through."""
 
     rows: int = 0
+    texts: int = 0  # that are not blank
     flags: Counter[str] = field(default_factory=Counter)
     served: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -53,6 +54,7 @@ class _Found:
 
     def note(self, output: Output, flag: str | None) -> None:
         self.rows += 1
+        self.texts += bool(output.text.strip()) and not output.unanswered
         if flag is not None:
             self.flags[flag] += 1
         if output.served_model:
@@ -151,8 +153,10 @@ def _answered_rows(config: ReferencesConfig, engine: CachedEngine, found: _Found
         # text follows; it counts as none.
         none = "" if found.rows == 1 else None
         yield {**raw.values, column: none if text is None else text, flag_column: none if flag is None else flag}
-    if found.flags[NO_ANSWER] == found.rows:
+    if not found.texts:
+        counts = ", ".join(f"{count} {flag}" for flag, count in found.flags.items())
         raise UserError(
-            f"{config.model} gave no usable answer to any of {found.rows} prompts.",
-            "Check --model and --base_url; the warnings above quote what the server sent.",
+            f"{config.model} gave no usable answer to any of {found.rows} prompts ({counts}).",
+            "Check --model and --base_url; the warnings above quote what the server sent. If the prompts are too long, "
+            "give a smaller --max_new_tokens or another model.",
         )

@@ -58,6 +58,23 @@ def test_references_come_with_flags_and_provenance(pool, tmp_path, capsys):
     assert read_pool(str(output), ["gold", "strong-1"]).rows[0].reference_by_model["strong-1"] == "echo p0"
 
 
+@pytest.mark.parametrize(
+    ("reply", "count"),
+    [
+        ((400, '{"error": {"message": "maximum context length is 8"}}'), "9 prompt too long"),
+        ({"content": " "}, "9 empty"),
+    ],
+)
+def test_a_column_without_a_single_text_is_not_written(pool, tmp_path, reply, count):
+    output = tmp_path / "out.jsonl"
+    with ChatServer(lambda prompt, attempt: reply) as server, pytest.raises(UserError, match=count) as caught:
+        references.main(words_for(pool, server, output))
+    assert "gave no usable answer to any of 9 prompts" in caught.value.what
+    assert not output.exists()
+    with ChatServer(lambda prompt, attempt: None if prompt == "p6" else reply) as server:
+        assert references.main(words_for(pool, server, output)) == 0
+
+
 def test_an_interrupted_run_goes_on_and_pays_nothing_twice(pool, tmp_path):
     output = tmp_path / "out.jsonl"
     with ChatServer(lambda prompt, attempt: (401, "no") if prompt == "p6" else None) as server:
