@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from bleuberi.artifacts import file_hash, read_manifest, read_state, sidecar
+from bleuberi.artifacts import file_hash, local_path, read_manifest, read_state, sidecar
 from bleuberi.errors import UserError
 from bleuberi.in_place import is_empty
 from bleuberi.redaction import redact_value
@@ -88,12 +88,12 @@ def find_file(path: Path, requested: Request, cure: str) -> dict[str, Any] | Non
     return manifest
 
 
-def refuse_input(output: Path, inputs: Iterable[str | Path], cure: str = "Choose another --output.") -> None:
-    """Errors: `UserError` if the output would replace one of its inputs, even with --overwrite: that may be the only
-    copy of what the output lacks."""
-    for path in map(Path, inputs):
-        if output.exists() and path.exists() and output.samefile(path):
-            raise UserError(f"{output} is an input, and the output would replace it.", cure)
+def refuse_input(output: Path, inputs: Iterable[str | Path | None], cure: str = "Choose another --output.") -> None:
+    """Errors: `UserError` if the output would replace one of its inputs, or a folder around one, even with --overwrite:
+    that may be the only copy of what the output lacks."""
+    for path in (local_path(str(given)) for given in inputs if given is not None):
+        if output.exists() and path.exists() and (output.samefile(path) or output.resolve() in path.resolve().parents):
+            raise UserError(f"{path} is an input, and the output {output} would replace it.", cure)
 
 
 def is_equal(existing: Request, requested: Request) -> bool:

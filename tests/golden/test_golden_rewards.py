@@ -5,15 +5,14 @@
 """
 
 import json
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-from bleuberi.rewards import Bleu, RougeL
+from bleuberi.rewards import Bleu, RougeL, backend
 from bleuberi.rewards.tokens import tokenize_13a
 
-HAS_NATIVE = find_spec("bleuberi.rewards._native") is not None
+HAS_NATIVE = backend._native is not None
 CASES = [json.loads(line) for line in (Path(__file__).parent / "reward_golden.jsonl").open(encoding="utf-8")]
 
 

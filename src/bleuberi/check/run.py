@@ -62,6 +62,8 @@ class PoolCheck:
 def check_pool(config: CheckConfig) -> PoolCheck:
     """Check the pool and write the requested files. Errors: `UserError`; nothing half-written is left."""
     config.check()
+    if config.output_dir is not None:
+        made.refuse_input(config.output_dir, [config.pool, *config.against], "Choose another --output_dir.")
     pool = read_pool(config.pool, config.ref_models, config.split)
     request = _request(config, pool)
     if config.output_dir is not None and (there := _made_before(config, config.output_dir, request, pool)) is not None:

@@ -23,6 +23,7 @@ from bleuberi.errors import UserError
 from bleuberi.generation import cached_engine
 from bleuberi.generation.base import Output
 from bleuberi.generation.cached import CachedEngine
+from bleuberi.made import refuse_input
 from bleuberi.records import Conversation
 
 FLAG_PREFIX: Final = "ref_flag_"
@@ -77,6 +78,7 @@ class _Questions:
 def add_references(config: ReferencesConfig) -> References:
     """Write the pool with `ref_output_{name}` and `ref_flag_{name}`, or reuse an equal result. Errors: `UserError`."""
     config.check()
+    refuse_input(config.output, [config.engine_options.answers])  # of the pool, no column is lost
     pool_sha256 = _check_pool(config)
     cache = config.cache_dir or config.output.parent / "inference_outputs"
     engine = cached_engine(config.model, config.engine, cache, config.engine_options)

@@ -21,7 +21,7 @@ from bleuberi.data.layouts import Layout, complete, read_instructions
 from bleuberi.data.pool import pool_name
 from bleuberi.data.pool_file import check_pool_path, made_before, write_pool
 from bleuberi.data.raw_row import RawRow, row_bytes
-from bleuberi.data.tables import read_rows
+from bleuberi.data.tables import read_rows, table_files
 from bleuberi.data.trees import FLAT
 from bleuberi.errors import UserError
 from bleuberi.made import refuse_input
@@ -58,7 +58,7 @@ class _Found:
 def import_pool(config: ImportConfig) -> Imported:
     """Write the pool, or reuse an equal one. Errors: `UserError`; nothing half-written is left."""
     check_pool_path(config.output)
-    refuse_input(config.output, config.files)
+    refuse_input(config.output, [path for file in config.files for path in table_files(str(file))])
     if config.limit is not None and config.limit < 1:
         raise UserError(f"--limit must be at least 1 (got {config.limit}).", "Omit it to read all rows.")
     found = _Found()

@@ -201,7 +201,8 @@ def read_response(raw: RawRow) -> MadeResponse | None:
             "Rename the column with the pool's ids to `id`, or give each row its `prompt`.",
         )
     said = cell(raw.values, "finish_reason")
-    reason = None if said is None else FINISH_WORDS.get(str(said).lower(), str(said))
+    word = str(said).strip().lower().rpartition(".")[2]  # of `FinishReason.MAX_TOKENS`
+    reason = None if said is None else FINISH_WORDS.get(word, str(said))
     return MadeResponse(
         raw.place, row_id, prompt, text, reason, raw.values.get("sampling"),
         conversation_key(turns) if turns else None,

@@ -91,10 +91,19 @@ def _rows_of_file(path: Path) -> Iterator[RawRow]:
     return _KINDS[kind](path)
 
 
+def table_files(source: str) -> list[Path]:
+    """The files of which `read_rows` reads some, or the folder that one program saved; the source itself if it is not
+    a folder."""
+    path = local_path(source)
+    if not path.is_dir() or any((path / mark).is_file() for mark in MARKS):
+        return [path]
+    return [file for file in sorted(path.rglob("*")) if _is_shard(file, path)]
+
+
 def _rows_of_folder(path: Path, split: str) -> Iterator[RawRow]:
-    if any((path / mark).is_file() for mark in MARKS):
+    shards = table_files(str(path))
+    if shards == [path]:
         return saved_rows(path, split)
-    shards = [file for file in sorted(path.rglob("*")) if _is_shard(file, path)]
     kinds = {table_format(file.name) for file in shards}
     if not shards:
         return saved_rows(path, split)  # for its error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Container
 from typing import Any
 
 from bleuberi.doctor.findings import Report, counted, gigabytes
@@ -38,19 +39,23 @@ def check_devices(report: Report, machine: Machine, settings: RunSettings, nodes
     else:
         text = f"{on_this} of {counted(machine.gpus_here, 'GPU')}{of_each}: {machine.device_name}"
         report.add("devices", "ok", f"{text}, {gigabytes(machine.device_memory or 0)} each")
-    bf16 = settings.args.bf16
-    if machine.on_cpu and (bf16 or settings.model.dtype == "bfloat16") and fast_dtype() != "bfloat16":
-        report.add(
-            "bf16",
-            "warning",
-            "this processor has no instructions for bfloat16: matrix products take 2 to 9 times as long as in float32",
-            "Set --bf16 false --dtype float32.",
-        )
-    elif bf16 and not machine.on_cpu and machine.gpus_here and not machine.assumed:
+    if settings.args.bf16 and not machine.on_cpu and machine.gpus_here and not machine.assumed:
         import torch
 
         if not torch.cuda.is_bf16_supported():
             report.add("bf16", "problem", f"{machine.device_name} cannot do bf16", "Set --bf16 false --fp16 true.")
+
+
+def check_bfloat16_on_cpu(report: Report, machine: Machine, dtypes: Container[str]) -> None:
+    """Warn if bfloat16 is among the types of the weights and of the computation, and the processor cannot multiply it.
+    The factor was measured: docs/lab_log.md."""
+    if machine.on_cpu and "bfloat16" in dtypes and fast_dtype() != "bfloat16":
+        report.add(
+            "bf16",
+            "warning",
+            "this processor has no instructions for bfloat16: matrix products took 5 to 9 times as long as in float32",
+            "Set --bf16 false --dtype float32.",
+        )
 
 
 def check_grpo_batch(report: Report, args: Any, processes: int, rows: int) -> None:  # noqa: ANN401 - trl.GRPOConfig

@@ -71,7 +71,9 @@ class MetaModel:
         )
         heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
         head_size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-        dtype_bytes = self._loaded_dtype_bytes()
+        import torch
+
+        dtype_bytes = int(getattr(torch, self.loaded_dtype).itemsize)
         return ModelSizes(
             parameters=self.parameters,
             trainable=trainable,
@@ -85,12 +87,11 @@ class MetaModel:
             cache_values_per_token=2 * config.num_hidden_layers * heads * head_size,
         )
 
-    def _loaded_dtype_bytes(self) -> int:
-        import torch
-
+    @property
+    def loaded_dtype(self) -> str:
+        """The type of the weights in memory, e.g. `bfloat16`."""
         asked = self.settings.dtype
-        dtype = self.stored_dtype if asked in ("auto", None) else getattr(torch, asked)
-        return int(dtype.itemsize)
+        return str(self.stored_dtype).removeprefix("torch.") if asked in ("auto", None) else str(asked)
 
     def _weight_bytes(self, dtype_bytes: int) -> int:
         if not self.settings.load_in_4bit:

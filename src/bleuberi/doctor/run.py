@@ -15,7 +15,14 @@ from bleuberi.columns import REFERENCES
 from bleuberi.data.dpo_rows import both_pairs, read_dpo_rows
 from bleuberi.data.grpo_rows import prompt_messages, read_grpo_rows
 from bleuberi.data.sft_rows import pair_of, read_sft_rows
-from bleuberi.doctor.batch import check_checkpoints, check_devices, check_gradient, check_grpo_batch, check_sft_batch
+from bleuberi.doctor.batch import (
+    check_bfloat16_on_cpu,
+    check_checkpoints,
+    check_devices,
+    check_gradient,
+    check_grpo_batch,
+    check_sft_batch,
+)
 from bleuberi.doctor.before import check_disk, check_other_gpus, check_time_limit
 from bleuberi.doctor.config import Asked
 from bleuberi.doctor.findings import Report, Verdict, counted
@@ -226,6 +233,7 @@ def _check_size(
         report.add_error("model", error)
         return
     meta = MetaModel(settings.model, computed, args.trust_remote_code)
+    check_bfloat16_on_cpu(report, machine, (computed, meta.loaded_dtype))
     zero = Zero()
     if zero_file is not None:
         zero, _ = read_zero(zero_file, args, machine.processes, meta.config.hidden_size)

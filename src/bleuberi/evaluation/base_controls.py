@@ -65,7 +65,7 @@ def write_again(
 def read_control_files(controls: Mapping[str, Path | None], examples: Sequence[Example]) -> dict[str, ResponseFile]:
     """The responses of `--controls brief=FILE long=FILE`, by control. Errors: `UserError`."""
     return {
-        name: read_response_file(path, examples, flag="--controls")
+        name: read_response_file(path, examples, flag="--controls", log_unknown=True)
         for name, path in controls.items()
         if path is not None
     }

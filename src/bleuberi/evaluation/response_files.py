@@ -5,24 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from bleuberi.artifacts import file_hash, json_object_hash
 from bleuberi.data.made_responses import MadeResponse, responses_to
 from bleuberi.evaluation.models import EvaluatedModel
-from bleuberi.generation.base import FINISH_WORDS, FinishReason, Output
+from bleuberi.generation.base import FinishReason, Output
 from bleuberi.generation.model_identity import ModelIdentity
 from bleuberi.on_disk import Looked, Numbers, Spilled
 from bleuberi.records import Example
 
 _NONE: Final = Output("", "no_answer", 0)
 PREFIX: Final = "responses:"
-_FINISH: Final[dict[str, FinishReason]] = {
-    **FINISH_WORDS,
-    "refused": "refused",
-    "prompt_too_long": "prompt_too_long",
-    "no_answer": "no_answer",
-}
+_FINISH: Final[dict[str, FinishReason]] = {word: word for word in get_args(FinishReason)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +61,13 @@ def read_response_files(models: Sequence[EvaluatedModel], examples: Sequence[Exa
     }
 
 
-def read_response_file(path: Path, examples: Sequence[Example], flag: str = "--models") -> ResponseFile:
-    """Read one file; `flag` is named in errors. The responses are in a temporary file. Errors: `UserError`, also if no
-    row belongs to a prompt."""
-    joined = responses_to(examples, path, flag=flag, log_unknown=False)
+def read_response_file(
+    path: Path, examples: Sequence[Example], flag: str = "--models", *, log_unknown: bool = False
+) -> ResponseFile:
+    """Read one file; `flag` is named in errors. The responses are in a temporary file. `log_unknown`: warn here of
+    responses to other prompts, because only those of models are among the evaluation's warnings. Errors: `UserError`,
+    also if no row belongs to a prompt."""
+    joined = responses_to(examples, path, flag=flag, log_unknown=log_unknown)
     outputs: Spilled[Output | None] = Spilled()
     places: Numbers[str] = Numbers()
     for example in examples:

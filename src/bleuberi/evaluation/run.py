@@ -15,6 +15,7 @@ from typing import Any
 
 from bleuberi.artifacts import write_json, write_lines
 from bleuberi.data.references import check_reference_choice
+from bleuberi.data.tables import table_files
 from bleuberi.errors import UserError
 from bleuberi.evaluation.base_controls import read_control_files, rewritten_controls
 from bleuberi.evaluation.comparison import ScoreComparison
@@ -105,8 +106,10 @@ def evaluate(config: EvaluationConfig) -> Evaluation:
     return Evaluation(config.output_dir, content)
 
 
-def _inputs(config: EvaluationConfig) -> list[str | Path]:
-    return [config.prompts, *(entry.model for entry in config.models), *filter(None, config.controls.values())]
+def _inputs(config: EvaluationConfig) -> list[str | Path | None]:
+    asked = [path for source in (config.prompts, config.retention) if source for path in table_files(source)]
+    files = (entry.response_file for entry in config.models)
+    return [*asked, *files, *config.controls.values(), config.engine_options.answers]
 
 
 def _measures(config: EvaluationConfig) -> list[Measure]:

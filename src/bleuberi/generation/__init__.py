@@ -11,7 +11,6 @@ To add an engine, write a class with `generate` as in `base.Engine`, add it to `
 from __future__ import annotations
 
 from dataclasses import replace
-from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,13 +21,12 @@ from bleuberi.generation.options import (
     OPENVINO,
     PRECISION,
     EngineOptions,
+    check_engine_args,
     check_model_name,
     resolve_engine,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from bleuberi.generation.base import AnyEngine, Engine, StreamingEngine
     from bleuberi.generation.cached import CachedEngine
     from bleuberi.generation.model_identity import ModelIdentity
@@ -103,6 +101,8 @@ def _answering(model: str, engine: str, options: EngineOptions) -> str:
             f"Export it, see docs/scale.md: optimum-cli export openvino -m {model} "
             "--task text-generation-with-past --weight-format fp32 FOLDER",
         )
+    if exported:
+        check_engine_args(OPENVINO, options.engine_args)
     return OPENVINO if exported else chosen
 
 
@@ -148,6 +148,7 @@ def load_engine(model: str, engine: str, options: EngineOptions) -> Engine | Str
         "base_template": options.base_template,
         "chat_template_kwargs": options.chat_template_kwargs,
     }
+    check_engine_args(engine, options.engine_args)  # `auto` has become one of them
     if engine == "vllm":
         from bleuberi.generation.vllm_engine import VllmEngine
 
@@ -160,33 +161,13 @@ def load_engine(model: str, engine: str, options: EngineOptions) -> Engine | Str
         from bleuberi.generation.canned import CannedFileEngine
 
         return CannedFileEngine(_answers_file(options))
-    chosen = _class_of(engine)
-    _check_engine_args(chosen, engine, options.engine_args)
-    return chosen(model, **loading, **options.engine_args)
-
-
-def _class_of(engine: str) -> Callable[..., Engine | StreamingEngine]:
-    """The class of openvino or transformers."""
     if engine == OPENVINO:
         from bleuberi.generation.openvino_engine import OpenVINOEngine
 
-        return OpenVINOEngine
+        return OpenVINOEngine(model, **loading, **options.engine_args)
     from bleuberi.generation.transformers_engine import TransformersEngine
 
-    return TransformersEngine
-
-
-def _check_engine_args(chosen: Callable[..., Any], engine: str, given: Mapping[str, Any]) -> None:
-    """Errors: `UserError` for a name that is not an argument of this engine, and for an invalid count."""
-    _, *accepted = [name for name, one in signature(chosen).parameters.items() if one.kind is one.POSITIONAL_OR_KEYWORD]
-    for name, value in given.items():
-        if name not in accepted:
-            raise UserError(
-                f"The {engine} engine does not accept --engine_args {name}={value!r:.40}.",
-                f"It accepts: {', '.join(accepted)}.",
-            )
-        if name != "dtype" and (type(value) is not int or value < 1):
-            raise UserError(f"Invalid --engine_args {name}={value!r:.40}.", "Give an integer of at least 1.")
+    return TransformersEngine(model, **loading, **options.engine_args)
 
 
 def _pick() -> str:

@@ -16,7 +16,7 @@ file without a finish reason. Neither is cached."""
 
 FINISH_WORDS: Final[dict[str, FinishReason]] = {
     **dict.fromkeys(("stop", "eos", "eos_token", "end_turn", "stop_sequence"), "stop"),
-    **dict.fromkeys(("length", "max_tokens", "model_length"), "length"),
+    **dict.fromkeys(("length", "max_tokens", "max_output_tokens", "max_length", "model_length"), "length"),
     "content_filter": "refused",
 }
 """Servers' finish reasons -> ours."""

@@ -23,6 +23,9 @@ OPENAI_KEY: Final = "OPENAI_API_KEY"  # the environment variable
 AUTO: Final = "auto"
 """The engine that is chosen if none is named."""
 OPENVINO: Final = "openvino"
+_ENGINE_ARGS: Final = {"transformers": ("batch_rows", "batch_tokens", "dtype"), OPENVINO: ("batch_rows", "threads")}
+_WITH_FLAGS: Final = ("model", "trust_remote_code", "base_template", "chat_template_kwargs")
+_COUNTS: Final = ("batch_rows", "batch_tokens", "threads", "tensor_parallel_size", "pipeline_parallel_size")
 PRECISION: Final = ("dtype", "quantization")
 """The engine arguments that decide what the weights are."""
 
@@ -164,8 +167,7 @@ def resolve_engine(engine: str, options: EngineOptions) -> str:
         raise UserError("--engine canned and --answers FILE must be used together.", "Give both, or neither.")
     if options.chat_template_kwargs and engine == "canned":
         raise UserError("--chat_template_kwargs has no effect with --engine canned.", "Omit it.")
-    if options.engine_args and engine in ("openai", "canned"):
-        raise UserError(f"--engine_args has no effect with --engine {engine}.", "Omit it.")
+    check_engine_args(engine, options.engine_args)
     if engine == "openai":
         _check_url(options.url)
         check_timeout(options.timeout_seconds, "--timeout_seconds")
@@ -175,6 +177,23 @@ def resolve_engine(engine: str, options: EngineOptions) -> str:
             f"Give a number from 1 to {MOST_REQUESTS:,}.",
         )
     return engine
+
+
+def check_engine_args(engine: str, given: Mapping[str, Any]) -> None:
+    """Errors: `UserError` for an argument that the engine does not accept, and for an invalid count."""
+    if given and engine in ("openai", "canned"):
+        raise UserError(f"--engine_args has no effect with --engine {engine}.", "Omit it.")
+    accepted = _ENGINE_ARGS.get(engine)
+    for name, value in given.items():
+        if name in _WITH_FLAGS:
+            raise UserError(f"--engine_args cannot set {name}.", "Use its own flag: see --help.")
+        if accepted is not None and name not in accepted:
+            raise UserError(
+                f"The {engine} engine does not accept --engine_args {name}={value!r:.40}.",
+                f"It accepts: {', '.join(accepted)}.",
+            )
+        if name in _COUNTS and (type(value) is not int or value < 1):
+            raise UserError(f"Invalid --engine_args {name}={value!r:.40}.", "Give an integer of at least 1.")
 
 
 def _check_known(engine: str, flag: str, names: tuple[str, ...]) -> None:

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final, Protocol
 
-from bleuberi.errors import UserError
 from bleuberi.generation.base import Output, Request, Sampling, Shard
 from bleuberi.generation.model_identity import ModelIdentity
 from bleuberi.generation.openvino_engine import ROWS_AT_ONCE
-from bleuberi.generation.options import EngineOptions
+from bleuberi.generation.options import EngineOptions, check_engine_args
 from bleuberi.generation.transformers_engine import BATCHES_A_SHARD, ROWS_A_BATCH
 from bleuberi.generation.worker_calls import ROWS_A_UNIT, ShardWork, StreamWork
 
@@ -74,7 +73,8 @@ class WorkerStream:
 def over_workers(
     identity: ModelIdentity, engine: str, options: EngineOptions, map_units: MapUnits
 ) -> WorkerShards | WorkerStream:
-    """The named engine on the workers of `map_units`."""
+    """The named engine on the workers of `map_units`. Errors: `UserError` for its arguments."""
+    check_engine_args(engine, options.engine_args)
     if engine == "transformers":
         return WorkerShards(identity, options, map_units)
     return WorkerStream(identity, engine, options, map_units)
@@ -82,14 +82,9 @@ def over_workers(
 
 def gpus_per_engine(options: EngineOptions) -> int:
     """GPUs per engine, from vLLM's parallelism options. Errors: `UserError`."""
-    return _number(options, "tensor_parallel_size") * _number(options, "pipeline_parallel_size")
-
-
-def _number(options: EngineOptions, name: str) -> int:
-    value = options.engine_args.get(name, 1)
-    if not isinstance(value, int) or value < 1:
-        raise UserError(f"Invalid --engine_args {name}={value!r}.", "Give an integer of at least 1.")
-    return value
+    check_engine_args("vllm", options.engine_args)
+    tensor, pipeline = (options.engine_args.get(f"{name}_parallel_size", 1) for name in ("tensor", "pipeline"))
+    return int(tensor * pipeline)
 
 
 def _units(requests: Iterable[Request], rows: int) -> Iterator[list[Request]]:

@@ -17,7 +17,8 @@ try:
     from bleuberi.rewards import _native
 except ImportError:  # no compiler at install time
     _native = None
-if getattr(_native, "REVISION", None) != _REVISION:  # built before the source changed
+_is_other = _native is not None and getattr(_native, "REVISION", None) != _REVISION  # built before the source changed
+if _is_other:
     _native = None
 
 VARIABLE = "BLEUBERI_BACKEND"
@@ -40,8 +41,11 @@ def native() -> ModuleType | None:
 
 
 def describe() -> str:
-    """The back end in use: `compiled` or `pure Python`."""
-    return "pure Python" if native() is None else "compiled"
+    """The back end in use: `compiled` or `pure Python`, and why if an extension is not used."""
+    if native() is not None:
+        return "compiled"
+    outdated = _is_other and os.environ.get(VARIABLE) != "python"
+    return "pure Python" + "; the compiled extension is from other source: install bleuberi again" * outdated
 
 
 def available_threads() -> int:

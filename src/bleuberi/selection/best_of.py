@@ -84,6 +84,7 @@ def _create(config: BestConfig) -> BestData:
         rows,
         request,
         overwrite=config.overwrite,
+        inputs=[config.samples.input_data_path, config.samples.outputs],
         rows_in=source.rows_in,
         rows_out=len(rows),
         dropped=dict(dropped),

@@ -123,6 +123,7 @@ def _create(plan: Plan, draw: Callable[[Path, GrpoData], None] | None) -> GrpoDa
         Mapped(range(len(chosen)), lambda at: to_row(saved[at], picked.columns[numbers[at]] if len(numbers) else {})),
         request,
         overwrite=config.overwrite,
+        inputs=[config.hf_dataset_path, config.outputs, config.engine_options.answers],
         add=add,
         rows_in=tally.rows_in,
         rows_out=tally.kept,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -91,12 +91,14 @@ def save_dataset(
     request: Mapping[str, Any],
     *,
     overwrite: bool,
+    inputs: Iterable[str | Path | None] = (),
     add: Callable[[Path], None] | None = None,  # adds files to the folder, so that no kill can leave them out
     **facts: object,
 ) -> Path:
     """Save rows atomically as a `DatasetDict` with `train`, with a card, and the manifest last."""
     if not overwrite:
         made.find(folder, KIND, request, CURE)
+    made.refuse_input(folder, inputs, CURE)
     with fresh_folder(folder) as partial:
         names = write_dataset(partial, rows)
         if add is not None:

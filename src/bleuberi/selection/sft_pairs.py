@@ -48,6 +48,7 @@ def _create(config: SftDataConfig) -> SftData:
         pairs,
         request,
         overwrite=config.overwrite,
+        inputs=[config.input_data_path],
         rows_in=len(rows),
         rows_out=len(pairs),
         input_request=(read_manifest(config.input_data_path) or {}).get("config"),

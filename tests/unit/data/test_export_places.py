@@ -52,6 +52,57 @@ def test_an_output_never_replaces_its_input(pool, tmp_path, words):
         main([str(pool), "--to", "dpo", "--outputs", str(responses), "--output", str(responses), "--overwrite"])
 
 
+@pytest.mark.parametrize("words", [["data", "export", "--to", "trl"], ["data", "import", "--limit", "1"]], ids=" ".join)
+def test_an_output_never_replaces_a_file_of_its_input_folder(pool, tmp_path, monkeypatch, words):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    folder = tmp_path / "pools" / "more"
+    folder.mkdir(parents=True)
+    part = folder / "part.jsonl"
+    part.write_bytes(pool.read_bytes())
+    for source in (str(tmp_path / "pools"), "~/pools/more/part.jsonl"):  # a quoted ~
+        command, rest = find_command([*words, source, "--output", str(part), "--overwrite"])
+        with pytest.raises(UserError, match="is an input"):
+            command(rest)
+        assert part.read_bytes() == pool.read_bytes()
+    command, rest = find_command([*words, str(tmp_path / "pools"), "--output", str(folder / "new.jsonl")])
+    assert command(rest) == 0, "a new file replaces nothing"
+
+
+def test_a_package_never_replaces_a_folder_with_its_input(pool, tmp_path):
+    package, words = tmp_path / "my_pools", ["--to", "verifiers", "--output", str(tmp_path / "my_pools")]
+    assert main([str(pool), *words]) == 0
+    inside = package / "pool.jsonl"
+    inside.write_bytes(pool.read_bytes())
+    with pytest.raises(UserError, match="is an input"):
+        main([str(inside), *words, "--overwrite"])
+    assert inside.read_bytes() == pool.read_bytes()
+
+
+def test_a_check_or_a_selection_never_replaces_a_folder_with_its_input(pool, tmp_path):
+    words = ["--output_dir", str(tmp_path / "checked"), "--drop", "duplicate_prompt"]
+    command, rest = find_command(["data", "check", str(pool), *words])
+    assert command(rest) == 0
+    (kept,) = (tmp_path / "checked").glob("[!f]*.jsonl")
+    command, rest = find_command(["data", "check", str(kept), *words, "--overwrite"])
+    with pytest.raises(UserError, match=r"jsonl is an input, and the output .*checked would replace it"):
+        command(rest)
+    words = ["--selection_mode", "random", "--output_dir", str(tmp_path), "--output_dataset_name", "some"]
+    command, rest = find_command(["data", "grpo", "--hf_dataset_path", str(pool), *words, "--num_examples", "3"])
+    assert command(rest) == 0
+    made = str(tmp_path / "data_grpo/some")
+    with pytest.raises(UserError, match="is an input"):
+        command(["--hf_dataset_path", made, *words, "--num_examples", "1", "--overwrite"])
+
+
+def test_canned_answers_are_not_replaced_by_references(pool, tmp_path):
+    answers = tmp_path / "answers.jsonl"
+    answers.write_text("".join(json.dumps({"id": row["id"], "response": "Yes."}) + "\n" for row in POOL))
+    words = ["--model", "m", "--engine", "canned", "--answers", str(answers), "--output", str(answers), "--overwrite"]
+    command, rest = find_command(["references", "--hf_dataset_path", str(pool), *words])
+    with pytest.raises(UserError, match="is an input"):
+        command(rest)
+
+
 @pytest.mark.parametrize("name", ["json", "verifiers", "Random"])
 def test_a_package_may_not_have_the_name_of_a_module_that_it_would_hide(pool, tmp_path, name):
     with pytest.raises(UserError, match="cannot be the name of a Python package"):

@@ -206,7 +206,15 @@ def test_responses_to_other_prompts_are_reported(tmp_path, caplog):
 
 
 @pytest.mark.parametrize(
-    ("said", "word"), [("MAX_TOKENS", "length"), ("length", "length"), ("eos", "stop"), ("?", "?")]
+    ("said", "word"),
+    [
+        ("MAX_TOKENS", "length"),
+        ("FinishReason.MAX_TOKENS", "length"),
+        ("max_output_tokens", "length"),
+        ("length ", "length"),
+        ("eos", "stop"),
+        ("?", "?"),
+    ],
 )
 def test_a_servers_finish_reason_is_read_as_our_word(tmp_path, said, word):
     (row,) = read_responses(write(tmp_path / "o.jsonl", [{"id": "a", "response": "x", "finish_reason": said}]))

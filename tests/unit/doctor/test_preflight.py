@@ -1,6 +1,7 @@
 """The doctor says what a run would end with, before it starts, and its numbers follow the config."""
 
 import json
+import shutil
 
 import pytest
 
@@ -110,13 +111,22 @@ def test_every_problem_with_the_settings_is_printed_and_train_raises_the_first(d
 
 
 @pytest.mark.parametrize(("fast", "warned"), [("float32", True), ("bfloat16", False)])
-def test_bfloat16_on_a_processor_without_its_instructions(doctor, save, monkeypatch, fast, warned):
+def test_bfloat16_on_a_processor_without_its_instructions(
+    doctor, save, tiny_model, tmp_path, monkeypatch, fast, warned
+):
     monkeypatch.setattr("bleuberi.doctor.batch.fast_dtype", lambda: fast)
     data = save(grpo_rows())
     for words in (["--dtype", "bfloat16"], ["--bf16", "true"]):
         found = [entry for entry in doctor("grpo_cpu", data, *words)["findings"] if entry["topic"] == "bf16"]
         assert [entry["verdict"] for entry in found] == ["warning"] * warned
-    assert not [entry for entry in doctor("grpo_cpu", data)["findings"] if entry["topic"] == "bf16"]
+    stored = shutil.copytree(tiny_model, tmp_path / "half")
+    config = json.loads((stored / "config.json").read_text())
+    (stored / "config.json").write_text(json.dumps(config | {"dtype": "bfloat16"}))
+    told = doctor("grpo_cpu", data, "--dtype", "auto", model=stored)
+    found = [entry for entry in told["findings"] if entry["topic"] == "bf16"]
+    assert [entry["verdict"] for entry in found] == ["warning"] * warned
+    for words in ([], ["--dtype", "auto"]):
+        assert not [entry for entry in doctor("grpo_cpu", data, *words)["findings"] if entry["topic"] == "bf16"]
 
 
 @pytest.mark.parametrize(("processes", "said"), [("1", "1 process on"), ("2", "2 processes on")])

@@ -86,7 +86,7 @@ def test_few_prompts_that_fail_keep_the_bases_own_response_and_many_cost_the_con
     assert content()["prompts"] == COUNT
 
 
-def test_a_base_of_files_needs_files_of_controls(place):
+def test_a_base_of_files_needs_files_of_controls(place, capsys):
     assert call(*FILES) == 0
     assert {name: one["computed"] for name, one in controls().items()} == {
         "echo": True, "cut": True, "brief": False, "long": False, "placebo": False,
@@ -101,8 +101,10 @@ def test_a_base_of_files_needs_files_of_controls(place):
     assert (made["brief"]["how"], made["brief"]["mean_words"]) == ("responses of other.jsonl", 3.0)
     assert made["long"]["difference"]["bleu"]["value"] == 0.0
     assert made["brief"]["difference"]["bleu"]["low"] > 0
-    write(place / "other.jsonl", [{"id": row["id"], "response": "x"} for row in pool_rows(COUNT)])
+    others = [{"id": "of another pool", "response": "y"}]
+    write(place / "other.jsonl", [{"id": row["id"], "response": "x"} for row in pool_rows(COUNT)] + others)
     assert call(*FILES, "--controls", "brief=other.jsonl", "long=good.jsonl") == 2  # another file, another evaluation
+    assert f"other.jsonl: responses to other prompts, left out: 1 of {COUNT + 1}" in capsys.readouterr().err
 
 
 def test_a_canned_base_is_not_asked_what_its_file_cannot_know(place):

@@ -19,15 +19,28 @@ def test_a_primary_comparison_of_unknown_groups_is_refused_before_any_model_answ
     assert len(server.bodies) == asked
 
 
-@pytest.mark.parametrize("more", [[], ["--overwrite"]])
-def test_responses_in_the_output_folder_are_not_replaced(call, tmp_path, capsys, more):
-    file = tmp_path / "answers.jsonl"
-    rows = [{"id": row["id"], "response": "It is a number."} for row in pool_rows(12)]
-    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+@pytest.mark.parametrize("name", ["answers.jsonl", "judgments.jsonl"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--models", "base=FILE", "grpo=good-0"],
+        ["--models", "base=weak", "grpo=good-0", "--controls", "brief=FILE"],
+        ["--models", "base=weak", "grpo=good-0", "--retention", "FILE"],
+        ["--models", "base=weak", "--engine", "canned", "--answers", "FILE"],
+        ["--models", "base=weak", "grpo=good-0", "--prompts", "FILE"],
+        ["--models", "base=weak", "grpo=good-0", "--prompts", "FOLDER"],
+    ],
+    ids=" ".join,
+)
+def test_inputs_in_the_output_folder_are_not_replaced(call, tmp_path, capsys, words, name):
+    file = tmp_path / name
+    file.write_text("".join(json.dumps({**row, "response": "It is a number."}) + "\n" for row in pool_rows(12)))
     before = file.read_bytes()
-    assert call(tmp_path, "--models", f"base={file}", "grpo=good-0", *more) == 2
-    assert "answers.jsonl is an input, and the output would replace it." in capsys.readouterr().err
-    assert file.read_bytes() == before
+    words = [word.replace("FILE", str(file)).replace("FOLDER", str(tmp_path)) for word in words]
+    for more in ([], ["--overwrite"]):
+        assert call(tmp_path, *words, *more) == 2
+        assert f"{name} is an input, and the output {file} would replace it." in capsys.readouterr().err
+        assert file.read_bytes() == before
 
 
 def test_prompts_without_references(call, server, tmp_path, capsys):

@@ -1,13 +1,18 @@
 """The data command with engines that are not in this process, through its own flags."""
 
 import json
+from inspect import signature
 
 import pytest
 
 from bleuberi.cli import create_training_data
 from bleuberi.errors import UserError
+from bleuberi.generation import EngineOptions, check_engine
 from bleuberi.generation.base import Request, Sampling
 from bleuberi.generation.canned import CannedFileEngine
+from bleuberi.generation.openvino_engine import OpenVINOEngine
+from bleuberi.generation.options import check_engine_args
+from bleuberi.generation.transformers_engine import TransformersEngine
 from bleuberi.records import Conversation, Message
 from tests.unit.generation.chat_server import ChatServer
 
@@ -79,11 +84,29 @@ def test_canned_answers_are_texts_and_blank_lines_are_none(tmp_path):
         CannedFileEngine(path)
 
 
+@pytest.mark.parametrize(("engine", "made"), [("transformers", TransformersEngine), ("openvino", OpenVINOEngine)])
+def test_the_accepted_engine_arguments_are_those_of_the_class(engine, made):
+    parameters = signature(made).parameters.values()
+    own = [one.name for one in parameters if one.kind is one.POSITIONAL_OR_KEYWORD and one.name != "model"]
+    with pytest.raises(UserError) as caught:
+        check_engine_args(engine, {"other": 1})
+    assert caught.value.cure == f"It accepts: {', '.join(own)}."
+
+
+@pytest.mark.parametrize(
+    ("engine", "name", "value"),
+    [("auto", "batch_rows", "many"), ("vllm", "tensor_parallel_size", True), ("vllm", "pipeline_parallel_size", 0)],
+)
+def test_an_invalid_count_is_refused_before_an_engine_is_chosen(engine, name, value):
+    with pytest.raises(UserError, match=f"Invalid --engine_args {name}={value!r}"):
+        check_engine(None, engine, EngineOptions(engine_args={name: value}))
+
+
 @pytest.mark.parametrize(
     ("given", "what"),
     [
         ("tensor_size=2", "The transformers engine does not accept --engine_args tensor_size=2"),
-        ("base_template=paper", "does not accept --engine_args base_template='paper'"),  # has a flag of its own
+        ("base_template=paper", "--engine_args cannot set base_template"),
         ("batch_rows=0", "Invalid --engine_args batch_rows=0"),
         ("batch_tokens=many", "Invalid --engine_args batch_tokens='many'"),
     ],
@@ -91,10 +114,9 @@ def test_canned_answers_are_texts_and_blank_lines_are_none(tmp_path):
 def test_an_invalid_engine_option_is_refused(pool_file, tiny_model, tmp_path, given, what):
     words = words_for(pool_file, tmp_path, "--engine", "transformers", "--engine_args", given)
     words[words.index("org/served")] = str(tiny_model)
-    with pytest.raises(UserError, match=what) as caught:
+    with pytest.raises(UserError, match=what):
         create_training_data.front_door(words)
-    if "accept" in what:
-        assert caught.value.cure == "It accepts: batch_rows, batch_tokens, dtype."
+    assert not (tmp_path / "data_grpo").exists()
 
 
 @pytest.mark.parametrize(

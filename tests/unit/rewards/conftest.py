@@ -1,10 +1,10 @@
 """What the reward tests share: both back ends, and texts that break tokenisers."""
 
-from importlib.util import find_spec
-
 import pytest
 
-HAS_NATIVE = find_spec("bleuberi.rewards._native") is not None
+from bleuberi.rewards import backend
+
+HAS_NATIVE = backend._native is not None
 
 
 @pytest.fixture(params=["native", "python"])

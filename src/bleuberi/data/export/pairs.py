@@ -49,8 +49,11 @@ def preference_rows(
         if chosen == "response" and best is None:
             dropped["with empty or cut responses alone"] += 1
             continue
+        if chosen == "response" and best and best[0] == worst[0]:
+            dropped["with no whole response better than another"] += 1
+            continue
         good = best[1] if chosen == "response" and best else row.references[0]
-        if good.strip() == worst[1].strip() or (chosen == "response" and best and best[0] == worst[0]):
+        if good.strip() == worst[1].strip():
             dropped["with two equal answers"] += 1
             continue
         rows.append(

@@ -24,7 +24,7 @@ from bleuberi.data.pool import pool_name, read_pool
 from bleuberi.data.pool_file import made_before
 from bleuberi.data.raw_row import row_bytes
 from bleuberi.data.references import join_references
-from bleuberi.data.tables import read_rows
+from bleuberi.data.tables import read_rows, table_files
 from bleuberi.data.written_datasets import ROWS_AT_ONCE
 from bleuberi.errors import MissingExtraError, UserError
 from bleuberi.generation.base import is_whole
@@ -59,9 +59,10 @@ def export(config: ExportConfig) -> Exported:
     Errors: `UserError` for a source that cannot be read, if another file is at the path, or if no row is left.
     """
     config.check()
-    made.refuse_input(config.output, [config.source, *([config.outputs] if config.outputs else [])])
+    grader = config.metric.removeprefix(GRADER_PREFIX) if config.metric.startswith(GRADER_PREFIX) else None
+    made.refuse_input(config.output, [*table_files(config.source), config.outputs, grader])
     source = _read(config)
-    request = {
+    request: dict[str, Any] = {
         "to": config.to,
         "source": pool_name(config.source),
         "source_sha256": source.sha256,
@@ -70,8 +71,10 @@ def export(config: ExportConfig) -> Exported:
         "outputs_sha256": file_hash(config.outputs) if config.outputs and config.outputs.is_file() else None,
         "chosen": config.chosen if config.to == DPO else None,
     }
-    if config.to == "verifiers" and config.metric.startswith(GRADER_PREFIX):
-        request["grader_sha256"] = file_hash(Path(config.metric.removeprefix(GRADER_PREFIX)))
+    if config.to == DPO and config.chosen == "response":
+        request["chosen_is_whole"] = True  # cut ones were chosen once
+    if config.to == "verifiers" and grader is not None:
+        request["grader_sha256"] = file_hash(Path(grader))
     there = _made_package(config, request) if config.to == "verifiers" else _made_file(config, request)
     if there is not None:
         return _published(config, request, there)
