@@ -91,6 +91,7 @@ def run_words(tiny_model, tmp_path):
     return [*words, *SHORT["grpo"]]
 
 
+@pytest.mark.slow
 def test_a_macs_gpu_is_refused_in_two_lines(run_words):
     done = python(APPLE_GPU, "train", "grpo", "--config", "grpo_cpu", "--use_cpu", "false", *run_words)
     assert done.returncode == 2

@@ -102,6 +102,7 @@ def import_words(name, *more):
     return ["-m", "bleuberi.cli.main", "data", "import", name, "--output", "pool.jsonl", *more]
 
 
+@pytest.mark.slow
 def test_the_first_rows_of_a_large_set_are_streamed(hub, tmp_path):
     environment, server = hub
     asked = len(server.asked)
@@ -138,6 +139,7 @@ def test_a_split_and_a_preference_set(hub, tmp_path):
     assert [(row["prompt"], row["ref_output_gold"]) for row in rows] == [(f"Q{n}", f"chosen {n}") for n in range(3)]
 
 
+@pytest.mark.slow
 def test_a_limit_without_a_network_reads_the_cache(hub, tmp_path):
     environment, server = hub
     first = run(import_words(POOL), environment, tmp_path)

@@ -11,6 +11,7 @@ import pytest
 from tests.conftest import ROOT
 
 pytest.importorskip("trl")
+pytestmark = pytest.mark.slow
 
 SCRIPT = str(ROOT / "tests/end_to_end/fixed_completions.py")
 TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
@@ -41,7 +42,6 @@ def largest_difference(left, right):
     return max(abs(one - other) / max(1, abs(one)) for one, other in zip(*numbers, strict=True))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("other", ["one dapo:1x8", "two dapo:4x1", "two dapo:1x4"])
 def test_dapo_is_the_same_however_the_batch_is_cut(results, other):
     assert largest_difference(results["one dapo:8x1"], results[other]) < 1e-5

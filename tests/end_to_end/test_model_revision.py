@@ -12,6 +12,7 @@ from tests.end_to_end.training import PROMPTS, bleuberi, save_data, strict_lines
 from tests.hub_server import commit, local_hub
 
 pytest.importorskip("trl")
+pytestmark = pytest.mark.slow
 
 MODEL = "org/two-revisions"
 TEMPLATE = CHAT_TEMPLATE.replace("<|im_start|>", "<|im_start|>of v1: ")
@@ -71,13 +72,11 @@ def metrics(folder):
     return [entry for entry in strict_lines(folder / "metrics.jsonl") if "train_runtime" not in entry]
 
 
-@pytest.mark.slow
 def test_the_reference_model_is_the_policy_before_training(done):
     for name in ("full", "lora"):
         assert metrics(done[1] / name)[0]["kl"] == pytest.approx(0, abs=1e-6)
 
 
-@pytest.mark.slow
 def test_a_stopped_run_of_a_revision_resumes(done):
     results, work, _ = done
     assert results["stopped"]["code"] == 143, results["stopped"]["err"][-3000:]
