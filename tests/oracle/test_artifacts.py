@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from tests.oracle.compare import TRAINED, unlike_expected
+from tests.oracle.compare import GRADIENT_NORM, unlike_expected
 from tests.oracle.facts import cache_facts
 from tests.oracle.run import HERE
 
@@ -115,13 +115,13 @@ def test_a_killed_training_ends_as_an_undisturbed_one(cases, place):
     for name in ("model.safetensors", "adapter/adapter_model.safetensors"):
         whole, resumed = load_file(ARTIFACTS / "runs/finished" / name), load_file(place / "runs/half" / name)
         assert whole.keys() == resumed.keys()
-        assert all(weight.allclose(resumed[key], rtol=TRAINED, atol=1e-6) for key, weight in whole.items())
+        assert all(weight.allclose(resumed[key], rtol=1e-5, atol=1e-6) for key, weight in whole.items())
     norms = [
         [line["grad_norm"] for line in map(json.loads, lines) if "grad_norm" in line]
         for lines in (_metrics(ARTIFACTS / "runs/finished"), _metrics(place / "runs/half"))
     ]
     assert len(norms[0]) == 4
-    assert norms[1] == pytest.approx(norms[0], rel=TRAINED)
+    assert norms[1] == pytest.approx(norms[0], rel=GRADIENT_NORM)
     # From the checkpoint on, not from the start: lines of steps that are trained again have other times in them.
     assert _metrics(place / "runs/half")[:2] == _metrics(ARTIFACTS / "runs/half")[:2]
 

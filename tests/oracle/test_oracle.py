@@ -28,5 +28,11 @@ def test_the_comparison_sees_a_change(change):
 
 def test_weights_may_differ_in_their_last_bits():
     tensor = {"shape": [2, 2], "dtype": "torch.float32", "sum": 0.0, "norm": 2.0}
-    assert not differences(tensor, tensor | {"sum": 1e-6}, TRAINED)
-    assert differences(tensor, tensor | {"norm": 2.0001}, TRAINED)
+    assert not differences(tensor, tensor | {"sum": 1e-7}, TRAINED)
+    assert differences(tensor, tensor | {"norm": 2.00001}, TRAINED)
+
+
+def test_gradient_norms_alone_may_differ_more():
+    logged = {"loss": 2.0, "grad_norm": 2.0}
+    assert not differences(logged, {"loss": 2.0, "grad_norm": 2.00001}, TRAINED)
+    assert len(differences(logged, {"loss": 2.00001, "grad_norm": 2.0001}, TRAINED)) == 2

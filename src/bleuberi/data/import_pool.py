@@ -58,7 +58,7 @@ class _Found:
 def import_pool(config: ImportConfig) -> Imported:
     """Write the pool, or reuse an equal one. Errors: `UserError`; nothing half-written is left."""
     check_pool_path(config.output)
-    refuse_input(config.output, [path for file in config.files for path in table_files(str(file))])
+    refuse_input(config.output, [path for file in config.files for path in table_files(file)])
     if config.limit is not None and config.limit < 1:
         raise UserError(f"--limit must be at least 1 (got {config.limit}).", "Omit it to read all rows.")
     found = _Found()

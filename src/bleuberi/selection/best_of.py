@@ -79,12 +79,13 @@ def _create(config: BestConfig) -> BestData:
             "Draw more samples, raise --inference_max_new_tokens, or lower --min_margin, depending on the reasons.",
         )
     log.info("%s: %d rows of %d prompts%s", config.kind, len(rows), source.rows_in, f" ({reasons})" if reasons else "")
+    asked = config.samples
     folder = save_dataset(
         parent / name,
         rows,
         request,
         overwrite=config.overwrite,
-        inputs=[config.samples.input_data_path, config.samples.outputs],
+        inputs=[asked.input_data_path, asked.outputs, asked.engine_options.answers],
         rows_in=source.rows_in,
         rows_out=len(rows),
         dropped=dict(dropped),

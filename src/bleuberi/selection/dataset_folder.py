@@ -91,7 +91,7 @@ def save_dataset(
     request: Mapping[str, Any],
     *,
     overwrite: bool,
-    inputs: Iterable[str | Path | None] = (),
+    inputs: Iterable[str | Path | None],  # which the folder must not replace
     add: Callable[[Path], None] | None = None,  # adds files to the folder, so that no kill can leave them out
     **facts: object,
 ) -> Path:

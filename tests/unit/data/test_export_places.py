@@ -82,7 +82,7 @@ def test_a_check_or_a_selection_never_replaces_a_folder_with_its_input(pool, tmp
     words = ["--output_dir", str(tmp_path / "checked"), "--drop", "duplicate_prompt"]
     command, rest = find_command(["data", "check", str(pool), *words])
     assert command(rest) == 0
-    (kept,) = (tmp_path / "checked").glob("[!f]*.jsonl")
+    kept = tmp_path / "checked/pool.jsonl"
     command, rest = find_command(["data", "check", str(kept), *words, "--overwrite"])
     with pytest.raises(UserError, match=r"jsonl is an input, and the output .*checked would replace it"):
         command(rest)

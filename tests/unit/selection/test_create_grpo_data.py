@@ -67,7 +67,7 @@ def test_rows_without_an_output_are_dropped_and_counted(grpo, caplog):
 
 
 def test_a_data_set_keeps_columns_that_its_first_row_lacks(tmp_path):
-    save_dataset(tmp_path / "made", [{"id": "a"}, {"id": "b", "late": 1.5}], {}, overwrite=False)
+    save_dataset(tmp_path / "made", [{"id": "a"}, {"id": "b", "late": 1.5}], {}, overwrite=False, inputs=[])
     assert rows(tmp_path / "made") == [{"id": "a", "late": None}, {"id": "b", "late": 1.5}]
 
 

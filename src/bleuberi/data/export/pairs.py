@@ -45,14 +45,16 @@ def preference_rows(
             dropped["not scored"] += 1
             continue
         worst = min(scored, key=lambda one: one[0])
-        best = max((one for one in scored if one[2]), key=lambda one: one[0], default=None)
-        if chosen == "response" and best is None:
-            dropped["with empty or cut responses alone"] += 1
-            continue
-        if chosen == "response" and best and best[0] == worst[0]:
-            dropped["with no whole response better than another"] += 1
-            continue
-        good = best[1] if chosen == "response" and best else row.references[0]
+        good = row.references[0]
+        if chosen == "response":
+            best = max((one for one in scored if one[2]), key=lambda one: one[0], default=None)
+            if best is None:
+                dropped["with empty or cut responses alone"] += 1
+                continue
+            if best[0] == worst[0]:
+                dropped["with no whole response better than another"] += 1
+                continue
+            good = best[1]
         if good.strip() == worst[1].strip():
             dropped["with two equal answers"] += 1
             continue

@@ -72,7 +72,7 @@ def export(config: ExportConfig) -> Exported:
         "chosen": config.chosen if config.to == DPO else None,
     }
     if config.to == DPO and config.chosen == "response":
-        request["chosen_is_whole"] = True  # cut ones were chosen once
+        request["chosen_is_whole"] = True  # an earlier version chose cut ones too
     if config.to == "verifiers" and grader is not None:
         request["grader_sha256"] = file_hash(Path(grader))
     there = _made_package(config, request) if config.to == "verifiers" else _made_file(config, request)
